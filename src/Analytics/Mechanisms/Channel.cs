@@ -1,0 +1,65 @@
+using System.Numerics;
+using EmrMarket.Analytics.Budgets;
+
+namespace EmrMarket.Analytics.Mechanisms;
+
+/// <summary>
+/// One mechanism at one grade over one domain: the conditional law of a report given the truth, as it is really sampled (integer thresholds), not as
+/// it is written on paper. A report y "supports" value v when y counts for v; every estimator is built on the two support probabilities.
+/// </summary>
+public abstract class Channel
+{
+    /// <summary>Domain size k (for DSW: cells d), at least 2.</summary>
+    public abstract int DomainSize { get; }
+
+    /// <summary>The nominal loss. The realised one is never above it (each mechanism's proof.md).</summary>
+    public abstract EpsilonMicro Epsilon { get; }
+
+    /// <summary>The realised P[report supports v | truth = v], exactly.</summary>
+    public abstract Rational ExactP { get; }
+
+    /// <summary>The realised P[report supports v | truth = w], w other than v, exactly (averaged over the other values where it depends on w: DSW).</summary>
+    public abstract Rational ExactQ { get; }
+
+    /// <summary><see cref="ExactP"/> to the nearest double.</summary>
+    public double P => (double)ExactP;
+
+    /// <summary><see cref="ExactQ"/> to the nearest double.</summary>
+    public double Q => (double)ExactQ;
+
+    /// <summary>The number of reports that support each value, length <see cref="DomainSize"/>: the sufficient statistic of frequencies; adds over batches. O(n) to O(n k).</summary>
+    public abstract long[] CountSupport(ReportColumn reports);
+
+    /// <summary>Per value a bitmap over reports ("report i supports value v"), from which joint support counts of several attributes are popcounts of ANDs.</summary>
+    /// <param name="reports">The reports.</param>
+    /// <param name="values">The values wanted, each in 0..DomainSize-1.</param>
+    public abstract SupportBitmaps Support(ReportColumn reports, ReadOnlySpan<int> values);
+}
+
+/// <summary>An exact non-negative fraction of integers, in lowest terms.</summary>
+public readonly record struct Rational
+{
+    /// <summary>numerator / denominator, reduced; the denominator is positive.</summary>
+    public Rational(BigInteger numerator, BigInteger denominator)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(denominator);
+        BigInteger divisor = BigInteger.GreatestCommonDivisor(numerator, denominator);
+        Numerator = numerator / divisor;
+        Denominator = denominator / divisor;
+    }
+
+    /// <summary>The reduced numerator.</summary>
+    public BigInteger Numerator { get; }
+
+    /// <summary>The reduced denominator, positive.</summary>
+    public BigInteger Denominator { get; }
+
+    /// <summary>The value to within one unit in the last place of a double.</summary>
+    public static explicit operator double(Rational value)
+    {
+        // Scale the quotient to 64 significant bits before the division, so that huge terms neither overflow nor lose precision.
+        long shift = 64 - (value.Numerator.GetBitLength() - value.Denominator.GetBitLength());
+        BigInteger quotient = shift >= 0 ? (value.Numerator << (int)shift) / value.Denominator : value.Numerator / (value.Denominator << (int)-shift);
+        return Math.ScaleB((double)quotient, (int)-shift);
+    }
+}

@@ -1,0 +1,44 @@
+using EmrMarket.Analytics.Schemas;
+
+namespace EmrMarket.Analytics.Records;
+
+/// <summary>Raw records of one site in columns. Lives only at the site (or in an evaluator's own process).</summary>
+public sealed class RecordTable
+{
+    /// <summary>Number of records n.</summary>
+    public int Count => RecordKeys.Length;
+
+    /// <summary>Per record: a 64-bit id, unique in the site, that keys the record's coins.</summary>
+    public required ulong[] RecordKeys { get; init; }
+
+    /// <summary>Per record: the 64-bit id of its person; several records may share it.</summary>
+    public required ulong[] PersonKeys { get; init; }
+
+    /// <summary>Per record: the dense index of its person, 0..PersonCount-1, for clustering.</summary>
+    public required int[] PersonIndex { get; init; }
+
+    /// <summary>Number of distinct persons.</summary>
+    public required int PersonCount { get; init; }
+
+    /// <summary>One column per attribute, in schema order.</summary>
+    public required IReadOnlyList<RecordColumn> Columns { get; init; }
+}
+
+/// <summary>The raw values of one attribute.</summary>
+public sealed class RecordColumn
+{
+    /// <summary>The code that marks a missing value of a grid attribute (a categorical one has a label for it).</summary>
+    public const ushort Missing = ushort.MaxValue;
+
+    /// <summary>The attribute.</summary>
+    public required AttributeDefinition Attribute { get; init; }
+
+    /// <summary>Per record a code in 0..Size-1, or <see cref="Missing"/>. For a grid attribute with <see cref="Fractions"/>, the lower neighbouring cell.</summary>
+    public required ushort[] Codes { get; init; }
+
+    /// <summary>For grid attributes with values off the grid: per record the distance to the lower cell in cells, in 0..1, as a 32-bit fraction; otherwise null.</summary>
+    public uint[]? Fractions { get; init; }
+
+    /// <summary>Number of values that lay outside the declared bounds and were clipped.</summary>
+    public int Clipped { get; init; }
+}
