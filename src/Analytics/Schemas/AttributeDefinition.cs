@@ -6,7 +6,10 @@ public sealed record AttributeDefinition
     /// <summary>The attribute's name, unique in its schema.</summary>
     public required string Name { get; init; }
 
-    /// <summary>The source column that the coins of the ladder are keyed by; schemas that share a source column share its ladder.</summary>
+    /// <summary>
+    /// The name that the coins of the ladder are keyed by: the source column and a hash of how its text becomes codes and codes become reports. Schemas that
+    /// use a column in the same way share its ladder; two uses of one column that differ have coins of their own and their losses add.
+    /// </summary>
     public required string Source { get; init; }
 
     /// <summary>What values look like.</summary>
@@ -20,6 +23,15 @@ public sealed record AttributeDefinition
 
     /// <summary>True when all records of a person hold the same value, so that it is drawn and charged once per person.</summary>
     public bool ConstantPerPerson { get; init; }
+
+    /// <summary>What the attribute is, for people.</summary>
+    public string Title { get; init; } = "";
+
+    /// <summary>Whether a request may restrict whom it wants by this attribute (Public attributes only).</summary>
+    public bool Filterable { get; init; }
+
+    /// <summary>Whether a value may be missing.</summary>
+    public bool Optional { get; init; }
 }
 
 /// <summary>The finite set of codes 0..Size-1 that an attribute takes. At most 65,535 codes.</summary>
@@ -42,6 +54,9 @@ public sealed record CategoricalDomain(IReadOnlyList<string> Labels, bool Ordere
 
     /// <inheritdoc/>
     public override string Label(int code) => Labels[code];
+
+    /// <summary>The labels as people read them; null when they are the labels themselves.</summary>
+    public IReadOnlyList<string>? Texts { get; init; }
 }
 
 /// <summary>An equally spaced grid: code c stands for Min + c * Step. Values off the grid are rounded to it stochastically, values outside are clipped and counted.</summary>
