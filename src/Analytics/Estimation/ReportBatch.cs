@@ -8,8 +8,7 @@ namespace EmrMarket.Analytics.Estimation;
 /// <param name="Grade">The grade, at least 1; 0 for a Public attribute.</param>
 /// <param name="Channel">The channel of that attribute and grade.</param>
 /// <param name="Reports">One report per record of the batch.</param>
-/// <param name="Presence">For a grid attribute whose value may be missing: the yes/no reports (code 1: present) of the same records; otherwise null.</param>
-public sealed record AttributeReports(AttributeDefinition Attribute, int Grade, Channel Channel, ReportColumn Reports, AttributeReports? Presence = null);
+public sealed record AttributeReports(AttributeDefinition Attribute, int Grade, Channel Channel, ReportColumn Reports);
 
 /// <summary>
 /// Reports of some records, all at the same grade per attribute. Estimators take any number of batches and add them up; records that deliver at different
@@ -35,7 +34,7 @@ public sealed class ReportBatch
         _attributes = new Dictionary<string, AttributeReports>(StringComparer.Ordinal);
         foreach (AttributeReports reports in attributes)
         {
-            if (reports.Reports.Count != Count || (reports.Presence is { } presence && presence.Reports.Count != Count))
+            if (reports.Reports.Count != Count)
             {
                 throw new ArgumentException(
                     $"All attributes of a batch have one report per record: '{reports.Attribute.Name}' has {reports.Reports.Count}, expected {Count}.",
@@ -64,6 +63,9 @@ public sealed class ReportBatch
 
     /// <summary>The attributes with reports.</summary>
     public IReadOnlyCollection<AttributeReports> Attributes => _attributes.Values;
+
+    /// <summary>The reports of an attribute, or null when the batch has none.</summary>
+    public AttributeReports? Find(string attribute) => _attributes.GetValueOrDefault(attribute);
 
     /// <summary>The reports of an attribute.</summary>
     /// <exception cref="EstimationRefusedException">The batch has none.</exception>

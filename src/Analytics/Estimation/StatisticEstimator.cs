@@ -1,3 +1,7 @@
+using EmrMarket.Analytics.Estimation.Frequencies;
+using EmrMarket.Analytics.Estimation.Tallies;
+using EmrMarket.Analytics.Schemas;
+
 namespace EmrMarket.Analytics.Estimation;
 
 /// <summary>The one entry point: from reports to a statistic with its error. Pure; cost O(records * cells) unless said otherwise.</summary>
@@ -20,7 +24,21 @@ public static class StatisticEstimator
 
         return request.Kind switch
         {
+            StatisticKind.Frequency => Frequency(request, batches, options),
             _ => throw new EstimationRefusedException($"'{request.Kind}' has no estimator."),
         };
+    }
+
+    private static StatisticResult Frequency(StatisticRequest request, IEnumerable<ReportBatch> batches, EstimationOptions options)
+    {
+        AttributeDefinition? attribute = null;
+        IReadOnlyDictionary<int, SupportTally> tallies = FrequencyEstimator.Tally(request.Attributes[0], batches.Select(batch =>
+        {
+            attribute ??= batch[request.Attributes[0]].Attribute;
+            return batch;
+        }));
+        return attribute is null
+            ? throw new EstimationRefusedException($"There are no reports of '{request.Attributes[0]}'.")
+            : FrequencyEstimator.Estimate(request.Id, attribute, tallies, options);
     }
 }

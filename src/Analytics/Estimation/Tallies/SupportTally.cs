@@ -1,0 +1,132 @@
+using EmrMarket.Analytics.Mechanisms;
+
+namespace EmrMarket.Analytics.Estimation.Tallies;
+
+/// <summary>
+/// The sufficient statistic of frequencies at one grade: integers that add over batches. Beside the support counts it holds what clustering by person needs;
+/// where every record is a person, the three arrays are equal.
+/// </summary>
+public sealed class SupportTally
+{
+    private readonly long[] _support;
+    private readonly long[] _sizeTimesSupport;
+    private readonly long[] _squaredSupport;
+
+    /// <summary>An empty tally.</summary>
+    /// <param name="channel">The channel that all reports came through.</param>
+    /// <param name="constantPerPerson">True when all records of a person carry the same report.</param>
+    public SupportTally(Channel channel, bool constantPerPerson)
+    {
+        ArgumentNullException.ThrowIfNull(channel);
+        (Channel, ConstantPerPerson) = (channel, constantPerPerson);
+        _support = new long[channel.DomainSize];
+        _sizeTimesSupport = new long[channel.DomainSize];
+        _squaredSupport = new long[channel.DomainSize];
+    }
+
+    /// <summary>The channel.</summary>
+    public Channel Channel { get; }
+
+    /// <summary>True when all records of a person carry the same report: then the report is one draw that counts several times.</summary>
+    public bool ConstantPerPerson { get; }
+
+    /// <summary>Number of records n.</summary>
+    public long Records { get; private set; }
+
+    /// <summary>Number of persons.</summary>
+    public long Persons { get; private set; }
+
+    /// <summary>The sum over persons of the squared number of their records; n when every record is a person.</summary>
+    public long SumSquaredSizes { get; private set; }
+
+    /// <summary>The most records of one person.</summary>
+    public int MaxSize { get; private set; }
+
+    /// <summary>Per value the number of reports that support it.</summary>
+    public ReadOnlySpan<long> Support => _support;
+
+    /// <summary>Per value the sum over persons of (records of the person) * (supporting reports of the person).</summary>
+    public ReadOnlySpan<long> SizeTimesSupport => _sizeTimesSupport;
+
+    /// <summary>Per value the sum over persons of (supporting reports of the person)^2.</summary>
+    public ReadOnlySpan<long> SquaredSupport => _squaredSupport;
+
+    /// <summary>Adds a batch. O(n) to O(n k) by the channel, and O(k) per record of persons with several.</summary>
+    internal void Add(ReportColumn reports, PersonClusters persons)
+    {
+        long[] counts = Channel.CountSupport(reports);
+        Records += reports.Count;
+        Persons += persons.Persons;
+        SumSquaredSizes += persons.SumSquaredSizes;
+        MaxSize = Math.Max(MaxSize, persons.MaxSize);
+        for (int v = 0; v < counts.Length; v++)
+        {
+            _support[v] += counts[v];
+            _sizeTimesSupport[v] += counts[v];
+            _squaredSupport[v] += counts[v];
+        }
+
+        if (persons.Repeated == 0)
+        {
+            return;
+        }
+
+        // 64 values at a time bound the bitmaps to 8 bytes per record.
+        for (int start = 0; start < counts.Length; start += 64)
+        {
+            int[] values = [.. Enumerable.Range(start, Math.Min(64, counts.Length - start))];
+            SupportBitmaps bitmaps = Channel.Support(reports, values);
+            Parallel.For(0, values.Length, i =>
+            {
+                ReadOnlySpan<ulong> bits = bitmaps[i];
+                long size = 0;
+                long squared = 0;
+                for (int person = 0; person < persons.Repeated; person++)
+                {
+                    ReadOnlySpan<int> records = persons[person];
+                    long supporting = 0;
+                    foreach (int record in records)
+                    {
+                        supporting += (long)(bits[record >> 6] >> record) & 1;
+                    }
+
+                    // As if every record were a person, this one was counted `supporting` times in both sums.
+                    size += supporting * (records.Length - 1);
+                    squared += supporting * (supporting - 1);
+                }
+
+                _sizeTimesSupport[values[i]] += size;
+                _squaredSupport[values[i]] += squared;
+            });
+        }
+    }
+
+    /// <summary>The sum of two tallies of the same channel; associative and commutative.</summary>
+    /// <exception cref="ArgumentException">The channels differ.</exception>
+    public static SupportTally Merge(SupportTally left, SupportTally right)
+    {
+        ArgumentNullException.ThrowIfNull(left);
+        ArgumentNullException.ThrowIfNull(right);
+        if (left.Channel.DomainSize != right.Channel.DomainSize || left.Channel.ExactP != right.Channel.ExactP
+            || left.Channel.ExactQ != right.Channel.ExactQ || left.ConstantPerPerson != right.ConstantPerPerson)
+        {
+            throw new ArgumentException("Only tallies of one channel add up; these two have different domains, support probabilities or clustering.", nameof(right));
+        }
+
+        var sum = new SupportTally(left.Channel, left.ConstantPerPerson)
+        {
+            Records = left.Records + right.Records,
+            Persons = left.Persons + right.Persons,
+            SumSquaredSizes = left.SumSquaredSizes + right.SumSquaredSizes,
+            MaxSize = Math.Max(left.MaxSize, right.MaxSize),
+        };
+        for (int v = 0; v < sum._support.Length; v++)
+        {
+            sum._support[v] = left._support[v] + right._support[v];
+            sum._sizeTimesSupport[v] = left._sizeTimesSupport[v] + right._sizeTimesSupport[v];
+            sum._squaredSupport[v] = left._squaredSupport[v] + right._squaredSupport[v];
+        }
+
+        return sum;
+    }
+}
