@@ -1,4 +1,3 @@
-using System.Numerics;
 using EmrMarket.Analytics.Budgets;
 
 namespace EmrMarket.Analytics.Mechanisms;
@@ -34,32 +33,4 @@ public abstract class Channel
     /// <param name="reports">The reports.</param>
     /// <param name="values">The values wanted, each in 0..DomainSize-1.</param>
     public abstract SupportBitmaps Support(ReportColumn reports, ReadOnlySpan<int> values);
-}
-
-/// <summary>An exact non-negative fraction of integers, in lowest terms.</summary>
-public readonly record struct Rational
-{
-    /// <summary>numerator / denominator, reduced; the denominator is positive.</summary>
-    public Rational(BigInteger numerator, BigInteger denominator)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(denominator);
-        BigInteger divisor = BigInteger.GreatestCommonDivisor(numerator, denominator);
-        Numerator = numerator / divisor;
-        Denominator = denominator / divisor;
-    }
-
-    /// <summary>The reduced numerator.</summary>
-    public BigInteger Numerator { get; }
-
-    /// <summary>The reduced denominator, positive.</summary>
-    public BigInteger Denominator { get; }
-
-    /// <summary>The value to within one unit in the last place of a double.</summary>
-    public static explicit operator double(Rational value)
-    {
-        // Scale the quotient to 64 significant bits before the division, so that huge terms neither overflow nor lose precision.
-        long shift = 64 - (value.Numerator.GetBitLength() - value.Denominator.GetBitLength());
-        BigInteger quotient = shift >= 0 ? (value.Numerator << (int)shift) / value.Denominator : value.Numerator / (value.Denominator << (int)-shift);
-        return Math.ScaleB((double)quotient, (int)-shift);
-    }
 }

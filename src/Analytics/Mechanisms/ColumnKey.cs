@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using EmrMarket.Analytics.Mechanisms.Coins;
 
 namespace EmrMarket.Analytics.Mechanisms;
 
@@ -12,9 +13,6 @@ public sealed class ColumnKey
 
     /// <summary>The version of the value that is randomised; a corrected value is a new fact with coins of its own.</summary>
     public ushort ValueVersion { get; }
-
-    /// <summary>The 32-byte key.</summary>
-    internal ReadOnlySpan<byte> Bytes => _key;
 
     /// <summary>Derives the key of a source column.</summary>
     /// <param name="siteKey">The site's secret key, 32 bytes.</param>
@@ -32,5 +30,17 @@ public sealed class ColumnKey
         byte[] key = new byte[32];
         HKDF.DeriveKey(HashAlgorithmName.SHA256, siteKey, key, salt: [], info: Encoding.UTF8.GetBytes("emrmarket ladder v1 " + source));
         return new ColumnKey(key, valueVersion);
+    }
+
+    /// <summary>
+    /// The generator of one use of this column's coins. Two ladders over one column (another mechanism, domain or grades) must not share coins: their losses add
+    /// only when their coins are independent.
+    /// </summary>
+    /// <param name="use">What the coins are for; equal uses have equal coins.</param>
+    internal CoinCipher CipherFor(string use)
+    {
+        Span<byte> key = stackalloc byte[32];
+        HKDF.Expand(HashAlgorithmName.SHA256, _key, key, Encoding.UTF8.GetBytes(use));
+        return new CoinCipher(key);
     }
 }

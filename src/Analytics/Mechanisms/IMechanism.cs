@@ -35,5 +35,5 @@ public interface IReportLadder
     /// <param name="factKeys">Per record the id that its coins are keyed by: the record's, or its person's for a person-constant attribute.</param>
     /// <param name="grades">The wanted grades, each in 1..grades.Count.</param>
     /// <returns>One report column per wanted grade, in the order asked for.</returns>
-    IReadOnlyList<ReportColumn> Draw(ColumnKey key, RecordColumn column, ReadOnlySpan<ulong> factKeys, ReadOnlySpan<int> grades);
+    IReadOnlyList<ReportColumn> Draw(ColumnKey key, RecordColumn column, ReadOnlyMemory<ulong> factKeys, ReadOnlySpan<int> grades);
 }

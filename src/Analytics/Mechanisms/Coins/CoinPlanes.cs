@@ -1,0 +1,68 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace EmrMarket.Analytics.Mechanisms.Coins;
+
+/// <summary>Coins of a batch of facts, turned so that word w of all facts lies together, as vector code wants it.</summary>
+internal static class CoinPlanes
+{
+    /// <summary>Facts per batch: counters, coins and planes stay in the first-level cache.</summary>
+    public const int Batch = 256;
+
+    /// <summary>Words of the planes of one block: <see cref="Coin.WordsPerBlock"/> planes of <see cref="Batch"/> words.</summary>
+    public const int Length = Coin.WordsPerBlock * Batch;
+
+    /// <summary>Draws one block per fact and writes word w of fact i to <c>planes[w * Batch + i]</c>.</summary>
+    [SkipLocalsInit]
+    public static void Fill(
+        CoinCipher cipher, ReadOnlySpan<ulong> facts, ushort version, ReadOnlySpan<ushort> values, int step, int block, Span<uint> planes)
+    {
+        Span<Vector128<byte>> coins = stackalloc Vector128<byte>[Batch];
+        coins = coins[..facts.Length];
+        values = values[..facts.Length];
+        for (int i = 0; i < facts.Length; i++)
+        {
+            coins[i] = Coin.Counter(facts[i], version, values[i], step, block);
+        }
+
+        cipher.Encrypt(coins);
+        Turn(MemoryMarshal.Cast<Vector128<byte>, uint>(coins), planes);
+    }
+
+    private static void Turn(ReadOnlySpan<uint> words, Span<uint> planes)
+    {
+        int facts = words.Length / Coin.WordsPerBlock;
+        int i = 0;
+        if (Avx512F.IsSupported)
+        {
+            Vector512<uint> firstTwo = Vector512.Create(0u, 4, 8, 12, 16, 20, 24, 28, 1, 5, 9, 13, 17, 21, 25, 29);
+            Vector512<uint> lastTwo = firstTwo + Vector512.Create(2u);
+            for (; i <= facts - 16; i += 16)
+            {
+                ReadOnlySpan<uint> source = words.Slice(Coin.WordsPerBlock * i, 64);
+                Vector512<uint> z0 = Vector512.Create(source);
+                Vector512<uint> z1 = Vector512.Create(source[16..]);
+                Vector512<uint> z2 = Vector512.Create(source[32..]);
+                Vector512<uint> z3 = Vector512.Create(source[48..]);
+                Vector512<uint> low = Avx512F.PermuteVar16x32x2(z0, firstTwo, z1);
+                Vector512<uint> high = Avx512F.PermuteVar16x32x2(z2, firstTwo, z3);
+                Vector512.Create(low.GetLower(), high.GetLower()).CopyTo(planes[i..]);
+                Vector512.Create(low.GetUpper(), high.GetUpper()).CopyTo(planes[(Batch + i)..]);
+                low = Avx512F.PermuteVar16x32x2(z0, lastTwo, z1);
+                high = Avx512F.PermuteVar16x32x2(z2, lastTwo, z3);
+                Vector512.Create(low.GetLower(), high.GetLower()).CopyTo(planes[((2 * Batch) + i)..]);
+                Vector512.Create(low.GetUpper(), high.GetUpper()).CopyTo(planes[((3 * Batch) + i)..]);
+            }
+        }
+
+        for (; i < facts; i++)
+        {
+            for (int w = 0; w < Coin.WordsPerBlock; w++)
+            {
+                planes[(w * Batch) + i] = words[(Coin.WordsPerBlock * i) + w];
+            }
+        }
+    }
+}

@@ -1,0 +1,210 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+using EmrMarket.Analytics.Budgets;
+using EmrMarket.Analytics.Mechanisms.Coins;
+
+namespace EmrMarket.Analytics.Mechanisms.Windows;
+
+/// <summary>The laws of a window mechanism at all grades, and the sampler that draws a ladder of its reports. Word w of a fact's coins serves one purpose only:
+/// 0 replaces at the top grade, 1 picks the place in the window (when it has more than one), the next ones replace at the next lower grades.</summary>
+internal sealed class WindowLadder
+{
+    private readonly WindowLaw[] _laws;
+    private readonly int _outputs;
+    private readonly int _window;
+    private readonly string _use;
+
+    /// <summary>Computes the laws from the top grade down.</summary>
+    /// <param name="mechanism">The mechanism's id, part of what separates its coins from another ladder's.</param>
+    /// <param name="outputs">Number of outputs D.</param>
+    /// <param name="window">Outputs in a window, W, at most D.</param>
+    /// <param name="grades">The ladder of losses.</param>
+    public WindowLadder(string mechanism, int outputs, int window, GradeLadder grades)
+    {
+        (_outputs, _window) = (outputs, window);
+        _laws = new WindowLaw[grades.Count];
+        WindowLaw law = WindowLaw.Clear(outputs, window);
+        for (int grade = grades.Count; grade >= 1; grade--)
+        {
+            law = law.Randomise(grades[grade]);
+            _laws[grade - 1] = law;
+        }
+
+        _use = LadderUse.Of(mechanism, outputs, window, grades);
+    }
+
+    /// <summary>The law of a grade in 1..Count.</summary>
+    public WindowLaw this[int grade] => _laws[grade - 1];
+
+    /// <summary>Draws the reports of the wanted grades; window of value v: outputs v..v+W-1.</summary>
+    public CodeReports[] Draw(ColumnKey key, ushort[] values, ReadOnlyMemory<ulong> facts, ReadOnlySpan<int> grades)
+    {
+        var wanted = new ushort[_laws.Length + 1][];
+        int lowest = _laws.Length + 1;
+        foreach (int grade in grades)
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThan(grade, 1, nameof(grades));
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(grade, _laws.Length, nameof(grades));
+            wanted[grade] ??= new ushort[values.Length];
+            lowest = Math.Min(lowest, grade);
+        }
+
+        CoinCipher cipher = key.CipherFor(_use);
+        RecordBlocks.ForEach(values.Length, (start, count) =>
+        {
+            for (int i = start; i < start + count; i += CoinPlanes.Batch)
+            {
+                int n = Math.Min(CoinPlanes.Batch, start + count - i);
+                DrawBatch(cipher, key.ValueVersion, values.AsSpan(i, n), facts.Span.Slice(i, n), wanted, lowest, i);
+            }
+        });
+
+        var reports = new CodeReports[grades.Length];
+        for (int i = 0; i < reports.Length; i++)
+        {
+            reports[i] = new CodeReports(wanted[grades[i]]);
+        }
+
+        return reports;
+    }
+
+    [SkipLocalsInit]
+    private void DrawBatch(
+        CoinCipher cipher, ushort version, ReadOnlySpan<ushort> values, ReadOnlySpan<ulong> facts, ushort[][] wanted, int lowest, int offset)
+    {
+        Span<uint> planes = stackalloc uint[CoinPlanes.Length];
+        Span<uint> state = stackalloc uint[CoinPlanes.Batch];
+        Span<uint> replacing = stackalloc uint[CoinPlanes.Batch];
+        state = state[..values.Length];
+        replacing = replacing[..values.Length];
+        int word = 0;
+        for (int i = 0; i < values.Length; i++)
+        {
+            state[i] = values[i];
+        }
+
+        ReadOnlySpan<uint> first = NextWords(planes, cipher, version, values, facts, ref word);
+        if (_window > 1)
+        {
+            first.CopyTo(replacing);
+            AddPlaceInWindow(cipher, version, values, facts, NextWords(planes, cipher, version, values, facts, ref word), state);
+            first = replacing;
+        }
+
+        for (int grade = _laws.Length; grade >= lowest; grade--)
+        {
+            ReadOnlySpan<uint> words = grade == _laws.Length ? first : NextWords(planes, cipher, version, values, facts, ref word);
+            ushort[]? output = wanted[grade];
+            Replace(state, words, (uint)_outputs, _laws[grade - 1].ReplaceBelow);
+            if (output is not null)
+            {
+                Narrow(state, output.AsSpan(offset, state.Length));
+            }
+        }
+    }
+
+    private static ReadOnlySpan<uint> NextWords(
+        Span<uint> planes, CoinCipher cipher, ushort version, ReadOnlySpan<ushort> values, ReadOnlySpan<ulong> facts, ref int word)
+    {
+        int place = word % Coin.WordsPerBlock;
+        if (place == 0)
+        {
+            CoinPlanes.Fill(cipher, facts, version, values, step: 0, block: word / Coin.WordsPerBlock, planes);
+        }
+
+        word++;
+        return planes.Slice(place * CoinPlanes.Batch, values.Length);
+    }
+
+    private void AddPlaceInWindow(
+        CoinCipher cipher, ushort version, ReadOnlySpan<ushort> values, ReadOnlySpan<ulong> facts, ReadOnlySpan<uint> words, Span<uint> state)
+    {
+        uint window = (uint)_window;
+        for (int i = 0; i < state.Length; i++)
+        {
+            if (!Coin.TryUniform(words[i], window, out uint place))
+            {
+                place = Coin.UniformAfterRejection(cipher, facts[i], version, values[i], purpose: 1, window);
+            }
+
+            state[i] += place;
+        }
+    }
+
+    /// <summary>
+    /// One rung: the report becomes output floor(u D / 2^32) when the low half of u D is below D c, and stays otherwise. Both are computed for every record,
+    /// so that time does not tell which it was.
+    /// </summary>
+    internal static void Replace(Span<uint> state, ReadOnlySpan<uint> words, uint outputs, ulong replaceBelow)
+    {
+        Debug.Assert(replaceBelow <= 1UL << Coin.Bits, "A threshold has at most 33 bits.");
+        if (replaceBelow == 0)
+        {
+            return;
+        }
+
+        words = words[..state.Length];
+        uint last = (uint)(replaceBelow - 1);
+        int i = 0;
+        if (Avx512F.IsSupported)
+        {
+            Vector512<uint> size = Vector512.Create(outputs);
+            Vector512<uint> limit = Vector512.Create(last);
+            Vector512<ulong> upper = Vector512.Create(0xFFFFFFFF00000000);
+            for (; i <= state.Length - Vector512<uint>.Count; i += Vector512<uint>.Count)
+            {
+                Vector512<uint> u = Vector512.Create(words[i..]);
+                Vector512<uint> old = Vector512.Create<uint>(state[i..]);
+                Vector512<ulong> even = Avx512F.Multiply(u, size);
+                Vector512<ulong> odd = Avx512F.Multiply((u.AsUInt64() >> 32).AsUInt32(), size);
+                Vector512<uint> high = ((even >> 32) | (odd & upper)).AsUInt32();
+                Vector512<uint> low = Vector512.ConditionalSelect(upper, odd << 32, even).AsUInt32();
+                Vector512.ConditionalSelect(Vector512.LessThanOrEqual(low, limit), high, old).CopyTo(state[i..]);
+            }
+        }
+        else if (Avx2.IsSupported)
+        {
+            Vector256<uint> size = Vector256.Create(outputs);
+            Vector256<uint> limit = Vector256.Create(last);
+            Vector256<ulong> upper = Vector256.Create(0xFFFFFFFF00000000);
+            for (; i <= state.Length - Vector256<uint>.Count; i += Vector256<uint>.Count)
+            {
+                Vector256<uint> u = Vector256.Create(words[i..]);
+                Vector256<uint> old = Vector256.Create<uint>(state[i..]);
+                Vector256<ulong> even = Avx2.Multiply(u, size);
+                Vector256<ulong> odd = Avx2.Multiply((u.AsUInt64() >> 32).AsUInt32(), size);
+                Vector256<uint> high = ((even >> 32) | (odd & upper)).AsUInt32();
+                Vector256<uint> low = Vector256.ConditionalSelect(upper, odd << 32, even).AsUInt32();
+                Vector256.ConditionalSelect(Vector256.LessThanOrEqual(low, limit), high, old).CopyTo(state[i..]);
+            }
+        }
+
+        ReplaceScalar(state[i..], words[i..], outputs, replaceBelow);
+    }
+
+    /// <summary>The same, one record at a time: the tail, machines without vectors, and the tests' oracle.</summary>
+    internal static void ReplaceScalar(Span<uint> state, ReadOnlySpan<uint> words, uint outputs, ulong replaceBelow)
+    {
+        for (int i = 0; i < state.Length; i++)
+        {
+            ulong product = (ulong)words[i] * outputs;
+            state[i] = (uint)product < replaceBelow ? (uint)(product >> Coin.Bits) : state[i];
+        }
+    }
+
+    private static void Narrow(ReadOnlySpan<uint> state, Span<ushort> output)
+    {
+        int i = 0;
+        for (; i <= state.Length - Vector512<ushort>.Count; i += Vector512<ushort>.Count)
+        {
+            Vector512.Narrow(Vector512.Create(state[i..]), Vector512.Create(state[(i + Vector512<uint>.Count)..])).CopyTo(output[i..]);
+        }
+
+        for (; i < state.Length; i++)
+        {
+            output[i] = (ushort)state[i];
+        }
+    }
+}
