@@ -1,6 +1,8 @@
 using EmrMarket.Analytics.Estimation.Frequencies;
 using EmrMarket.Analytics.Estimation.Tallies;
 using EmrMarket.Analytics.Mechanisms;
+using EmrMarket.Analytics.Mechanisms.Dsw;
+using EmrMarket.Analytics.Mechanisms.Grr;
 using EmrMarket.Analytics.Schemas;
 
 namespace EmrMarket.Analytics.Estimation.Ordered;
@@ -34,6 +36,8 @@ internal sealed class OrderedSample
         double[] weights = rule switch
         {
             CombinationRule.Stratified => [.. used.Select(t => (double)t.Records)],
+            CombinationRule.Precision when used.Any(t => t.Channel is PublicChannel) => throw new EstimationRefusedException(
+                "The precision-weighted estimate needs randomised reports at every grade; use the stratified one."),
             CombinationRule.Precision => [.. used.Select(t => t.Records / MeanNoise(Wave(t.Channel)))],
             _ => throw new EstimationRefusedException(
                 $"The {FrequencyEstimator.Name(rule)} rule is defined for frequencies only; ask for stratified or precision."),
@@ -81,6 +85,8 @@ internal sealed class OrderedSample
     /// <exception cref="EstimationRefusedException">The mechanism has no order.</exception>
     public static SquareWave Wave(Channel channel) => channel switch
     {
+        DswChannel dsw => new SquareWave(dsw.Cells, dsw.Bandwidth, dsw.POut, dsw.QOut),
+        GrrChannel grr => new SquareWave(grr.DomainSize, 0, grr.P, grr.Q),
         PublicChannel open => new SquareWave(open.DomainSize, 0, 1, 0),
         _ => throw new EstimationRefusedException(
             "Means, bins and quantiles need an attribute that is randomised by dsw or grr, or is Public; for other mechanisms ask for frequencies."),
