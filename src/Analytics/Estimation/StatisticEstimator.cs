@@ -1,5 +1,7 @@
 using EmrMarket.Analytics.Estimation.Frequencies;
+using EmrMarket.Analytics.Estimation.Ordered;
 using EmrMarket.Analytics.Estimation.Tallies;
+using EmrMarket.Analytics.Mechanisms.Dsw;
 using EmrMarket.Analytics.Schemas;
 
 namespace EmrMarket.Analytics.Estimation;
@@ -25,20 +27,54 @@ public static class StatisticEstimator
         return request.Kind switch
         {
             StatisticKind.Frequency => Frequency(request, batches, options),
+            StatisticKind.Mean or StatisticKind.Bins or StatisticKind.Quantile => Ordered(request, batches, options),
             _ => throw new EstimationRefusedException($"'{request.Kind}' has no estimator."),
         };
     }
 
     private static StatisticResult Frequency(StatisticRequest request, IEnumerable<ReportBatch> batches, EstimationOptions options)
     {
+        // The first batch tells the attribute and its mechanism; it is then counted with the others.
+        using IEnumerator<ReportBatch> rest = batches.GetEnumerator();
+        AttributeReports first = First(request.Attributes[0], rest);
+        return first.Channel is DswChannel
+            ? Ordered(request, Resume(rest), options)
+            : FrequencyEstimator.Estimate(request.Id, first.Attribute, FrequencyEstimator.Tally(request.Attributes[0], Resume(rest)), options);
+    }
+
+    private static StatisticResult Ordered(StatisticRequest request, IEnumerable<ReportBatch> batches, EstimationOptions options)
+    {
         AttributeDefinition? attribute = null;
-        IReadOnlyDictionary<int, SupportTally> tallies = FrequencyEstimator.Tally(request.Attributes[0], batches.Select(batch =>
+        string name = request.Attributes[0];
+        string presenceName = name + Schema.PresenceSuffix;
+        bool mayBeMissing = false;
+        var presence = new SortedDictionary<int, SupportTally>();
+        IReadOnlyDictionary<int, OutputTally> tallies = OrderedEstimator.Tally(name, batches.Select(batch =>
         {
-            attribute ??= batch[request.Attributes[0]].Attribute;
+            attribute ??= batch[name].Attribute;
+            if (attribute.Optional && attribute.Domain is GridDomain)
+            {
+                mayBeMissing = true;
+                FrequencyEstimator.Add(presenceName, batch, presence);
+            }
+
             return batch;
         }));
-        return attribute is null
-            ? throw new EstimationRefusedException($"There are no reports of '{request.Attributes[0]}'.")
-            : FrequencyEstimator.Estimate(request.Id, attribute, tallies, options);
+        return attribute is null ? throw NoReports(name) : OrderedEstimator.Estimate(request, attribute, tallies, mayBeMissing ? presence : null, options);
     }
+
+    private static AttributeReports First(string attribute, IEnumerator<ReportBatch> batches) =>
+        batches.MoveNext() ? batches.Current[attribute] : throw NoReports(attribute);
+
+    private static IEnumerable<ReportBatch> Resume(IEnumerator<ReportBatch> batches)
+    {
+        do
+        {
+            yield return batches.Current;
+        }
+        while (batches.MoveNext());
+    }
+
+    private static EstimationRefusedException NoReports(string attribute) =>
+        new($"There are no reports of '{attribute}': widen the grades or the records asked for.");
 }

@@ -22,6 +22,65 @@ public sealed class RecordTable
 
     /// <summary>One column per attribute, in schema order.</summary>
     public required IReadOnlyList<RecordColumn> Columns { get; init; }
+
+    /// <summary>The tables of a stream as one table; persons are matched across them. O(n).</summary>
+    /// <param name="schema">The schema of the tables.</param>
+    /// <param name="tables">The tables, in order; none gives an empty table.</param>
+    public static RecordTable Concat(Schema schema, IReadOnlyList<RecordTable> tables)
+    {
+        ArgumentNullException.ThrowIfNull(schema);
+        ArgumentNullException.ThrowIfNull(tables);
+        if (tables.Count == 1)
+        {
+            return tables[0];
+        }
+
+        ulong[] persons = Join(tables, t => t.PersonKeys);
+        var index = new KeyIndex(persons.Length);
+        int[] personIndex = new int[persons.Length];
+        for (int i = 0; i < persons.Length; i++)
+        {
+            personIndex[i] = index.Add(persons[i]).Index;
+        }
+
+        var columns = new RecordColumn[schema.Attributes.Count];
+        for (int a = 0; a < columns.Length; a++)
+        {
+            int attribute = a;
+            columns[a] = new RecordColumn
+            {
+                Attribute = schema.Attributes[a],
+                Codes = Join(tables, t => t.Columns[attribute].Codes),
+                Fractions = tables.Any(t => t.Columns[attribute].Fractions is not null)
+                    ? Join(tables, t => t.Columns[attribute].Fractions ?? new uint[t.Count])
+                    : null,
+                Clipped = tables.Sum(t => t.Columns[attribute].Clipped),
+            };
+        }
+
+        return new RecordTable
+        {
+            RecordKeys = Join(tables, t => t.RecordKeys),
+            PersonKeys = persons,
+            PersonIndex = personIndex,
+            PersonCount = index.Count,
+            Columns = columns,
+        };
+    }
+
+    private static T[] Join<T>(IReadOnlyList<RecordTable> tables, Func<RecordTable, T[]> part)
+    {
+        T[] whole = new T[tables.Sum(t => t.Count)];
+        int at = 0;
+        foreach (RecordTable table in tables)
+        {
+            T[] next = part(table);
+            next.CopyTo(whole, at);
+            at += next.Length;
+        }
+
+        return whole;
+    }
 }
 
 /// <summary>The raw values of one attribute.</summary>

@@ -18,16 +18,22 @@ public static class FrequencyEstimator
         var tallies = new SortedDictionary<int, SupportTally>();
         foreach (ReportBatch batch in batches)
         {
-            AttributeReports reports = batch[attribute];
-            if (!tallies.TryGetValue(reports.Grade, out SupportTally? tally))
-            {
-                tallies.Add(reports.Grade, tally = new SupportTally(reports.Channel, reports.Attribute.ConstantPerPerson));
-            }
-
-            tally.Add(reports.Reports, batch.Persons);
+            Add(attribute, batch, tallies);
         }
 
         return tallies;
+    }
+
+    /// <summary>Adds one batch to the tallies by grade.</summary>
+    internal static void Add(string attribute, ReportBatch batch, SortedDictionary<int, SupportTally> tallies)
+    {
+        AttributeReports reports = batch[attribute];
+        if (!tallies.TryGetValue(reports.Grade, out SupportTally? tally))
+        {
+            tallies.Add(reports.Grade, tally = new SupportTally(reports.Channel, reports.Attribute.ConstantPerPerson));
+        }
+
+        tally.Add(reports.Reports, batch.Persons);
     }
 
     /// <summary>The statistic from the tallies of all grades.</summary>
