@@ -37,18 +37,18 @@ public sealed class FrequencyTests
     [Fact]
     public void Standard_error_is_the_closed_form_at_the_estimate()
     {
-        // 100 reports of 3 values: counts 45, 35, 20 at epsilon 1: p = e/(e+2), q = 1/(e+2).
-        int[] codes = [.. Enumerable.Repeat(0, 45), .. Enumerable.Repeat(1, 35), .. Enumerable.Repeat(2, 20)];
+        // 1,000 reports of 3 values: counts 450, 350, 200 at epsilon 1: p = e/(e+2), q = 1/(e+2).
+        int[] codes = [.. Enumerable.Repeat(0, 450), .. Enumerable.Repeat(1, 350), .. Enumerable.Repeat(2, 200)];
         StatisticResult result = Estimate([new ReportBatch([Samples.Coded(Race, 3, codes)])]);
         double p = Math.E / (Math.E + 2);
         double q = 1 / (Math.E + 2);
         double f = (0.45 - q) / (p - q);
-        double error = Math.Sqrt(((f * p * (1 - p)) + ((1 - f) * q * (1 - q))) / 100) / (p - q);
+        double error = Math.Sqrt(((f * p * (1 - p)) + ((1 - f) * q * (1 - q))) / 1000) / (p - q);
         Assert.Equal(f, result.Cells[0].Estimate, 7);
         Assert.Equal(error, result.Cells[0].StandardError, 7);
         Assert.Equal(f - (1.959963984540054 * error), result.Cells[0].Low, 7);
         Assert.Equal(IntervalKind.Normal, result.Cells[0].IntervalKind);
-        Assert.Equal(100 * Math.Pow((Math.E - 1) / (Math.E + 2), 2), result.EffectiveRecords, 5);
+        Assert.Equal(1000 * Math.Pow((Math.E - 1) / (Math.E + 2), 2), result.EffectiveRecords, 5);
     }
 
     [Fact]
