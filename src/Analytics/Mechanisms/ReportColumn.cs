@@ -33,17 +33,19 @@ public sealed class SetReports(ulong[] words, int wordsPerReport) : ReportColumn
     public override int Count => Words.Length / WordsPerReport;
 }
 
-/// <summary>Reports that are a hash function and a cell each: OLH. Supports the values that its hash sends to its cell.</summary>
-/// <param name="multipliers">Per report the multiplier a of the hash, uniform over 64 bits.</param>
-/// <param name="addends">Per report the addend b of the hash, uniform over 64 bits.</param>
+/// <summary>
+/// Reports that are a hash function and a cell each: OLH. Supports the values that its hash, the top bits of a v + b (mod 2^32), sends to its cell.
+/// </summary>
+/// <param name="multipliers">Per report the multiplier a of the hash, uniform over 32 bits.</param>
+/// <param name="addends">Per report the addend b of the hash, uniform over 32 bits.</param>
 /// <param name="cells">Per report a cell in 0..g-1.</param>
-public sealed class HashReports(ulong[] multipliers, ulong[] addends, ushort[] cells) : ReportColumn
+public sealed class HashReports(uint[] multipliers, uint[] addends, ushort[] cells) : ReportColumn
 {
     /// <summary>Multiplier a per report.</summary>
-    public ulong[] Multipliers { get; } = multipliers;
+    public uint[] Multipliers { get; } = multipliers;
 
     /// <summary>Addend b per report.</summary>
-    public ulong[] Addends { get; } = addends;
+    public uint[] Addends { get; } = addends;
 
     /// <summary>Cell per report.</summary>
     public ushort[] Cells { get; } = cells;

@@ -164,6 +164,27 @@ public sealed class LadderDrawTests
         Assert.Throws<ArgumentException>(() => MechanismCatalogue.Get("rappor"));
     }
 
+    [Theory]
+    [InlineData(2, 1_000_000, "grr")]
+    [InlineData(3, 500_000, "grr")]
+    [InlineData(10, 2_000_000, "grr")]
+    [InlineData(10, 500_000, "ss")]
+    [InlineData(256, 1_000_000, "ss")]
+    [InlineData(257, 1_000_000, "olh")]
+    [InlineData(900, 2_000_000, "olh")]
+    public void Default_mechanism_has_the_least_variance_at_the_ceiling(int size, long ceiling, string expected)
+    {
+        var domain = new CategoricalDomain([.. Enumerable.Range(0, size).Select(i => $"v{i}")], Ordered: false);
+        Assert.Equal(expected, MechanismCatalogue.Default(domain, new EpsilonMicro(ceiling)).Id);
+    }
+
+    [Fact]
+    public void Default_mechanism_of_a_grid_is_dsw_and_of_a_single_value_is_refused()
+    {
+        Assert.Equal("dsw", MechanismCatalogue.Default(new GridDomain(0, 1, 64, "d"), new EpsilonMicro(500_000)).Id);
+        Assert.Throws<ArgumentException>(() => MechanismCatalogue.Default(new CategoricalDomain(["only"], Ordered: false), new EpsilonMicro(500_000)));
+    }
+
     internal static ColumnKey Key() => ColumnKey.Derive(SiteKey, "source");
 
     internal static (RecordColumn Column, ulong[] Facts) Sample(string mechanism, int size, int n)

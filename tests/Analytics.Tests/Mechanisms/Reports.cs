@@ -1,5 +1,6 @@
 using EmrMarket.Analytics.Mechanisms;
 using EmrMarket.Analytics.Mechanisms.Dsw;
+using EmrMarket.Analytics.Mechanisms.Olh;
 
 namespace EmrMarket.Analytics.Tests.Mechanisms;
 
@@ -24,6 +25,7 @@ internal static class Reports
         CodeReports codes when channel is DswChannel dsw => codes.Codes[i] >= v && codes.Codes[i] <= v + (2 * dsw.Bandwidth),
         CodeReports codes => codes.Codes[i] == v,
         SetReports sets => (sets.Words[(i * sets.WordsPerReport) + (v / 64)] >> (v % 64) & 1) == 1,
+        HashReports hashes => Math.Floor((double)((hashes.Multipliers[i] * (uint)v) + hashes.Addends[i]) / 4294967296 * ((OlhChannel)channel).Cells) == hashes.Cells[i],
         _ => throw new ArgumentException($"unknown reports {reports.GetType()}", nameof(reports)),
     };
 }

@@ -71,5 +71,5 @@ internal sealed class DswLadder : IReportLadder
     public Channel this[int grade] => _channels[grade - 1];
 
     public IReadOnlyList<ReportColumn> Draw(ColumnKey key, RecordColumn column, ReadOnlyMemory<ulong> factKeys, ReadOnlySpan<int> grades) =>
-        _reports.Draw(key, ValueRounding.Round(key, column, factKeys.Span), factKeys, grades);
+        _reports.Draw(key, column, factKeys, grades);
 }

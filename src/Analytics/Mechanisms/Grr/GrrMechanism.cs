@@ -63,7 +63,7 @@ internal sealed class GrrLadder : IReportLadder
     public Channel this[int grade] => _channels[grade - 1];
 
     public IReadOnlyList<ReportColumn> Draw(ColumnKey key, RecordColumn column, ReadOnlyMemory<ulong> factKeys, ReadOnlySpan<int> grades) =>
-        _reports.Draw(key, ValueRounding.Round(key, column, factKeys.Span), factKeys, grades);
+        _reports.Draw(key, column, factKeys, grades);
 }
 
 /// <summary>GRR at one grade: a report supports the value it names.</summary>

@@ -14,10 +14,17 @@ internal static class WindowCounts
             throw new ArgumentException($"Expected reports of one code each; got {reports?.GetType().Name ?? "none"}.", nameof(reports));
         }
 
+        return EnsureBelow(codes, outputs);
+    }
+
+    /// <summary>The codes, all checked to be below <paramref name="outputs"/>.</summary>
+    /// <exception cref="ArgumentException">A code is not.</exception>
+    public static ushort[] EnsureBelow(ushort[] codes, int outputs)
+    {
         int largest = Largest(codes);
         return largest < outputs
             ? codes
-            : throw new ArgumentException($"A report holds output {largest}; this channel has outputs 0..{outputs - 1}. The reports belong to another channel.", nameof(reports));
+            : throw new ArgumentException($"A report holds output {largest}; this channel has outputs 0..{outputs - 1}. The reports belong to another channel.", nameof(codes));
     }
 
     /// <summary>How often each output occurs.</summary>

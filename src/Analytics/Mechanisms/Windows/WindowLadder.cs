@@ -4,6 +4,7 @@ using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 using EmrMarket.Analytics.Budgets;
 using EmrMarket.Analytics.Mechanisms.Coins;
+using EmrMarket.Analytics.Records;
 
 namespace EmrMarket.Analytics.Mechanisms.Windows;
 
@@ -39,94 +40,57 @@ internal sealed class WindowLadder
     public WindowLaw this[int grade] => _laws[grade - 1];
 
     /// <summary>Draws the reports of the wanted grades; window of value v: outputs v..v+W-1.</summary>
-    public CodeReports[] Draw(ColumnKey key, ushort[] values, ReadOnlyMemory<ulong> facts, ReadOnlySpan<int> grades)
+    public IReadOnlyList<ReportColumn> Draw(ColumnKey key, RecordColumn column, ReadOnlyMemory<ulong> facts, ReadOnlySpan<int> grades)
     {
-        var wanted = new ushort[_laws.Length + 1][];
-        int lowest = _laws.Length + 1;
-        foreach (int grade in grades)
-        {
-            ArgumentOutOfRangeException.ThrowIfLessThan(grade, 1, nameof(grades));
-            ArgumentOutOfRangeException.ThrowIfGreaterThan(grade, _laws.Length, nameof(grades));
-            wanted[grade] ??= new ushort[values.Length];
-            lowest = Math.Min(lowest, grade);
-        }
-
+        ushort[] values = ValueRounding.Round(key, column, facts.Span);
+        (ushort[]?[] wanted, int lowest) = LadderOutputs.Allocate<ushort>(grades, _laws.Length, values.Length);
         CoinCipher cipher = key.CipherFor(_use);
         RecordBlocks.ForEach(values.Length, (start, count) =>
         {
+            Span<uint> planes = stackalloc uint[CoinPlanes.Length];
             for (int i = start; i < start + count; i += CoinPlanes.Batch)
             {
                 int n = Math.Min(CoinPlanes.Batch, start + count - i);
-                DrawBatch(cipher, key.ValueVersion, values.AsSpan(i, n), facts.Span.Slice(i, n), wanted, lowest, i);
+                DrawBatch(new CoinWords(cipher, key.ValueVersion, facts.Span.Slice(i, n), values.AsSpan(i, n), planes), wanted, lowest, i);
             }
         });
 
-        var reports = new CodeReports[grades.Length];
-        for (int i = 0; i < reports.Length; i++)
-        {
-            reports[i] = new CodeReports(wanted[grades[i]]);
-        }
-
-        return reports;
+        return LadderOutputs.Collect(grades, grade => new CodeReports(wanted[grade]!));
     }
 
     [SkipLocalsInit]
-    private void DrawBatch(
-        CoinCipher cipher, ushort version, ReadOnlySpan<ushort> values, ReadOnlySpan<ulong> facts, ushort[][] wanted, int lowest, int offset)
+    private void DrawBatch(CoinWords coins, ushort[]?[] wanted, int lowest, int offset)
     {
-        Span<uint> planes = stackalloc uint[CoinPlanes.Length];
-        Span<uint> state = stackalloc uint[CoinPlanes.Batch];
-        Span<uint> replacing = stackalloc uint[CoinPlanes.Batch];
-        state = state[..values.Length];
-        replacing = replacing[..values.Length];
-        int word = 0;
-        for (int i = 0; i < values.Length; i++)
+        Span<uint> state = stackalloc uint[coins.Values.Length];
+        for (int i = 0; i < state.Length; i++)
         {
-            state[i] = values[i];
+            state[i] = coins.Values[i];
         }
 
-        ReadOnlySpan<uint> first = NextWords(planes, cipher, version, values, facts, ref word);
+        ReadOnlySpan<uint> first = coins.Next();
         if (_window > 1)
         {
-            first.CopyTo(replacing);
-            AddPlaceInWindow(cipher, version, values, facts, NextWords(planes, cipher, version, values, facts, ref word), state);
-            first = replacing;
+            AddPlaceInWindow(in coins, coins.Next(), state);
         }
 
         for (int grade = _laws.Length; grade >= lowest; grade--)
         {
-            ReadOnlySpan<uint> words = grade == _laws.Length ? first : NextWords(planes, cipher, version, values, facts, ref word);
-            ushort[]? output = wanted[grade];
-            Replace(state, words, (uint)_outputs, _laws[grade - 1].ReplaceBelow);
-            if (output is not null)
+            Replace(state, grade == _laws.Length ? first : coins.Next(), (uint)_outputs, _laws[grade - 1].ReplaceBelow);
+            if (wanted[grade] is { } output)
             {
                 Narrow(state, output.AsSpan(offset, state.Length));
             }
         }
     }
 
-    private static ReadOnlySpan<uint> NextWords(
-        Span<uint> planes, CoinCipher cipher, ushort version, ReadOnlySpan<ushort> values, ReadOnlySpan<ulong> facts, ref int word)
-    {
-        int place = word % Coin.WordsPerBlock;
-        if (place == 0)
-        {
-            CoinPlanes.Fill(cipher, facts, version, values, step: 0, block: word / Coin.WordsPerBlock, planes);
-        }
-
-        word++;
-        return planes.Slice(place * CoinPlanes.Batch, values.Length);
-    }
-
-    private void AddPlaceInWindow(
-        CoinCipher cipher, ushort version, ReadOnlySpan<ushort> values, ReadOnlySpan<ulong> facts, ReadOnlySpan<uint> words, Span<uint> state)
+    private void AddPlaceInWindow(in CoinWords coins, ReadOnlySpan<uint> words, Span<uint> state)
     {
         uint window = (uint)_window;
         for (int i = 0; i < state.Length; i++)
         {
             if (!Coin.TryUniform(words[i], window, out uint place))
             {
-                place = Coin.UniformAfterRejection(cipher, facts[i], version, values[i], purpose: 1, window);
+                place = Coin.UniformAfterRejection(coins.Cipher, coins.Facts[i], coins.Version, coins.Values[i], purpose: 1, window);
             }
 
             state[i] += place;
@@ -194,7 +158,8 @@ internal sealed class WindowLadder
         }
     }
 
-    private static void Narrow(ReadOnlySpan<uint> state, Span<ushort> output)
+    /// <summary>Stores reports as 16-bit codes.</summary>
+    internal static void Narrow(ReadOnlySpan<uint> state, Span<ushort> output)
     {
         int i = 0;
         for (; i <= state.Length - Vector512<ushort>.Count; i += Vector512<ushort>.Count)

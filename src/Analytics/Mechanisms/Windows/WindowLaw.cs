@@ -21,6 +21,15 @@ internal sealed record WindowLaw(int Outputs, int Window, Rational Inside, Ratio
     /// <summary>The report without randomisation: uniform in the truth's window.</summary>
     public static WindowLaw Clear(int outputs, int window) => new(outputs, window, new Rational(1, window), Rational.Zero, 0);
 
+    /// <summary>The law after groups of neighbouring outputs become one output each. Only for windows of one output: the truth's group keeps its other outputs' share.</summary>
+    /// <param name="group">Outputs per group; divides <see cref="Outputs"/>.</param>
+    public WindowLaw Merge(int group) => this with
+    {
+        Outputs = Outputs / group,
+        Inside = Inside + ((group - 1) * Outside),
+        Outside = group * Outside,
+    };
+
     /// <summary>
     /// The law after "with probability D c / 2^32 replace the report by a uniform output", c the smallest integer with p' &lt;= e^epsilon q'.
     /// The derivation is in docs/MECHANISMS.md, "Window mechanisms".

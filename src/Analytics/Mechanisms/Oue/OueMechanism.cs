@@ -1,0 +1,76 @@
+using System.Collections.Concurrent;
+using EmrMarket.Analytics.Budgets;
+using EmrMarket.Analytics.Mechanisms.Coins;
+using EmrMarket.Analytics.Mechanisms.Sets;
+using EmrMarket.Analytics.Records;
+using EmrMarket.Analytics.Schemas;
+
+namespace EmrMarket.Analytics.Mechanisms.Oue;
+
+/// <summary>
+/// Optimised unary encoding: one bit per value; the truth's bit is a fair coin, every other bit is 1 with probability q = 1 / (e^epsilon + 1). Its bits are
+/// independent, which makes it fast. Guarantee: proof.md. Squared error of a frequency per report: 4 e^epsilon / (e^epsilon - 1)^2 near frequency 0.
+/// Source: Wang, Blocki, Li and Jha, USENIX Security 2017.
+/// </summary>
+public sealed class OueMechanism : IMechanism
+{
+    /// <summary>The largest domain; beyond it a report of k bits costs more than the same error by OLH.</summary>
+    public const int MaxDomainSize = 4096;
+
+    private readonly ConcurrentDictionary<string, OueLadder> _ladders = new(StringComparer.Ordinal);
+
+    /// <inheritdoc/>
+    public string Id => "oue";
+
+    /// <inheritdoc/>
+    public string Name => "Optimised unary encoding";
+
+    /// <inheritdoc/>
+    public bool CanRandomise(AttributeDomain domain, out string? reason)
+    {
+        ArgumentNullException.ThrowIfNull(domain);
+        reason = domain.Size < 2 ? "the domain has fewer than two values: there is nothing to hide, so declare it Public or leave it out"
+            : domain.Size > MaxDomainSize ? $"the domain has {domain.Size} values, oue takes at most {MaxDomainSize}: use olh"
+            : null;
+        return reason is null;
+    }
+
+    /// <inheritdoc/>
+    public IReportLadder CreateLadder(AttributeDomain domain, GradeLadder grades)
+    {
+        ArgumentNullException.ThrowIfNull(grades);
+        if (!CanRandomise(domain, out string? reason))
+        {
+            throw new ArgumentException($"{Id} cannot randomise this attribute: {reason}.", nameof(domain));
+        }
+
+        return _ladders.GetOrAdd(LadderUse.Of(Id, domain.Size, 0, grades), _ => new OueLadder(domain.Size, grades));
+    }
+}
+
+/// <summary>OUE at one grade: a report supports the values whose bits are 1.</summary>
+public sealed class OueChannel : Channel
+{
+    private readonly OueLaw _law;
+
+    internal OueChannel(int domainSize, OueLaw law, EpsilonMicro epsilon) => (DomainSize, _law, Epsilon) = (domainSize, law, epsilon);
+
+    /// <inheritdoc/>
+    public override int DomainSize { get; }
+
+    /// <inheritdoc/>
+    public override EpsilonMicro Epsilon { get; }
+
+    /// <inheritdoc/>
+    public override Rational ExactP => new(1, 2);
+
+    /// <inheritdoc/>
+    public override Rational ExactQ => _law.Other;
+
+    /// <inheritdoc/>
+    public override long[] CountSupport(ReportColumn reports) => SetCounts.Count(SetCounts.SetsOf(reports, DomainSize), DomainSize);
+
+    /// <inheritdoc/>
+    public override SupportBitmaps Support(ReportColumn reports, ReadOnlySpan<int> values) =>
+        SetCounts.Bitmaps(SetCounts.SetsOf(reports, DomainSize), values, DomainSize);
+}

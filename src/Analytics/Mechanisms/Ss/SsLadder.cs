@@ -1,0 +1,113 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using EmrMarket.Analytics.Budgets;
+using EmrMarket.Analytics.Mechanisms.Coins;
+using EmrMarket.Analytics.Mechanisms.Sets;
+using EmrMarket.Analytics.Records;
+
+namespace EmrMarket.Analytics.Mechanisms.Ss;
+
+/// <summary>The SS channels of one domain size, and the sampler that extends and re-randomises a record's subset from grade to grade.</summary>
+internal sealed class SsLadder : IReportLadder
+{
+    private readonly int _k;
+    private readonly SsLaw[] _laws;
+    private readonly SsChannel[] _channels;
+    private readonly string _use;
+
+    public SsLadder(int domainSize, GradeLadder grades)
+    {
+        _k = domainSize;
+        int[] sizes = LadderShapes.Choose(
+            grades, [.. Enumerable.Range(1, Math.Max(1, domainSize / 2))], (d, odds) => Variance(domainSize, d, odds), Derivable);
+        _laws = new SsLaw[grades.Count];
+        SsLaw law = SsLaw.Clear(domainSize, sizes[^1]);
+        for (int grade = grades.Count; grade >= 1; grade--)
+        {
+            law = law.Extend(sizes[grade - 1]).Randomise(grades[grade]);
+            _laws[grade - 1] = law;
+        }
+
+        _channels = [.. _laws.Select((law, i) => new SsChannel(law, grades[i + 1]))];
+        _use = LadderUse.Of("ss", domainSize, 0, grades);
+    }
+
+    public Channel this[int grade] => _channels[grade - 1];
+
+    public IReadOnlyList<ReportColumn> Draw(ColumnKey key, RecordColumn column, ReadOnlyMemory<ulong> factKeys, ReadOnlySpan<int> grades)
+    {
+        ushort[] values = ValueRounding.Round(key, column, factKeys.Span);
+        int words = BitRows.WordsFor(_k);
+        (ulong[]?[] wanted, int lowest) = LadderOutputs.Allocate<ulong>(grades, _laws.Length, (long)values.Length * words);
+        CoinCipher cipher = key.CipherFor(_use);
+        RecordBlocks.ForEach(values.Length, (start, count) =>
+            DrawBlock(cipher, key.ValueVersion, values.AsSpan(start, count), factKeys.Span.Slice(start, count), wanted, lowest, start));
+        return LadderOutputs.Collect(grades, grade => new SetReports(wanted[grade]!, words));
+    }
+
+    [SkipLocalsInit]
+    private void DrawBlock(
+        CoinCipher cipher, ushort version, ReadOnlySpan<ushort> values, ReadOnlySpan<ulong> facts, ulong[]?[] wanted, int lowest, int offset)
+    {
+        int words = BitRows.WordsFor(_k);
+        Span<ulong> row = stackalloc ulong[words];
+        Span<ulong> fresh = stackalloc ulong[words];
+        var coins = new CoinStream(cipher, stackalloc Vector128<byte>[CoinStream.BufferBlocks]);
+        for (int i = 0; i < values.Length; i++)
+        {
+            coins.Start(facts[i], version, values[i]);
+            for (int grade = _laws.Length; grade >= lowest; grade--)
+            {
+                SsLaw law = _laws[grade - 1];
+                int size = law.SubsetSize;
+                BitRows.DrawUniform(ref coins, fresh, _k, size, Sixteenths(size));
+                if (grade == _laws.Length)
+                {
+                    Support(ref coins, row, fresh, values[i], size);
+                }
+                else
+                {
+                    BitRows.Resize(ref coins, row, _k, _laws[grade].SubsetSize, size);
+                }
+
+                // Both subsets are drawn for every record and one is selected by a mask, so that time does not tell which.
+                ulong keep = coins.Next32() < law.FreshBelow ? 0 : ulong.MaxValue;
+                for (int w = 0; w < words; w++)
+                {
+                    row[w] = (row[w] & keep) | (fresh[w] & ~keep);
+                }
+
+                if (wanted[grade] is { } output)
+                {
+                    row.CopyTo(output.AsSpan((offset + i) * words));
+                }
+            }
+        }
+    }
+
+    /// <summary>
+    /// Turns a uniform subset into a uniform one among those that hold the value: if it is missing, it takes the place of a uniform member.
+    /// Given that it is a member, the others are uniform already; given that it is not, so are those that a uniform removal leaves.
+    /// </summary>
+    private static void Support(ref CoinStream coins, Span<ulong> row, ReadOnlySpan<ulong> fresh, int value, int size)
+    {
+        int leaver = BitRows.Select(fresh, (int)coins.Uniform((uint)size));
+        ulong outside = BitRows.Holds(fresh, value) ^ 1;
+        fresh.CopyTo(row);
+        row[leaver / 64] &= ~(outside << (leaver % 64));
+        row[value / 64] |= 1UL << (value % 64);
+    }
+
+    private int Sixteenths(int size) => ((32 * size) + _k) / (2 * _k);
+
+    /// <summary>The sum over all values of a report's frequency variances, uniform truth: [p(1-p) + (k-1) q(1-q)] / (p-q)^2 (Ye and Barg 2018, section IV).</summary>
+    private static double Variance(int k, int d, double odds)
+    {
+        double p = d * odds / ((d * odds) + k - d);
+        double q = ((p * (d - 1)) + ((1 - p) * d)) / (k - 1);
+        return ((p * (1 - p)) + ((k - 1) * q * (1 - q))) / ((p - q) * (p - q));
+    }
+
+    /// <summary>Extension leaves P[truth outside] at (k-d') / (d e^epsilon + k - d); the lower grade needs it at most (k-d') / (d' e^epsilon' + k - d').</summary>
+    private static bool Derivable(int upper, double upperOdds, int lower, double lowerOdds) => upper <= lower && upper * (upperOdds - 1) >= lower * (lowerOdds - 1);
+}
