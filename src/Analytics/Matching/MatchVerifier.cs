@@ -1,0 +1,289 @@
+namespace EmrMarket.Analytics.Matching;
+
+/// <summary>The faults of a round, numbered as the challenges of the matching contract (docs/MATCHING.md).</summary>
+public enum MatchFaultKind
+{
+    /// <summary>Not a match at all: an index out of range, an unsorted or repeated sale, a negative price.</summary>
+    Malformed = 0,
+
+    /// <summary>E1: a record left over for a request (x &lt; n) although w &gt; u + v.</summary>
+    BlockingPair = 1,
+
+    /// <summary>E2: a sale (x &gt; 0) although w &lt; u + v.</summary>
+    Overcharge = 2,
+
+    /// <summary>E3: u &gt; 0 although the class sold less than n q.</summary>
+    PremiumThoughUnsold = 3,
+
+    /// <summary>E4: v &gt; 0 although the request is not filled.</summary>
+    SurplusThoughUnfilled = 4,
+
+    /// <summary>E5: x &gt; n, more sold than n q, or more filled than N.</summary>
+    CapacityExceeded = 5,
+
+    /// <summary>E6: a sale of an inadmissible pair.</summary>
+    InadmissibleSale = 6,
+
+    /// <summary>E7: the two lists of sales differ.</summary>
+    SalesDiffer = 7,
+
+    /// <summary>E8: u is not shown to be the least.</summary>
+    PremiumNotLeast = 8,
+}
+
+/// <summary>One fault.</summary>
+/// <param name="Kind">Which.</param>
+/// <param name="ClassIndex">The class it concerns, or -1.</param>
+/// <param name="RequestIndex">The request it concerns, or -1.</param>
+/// <param name="Detail">Expected against got.</param>
+public readonly record struct MatchFault(MatchFaultKind Kind, int ClassIndex, int RequestIndex, string Detail);
+
+/// <summary>
+/// Decides from the problem and the outcome alone whether the outcome is what the market promises: maximum welfare, individually rational,
+/// pairwise stable, least premiums. Shares no code with the solver. O(classes * requests + sales).
+/// </summary>
+public static class MatchVerifier
+{
+    /// <summary>Lists the faults E1 to E8.</summary>
+    /// <param name="problem">The market.</param>
+    /// <param name="outcome">What is claimed about it. A dropped request counts as demanding nothing and takes part in no other condition.</param>
+    /// <param name="limit">Stop after this many faults, at least 1.</param>
+    /// <returns>Empty exactly when the outcome is right.</returns>
+    public static IReadOnlyList<MatchFault> FindFaults(MatchProblem problem, MatchOutcome outcome, int limit = 100)
+    {
+        ArgumentNullException.ThrowIfNull(problem);
+        ArgumentNullException.ThrowIfNull(outcome);
+        ArgumentOutOfRangeException.ThrowIfLessThan(limit, 1);
+        var check = new Check(problem, outcome, limit);
+        check.Run();
+        return check.Faults;
+    }
+
+    private sealed class Check(MatchProblem problem, MatchOutcome outcome, int limit)
+    {
+        private readonly Dictionary<(int Class, int Request), int> sold = [];
+        private readonly long[] soldByClass = new long[problem.Classes.Count];
+        private readonly long[] filledByRequest = new long[problem.Requests.Count];
+
+        public List<MatchFault> Faults { get; } = [];
+
+        private bool Done => Faults.Count >= limit;
+
+        public void Run()
+        {
+            if (!IsWellFormed())
+            {
+                return;
+            }
+
+            foreach (var sale in outcome.SalesByClass)
+            {
+                sold[(sale.ClassIndex, sale.RequestIndex)] = sale.Records;
+                soldByClass[sale.ClassIndex] += sale.Records;
+            }
+
+            foreach (var sale in outcome.SalesByRequest)
+            {
+                filledByRequest[sale.RequestIndex] += sale.Records;
+            }
+
+            CompareLists();
+            CheckSales();
+            CheckTotals();
+            CheckBlockingPairs();
+            for (var c = 0; c < problem.Classes.Count && !Done; c++)
+            {
+                CheckSupport(c);
+            }
+        }
+
+        private static bool IsRising(IReadOnlyList<Sale> sales, Func<Sale, (int, int)> key)
+        {
+            for (var i = 1; i < sales.Count; i++)
+            {
+                if (key(sales[i]).CompareTo(key(sales[i - 1])) <= 0)
+                {
+                    return false;
+                }
+            }
+
+            return true;
+        }
+
+        private long Demand(int j) => outcome.Requests[j].Dropped ? 0 : problem.Requests[j].Records;
+
+        private long Price(int c, int j) => outcome.Classes[c].Premium + outcome.Requests[j].Surplus;
+
+        private void Add(MatchFaultKind kind, int c, int j, string detail)
+        {
+            if (!Done)
+            {
+                Faults.Add(new MatchFault(kind, c, j, detail));
+            }
+        }
+
+        private bool IsWellFormed()
+        {
+            if (outcome.Classes.Count != problem.Classes.Count || outcome.Requests.Count != problem.Requests.Count)
+            {
+                Add(
+                    MatchFaultKind.Malformed,
+                    -1,
+                    -1,
+                    $"The outcome has {outcome.Classes.Count} classes and {outcome.Requests.Count} requests, expected {problem.Classes.Count} and {problem.Requests.Count}.");
+                return false;
+            }
+
+            foreach (var sale in outcome.SalesByClass.Concat(outcome.SalesByRequest))
+            {
+                if (sale.ClassIndex < 0 || sale.ClassIndex >= problem.Classes.Count || sale.RequestIndex < 0
+                    || sale.RequestIndex >= problem.Requests.Count || sale.Records <= 0)
+                {
+                    Add(MatchFaultKind.Malformed, sale.ClassIndex, sale.RequestIndex, $"No such sale is possible: {sale}.");
+                }
+            }
+
+            if (!IsRising(outcome.SalesByClass, static s => (s.ClassIndex, s.RequestIndex))
+                || !IsRising(outcome.SalesByRequest, static s => (s.RequestIndex, s.ClassIndex)))
+            {
+                Add(MatchFaultKind.Malformed, -1, -1, "A list of sales is not in strictly rising order.");
+            }
+
+            // Prices beyond the weights' range could wrap the sums below.
+            for (var c = 0; c < outcome.Classes.Count; c++)
+            {
+                if (outcome.Classes[c].Premium is < 0 or > WeightMatrix.Limit)
+                {
+                    Add(MatchFaultKind.Malformed, c, -1, $"Premium {outcome.Classes[c].Premium} is outside [0, 2^60].");
+                }
+            }
+
+            for (var j = 0; j < outcome.Requests.Count; j++)
+            {
+                if (outcome.Requests[j].Surplus is < 0 or > WeightMatrix.Limit)
+                {
+                    Add(MatchFaultKind.Malformed, -1, j, $"Surplus {outcome.Requests[j].Surplus} is outside [0, 2^60].");
+                }
+            }
+
+            return Faults.Count == 0;
+        }
+
+        private void CompareLists()
+        {
+            foreach (var sale in outcome.SalesByRequest)
+            {
+                if (sold.GetValueOrDefault((sale.ClassIndex, sale.RequestIndex)) is var x && x != sale.Records)
+                {
+                    Add(MatchFaultKind.SalesDiffer, sale.ClassIndex, sale.RequestIndex, $"{x} records by class, {sale.Records} by request.");
+                }
+            }
+
+            // All of the second list agrees with the first; a longer first list holds sales that the second lacks.
+            if (outcome.SalesByClass.Count > outcome.SalesByRequest.Count)
+            {
+                var listed = outcome.SalesByRequest.Select(static s => (s.ClassIndex, s.RequestIndex)).ToHashSet();
+                foreach (var sale in outcome.SalesByClass.Where(s => !listed.Contains((s.ClassIndex, s.RequestIndex))))
+                {
+                    Add(MatchFaultKind.SalesDiffer, sale.ClassIndex, sale.RequestIndex, $"{sale.Records} records by class, none by request.");
+                }
+            }
+        }
+
+        private void CheckSales()
+        {
+            foreach (var (c, j, x) in outcome.SalesByClass)
+            {
+                var weight = problem.Weights[c, j];
+                if (weight == WeightMatrix.Inadmissible)
+                {
+                    Add(MatchFaultKind.InadmissibleSale, c, j, $"{x} records sold of a pair that may not trade.");
+                }
+                else if (weight < Price(c, j))
+                {
+                    Add(MatchFaultKind.Overcharge, c, j, $"w = {weight} is below u + v = {Price(c, j)}.");
+                }
+
+                if (x > problem.Classes[c].Members)
+                {
+                    Add(MatchFaultKind.CapacityExceeded, c, j, $"{x} records of a class of {problem.Classes[c].Members}.");
+                }
+            }
+        }
+
+        private void CheckTotals()
+        {
+            for (var c = 0; c < soldByClass.Length; c++)
+            {
+                if (soldByClass[c] > problem.Classes[c].Capacity)
+                {
+                    Add(MatchFaultKind.CapacityExceeded, c, -1, $"{soldByClass[c]} sales, at most {problem.Classes[c].Capacity}.");
+                }
+
+                if (outcome.Classes[c].Premium > 0 && soldByClass[c] < problem.Classes[c].Capacity)
+                {
+                    Add(MatchFaultKind.PremiumThoughUnsold, c, -1, $"u = {outcome.Classes[c].Premium}, {soldByClass[c]} of {problem.Classes[c].Capacity} sold.");
+                }
+            }
+
+            for (var j = 0; j < filledByRequest.Length; j++)
+            {
+                if (filledByRequest[j] > Demand(j))
+                {
+                    Add(MatchFaultKind.CapacityExceeded, -1, j, $"{filledByRequest[j]} records, at most {Demand(j)}.");
+                }
+
+                if (outcome.Requests[j].Surplus > 0 && (outcome.Requests[j].Dropped || filledByRequest[j] < Demand(j)))
+                {
+                    Add(MatchFaultKind.SurplusThoughUnfilled, -1, j, $"v = {outcome.Requests[j].Surplus}, {filledByRequest[j]} of {Demand(j)} filled.");
+                }
+            }
+        }
+
+        private void CheckBlockingPairs()
+        {
+            var surplus = outcome.Requests.Select(static r => r.Dropped ? long.MaxValue : r.Surplus).ToArray();
+            var row = new long[surplus.Length];
+            for (var c = 0; c < problem.Classes.Count && !Done; c++)
+            {
+                problem.Weights.CopyRow(c, row);
+                var premium = outcome.Classes[c].Premium;
+                for (var j = 0; j < row.Length; j++)
+                {
+                    // An inadmissible weight and the surplus of a dropped request never satisfy the first comparison.
+                    if (row[j] > surplus[j] && row[j] - surplus[j] > premium
+                        && sold.GetValueOrDefault((c, j)) < problem.Classes[c].Members)
+                    {
+                        Add(MatchFaultKind.BlockingPair, c, j, $"w = {row[j]} exceeds u + v = {Price(c, j)} and a record is left.");
+                    }
+                }
+            }
+        }
+
+        private void CheckSupport(int c)
+        {
+            var (premium, j, other, rank) = outcome.Classes[c];
+            if (premium == 0)
+            {
+                return;
+            }
+
+            if (j < 0 || j >= filledByRequest.Length || outcome.Requests[j].Dropped)
+            {
+                Add(MatchFaultKind.PremiumNotLeast, c, j, "The premium names no request that supports it.");
+            }
+            else if (sold.GetValueOrDefault((c, j)) >= problem.Classes[c].Members || problem.Weights[c, j] != Price(c, j))
+            {
+                Add(MatchFaultKind.PremiumNotLeast, c, j, "The supporting request would not take another record at a lower premium.");
+            }
+            else if (filledByRequest[j] >= Demand(j) && !HoldsDown(other, j, rank))
+            {
+                Add(MatchFaultKind.PremiumNotLeast, c, j, $"Class {other} does not hold the surplus of the supporting request down.");
+            }
+        }
+
+        private bool HoldsDown(int c, int j, int rank)
+            => c >= 0 && c < soldByClass.Length && sold.GetValueOrDefault((c, j)) > 0 && problem.Weights[c, j] == Price(c, j)
+                && (outcome.Classes[c].Premium == 0 || outcome.Classes[c].Rank < rank);
+    }
+}

@@ -1,0 +1,685 @@
+using System.Numerics;
+
+namespace EmrMarket.Analytics.Matching;
+
+/// <summary>How a run of the simplex ended.</summary>
+internal enum SimplexResult
+{
+    /// <summary>No arc improves the match.</summary>
+    Optimal,
+
+    /// <summary>The allowed number of pivots was made; the state is feasible and the run may go on.</summary>
+    PivotLimit,
+
+    /// <summary>A potential left the range of <c>T</c>; the state is void.</summary>
+    Overflow,
+}
+
+/// <summary>
+/// Primal network simplex on the transportation network of a <see cref="MatchProblem"/>, over dense rows of weights of type
+/// <typeparamref name="T"/> (docs/MATCHING.md). Nodes: classes 0..C-1, requests C..C+R-1, the root C+R. Arcs: class to request (capacity n, weight w), class to
+/// root (unsold supply, weight 0), request to root (filled demand, capacity N, weight 0). The spanning tree is kept strongly
+/// feasible, which rules out cycling (Cunningham 1976, doi:10.1007/BF01580379).
+/// </summary>
+/// <typeparam name="T"><see cref="int"/> or <see cref="long"/>.</typeparam>
+internal sealed class NetworkSimplex<T>
+    where T : struct, IBinaryInteger<T>, IMinMaxValue<T>
+{
+    /// <summary>Rows priced before the best of them pivots: one row triples the pivots, many rows read memory for nothing.</summary>
+    private const int RowsPerBlock = 6;
+
+    /// <summary>Blocks between two looks at the request-to-root arcs.</summary>
+    private const int BlocksPerRequestScan = 64;
+
+    /// <summary>A violation counts times the flow it may move, up to this many units.</summary>
+    private const int FlowWeightCap = 100;
+
+    private const int None = -1;
+
+    private readonly int classCount;
+    private readonly int requestCount;
+    private readonly int root;
+    private readonly int stride;
+    private readonly bool vectorised;
+    private readonly int[] members;
+    private readonly long[] records;
+
+    // Weights by row, padded; Masked where a pair may not trade, in the padding, and while the arc is nonbasic at its upper bound.
+    private readonly T[] rows;
+    private readonly T[] classDual;
+    private readonly T[] requestDual;
+
+    // Spanning tree: the arc of a node is the one to its parent.
+    private readonly int[] parent;
+    private readonly int[] firstChild;
+    private readonly int[] nextSibling;
+    private readonly int[] previousSibling;
+    private readonly int[] depth;
+    private readonly long[] flow;
+    private readonly long[] capacity;
+
+    // Nonbasic arcs at their upper bound: a linked list per class, and a flag per request.
+    private readonly int[] upperHead;
+    private readonly bool[] requestAtUpper;
+    private UpperArc[] upperArcs = new UpperArc[64];
+    private int upperFree = None;
+    private int upperUsed;
+
+    private int cursor;
+
+    /// <summary>Starts from the empty match.</summary>
+    /// <param name="problem">Its admissible weights must lie below <see cref="Limit"/>.</param>
+    /// <param name="vectorised">Use hardware vectors; the result is the same without.</param>
+    public NetworkSimplex(MatchProblem problem, bool vectorised)
+    {
+        this.vectorised = vectorised;
+        (classCount, requestCount) = (problem.Classes.Count, problem.Requests.Count);
+        root = classCount + requestCount;
+        stride = (requestCount + Vector<T>.Count - 1) / Vector<T>.Count * Vector<T>.Count;
+        members = new int[classCount];
+        records = new long[requestCount];
+        rows = GC.AllocateUninitializedArray<T>(checked(classCount * stride));
+        classDual = new T[classCount];
+        requestDual = new T[stride];
+        var nodes = root + 1;
+        parent = new int[nodes];
+        firstChild = new int[nodes];
+        nextSibling = new int[nodes];
+        previousSibling = new int[nodes];
+        depth = new int[nodes];
+        flow = new long[nodes];
+        capacity = new long[nodes];
+        upperHead = new int[classCount];
+        requestAtUpper = new bool[requestCount];
+        Array.Fill(firstChild, None);
+        Array.Fill(nextSibling, None);
+        Array.Fill(previousSibling, None);
+        Array.Fill(upperHead, None);
+        parent[root] = None;
+        LoadWeights(problem);
+        for (var c = 0; c < classCount; c++)
+        {
+            members[c] = problem.Classes[c].Members;
+            (flow[c], capacity[c]) = (problem.Classes[c].Capacity, long.MaxValue);
+            Attach(c, root);
+            depth[c] = 1;
+        }
+
+        for (var j = 0; j < requestCount; j++)
+        {
+            records[j] = problem.Requests[j].Records;
+            (flow[classCount + j], capacity[classCount + j]) = (0, records[j]);
+            Attach(classCount + j, root);
+            depth[classCount + j] = 1;
+        }
+    }
+
+    /// <summary>Weights and potentials stay strictly below this in absolute value.</summary>
+    public static T Limit { get; } = T.One << ((System.Runtime.InteropServices.Marshal.SizeOf<T>() * 8) - 3);
+
+    /// <summary>So low that no potentials within <see cref="Limit"/> make the arc attractive, and no difference of it overflows.</summary>
+    private static T Masked { get; } = -(Limit + Limit);
+
+    /// <summary>Pivots made so far.</summary>
+    public long Pivots { get; private set; }
+
+    /// <summary>u per class, with v a pair of optimal duals once <see cref="Run"/> returned <see cref="SimplexResult.Optimal"/>.</summary>
+    public long ClassDual(int classIndex) => long.CreateTruncating(classDual[classIndex]);
+
+    /// <summary>v per request.</summary>
+    public long RequestDual(int requestIndex) => long.CreateTruncating(requestDual[requestIndex]);
+
+    /// <summary>Pivots until no arc improves the match or <paramref name="pivotLimit"/> pivots were made in this run.</summary>
+    public SimplexResult Run(long pivotLimit)
+    {
+        var last = pivotLimit > long.MaxValue - Pivots ? long.MaxValue : Pivots + pivotLimit;
+        if (classCount == 0 || requestCount == 0)
+        {
+            return SimplexResult.Optimal;
+        }
+
+        // Every row must be seen clean since the last pivot before the match is optimal.
+        var clean = 0;
+        var blocks = 0;
+        while (true)
+        {
+            if (++blocks == BlocksPerRequestScan || clean >= classCount)
+            {
+                blocks = 0;
+                while (BestRequestArc(out var arc))
+                {
+                    clean = 0;
+                    if (!Pivot(arc))
+                    {
+                        return SimplexResult.Overflow;
+                    }
+                }
+
+                if (clean >= classCount)
+                {
+                    return SimplexResult.Optimal;
+                }
+            }
+
+            if (BestArcOfBlock(out var entering))
+            {
+                clean = 0;
+                if (!Pivot(entering))
+                {
+                    return SimplexResult.Overflow;
+                }
+
+                if (Pivots >= last)
+                {
+                    return SimplexResult.PivotLimit;
+                }
+            }
+            else
+            {
+                clean += RowsPerBlock;
+            }
+        }
+    }
+
+    /// <summary>
+    /// Replaces every weight of an admissible pair and recomputes the potentials. The match stays feasible, so the next <see cref="Run"/>
+    /// goes on from it. A negative weight makes a pair inadmissible without voiding the sales it still carries.
+    /// </summary>
+    /// <returns>False on overflow.</returns>
+    public bool Reweigh(MatchProblem problem, Func<int, int, long, long> weightOf)
+    {
+        var row = new long[requestCount];
+        for (var c = 0; c < classCount; c++)
+        {
+            problem.Weights.CopyRow(c, row);
+            var target = rows.AsSpan(c * stride, requestCount);
+            for (var j = 0; j < requestCount; j++)
+            {
+                if (row[j] >= 0)
+                {
+                    var weight = weightOf(c, j, row[j]);
+                    if (weight >= long.CreateTruncating(Limit))
+                    {
+                        return false;
+                    }
+
+                    target[j] = T.CreateTruncating(weight);
+                }
+            }
+
+            for (var at = upperHead[c]; at != None; at = upperArcs[at].Next)
+            {
+                var j = upperArcs[at].Request;
+                upperArcs[at].Weight = target[j];
+                target[j] = Masked;
+            }
+        }
+
+        return RecomputePotentials();
+    }
+
+    /// <summary>Makes every pair of a request worthless, so that the next <see cref="Run"/> takes its sales away.</summary>
+    public bool Withdraw(int request)
+    {
+        for (var c = 0; c < classCount; c++)
+        {
+            ref var weight = ref rows[(c * stride) + request];
+            if (weight != Masked)
+            {
+                weight = -T.One;
+                continue;
+            }
+
+            for (var at = upperHead[c]; at != None; at = upperArcs[at].Next)
+            {
+                if (upperArcs[at].Request == request)
+                {
+                    upperArcs[at].Weight = -T.One;
+                }
+            }
+        }
+
+        return RecomputePotentials();
+    }
+
+    /// <summary>The sales of the present match sorted by class, then request. O(nodes + sales log sales).</summary>
+    public List<Sale> Sales()
+    {
+        var sales = new List<Sale>();
+        for (var c = 0; c < classCount; c++)
+        {
+            for (var at = upperHead[c]; at != None; at = upperArcs[at].Next)
+            {
+                sales.Add(new Sale(c, upperArcs[at].Request, members[c]));
+            }
+
+            if (parent[c] != root && flow[c] > 0)
+            {
+                sales.Add(new Sale(c, parent[c] - classCount, (int)flow[c]));
+            }
+        }
+
+        for (var j = 0; j < requestCount; j++)
+        {
+            var node = classCount + j;
+            if (parent[node] != root && flow[node] > 0)
+            {
+                sales.Add(new Sale(parent[node], j, (int)flow[node]));
+            }
+        }
+
+        sales.Sort(static (a, b) => a.ClassIndex != b.ClassIndex ? a.ClassIndex.CompareTo(b.ClassIndex) : a.RequestIndex.CompareTo(b.RequestIndex));
+        return sales;
+    }
+
+    private void LoadWeights(MatchProblem problem)
+    {
+        var row = new long[requestCount];
+        for (var c = 0; c < classCount; c++)
+        {
+            var target = rows.AsSpan(c * stride, stride);
+            problem.Weights.CopyRow(c, row);
+            for (var j = 0; j < requestCount; j++)
+            {
+                // A negative surplus never trades, so it needs no arc.
+                target[j] = row[j] >= 0 ? T.CreateTruncating(row[j]) : Masked;
+            }
+
+            target[requestCount..].Fill(Masked);
+        }
+    }
+
+    private bool BestArcOfBlock(out EnteringArc entering)
+    {
+        var bestScore = 0.0;
+        var bestClass = None;
+        T bestDifference = default;
+        entering = default;
+        var end = Math.Min(RowsPerBlock, classCount);
+        for (var k = 0; k < end; k++)
+        {
+            var c = cursor;
+            cursor = c + 1 == classCount ? 0 : c + 1;
+            var dual = classDual[c];
+            double scale = Math.Min(members[c], FlowWeightCap);
+            var difference = RowPricing.MaxDifference(new ReadOnlySpan<T>(rows, c * stride, stride), requestDual, vectorised);
+
+            // The arc to the root competes with the requests: selling to nobody is worth 0.
+            var violation = T.Max(difference, T.Zero) - dual;
+            if (violation > T.Zero)
+            {
+                var score = double.CreateTruncating(violation) * scale;
+                if (score > bestScore)
+                {
+                    (bestScore, bestClass, bestDifference) = (score, c, difference);
+                    entering = new EnteringArc(difference > T.Zero ? ArcKind.ClassToRequest : ArcKind.ClassToRoot, c, None, None, violation);
+                }
+            }
+
+            for (var at = upperHead[c]; at != None; at = upperArcs[at].Next)
+            {
+                var excess = dual + requestDual[upperArcs[at].Request] - upperArcs[at].Weight;
+                if (excess > T.Zero)
+                {
+                    var score = double.CreateTruncating(excess) * scale;
+                    if (score > bestScore)
+                    {
+                        (bestScore, bestClass) = (score, c);
+                        entering = new EnteringArc(ArcKind.RequestToClass, c, upperArcs[at].Request, at, excess);
+                    }
+                }
+            }
+        }
+
+        if (bestClass == None)
+        {
+            return false;
+        }
+
+        if (entering.Kind == ArcKind.ClassToRequest)
+        {
+            var request = RowPricing.FirstIndexOf(new ReadOnlySpan<T>(rows, bestClass * stride, stride), requestDual, bestDifference, vectorised);
+            entering = entering with { Request = request };
+        }
+
+        return true;
+    }
+
+    private bool BestRequestArc(out EnteringArc entering)
+    {
+        var bestScore = 0.0;
+        entering = default;
+        for (var j = 0; j < requestCount; j++)
+        {
+            var violation = requestAtUpper[j] ? -requestDual[j] : requestDual[j];
+            if (violation > T.Zero)
+            {
+                var score = double.CreateTruncating(violation) * Math.Min(records[j], FlowWeightCap);
+                if (score > bestScore)
+                {
+                    bestScore = score;
+                    entering = new EnteringArc(requestAtUpper[j] ? ArcKind.RootToRequest : ArcKind.RequestToRoot, None, j, None, violation);
+                }
+            }
+        }
+
+        return bestScore > 0;
+    }
+
+    /// <summary>Pushes as much flow as fits around the cycle that the arc closes, and exchanges it for the arc that limits the flow.</summary>
+    /// <returns>False on overflow.</returns>
+    private bool Pivot(in EnteringArc arc)
+    {
+        Pivots++;
+        var (from, to, room) = arc.Kind switch
+        {
+            ArcKind.ClassToRequest => (arc.Class, classCount + arc.Request, members[arc.Class]),
+            ArcKind.RequestToClass => (classCount + arc.Request, arc.Class, members[arc.Class]),
+            ArcKind.ClassToRoot => (arc.Class, root, long.MaxValue),
+            ArcKind.RequestToRoot => (classCount + arc.Request, root, records[arc.Request]),
+            _ => (root, classCount + arc.Request, records[arc.Request]),
+        };
+
+        // The last limiting arc along the cycle, seen from its apex, leaves: that keeps the tree strongly feasible.
+        var (fromRoom, fromLeaving) = (long.MaxValue, None);
+        var (toRoom, toLeaving) = (long.MaxValue, None);
+        var (a, b) = (from, to);
+        while (a != b)
+        {
+            if (depth[a] >= depth[b])
+            {
+                var left = PointsUp(a) ? flow[a] : capacity[a] - flow[a];
+                if (left < fromRoom)
+                {
+                    (fromRoom, fromLeaving) = (left, a);
+                }
+
+                a = parent[a];
+            }
+            else
+            {
+                var left = PointsUp(b) ? capacity[b] - flow[b] : flow[b];
+                if (left <= toRoom)
+                {
+                    (toRoom, toLeaving) = (left, b);
+                }
+
+                b = parent[b];
+            }
+        }
+
+        var pushed = Math.Min(room, Math.Min(fromRoom, toRoom));
+        if (pushed > 0)
+        {
+            for (var node = from; node != a; node = parent[node])
+            {
+                flow[node] += PointsUp(node) ? -pushed : pushed;
+            }
+
+            for (var node = to; node != a; node = parent[node])
+            {
+                flow[node] += PointsUp(node) ? pushed : -pushed;
+            }
+        }
+
+        if (toRoom == pushed && toLeaving != None)
+        {
+            return Exchange(arc, toLeaving, to, from, insideSends: false, room, pushed);
+        }
+
+        if (room == pushed)
+        {
+            Flip(arc);
+            return true;
+        }
+
+        return Exchange(arc, fromLeaving, from, to, insideSends: true, room, pushed);
+    }
+
+    /// <summary>Class arcs point at the parent, request arcs only when that is the root.</summary>
+    private bool PointsUp(int node) => node < classCount || parent[node] == root;
+
+    /// <summary>The entering arc limits the flow itself: it goes to its other bound and the tree stays.</summary>
+    private void Flip(in EnteringArc arc)
+    {
+        switch (arc.Kind)
+        {
+            case ArcKind.ClassToRequest:
+                SetAtUpper(arc.Class, arc.Request);
+                break;
+            case ArcKind.RequestToClass:
+                ClearAtUpper(arc);
+                break;
+            default:
+                requestAtUpper[arc.Request] = arc.Kind == ArcKind.RequestToRoot;
+                break;
+        }
+    }
+
+    /// <summary>
+    /// Cuts the tree at <paramref name="leaving"/>, hangs the part that comes off by its node <paramref name="inside"/> under
+    /// <paramref name="outside"/>, and shifts its potentials so that the entering arc has no reduced cost.
+    /// </summary>
+    private bool Exchange(in EnteringArc arc, int leaving, int inside, int outside, bool insideSends, long room, long pushed)
+    {
+        Release(leaving);
+        long arcFlow, arcCapacity;
+        switch (arc.Kind)
+        {
+            case ArcKind.RequestToClass:
+                ClearAtUpper(arc);
+                (arcFlow, arcCapacity) = (room - pushed, room);
+                break;
+            case ArcKind.RootToRequest:
+                requestAtUpper[arc.Request] = false;
+                (arcFlow, arcCapacity) = (room - pushed, room);
+                break;
+            default:
+                (arcFlow, arcCapacity) = (pushed, room);
+                break;
+        }
+
+        // Turn the path from inside up to leaving over.
+        var (node, newParent) = (inside, outside);
+        while (true)
+        {
+            var oldParent = parent[node];
+            var (oldFlow, oldCapacity) = (flow[node], capacity[node]);
+            Detach(node);
+            Attach(node, newParent);
+            (flow[node], capacity[node]) = (arcFlow, arcCapacity);
+            if (node == leaving)
+            {
+                break;
+            }
+
+            (arcFlow, arcCapacity) = (oldFlow, oldCapacity);
+            (newParent, node) = (node, oldParent);
+        }
+
+        return ShiftSubtree(inside, insideSends ? arc.Violation : -arc.Violation);
+    }
+
+    /// <summary>Makes the arc of a node nonbasic at the bound that it has reached.</summary>
+    private void Release(int node)
+    {
+        var up = parent[node];
+        var full = flow[node] == capacity[node];
+        if (node < classCount)
+        {
+            if (up != root && full)
+            {
+                SetAtUpper(node, up - classCount);
+            }
+        }
+        else if (up == root)
+        {
+            requestAtUpper[node - classCount] = full;
+        }
+        else if (full)
+        {
+            SetAtUpper(up, node - classCount);
+        }
+    }
+
+    private void SetAtUpper(int classIndex, int request)
+    {
+        if (upperFree == None)
+        {
+            if (upperUsed == upperArcs.Length)
+            {
+                Array.Resize(ref upperArcs, upperUsed * 2);
+            }
+
+            upperArcs[upperUsed].Next = None;
+            upperFree = upperUsed++;
+        }
+
+        var at = upperFree;
+        upperFree = upperArcs[at].Next;
+        ref var weight = ref rows[(classIndex * stride) + request];
+        upperArcs[at] = new UpperArc { Request = request, Weight = weight, Next = upperHead[classIndex] };
+        upperHead[classIndex] = at;
+        weight = Masked;
+    }
+
+    private void ClearAtUpper(in EnteringArc arc)
+    {
+        ref var link = ref upperHead[arc.Class];
+        while (link != arc.Upper)
+        {
+            link = ref upperArcs[link].Next;
+        }
+
+        link = upperArcs[arc.Upper].Next;
+        rows[(arc.Class * stride) + arc.Request] = upperArcs[arc.Upper].Weight;
+        upperArcs[arc.Upper].Next = upperFree;
+        upperFree = arc.Upper;
+    }
+
+    private void Attach(int node, int newParent)
+    {
+        parent[node] = newParent;
+        var first = firstChild[newParent];
+        nextSibling[node] = first;
+        previousSibling[node] = None;
+        if (first != None)
+        {
+            previousSibling[first] = node;
+        }
+
+        firstChild[newParent] = node;
+    }
+
+    private void Detach(int node)
+    {
+        var (previous, next) = (previousSibling[node], nextSibling[node]);
+        if (previous != None)
+        {
+            nextSibling[previous] = next;
+        }
+        else
+        {
+            firstChild[parent[node]] = next;
+        }
+
+        if (next != None)
+        {
+            previousSibling[next] = previous;
+        }
+    }
+
+    /// <summary>Adds to the potentials below and at a node, u for a class and -v for a request, and renews the depths.</summary>
+    private bool ShiftSubtree(int top, T shift)
+    {
+        var fits = true;
+        var node = top;
+        while (true)
+        {
+            depth[node] = depth[parent[node]] + 1;
+            ref var dual = ref node < classCount ? ref classDual[node] : ref requestDual[node - classCount];
+            dual += node < classCount ? shift : -shift;
+            fits &= T.Abs(dual) < Limit;
+            if (firstChild[node] != None)
+            {
+                node = firstChild[node];
+                continue;
+            }
+
+            while (node != top && nextSibling[node] == None)
+            {
+                node = parent[node];
+            }
+
+            if (node == top)
+            {
+                return fits;
+            }
+
+            node = nextSibling[node];
+        }
+    }
+
+    private bool RecomputePotentials()
+    {
+        // Preorder from the root: every tree arc between a class and a request has w = u + v, every arc of the root dual 0.
+        var fits = true;
+        var limit = long.CreateTruncating(Limit);
+        var node = firstChild[root];
+        while (node != None)
+        {
+            var up = parent[node];
+            long dual = 0;
+            if (up != root)
+            {
+                var (c, j) = node < classCount ? (node, up - classCount) : (up, node - classCount);
+                var weight = long.CreateTruncating(rows[(c * stride) + j]);
+                dual = weight - (node < classCount ? RequestDual(j) : ClassDual(c));
+            }
+
+            fits &= Math.Abs(dual) < limit;
+            if (node < classCount)
+            {
+                classDual[node] = T.CreateTruncating(dual);
+            }
+            else
+            {
+                requestDual[node - classCount] = T.CreateTruncating(dual);
+            }
+
+            if (firstChild[node] != None)
+            {
+                node = firstChild[node];
+                continue;
+            }
+
+            while (node != root && nextSibling[node] == None)
+            {
+                node = parent[node];
+            }
+
+            node = node == root ? None : nextSibling[node];
+        }
+
+        return fits;
+    }
+
+    private enum ArcKind
+    {
+        ClassToRequest,
+        RequestToClass,
+        ClassToRoot,
+        RequestToRoot,
+        RootToRequest,
+    }
+
+    /// <summary>A nonbasic arc in the direction in which flow improves the match.</summary>
+    private readonly record struct EnteringArc(ArcKind Kind, int Class, int Request, int Upper, T Violation);
+
+    private struct UpperArc
+    {
+        public int Request;
+        public int Next;
+        public T Weight;
+    }
+}
