@@ -21,13 +21,14 @@ public static class ExactMatcher
     internal static (MatchOutcome Outcome, SolverReport Report) Solve(
         MatchProblem problem, SolverOptions options, CancellationToken cancellationToken)
     {
+        var merging = new ClassMerging(problem);
         if (!options.Wide && problem.Weights.Largest < NetworkSimplex<int>.Limit
-            && Run<int>(problem, options, cancellationToken) is { } narrow)
+            && Run<int>(problem, merging, options, cancellationToken) is { } narrow)
         {
             return narrow;
         }
 
-        if (problem.Weights.Largest < NetworkSimplex<long>.Limit && Run<long>(problem, options, cancellationToken) is { } wide)
+        if (Run<long>(problem, merging, options, cancellationToken) is { } wide)
         {
             return wide;
         }
@@ -38,17 +39,18 @@ public static class ExactMatcher
 
     /// <returns>Null when a potential left the range of <typeparamref name="T"/>.</returns>
     private static (MatchOutcome Outcome, SolverReport Report)? Run<T>(
-        MatchProblem problem, SolverOptions options, CancellationToken cancellationToken)
+        MatchProblem problem, ClassMerging merging, SolverOptions options, CancellationToken cancellationToken)
         where T : struct, IBinaryInteger<T>, IMinMaxValue<T>
     {
-        var simplex = new NetworkSimplex<T>(problem, options.Vectorised);
+        var merged = merging.Merged;
+        var simplex = new NetworkSimplex<T>(merged, options.Vectorised);
         var perturbations = 0;
         var dropped = new bool[problem.Requests.Count];
         List<Sale> sales;
         while (true)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            if (!Optimise(simplex, problem, dropped, options, ref perturbations, cancellationToken))
+            if (!Optimise(simplex, merged, dropped, options, ref perturbations, cancellationToken))
             {
                 return null;
             }
@@ -71,22 +73,13 @@ public static class ExactMatcher
         }
 
         cancellationToken.ThrowIfCancellationRequested();
-        var classDual = new long[problem.Classes.Count];
-        var requestDual = new long[problem.Requests.Count];
-        for (var c = 0; c < classDual.Length; c++)
-        {
-            classDual[c] = simplex.ClassDual(c);
-        }
-
-        for (var j = 0; j < requestDual.Length; j++)
-        {
-            requestDual[j] = simplex.RequestDual(j);
-        }
-
-        var premiums = LeastPremiums.Canonicalise(problem, sales, dropped, classDual, requestDual);
+        var classDual = merging.GroupOf.Select(simplex.ClassDual).ToArray();
+        var requestDual = dropped.Select((without, j) => without ? 0 : simplex.RequestDual(j)).ToArray();
+        sales = merging.Split(sales);
+        var premiums = PremiumSupports.Find(problem, sales, dropped, classDual, requestDual);
         var byRequest = sales.OrderBy(static s => s.RequestIndex).ThenBy(static s => s.ClassIndex).ToArray();
         var outcome = new MatchOutcome(
-            premiums, [.. requestDual.Select((v, j) => new RequestSurplus(v, dropped[j]))], [.. sales], byRequest);
+            premiums, [.. requestDual.Select((v, j) => new RequestSurplus(v, dropped[j]))], sales, byRequest);
         var certificate = OptimalityCertificate.Of(problem, outcome);
         if (!certificate.Holds)
         {

@@ -50,13 +50,7 @@ internal sealed class NetworkSimplex<T>
     private readonly T[] requestDual;
 
     // Spanning tree: the arc of a node is the one to its parent.
-    private readonly int[] parent;
-    private readonly int[] firstChild;
-    private readonly int[] nextSibling;
-    private readonly int[] previousSibling;
-    private readonly int[] depth;
-    private readonly long[] flow;
-    private readonly long[] capacity;
+    private readonly Node[] nodes;
 
     // Nonbasic arcs at their upper bound: a linked list per class, and a flag per request.
     private readonly int[] upperHead;
@@ -81,36 +75,26 @@ internal sealed class NetworkSimplex<T>
         rows = GC.AllocateUninitializedArray<T>(checked(classCount * stride));
         classDual = new T[classCount];
         requestDual = new T[stride];
-        var nodes = root + 1;
-        parent = new int[nodes];
-        firstChild = new int[nodes];
-        nextSibling = new int[nodes];
-        previousSibling = new int[nodes];
-        depth = new int[nodes];
-        flow = new long[nodes];
-        capacity = new long[nodes];
+        nodes = new Node[root + 1];
         upperHead = new int[classCount];
         requestAtUpper = new bool[requestCount];
-        Array.Fill(firstChild, None);
-        Array.Fill(nextSibling, None);
-        Array.Fill(previousSibling, None);
+        Array.Fill(nodes, new Node { Parent = None, FirstChild = None, NextSibling = None, PreviousSibling = None });
         Array.Fill(upperHead, None);
-        parent[root] = None;
         LoadWeights(problem);
         for (var c = 0; c < classCount; c++)
         {
             members[c] = problem.Classes[c].Members;
-            (flow[c], capacity[c]) = (problem.Classes[c].Capacity, long.MaxValue);
+            (nodes[c].Flow, nodes[c].Capacity) = (problem.Classes[c].Capacity, long.MaxValue);
             Attach(c, root);
-            depth[c] = 1;
+            nodes[c].Depth = 1;
         }
 
         for (var j = 0; j < requestCount; j++)
         {
             records[j] = problem.Requests[j].Records;
-            (flow[classCount + j], capacity[classCount + j]) = (0, records[j]);
+            (nodes[classCount + j].Flow, nodes[classCount + j].Capacity) = (0, records[j]);
             Attach(classCount + j, root);
-            depth[classCount + j] = 1;
+            nodes[classCount + j].Depth = 1;
         }
     }
 
@@ -253,18 +237,18 @@ internal sealed class NetworkSimplex<T>
                 sales.Add(new Sale(c, upperArcs[at].Request, members[c]));
             }
 
-            if (parent[c] != root && flow[c] > 0)
+            if (nodes[c].Parent != root && nodes[c].Flow > 0)
             {
-                sales.Add(new Sale(c, parent[c] - classCount, (int)flow[c]));
+                sales.Add(new Sale(c, nodes[c].Parent - classCount, (int)nodes[c].Flow));
             }
         }
 
         for (var j = 0; j < requestCount; j++)
         {
             var node = classCount + j;
-            if (parent[node] != root && flow[node] > 0)
+            if (nodes[node].Parent != root && nodes[node].Flow > 0)
             {
-                sales.Add(new Sale(parent[node], j, (int)flow[node]));
+                sales.Add(new Sale(nodes[node].Parent, j, (int)nodes[node].Flow));
             }
         }
 
@@ -386,39 +370,39 @@ internal sealed class NetworkSimplex<T>
         var (a, b) = (from, to);
         while (a != b)
         {
-            if (depth[a] >= depth[b])
+            if (nodes[a].Depth >= nodes[b].Depth)
             {
-                var left = PointsUp(a) ? flow[a] : capacity[a] - flow[a];
+                var left = PointsUp(a) ? nodes[a].Flow : nodes[a].Capacity - nodes[a].Flow;
                 if (left < fromRoom)
                 {
                     (fromRoom, fromLeaving) = (left, a);
                 }
 
-                a = parent[a];
+                a = nodes[a].Parent;
             }
             else
             {
-                var left = PointsUp(b) ? capacity[b] - flow[b] : flow[b];
+                var left = PointsUp(b) ? nodes[b].Capacity - nodes[b].Flow : nodes[b].Flow;
                 if (left <= toRoom)
                 {
                     (toRoom, toLeaving) = (left, b);
                 }
 
-                b = parent[b];
+                b = nodes[b].Parent;
             }
         }
 
         var pushed = Math.Min(room, Math.Min(fromRoom, toRoom));
         if (pushed > 0)
         {
-            for (var node = from; node != a; node = parent[node])
+            for (var node = from; node != a; node = nodes[node].Parent)
             {
-                flow[node] += PointsUp(node) ? -pushed : pushed;
+                nodes[node].Flow += PointsUp(node) ? -pushed : pushed;
             }
 
-            for (var node = to; node != a; node = parent[node])
+            for (var node = to; node != a; node = nodes[node].Parent)
             {
-                flow[node] += PointsUp(node) ? pushed : -pushed;
+                nodes[node].Flow += PointsUp(node) ? pushed : -pushed;
             }
         }
 
@@ -437,7 +421,7 @@ internal sealed class NetworkSimplex<T>
     }
 
     /// <summary>Class arcs point at the parent, request arcs only when that is the root.</summary>
-    private bool PointsUp(int node) => node < classCount || parent[node] == root;
+    private bool PointsUp(int node) => node < classCount || nodes[node].Parent == root;
 
     /// <summary>The entering arc limits the flow itself: it goes to its other bound and the tree stays.</summary>
     private void Flip(in EnteringArc arc)
@@ -483,11 +467,11 @@ internal sealed class NetworkSimplex<T>
         var (node, newParent) = (inside, outside);
         while (true)
         {
-            var oldParent = parent[node];
-            var (oldFlow, oldCapacity) = (flow[node], capacity[node]);
+            var oldParent = nodes[node].Parent;
+            var (oldFlow, oldCapacity) = (nodes[node].Flow, nodes[node].Capacity);
             Detach(node);
             Attach(node, newParent);
-            (flow[node], capacity[node]) = (arcFlow, arcCapacity);
+            (nodes[node].Flow, nodes[node].Capacity) = (arcFlow, arcCapacity);
             if (node == leaving)
             {
                 break;
@@ -503,8 +487,8 @@ internal sealed class NetworkSimplex<T>
     /// <summary>Makes the arc of a node nonbasic at the bound that it has reached.</summary>
     private void Release(int node)
     {
-        var up = parent[node];
-        var full = flow[node] == capacity[node];
+        var up = nodes[node].Parent;
+        var full = nodes[node].Flow == nodes[node].Capacity;
         if (node < classCount)
         {
             if (up != root && full)
@@ -559,33 +543,33 @@ internal sealed class NetworkSimplex<T>
 
     private void Attach(int node, int newParent)
     {
-        parent[node] = newParent;
-        var first = firstChild[newParent];
-        nextSibling[node] = first;
-        previousSibling[node] = None;
+        nodes[node].Parent = newParent;
+        var first = nodes[newParent].FirstChild;
+        nodes[node].NextSibling = first;
+        nodes[node].PreviousSibling = None;
         if (first != None)
         {
-            previousSibling[first] = node;
+            nodes[first].PreviousSibling = node;
         }
 
-        firstChild[newParent] = node;
+        nodes[newParent].FirstChild = node;
     }
 
     private void Detach(int node)
     {
-        var (previous, next) = (previousSibling[node], nextSibling[node]);
+        var (previous, next) = (nodes[node].PreviousSibling, nodes[node].NextSibling);
         if (previous != None)
         {
-            nextSibling[previous] = next;
+            nodes[previous].NextSibling = next;
         }
         else
         {
-            firstChild[parent[node]] = next;
+            nodes[nodes[node].Parent].FirstChild = next;
         }
 
         if (next != None)
         {
-            previousSibling[next] = previous;
+            nodes[next].PreviousSibling = previous;
         }
     }
 
@@ -596,19 +580,19 @@ internal sealed class NetworkSimplex<T>
         var node = top;
         while (true)
         {
-            depth[node] = depth[parent[node]] + 1;
+            nodes[node].Depth = nodes[nodes[node].Parent].Depth + 1;
             ref var dual = ref node < classCount ? ref classDual[node] : ref requestDual[node - classCount];
             dual += node < classCount ? shift : -shift;
             fits &= T.Abs(dual) < Limit;
-            if (firstChild[node] != None)
+            if (nodes[node].FirstChild != None)
             {
-                node = firstChild[node];
+                node = nodes[node].FirstChild;
                 continue;
             }
 
-            while (node != top && nextSibling[node] == None)
+            while (node != top && nodes[node].NextSibling == None)
             {
-                node = parent[node];
+                node = nodes[node].Parent;
             }
 
             if (node == top)
@@ -616,7 +600,7 @@ internal sealed class NetworkSimplex<T>
                 return fits;
             }
 
-            node = nextSibling[node];
+            node = nodes[node].NextSibling;
         }
     }
 
@@ -625,10 +609,10 @@ internal sealed class NetworkSimplex<T>
         // Preorder from the root: every tree arc between a class and a request has w = u + v, every arc of the root dual 0.
         var fits = true;
         var limit = long.CreateTruncating(Limit);
-        var node = firstChild[root];
+        var node = nodes[root].FirstChild;
         while (node != None)
         {
-            var up = parent[node];
+            var up = nodes[node].Parent;
             long dual = 0;
             if (up != root)
             {
@@ -647,18 +631,18 @@ internal sealed class NetworkSimplex<T>
                 requestDual[node - classCount] = T.CreateTruncating(dual);
             }
 
-            if (firstChild[node] != None)
+            if (nodes[node].FirstChild != None)
             {
-                node = firstChild[node];
+                node = nodes[node].FirstChild;
                 continue;
             }
 
-            while (node != root && nextSibling[node] == None)
+            while (node != root && nodes[node].NextSibling == None)
             {
-                node = parent[node];
+                node = nodes[node].Parent;
             }
 
-            node = node == root ? None : nextSibling[node];
+            node = node == root ? None : nodes[node].NextSibling;
         }
 
         return fits;
@@ -675,6 +659,18 @@ internal sealed class NetworkSimplex<T>
 
     /// <summary>A nonbasic arc in the direction in which flow improves the match.</summary>
     private readonly record struct EnteringArc(ArcKind Kind, int Class, int Request, int Upper, T Violation);
+
+    /// <summary>A node with the arc to its parent, together because the walks over the tree are bound by cache misses.</summary>
+    private struct Node
+    {
+        public int Parent;
+        public int FirstChild;
+        public int NextSibling;
+        public int PreviousSibling;
+        public int Depth;
+        public long Flow;
+        public long Capacity;
+    }
 
     private struct UpperArc
     {

@@ -2,12 +2,12 @@ namespace EmrMarket.Analytics.Matching;
 
 /// <summary>
 /// Proof by linear programming duality that a match has maximum welfare. Shares no code with the solver: it reads the problem, the sales
-/// and the request duals, nothing else. For given v, the best completion of the dual costs n(c) times the q(c) largest positive w - v of each
-/// class; where the dual value so computed equals the welfare, both are optimal and complementary slackness holds.
+/// and the prices, nothing else. Any u, v >= 0 with s = max(0, w - u - v) bound the welfare of every match; where the bound equals
+/// the welfare of this one, match and prices are both optimal and complementary slackness holds.
 /// </summary>
 /// <param name="Feasible">Every bound and capacity holds.</param>
 /// <param name="Welfare">Sum of w x, token base units.</param>
-/// <param name="DualValue">Sum of N v + n (sum of the q largest positive w - v), token base units; no match can exceed it.</param>
+/// <param name="DualValue">Sum of N v + n q u + n s, token base units; no match can exceed it.</param>
 public readonly record struct OptimalityCertificate(bool Feasible, Int128 Welfare, Int128 DualValue)
 {
     /// <summary>Whether the match is proven to have maximum welfare.</summary>
@@ -15,7 +15,7 @@ public readonly record struct OptimalityCertificate(bool Feasible, Int128 Welfar
 
     /// <summary>Computes the certificate. O(classes * requests).</summary>
     /// <param name="problem">The market.</param>
-    /// <param name="outcome">Sales by class and surpluses are read; requests marked dropped count as demanding nothing.</param>
+    /// <param name="outcome">Sales by class and prices are read; requests marked dropped count as demanding nothing.</param>
     public static OptimalityCertificate Of(MatchProblem problem, MatchOutcome outcome)
     {
         ArgumentNullException.ThrowIfNull(problem);
@@ -28,7 +28,7 @@ public readonly record struct OptimalityCertificate(bool Feasible, Int128 Welfar
         for (var j = 0; j < unfilled.Length; j++)
         {
             dual += (Int128)unfilled[j] * outcome.Requests[j].Surplus;
-            feasible &= outcome.Requests[j].Surplus >= 0;
+            feasible &= outcome.Requests[j].Surplus is >= 0 and <= WeightMatrix.Limit;
         }
 
         Int128 welfare = 0;
@@ -46,33 +46,24 @@ public readonly record struct OptimalityCertificate(bool Feasible, Int128 Welfar
 
         feasible &= unsold.All(static left => left >= 0) && unfilled.All(static left => left >= 0);
 
+        // A dropped request gains nothing from any class.
+        var surplus = outcome.Requests.Select(static request => request.Dropped ? long.MaxValue : request.Surplus).ToArray();
         var row = new long[weights.Requests];
-        var gains = new List<long>();
         for (var c = 0; c < weights.Classes; c++)
         {
             weights.CopyRow(c, row);
-            gains.Clear();
+            var premium = outcome.Classes[c].Premium;
+            feasible &= premium is >= 0 and <= WeightMatrix.Limit;
+            var perMember = (Int128)premium * problem.Classes[c].Quota;
             for (var j = 0; j < row.Length; j++)
             {
-                if (row[j] > outcome.Requests[j].Surplus && !outcome.Requests[j].Dropped)
+                if (row[j] > surplus[j] && row[j] - surplus[j] > premium)
                 {
-                    gains.Add(row[j] - outcome.Requests[j].Surplus);
+                    perMember += row[j] - surplus[j] - premium;
                 }
             }
 
-            if (gains.Count > problem.Classes[c].Quota)
-            {
-                gains.Sort(static (a, b) => b.CompareTo(a));
-                gains.RemoveRange(problem.Classes[c].Quota, gains.Count - problem.Classes[c].Quota);
-            }
-
-            Int128 sum = 0;
-            foreach (var gain in gains)
-            {
-                sum += gain;
-            }
-
-            dual += sum * problem.Classes[c].Members;
+            dual += perMember * problem.Classes[c].Members;
         }
 
         return new OptimalityCertificate(feasible, welfare, dual);

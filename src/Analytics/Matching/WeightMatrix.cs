@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace EmrMarket.Analytics.Matching;
 
 /// <summary>Writes the weights of one class into <paramref name="row"/>, one entry per request.</summary>
@@ -108,6 +110,38 @@ public sealed class WeightMatrix
             destination[j] = Widen(source[j]);
         }
     }
+
+    /// <summary>A hash that equal rows share.</summary>
+    internal int RowHash(int classIndex)
+    {
+        var hash = default(HashCode);
+        hash.AddBytes(RowBytes(classIndex));
+        return hash.ToHashCode();
+    }
+
+    /// <summary>Whether two classes have the same weights.</summary>
+    internal bool RowsEqual(int a, int b) => RowBytes(a).SequenceEqual(RowBytes(b));
+
+    /// <summary>The rows of some classes, in the given order.</summary>
+    internal WeightMatrix SelectRows(ReadOnlySpan<int> classIndices)
+    {
+        var rowBytes = Requests * (narrow is null ? sizeof(long) : sizeof(int));
+        var (selectedNarrow, selectedWide) = narrow is null
+            ? (null, new long[classIndices.Length * Requests])
+            : (new int[classIndices.Length * Requests], default(long[]));
+        var target = narrow is null ? MemoryMarshal.AsBytes(selectedWide.AsSpan()) : MemoryMarshal.AsBytes(selectedNarrow.AsSpan());
+        for (var i = 0; i < classIndices.Length; i++)
+        {
+            RowBytes(classIndices[i]).CopyTo(target.Slice(i * rowBytes, rowBytes));
+        }
+
+        return new WeightMatrix(classIndices.Length, Requests, selectedNarrow, selectedWide, Largest);
+    }
+
+    private ReadOnlySpan<byte> RowBytes(int classIndex)
+        => narrow is null
+            ? MemoryMarshal.AsBytes(wide.AsSpan(classIndex * Requests, Requests))
+            : MemoryMarshal.AsBytes(narrow.AsSpan(classIndex * Requests, Requests));
 
     private static WeightMatrix CreateWide(int classes, int requests, WeightRow fill)
     {

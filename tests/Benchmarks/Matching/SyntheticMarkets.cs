@@ -8,11 +8,17 @@ public enum MarketShape
     /// <summary>Bids and asks as the market makes them: few profiles and rates, many classes alike, 1.2 sales wanted for each on offer.</summary>
     Realistic,
 
+    /// <summary>As <see cref="Realistic"/>, but every class with rates of its own, so that no two are alike.</summary>
+    OwnRates,
+
     /// <summary>Independent uniform weights.</summary>
     Uniform,
 
     /// <summary>Weights 0 to 9: many ties.</summary>
     SmallIntegers,
+
+    /// <summary>Weights 100 or 101 by chance and supply equal to demand: ties that no merging of classes removes.</summary>
+    NearlyEqual,
 
     /// <summary>All weights equal and supply equal to demand: nothing but ties.</summary>
     AllEqual,
@@ -29,14 +35,19 @@ public static class SyntheticMarkets
     /// <summary>Makes the market; the same arguments make the same one.</summary>
     public static MatchProblem Make(MarketShape shape, int classes, int requests, int seed)
     {
-        var random = new Random(HashCode.Combine((int)shape, classes, requests) ^ seed);
-        random = new Random((((int)shape * 31) + classes) ^ (requests << 16) ^ seed);
-        if (shape == MarketShape.AllEqual)
+        var random = new Random((((int)shape * 31) + classes) ^ (requests << 16) ^ seed);
+        if (shape is MarketShape.AllEqual or MarketShape.NearlyEqual)
         {
             var supply = Enumerable.Repeat(new ClassSupply(MembersPerClass, 1), classes).ToArray();
             var each = (long)classes * MembersPerClass / requests;
             var demand = Enumerable.Range(0, requests).Select(j => new RequestDemand(j, Math.Max(1, each), 0)).ToArray();
-            return new MatchProblem(supply, demand, WeightMatrix.Create(classes, requests, static (_, row) => row.Fill(100)));
+            return new MatchProblem(supply, demand, WeightMatrix.Create(classes, requests, (_, row) =>
+            {
+                for (var j = 0; j < row.Length; j++)
+                {
+                    row[j] = shape == MarketShape.AllEqual ? 100 : 100 + random.Next(2);
+                }
+            }));
         }
 
         var offers = Enumerable.Range(0, classes)
@@ -44,7 +55,7 @@ public static class SyntheticMarkets
         var share = 1.2 * offers.Sum(static o => o.Capacity) / requests;
         var wanted = Enumerable.Range(0, requests)
             .Select(j => new RequestDemand(j, Math.Max(1, (long)(share * 2 * random.NextDouble())), 0)).ToArray();
-        return new MatchProblem(offers, wanted, shape == MarketShape.Realistic ? PricedWeights(classes, requests, random) : WeightMatrix.Create(classes, requests, (_, row) =>
+        return new MatchProblem(offers, wanted, shape is MarketShape.Realistic or MarketShape.OwnRates ? PricedWeights(classes, requests, shape == MarketShape.OwnRates, random) : WeightMatrix.Create(classes, requests, (_, row) =>
         {
             for (var j = 0; j < row.Length; j++)
             {
@@ -59,7 +70,7 @@ public static class SyntheticMarkets
     }
 
     /// <summary>Eight profiles of ceilings, eight rates per tier, twenty attributes, requests for one to five of them.</summary>
-    private static WeightMatrix PricedWeights(int classes, int requests, Random random)
+    private static WeightMatrix PricedWeights(int classes, int requests, bool ownRates, Random random)
     {
         const int attributes = 20;
         double[] epsilon = [0.25, 0.5, 1, 2, 3, 4];
@@ -67,7 +78,7 @@ public static class SyntheticMarkets
         var tier = Enumerable.Range(0, attributes).Select(static a => a % 3).ToArray();
         var profiles = Enumerable.Range(0, 8).Select(_ => Enumerable.Range(0, attributes).Select(a => random.Next(3 - tier[a], 6)).ToArray()).ToArray();
         var profileOf = Enumerable.Range(0, classes).Select(_ => random.Next(8)).ToArray();
-        var rates = Enumerable.Range(0, classes).Select(_ => Enumerable.Range(0, 3).Select(_ => 1000 << random.Next(4)).ToArray()).ToArray();
+        var rates = Enumerable.Range(0, classes).Select(_ => Enumerable.Range(0, 3).Select(_ => ownRates ? random.Next(1000, 8000) : 1000 << random.Next(4)).ToArray()).ToArray();
         var wants = Enumerable.Range(0, requests).Select(_ => Enumerable.Range(0, random.Next(1, 6)).Select(_ => random.Next(attributes)).ToArray()).ToArray();
         var grades = Enumerable.Range(0, requests).Select(_ => random.Next(1, 5)).ToArray();
         var bids = Enumerable.Range(0, requests).Select(_ => random.Next(10_000, 40_000)).ToArray();
