@@ -1,6 +1,6 @@
 namespace EmrMarket.Analytics.Matching;
 
-/// <summary>The faults of a round, numbered as the challenges of the matching contract (docs/MATCHING.md).</summary>
+/// <summary>The faults of a round: the conditions of docs/WIRE.md, numbered as there.</summary>
 public enum MatchFaultKind
 {
     /// <summary>Not a match at all: an index out of range, an unsorted or repeated sale, a negative price.</summary>
@@ -13,22 +13,25 @@ public enum MatchFaultKind
     Overcharge = 2,
 
     /// <summary>E3: u &gt; 0 although the class sold less than n q.</summary>
-    PremiumThoughUnsold = 3,
+    UnsoldPremium = 3,
 
     /// <summary>E4: v &gt; 0 although the request is not filled.</summary>
-    SurplusThoughUnfilled = 4,
+    UnfilledSurplus = 4,
 
     /// <summary>E5: x &gt; n, more sold than n q, or more filled than N.</summary>
-    CapacityExceeded = 5,
+    QuantityExceeded = 5,
 
-    /// <summary>E6: a sale of an inadmissible pair.</summary>
-    InadmissibleSale = 6,
+    /// <summary>E6: a sale of an inadmissible pair or to a dropped request.</summary>
+    Inadmissible = 6,
 
     /// <summary>E7: the two lists of sales differ.</summary>
     SalesDiffer = 7,
 
-    /// <summary>E8: u is not shown to be the least.</summary>
-    PremiumNotLeast = 8,
+    /// <summary>E8: a premium that nothing shows to be the least.</summary>
+    UnsupportedPremium = 8,
+
+    /// <summary>A request dropped without a minimum or with sales, or kept below its minimum.</summary>
+    Dropping = 9,
 }
 
 /// <summary>One fault.</summary>
@@ -40,13 +43,14 @@ public readonly record struct MatchFault(MatchFaultKind Kind, int ClassIndex, in
 
 /// <summary>
 /// Decides from the problem and the outcome alone whether the outcome is what the market promises: maximum welfare, individually rational,
-/// pairwise stable, least premiums. Shares no code with the solver. O(classes * requests + sales).
+/// pairwise stable, least premiums. Shares no code with the solver. A pair, class or request that has several faults is filed under one, in
+/// the order in which the contract does. O(classes * requests + sales).
 /// </summary>
 public static class MatchVerifier
 {
-    /// <summary>Lists the faults E1 to E8.</summary>
+    /// <summary>Lists the faults.</summary>
     /// <param name="problem">The market.</param>
-    /// <param name="outcome">What is claimed about it. A dropped request counts as demanding nothing and takes part in no other condition.</param>
+    /// <param name="outcome">What is claimed about it.</param>
     /// <param name="limit">Stop after this many faults, at least 1.</param>
     /// <returns>Empty exactly when the outcome is right.</returns>
     public static IReadOnlyList<MatchFault> FindFaults(MatchProblem problem, MatchOutcome outcome, int limit = 100)
@@ -109,8 +113,6 @@ public static class MatchVerifier
 
             return true;
         }
-
-        private long Demand(int j) => outcome.Requests[j].Dropped ? 0 : problem.Requests[j].Records;
 
         private long Price(int c, int j) => outcome.Classes[c].Premium + outcome.Requests[j].Surplus;
 
@@ -195,18 +197,17 @@ public static class MatchVerifier
             foreach (var (c, j, x) in outcome.SalesByClass)
             {
                 var weight = problem.Weights[c, j];
-                if (weight == WeightMatrix.Inadmissible)
+                if (weight == WeightMatrix.Inadmissible || outcome.Requests[j].Dropped)
                 {
-                    Add(MatchFaultKind.InadmissibleSale, c, j, $"{x} records sold of a pair that may not trade.");
+                    Add(MatchFaultKind.Inadmissible, c, j, $"{x} records sold of a pair that may not trade.");
+                }
+                else if (x > problem.Classes[c].Members)
+                {
+                    Add(MatchFaultKind.QuantityExceeded, c, j, $"{x} records of a class of {problem.Classes[c].Members}.");
                 }
                 else if (weight < Price(c, j))
                 {
                     Add(MatchFaultKind.Overcharge, c, j, $"w = {weight} is below u + v = {Price(c, j)}.");
-                }
-
-                if (x > problem.Classes[c].Members)
-                {
-                    Add(MatchFaultKind.CapacityExceeded, c, j, $"{x} records of a class of {problem.Classes[c].Members}.");
                 }
             }
         }
@@ -215,27 +216,31 @@ public static class MatchVerifier
         {
             for (var c = 0; c < soldByClass.Length; c++)
             {
-                if (soldByClass[c] > problem.Classes[c].Capacity)
+                var (sales, capacity) = (soldByClass[c], problem.Classes[c].Capacity);
+                if (sales > capacity)
                 {
-                    Add(MatchFaultKind.CapacityExceeded, c, -1, $"{soldByClass[c]} sales, at most {problem.Classes[c].Capacity}.");
+                    Add(MatchFaultKind.QuantityExceeded, c, -1, $"{sales} sales, at most {capacity}.");
                 }
-
-                if (outcome.Classes[c].Premium > 0 && soldByClass[c] < problem.Classes[c].Capacity)
+                else if (sales < capacity && outcome.Classes[c].Premium > 0)
                 {
-                    Add(MatchFaultKind.PremiumThoughUnsold, c, -1, $"u = {outcome.Classes[c].Premium}, {soldByClass[c]} of {problem.Classes[c].Capacity} sold.");
+                    Add(MatchFaultKind.UnsoldPremium, c, -1, $"u = {outcome.Classes[c].Premium}, {sales} of {capacity} sold.");
                 }
             }
 
             for (var j = 0; j < filledByRequest.Length; j++)
             {
-                if (filledByRequest[j] > Demand(j))
+                var (filled, demand, (surplus, dropped)) = (filledByRequest[j], problem.Requests[j], outcome.Requests[j]);
+                if (dropped ? demand.MinRecords == 0 || filled > 0 || surplus > 0 : filled < demand.MinRecords)
                 {
-                    Add(MatchFaultKind.CapacityExceeded, -1, j, $"{filledByRequest[j]} records, at most {Demand(j)}.");
+                    Add(MatchFaultKind.Dropping, -1, j, $"dropped: {dropped}, {filled} filled, at least {demand.MinRecords} wanted, v = {surplus}.");
                 }
-
-                if (outcome.Requests[j].Surplus > 0 && (outcome.Requests[j].Dropped || filledByRequest[j] < Demand(j)))
+                else if (filled > demand.Records)
                 {
-                    Add(MatchFaultKind.SurplusThoughUnfilled, -1, j, $"v = {outcome.Requests[j].Surplus}, {filledByRequest[j]} of {Demand(j)} filled.");
+                    Add(MatchFaultKind.QuantityExceeded, -1, j, $"{filled} records, at most {demand.Records}.");
+                }
+                else if (surplus > 0 && filled < demand.Records)
+                {
+                    Add(MatchFaultKind.UnfilledSurplus, -1, j, $"v = {surplus}, {filled} of {demand.Records} filled.");
                 }
             }
         }
@@ -270,15 +275,15 @@ public static class MatchVerifier
 
             if (j < 0 || j >= filledByRequest.Length || outcome.Requests[j].Dropped)
             {
-                Add(MatchFaultKind.PremiumNotLeast, c, j, "The premium names no request that supports it.");
+                Add(MatchFaultKind.UnsupportedPremium, c, j, "The premium names no request that supports it.");
             }
             else if (sold.GetValueOrDefault((c, j)) >= problem.Classes[c].Members || problem.Weights[c, j] != Price(c, j))
             {
-                Add(MatchFaultKind.PremiumNotLeast, c, j, "The supporting request would not take another record at a lower premium.");
+                Add(MatchFaultKind.UnsupportedPremium, c, j, "The supporting request would not take another record at a lower premium.");
             }
-            else if (filledByRequest[j] >= Demand(j) && !HoldsDown(other, j, rank))
+            else if (filledByRequest[j] >= problem.Requests[j].Records && !HoldsDown(other, j, rank))
             {
-                Add(MatchFaultKind.PremiumNotLeast, c, j, $"Class {other} does not hold the surplus of the supporting request down.");
+                Add(MatchFaultKind.UnsupportedPremium, c, j, $"Class {other} does not hold the surplus of the supporting request down.");
             }
         }
 
