@@ -48,6 +48,7 @@ interface IAnonymousTransaction {
     error TransferFailed(address to, uint256 amount);
     error EscrowClosed(uint64 requestId);
     error EscrowExpired(uint64 requestId);
+    error EscrowOpen(uint64 requestId);
     error DeliveryNotFinal(bytes32 deliveryId);
     error UnknownDelivery(bytes32 deliveryId);
     error AlreadyClaimed(bytes32 deliveryId, uint32 slot);
@@ -59,20 +60,15 @@ interface IAnonymousTransaction {
     error NothingToBurn();
     error TooManyLeaves(uint256 count, uint256 limit);
     error UnknownRound(bytes32 roundId);
-    error InvalidAmount();
+    error ZeroAmount();
 
     // ---- accounts for bonds and deposits ----
 
     /// @notice Adds tokens of the caller to an account's free balance.
-    function deposit(
-        address account,
-        uint256 amount
-    ) external;
+    function deposit(address account, uint256 amount) external;
 
     /// @notice Pays free balance out to its owner.
-    function withdraw(
-        uint256 amount
-    ) external;
+    function withdraw(uint256 amount) external;
 
     /// @notice Sends the burned halves of lost bonds to 0x...dEaD. Anyone.
     function burn() external;
@@ -80,89 +76,43 @@ interface IAnonymousTransaction {
     // ---- claims and refunds ----
 
     /// @notice Pays one leaf of a final delivery to its payout address, and the relay fee to the caller.
-    function claim(
-        Delivery calldata delivery,
-        DeliveryOpening calldata opening
-    ) external;
+    function claim(Delivery calldata delivery, DeliveryOpening calldata opening) external;
 
     /// @notice Pays an aligned subtree of 2^min(6, depth) leaves. Leaves paid before, and payees that the token refuses, are skipped.
     /// @param subtree index of the subtree: its first slot is subtree * 2^min(6, depth)
     /// @param leaves the subtree's leaves from its first slot on; trailing empty ones may be left out
     /// @param path from the subtree's node to the root
-    function claimMany(
-        Delivery calldata delivery,
-        uint32 subtree,
-        DeliveryLeaf[] calldata leaves,
-        Sibling[] calldata path
-    ) external;
+    function claimMany(Delivery calldata delivery, uint32 subtree, DeliveryLeaf[] calldata leaves, Sibling[] calldata path) external;
 
     /// @notice Pays back what no delivery reserved: after cancellation, or after the deadline and its grace with nothing pending. Anyone.
-    function refund(
-        uint64 requestId
-    ) external;
+    function refund(uint64 requestId) external;
 
     /// @notice Pays back at once when everything that the round sold to the request is delivered and final (also when that is nothing).
     /// @param row the request's row of Y
-    function refundSettled(
-        uint64 requestId,
-        Round calldata round,
-        RowOpening calldata row
-    ) external;
+    function refundSettled(uint64 requestId, Round calldata round, RowOpening calldata row) external;
 
     /// @notice Moves what nobody claimed to the patients' fund, a claim period after the last final delivery. Anyone.
-    function expire(
-        uint64 requestId
-    ) external;
+    function expire(uint64 requestId) external;
 
     // ---- the other three contracts ----
 
-    function fund(
-        uint64 requestId,
-        address researcher,
-        uint112 amount
-    ) external;
-    function lock(
-        address account,
-        uint256 amount
-    ) external;
-    function unlock(
-        address account,
-        uint256 amount
-    ) external;
+    function fund(uint64 requestId, address researcher, uint112 amount) external;
+    function lock(address account, uint256 amount) external;
+    function unlock(address account, uint256 amount) external;
     /// @notice Gives half of a locked bond (floor) to the beneficiary and burns the rest.
-    function slash(
-        address beneficiary,
-        uint256 amount
-    ) external;
+    function slash(address beneficiary, uint256 amount) external;
     /// @notice Locks the site's bond and reserves a delivery's money in one call.
-    function reserve(
-        address committer,
-        uint256 bond,
-        uint64 requestId,
-        uint256 amount
-    ) external;
-    function unreserve(
-        uint64 requestId,
-        uint256 amount
-    ) external;
-    function settle(
-        uint64 requestId
-    ) external;
+    function reserve(address committer, uint256 bond, uint64 requestId, uint256 amount) external;
+    function unreserve(uint64 requestId, uint256 amount) external;
+    function settle(uint64 requestId) external;
 
     // ---- views ----
 
     function token() external view returns (address);
     function patientsFund() external view returns (address);
     function relayFee() external view returns (uint256);
-    function balanceOf(
-        address account
-    ) external view returns (uint256);
+    function balanceOf(address account) external view returns (uint256);
     function burnable() external view returns (uint256);
-    function escrowOf(
-        uint64 requestId
-    ) external view returns (Escrow memory, EscrowEnd memory);
-    function isClaimed(
-        bytes32 deliveryId,
-        uint32 slot
-    ) external view returns (bool);
+    function escrowOf(uint64 requestId) external view returns (Escrow memory, EscrowEnd memory);
+    function isClaimed(bytes32 deliveryId, uint32 slot) external view returns (bool);
 }

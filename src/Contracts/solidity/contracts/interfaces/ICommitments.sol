@@ -87,26 +87,14 @@ interface ICommitments {
     error InvalidHeader(string field);
 
     /// @notice State of a batch.
-    function batchState(
-        bytes32 batchId
-    ) external view returns (BatchState memory);
+    function batchState(bytes32 batchId) external view returns (BatchState memory);
 
     /// @notice keccak256(abi.encode(batch)), batch = header and posting; 0 when absent.
-    function commitmentOf(
-        bytes32 batchId
-    ) external view returns (bytes32);
+    function commitmentOf(bytes32 batchId) external view returns (bytes32);
 
     /// @notice The open demand of a leaf; zero when there is none.
-    function demandOf(
-        bytes32 batchId,
-        uint8 kind,
-        uint64 position
-    ) external view returns (Demand memory);
+    function demandOf(bytes32 batchId, uint8 kind, uint64 position) external view returns (Demand memory);
 
     /// @notice Takes the deposit of an unanswered demand back after the batch became void for another reason.
-    function reclaimDemand(
-        bytes32 batchId,
-        uint8 kind,
-        uint64 position
-    ) external;
+    function reclaimDemand(bytes32 batchId, uint8 kind, uint64 position) external;
 }

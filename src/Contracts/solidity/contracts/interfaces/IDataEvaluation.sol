@@ -3,10 +3,10 @@ pragma solidity ^0.8.28;
 
 import { ICommitments } from "./ICommitments.sol";
 import {
-    ClassEvidence,
     Delivery,
     DeliveryHeader,
     DeliveryOpening,
+    Epoch,
     MemberOpening,
     PayoutOpening,
     Round,
@@ -64,22 +64,13 @@ interface IDataEvaluation is ICommitments {
 
     /// @notice Records a delivery: by the site, with its bond and the market's receipt (EIP-712). Reserves amount + count * relay fee of the
     /// request's escrow. Until the deadline; attempt k > 0 needs attempt k - 1 void and has the repost grace on top.
-    function recordDelivery(
-        DeliveryHeader calldata header,
-        bytes calldata receipt
-    ) external returns (bytes32 deliveryId);
+    function recordDelivery(DeliveryHeader calldata header, bytes calldata receipt) external returns (bytes32 deliveryId);
 
     /// @notice Makes an unchallenged delivery final after its window. Anyone.
-    function finaliseDelivery(
-        Delivery calldata delivery
-    ) external;
+    function finaliseDelivery(Delivery calldata delivery) external;
 
     /// @notice Faults of a slot against the sale that it belongs to: class, member drawn, amount, effective records.
-    function challengeSlot(
-        Delivery calldata delivery,
-        DeliveryOpening calldata slot,
-        SlotEvidence calldata evidence
-    ) external;
+    function challengeSlot(Delivery calldata delivery, DeliveryOpening calldata slot, SlotEvidence calldata evidence) external;
 
     /// @notice Fault: the payout address is not the member's for this round and lap.
     function challengePayee(
@@ -91,11 +82,11 @@ interface IDataEvaluation is ICommitments {
     ) external;
 
     /// @notice Fault: the member was revoked longer than the grace before the delivery was posted.
-    /// @param class_ the class that the leaf names, for its epoch; its opening is not read
+    /// @param epoch the site's epoch at the closing of the book
     function challengeRevoked(
         Delivery calldata delivery,
         DeliveryOpening calldata slot,
-        ClassEvidence calldata class_,
+        Epoch calldata epoch,
         MemberOpening calldata member
     ) external;
 
@@ -109,30 +100,15 @@ interface IDataEvaluation is ICommitments {
     ) external;
 
     /// @notice Demands a leaf (kind 7), with the deposit, in the first half of the window. Anyone.
-    function demandLeaf(
-        Delivery calldata delivery,
-        uint8 kind,
-        uint64 position
-    ) external;
+    function demandLeaf(Delivery calldata delivery, uint8 kind, uint64 position) external;
 
-    function answerDelivery(
-        Delivery calldata delivery,
-        DeliveryOpening calldata slot
-    ) external;
+    function answerDelivery(Delivery calldata delivery, DeliveryOpening calldata slot) external;
 
-    function voidUnanswered(
-        Delivery calldata delivery,
-        uint8 kind,
-        uint64 position
-    ) external;
+    function voidUnanswered(Delivery calldata delivery, uint8 kind, uint64 position) external;
 
     /// @notice Records a finding about a site: registered auditors and the market.
     /// @param kind 1 channel (reports that the channel cannot produce), 2 estimates (apart from the pooled ones), 3 other
-    function recordFinding(
-        uint32 site,
-        uint8 kind,
-        bytes32 contentHash
-    ) external returns (uint256 index);
+    function recordFinding(uint32 site, uint8 kind, bytes32 contentHash) external returns (uint256 index);
 
     // ---- views ----
 
@@ -146,35 +122,15 @@ interface IDataEvaluation is ICommitments {
     ) external view returns (bool admissible, uint256 ask, uint256 score);
 
     /// @notice Largest score that a request can be delivered at; refuses grades that no schema attribute allows.
-    function maximumScore(
-        bytes32 schemaId,
-        uint256 minimumGrades,
-        uint256 topGrades
-    ) external view returns (uint256);
+    function maximumScore(bytes32 schemaId, uint256 minimumGrades, uint256 topGrades) external view returns (uint256);
 
     /// @notice Micro-epsilon of packed grades over the attributes that are not Public, and the cap. A grade off the ladder gives the maximum.
-    function epsilonOf(
-        bytes32 schemaId,
-        uint256 grades
-    ) external view returns (uint256 micro, uint256 capMicro);
+    function epsilonOf(bytes32 schemaId, uint256 grades) external view returns (uint256 micro, uint256 capMicro);
 
     /// @notice Sums over the final deliveries of a request.
-    function effectiveRecords(
-        uint64 requestId
-    ) external view returns (Evaluation memory);
-    function deliveryIdOf(
-        uint64 requestId,
-        uint32 site,
-        uint32 attempt
-    ) external view returns (bytes32);
-    function schemaExists(
-        bytes32 schemaId
-    ) external view returns (bool);
-    function findingCount(
-        uint32 site
-    ) external view returns (uint256);
-    function findingAt(
-        uint32 site,
-        uint256 index
-    ) external view returns (Finding memory);
+    function effectiveRecords(uint64 requestId) external view returns (Evaluation memory);
+    function deliveryIdOf(uint64 requestId, uint32 site, uint32 attempt) external view returns (bytes32);
+    function schemaExists(bytes32 schemaId) external view returns (bool);
+    function findingCount(uint32 site) external view returns (uint256);
+    function findingAt(uint32 site, uint256 index) external view returns (Finding memory);
 }

@@ -61,9 +61,7 @@ interface IMatchingDecision is ICommitments {
     // ---- requests ----
 
     /// @notice Opens and funds a request in one call; the caller has approved AnonymousTransaction for the budget.
-    function openRequest(
-        RequestTerms calldata terms
-    ) external returns (uint64 requestId);
+    function openRequest(RequestTerms calldata terms) external returns (uint64 requestId);
 
     /// @notice As openRequest, with an ERC-2612 permit for AnonymousTransaction over exactly the budget. A permit that somebody else used first does not
     /// matter: the allowance decides.
@@ -76,42 +74,27 @@ interface IMatchingDecision is ICommitments {
     ) external returns (uint64 requestId);
 
     /// @notice Cancels a request while its book is open and pays the whole budget back. Its index stays and takes no part.
-    function cancelRequest(
-        uint64 requestId
-    ) external;
+    function cancelRequest(uint64 requestId) external;
 
     // ---- rounds ----
 
     /// @notice Closes the open book of a schema. The market; at most once per book interval; never an empty book.
-    function closeBook(
-        bytes32 schemaId
-    ) external returns (uint32 ordinal);
+    function closeBook(bytes32 schemaId) external returns (uint32 ordinal);
 
     /// @notice Posts the round of a closed book. The market, with its bond. Attempt k > 0 needs attempt k - 1 void.
-    function commitRound(
-        RoundHeader calldata header
-    ) external returns (bytes32 roundId);
+    function commitRound(RoundHeader calldata header) external returns (bytes32 roundId);
 
     /// @notice Stores the hash of the block two after the commitment. Anyone, within 256 blocks.
-    function sealSeed(
-        Round calldata round
-    ) external;
+    function sealSeed(Round calldata round) external;
 
     /// @notice Voids a round whose block hash was not sealed in time.
-    function voidUnsealed(
-        Round calldata round
-    ) external;
+    function voidUnsealed(Round calldata round) external;
 
     /// @notice Voids a round whose seed was not revealed in time.
-    function voidUnrevealed(
-        Round calldata round
-    ) external;
+    function voidUnrevealed(Round calldata round) external;
 
     /// @notice Makes an unchallenged round final after its window and fixes its seed = keccak256(reveal, block hash). Anyone who knows the reveal.
-    function finaliseRound(
-        Round calldata round,
-        bytes32 reveal
-    ) external;
+    function finaliseRound(Round calldata round, bytes32 reveal) external;
 
     // ---- challenges ----
 
@@ -135,11 +118,7 @@ interface IMatchingDecision is ICommitments {
 
     /// @notice Faults of one request: E4 surplus though unfilled, E5 more than N, or dropped without a minimum, or kept below it.
     /// @param row the request's row of Y
-    function challengeRequest(
-        Round calldata round,
-        RequestOpening calldata request,
-        RowOpening calldata row
-    ) external;
+    function challengeRequest(Round calldata round, RequestOpening calldata request, RowOpening calldata row) external;
 
     /// @notice E7: X(c, j) differs from Y(j, c).
     /// @param classPosition c, the position in C
@@ -182,69 +161,33 @@ interface IMatchingDecision is ICommitments {
     // ---- data availability ----
 
     /// @notice Demands a leaf of C (kind 3), J (4), X (5) or Y (6), with the deposit, in the first half of the window. Anyone.
-    function demandLeaf(
-        Round calldata round,
-        uint8 kind,
-        uint64 position
-    ) external;
+    function demandLeaf(Round calldata round, uint8 kind, uint64 position) external;
 
-    function answerPrice(
-        Round calldata round,
-        PriceOpening calldata price
-    ) external;
+    function answerPrice(Round calldata round, PriceOpening calldata price) external;
 
     /// @param position index in the book (`request.requestId` is not read)
-    function answerRequest(
-        Round calldata round,
-        uint32 position,
-        RequestOpening calldata request
-    ) external;
+    function answerRequest(Round calldata round, uint32 position, RequestOpening calldata request) external;
 
     /// @param kind 5 for X, 6 for Y
-    function answerSales(
-        Round calldata round,
-        uint8 kind,
-        uint64 position,
-        SalesOpening calldata sale
-    ) external;
+    function answerSales(Round calldata round, uint8 kind, uint64 position, SalesOpening calldata sale) external;
 
-    function voidUnanswered(
-        Round calldata round,
-        uint8 kind,
-        uint64 position
-    ) external;
+    function voidUnanswered(Round calldata round, uint8 kind, uint64 position) external;
 
     // ---- views ----
 
-    function requestOf(
-        uint64 requestId
-    ) external view returns (Request memory);
+    function requestOf(uint64 requestId) external view returns (Request memory);
+    /// @notice What a delivery needs to know: the final round of the request's book (0 = none yet) and the deadline.
+    function deliveryTermsOf(uint64 requestId) external view returns (bytes32 roundId, uint40 deadline);
     function requestCount() external view returns (uint64);
-    function bookOf(
-        bytes32 schemaId,
-        uint32 ordinal
-    ) external view returns (Book memory);
+    function bookOf(bytes32 schemaId, uint32 ordinal) external view returns (Book memory);
     /// @notice Ordinal of the book that new requests of the schema join.
-    function openBook(
-        bytes32 schemaId
-    ) external view returns (uint32);
-    function roundIdOf(
-        bytes32 schemaId,
-        uint32 ordinal,
-        uint32 attempt
-    ) external view returns (bytes32);
+    function openBook(bytes32 schemaId) external view returns (uint32);
+    function roundIdOf(bytes32 schemaId, uint32 ordinal, uint32 attempt) external view returns (bytes32);
     /// @notice 0 until the round is final.
-    function seedOf(
-        bytes32 roundId
-    ) external view returns (bytes32);
-    function sealedBlockHash(
-        bytes32 roundId
-    ) external view returns (bytes32);
+    function seedOf(bytes32 roundId) external view returns (bytes32);
+    function sealedBlockHash(bytes32 roundId) external view returns (bytes32);
     /// @notice Round that decided the request's book; 0 until it is final.
-    function finalRoundOf(
-        bytes32 schemaId,
-        uint32 ordinal
-    ) external view returns (bytes32);
+    function finalRoundOf(bytes32 schemaId, uint32 ordinal) external view returns (bytes32);
     /// @notice Sum of the windows that a deadline must leave room for, in seconds.
     function minimumLead() external view returns (uint256);
 }
