@@ -20,6 +20,12 @@ public abstract class Channel
     /// <summary>The realised P[report supports v | truth = w], w other than v, exactly (averaged over the other values where it depends on w: DSW).</summary>
     public abstract Rational ExactQ { get; }
 
+    /// <summary>
+    /// The realised e^epsilon, exactly: the probability of a report given a value that it supports, over that given a value that it does not support. It is the same for
+    /// every report and pair of values, hence the largest likelihood ratio that one report can give anybody. Null when there is no bound: the value itself is released.
+    /// </summary>
+    public virtual Rational? ExactOdds => null;
+
     /// <summary><see cref="ExactP"/> to the nearest double.</summary>
     public double P => (double)ExactP;
 

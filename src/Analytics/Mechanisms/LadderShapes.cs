@@ -13,14 +13,17 @@ internal static class LadderShapes
     /// <param name="grades">The ladder.</param>
     /// <param name="candidates">The sizes to choose from.</param>
     /// <param name="variance">The variance of a frequency at a size and e^epsilon.</param>
-    /// <param name="derivable">Whether (size, e^epsilon) of a grade can yield (size, e^epsilon) of the next lower one without losing more than its nominal loss allows.</param>
+    /// <param name="weight">
+    /// w(size) such that a grade yields the next lower one exactly when w &lt;= w' and w (e^epsilon - 1) >= w' (e^epsilon' - 1), primes for the lower grade.
+    /// </param>
     public static int[] Choose(
         GradeLadder grades,
         IReadOnlyList<int> candidates,
         Func<int, double, double> variance,
-        Func<int, double, int, double, bool> derivable)
+        Func<int, double> weight)
     {
         int count = candidates.Count;
+        double[] weights = [.. candidates.Select(weight)];
         double[] cost = new double[count];
         var previous = new int[grades.Count][];
         double oddsBelow = 0;
@@ -37,7 +40,7 @@ internal static class LadderShapes
                 from[i] = -1;
                 for (int j = 0; grade > 1 && j < count; j++)
                 {
-                    if (cost[j] < best && derivable(candidates[i], odds, candidates[j], oddsBelow))
+                    if (cost[j] < best && weights[i] <= weights[j] && weights[i] * (odds - 1) >= weights[j] * (oddsBelow - 1))
                     {
                         (best, from[i]) = (cost[j], j);
                     }

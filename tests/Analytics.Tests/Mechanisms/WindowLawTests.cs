@@ -30,7 +30,7 @@ public sealed class WindowLawTests
         // Every size for the ladder that ships; every seventh for the others.
         foreach ((int outputs, int window) in shapes.Where((_, i) => ladder == "default" || i % 7 == 0))
         {
-            var laws = new WindowLadder("test", outputs, window, grades);
+            var laws = WindowLadder.Create("test", outputs, window, grades);
             for (int grade = 1; grade <= grades.Count; grade++)
             {
                 WindowLaw law = laws[grade];

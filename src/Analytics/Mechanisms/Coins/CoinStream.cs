@@ -16,7 +16,7 @@ internal ref struct CoinStream
     // After the first fill, half a buffer at a time: most facts need little more, and four blocks in flight hide most of the cipher's latency.
     private const int RefillBlocks = 4;
 
-    private readonly CoinCipher _cipher;
+    private readonly CoinCipher? _cipher;
     private readonly Span<Vector128<byte>> _blocks;
     private ulong _fact;
     private ushort _version;
@@ -31,6 +31,16 @@ internal ref struct CoinStream
         _cipher = cipher;
         _blocks = buffer[..BufferBlocks];
     }
+
+    /// <summary>A stream of given coins, a multiple of four words, for tests that try all coins; taking more is an error.</summary>
+    internal CoinStream(Span<uint> script)
+    {
+        _blocks = MemoryMarshal.Cast<uint, Vector128<byte>>(script);
+        _end = script.Length;
+    }
+
+    /// <summary>Words taken from the current buffer.</summary>
+    internal readonly int Taken => _next;
 
     /// <summary>Starts the coins of a fact.</summary>
     public void Start(ulong fact, ushort version, ushort value)
@@ -83,6 +93,11 @@ internal ref struct CoinStream
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void Fill(int blocks)
     {
+        if (_cipher is null)
+        {
+            throw new InvalidOperationException("The script has no more coins.");
+        }
+
         for (int i = 0; i < blocks; i++)
         {
             _blocks[i] = Coin.Counter(_fact, _version, _value, step: 0, _block++);

@@ -56,6 +56,9 @@ public sealed class DswChannel : Channel
     public long[] OutputHistogram(ReportColumn reports) => WindowCounts.Histogram(WindowCounts.CodesOf(reports, Outputs), Outputs);
 
     /// <inheritdoc/>
+    public override Rational? ExactOdds => _law.Inside / _law.Outside;
+
+    /// <inheritdoc/>
     public override long[] CountSupport(ReportColumn reports) => WindowCounts.SumWindows(OutputHistogram(reports), Window);
 
     /// <inheritdoc/>

@@ -64,7 +64,7 @@ internal sealed class DswLadder : IReportLadder
 
     public DswLadder(int cells, int bandwidth, GradeLadder grades)
     {
-        _reports = new WindowLadder("dsw", cells + (2 * bandwidth), (2 * bandwidth) + 1, grades);
+        _reports = WindowLadder.Create("dsw", cells + (2 * bandwidth), (2 * bandwidth) + 1, grades);
         _channels = [.. Enumerable.Range(1, grades.Count).Select(grade => new DswChannel(cells, bandwidth, _reports[grade], grades[grade]))];
     }
 

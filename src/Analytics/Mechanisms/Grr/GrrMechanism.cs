@@ -56,7 +56,7 @@ internal sealed class GrrLadder : IReportLadder
 
     public GrrLadder(int domainSize, GradeLadder grades)
     {
-        _reports = new WindowLadder("grr", domainSize, window: 1, grades);
+        _reports = WindowLadder.Create("grr", domainSize, window: 1, grades);
         _channels = [.. Enumerable.Range(1, grades.Count).Select(grade => new GrrChannel(_reports[grade], grades[grade]))];
     }
 
@@ -84,6 +84,9 @@ public sealed class GrrChannel : Channel
 
     /// <inheritdoc/>
     public override Rational ExactQ => _law.Outside;
+
+    /// <inheritdoc/>
+    public override Rational? ExactOdds => _law.Inside / _law.Outside;
 
     /// <inheritdoc/>
     public override long[] CountSupport(ReportColumn reports) => WindowCounts.Histogram(WindowCounts.CodesOf(reports, DomainSize), DomainSize);

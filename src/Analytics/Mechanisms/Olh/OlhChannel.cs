@@ -32,6 +32,9 @@ public sealed class OlhChannel : Channel
     private int CellBits => BitOperations.Log2((uint)Cells);
 
     /// <inheritdoc/>
+    public override Rational? ExactOdds => _law.Inside / _law.Outside;
+
+    /// <inheritdoc/>
     public override long[] CountSupport(ReportColumn reports)
     {
         HashReports hashes = HashesOf(reports);

@@ -18,19 +18,27 @@ internal sealed class OlhLadder : IReportLadder
     private readonly OlhChannel[] _channels;
     private readonly string _use;
 
-    public OlhLadder(int domainSize, GradeLadder grades)
+    /// <summary>A ladder of given laws, index 0 for grade 1: the laws of <see cref="Create"/>, or those of a test that plants an error.</summary>
+    internal OlhLadder(int domainSize, WindowLaw[] laws, GradeLadder grades)
     {
-        int[] cells = LadderShapes.Choose(grades, [.. Enumerable.Range(1, MaxCellBits).Select(bits => 1 << bits)], Variance, Derivable);
-        _laws = new WindowLaw[grades.Count];
+        _laws = laws;
+        _channels = [.. laws.Select((law, i) => new OlhChannel(domainSize, law, grades[i + 1]))];
+        _use = LadderUse.Of("olh", domainSize, 0, grades);
+    }
+
+    /// <summary>Chooses the numbers of cells and computes the laws from the top grade down.</summary>
+    public static OlhLadder Create(int domainSize, GradeLadder grades)
+    {
+        int[] cells = LadderShapes.Choose(grades, [.. Enumerable.Range(1, MaxCellBits).Select(bits => 1 << bits)], Variance, Weight);
+        var laws = new WindowLaw[grades.Count];
         WindowLaw law = WindowLaw.Clear(cells[^1], window: 1);
         for (int grade = grades.Count; grade >= 1; grade--)
         {
             law = law.Merge(law.Outputs / cells[grade - 1]).Randomise(grades[grade]);
-            _laws[grade - 1] = law;
+            laws[grade - 1] = law;
         }
 
-        _channels = [.. _laws.Select((law, i) => new OlhChannel(domainSize, law, grades[i + 1]))];
-        _use = LadderUse.Of("olh", domainSize, 0, grades);
+        return new OlhLadder(domainSize, laws, grades);
     }
 
     public Channel this[int grade] => _channels[grade - 1];
@@ -97,6 +105,5 @@ internal sealed class OlhLadder : IReportLadder
     }
 
     /// <summary>Merging g/g' cells leaves odds of (e^epsilon + g/g' - 1) / (g/g'); the lower grade needs at least e^epsilon'.</summary>
-    private static bool Derivable(int upper, double upperOdds, int lower, double lowerOdds) =>
-        upper >= lower && (upperOdds - 1) / upper >= (lowerOdds - 1) / lower;
+    private static double Weight(int cells) => 1.0 / cells;
 }

@@ -38,6 +38,6 @@ public sealed class OlhMechanism : IMechanism
             throw new ArgumentException($"{Id} cannot randomise this attribute: {reason}.", nameof(domain));
         }
 
-        return _ladders.GetOrAdd(LadderUse.Of(Id, domain.Size, 0, grades), _ => new OlhLadder(domain.Size, grades));
+        return _ladders.GetOrAdd(LadderUse.Of(Id, domain.Size, 0, grades), _ => OlhLadder.Create(domain.Size, grades));
     }
 }

@@ -16,19 +16,26 @@ internal sealed class OueLadder : IReportLadder
     private readonly OueChannel[] _channels;
     private readonly string _use;
 
-    public OueLadder(int domainSize, GradeLadder grades)
+    /// <summary>A ladder of given laws, index 0 for grade 1: the laws of <see cref="Create"/>, or those of a test that plants an error.</summary>
+    internal OueLadder(int domainSize, OueLaw[] laws, GradeLadder grades)
     {
-        _k = domainSize;
-        _laws = new OueLaw[grades.Count];
+        (_k, _laws) = (domainSize, laws);
+        _channels = [.. laws.Select((law, i) => new OueChannel(domainSize, law, grades[i + 1]))];
+        _use = LadderUse.Of("oue", domainSize, 0, grades);
+    }
+
+    /// <summary>Computes the laws from the top grade down.</summary>
+    public static OueLadder Create(int domainSize, GradeLadder grades)
+    {
+        var laws = new OueLaw[grades.Count];
         OueLaw law = OueLaw.Clear;
         for (int grade = grades.Count; grade >= 1; grade--)
         {
             law = law.Randomise(grades[grade]);
-            _laws[grade - 1] = law;
+            laws[grade - 1] = law;
         }
 
-        _channels = [.. _laws.Select((law, i) => new OueChannel(domainSize, law, grades[i + 1]))];
-        _use = LadderUse.Of("oue", domainSize, 0, grades);
+        return new OueLadder(domainSize, laws, grades);
     }
 
     public Channel this[int grade] => _channels[grade - 1];

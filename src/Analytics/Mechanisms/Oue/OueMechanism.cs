@@ -44,7 +44,7 @@ public sealed class OueMechanism : IMechanism
             throw new ArgumentException($"{Id} cannot randomise this attribute: {reason}.", nameof(domain));
         }
 
-        return _ladders.GetOrAdd(LadderUse.Of(Id, domain.Size, 0, grades), _ => new OueLadder(domain.Size, grades));
+        return _ladders.GetOrAdd(LadderUse.Of(Id, domain.Size, 0, grades), _ => OueLadder.Create(domain.Size, grades));
     }
 }
 
@@ -66,6 +66,10 @@ public sealed class OueChannel : Channel
 
     /// <inheritdoc/>
     public override Rational ExactQ => _law.Other;
+
+    /// <inheritdoc/>
+    /// <remarks>Two values differ in two bits: [p / (1-p)] [(1-q) / q], p = 1/2.</remarks>
+    public override Rational? ExactOdds => (Rational.One - _law.Other) / _law.Other;
 
     /// <inheritdoc/>
     public override long[] CountSupport(ReportColumn reports) => SetCounts.Count(SetCounts.SetsOf(reports, DomainSize), DomainSize);

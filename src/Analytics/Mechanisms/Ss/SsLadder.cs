@@ -15,21 +15,28 @@ internal sealed class SsLadder : IReportLadder
     private readonly SsChannel[] _channels;
     private readonly string _use;
 
-    public SsLadder(int domainSize, GradeLadder grades)
+    /// <summary>A ladder of given laws, index 0 for grade 1: the laws of <see cref="Create"/>, or those of a test that plants an error.</summary>
+    internal SsLadder(SsLaw[] laws, GradeLadder grades)
     {
-        _k = domainSize;
+        (_k, _laws) = (laws[0].DomainSize, laws);
+        _channels = [.. laws.Select((law, i) => new SsChannel(law, grades[i + 1]))];
+        _use = LadderUse.Of("ss", _k, 0, grades);
+    }
+
+    /// <summary>Chooses the sizes and computes the laws from the top grade down.</summary>
+    public static SsLadder Create(int domainSize, GradeLadder grades)
+    {
         int[] sizes = LadderShapes.Choose(
-            grades, [.. Enumerable.Range(1, Math.Max(1, domainSize / 2))], (d, odds) => Variance(domainSize, d, odds), Derivable);
-        _laws = new SsLaw[grades.Count];
+            grades, [.. Enumerable.Range(1, Math.Max(1, domainSize / 2))], (d, odds) => Variance(domainSize, d, odds), Weight);
+        var laws = new SsLaw[grades.Count];
         SsLaw law = SsLaw.Clear(domainSize, sizes[^1]);
         for (int grade = grades.Count; grade >= 1; grade--)
         {
             law = law.Extend(sizes[grade - 1]).Randomise(grades[grade]);
-            _laws[grade - 1] = law;
+            laws[grade - 1] = law;
         }
 
-        _channels = [.. _laws.Select((law, i) => new SsChannel(law, grades[i + 1]))];
-        _use = LadderUse.Of("ss", domainSize, 0, grades);
+        return new SsLadder(laws, grades);
     }
 
     public Channel this[int grade] => _channels[grade - 1];
@@ -108,6 +115,6 @@ internal sealed class SsLadder : IReportLadder
         return ((p * (1 - p)) + ((k - 1) * q * (1 - q))) / ((p - q) * (p - q));
     }
 
-    /// <summary>Extension leaves P[truth outside] at (k-d') / (d e^epsilon + k - d); the lower grade needs it at most (k-d') / (d' e^epsilon' + k - d').</summary>
-    private static bool Derivable(int upper, double upperOdds, int lower, double lowerOdds) => upper <= lower && upper * (upperOdds - 1) >= lower * (lowerOdds - 1);
+    /// <summary>Extension leaves P[truth outside] at (k-d') / (d e^epsilon + k - d); the lower grade needs it at least (k-d') / (d' e^epsilon' + k - d').</summary>
+    private static double Weight(int subsetSize) => subsetSize;
 }

@@ -44,7 +44,7 @@ public sealed class SsMechanism : IMechanism
             throw new ArgumentException($"{Id} cannot randomise this attribute: {reason}.", nameof(domain));
         }
 
-        return _ladders.GetOrAdd(LadderUse.Of(Id, domain.Size, 0, grades), _ => new SsLadder(domain.Size, grades));
+        return _ladders.GetOrAdd(LadderUse.Of(Id, domain.Size, 0, grades), _ => SsLadder.Create(domain.Size, grades));
     }
 }
 
@@ -69,6 +69,10 @@ public sealed class SsChannel : Channel
 
     /// <inheritdoc/>
     public override Rational ExactQ => _law.OtherMembership;
+
+    /// <inheritdoc/>
+    /// <remarks>A subset with the truth against one without: [p / C(k-1, d-1)] / [(1-p) / C(k-1, d)].</remarks>
+    public override Rational? ExactOdds => _law.Membership * (DomainSize - SubsetSize) / ((Rational.One - _law.Membership) * SubsetSize);
 
     /// <inheritdoc/>
     public override long[] CountSupport(ReportColumn reports) => SetCounts.Count(SetCounts.SetsOf(reports, DomainSize), DomainSize);

@@ -17,23 +17,29 @@ internal sealed class WindowLadder
     private readonly int _window;
     private readonly string _use;
 
+    /// <summary>A ladder of given laws, index 0 for grade 1: the laws of <see cref="Create"/>, or those of a test that plants an error.</summary>
+    internal WindowLadder(string mechanism, WindowLaw[] laws, GradeLadder grades)
+    {
+        (_outputs, _window, _laws) = (laws[0].Outputs, laws[0].Window, laws);
+        _use = LadderUse.Of(mechanism, _outputs, _window, grades);
+    }
+
     /// <summary>Computes the laws from the top grade down.</summary>
     /// <param name="mechanism">The mechanism's id, part of what separates its coins from another ladder's.</param>
     /// <param name="outputs">Number of outputs D.</param>
     /// <param name="window">Outputs in a window, W, at most D.</param>
     /// <param name="grades">The ladder of losses.</param>
-    public WindowLadder(string mechanism, int outputs, int window, GradeLadder grades)
+    public static WindowLadder Create(string mechanism, int outputs, int window, GradeLadder grades)
     {
-        (_outputs, _window) = (outputs, window);
-        _laws = new WindowLaw[grades.Count];
+        var laws = new WindowLaw[grades.Count];
         WindowLaw law = WindowLaw.Clear(outputs, window);
         for (int grade = grades.Count; grade >= 1; grade--)
         {
             law = law.Randomise(grades[grade]);
-            _laws[grade - 1] = law;
+            laws[grade - 1] = law;
         }
 
-        _use = LadderUse.Of(mechanism, outputs, window, grades);
+        return new WindowLadder(mechanism, laws, grades);
     }
 
     /// <summary>The law of a grade in 1..Count.</summary>

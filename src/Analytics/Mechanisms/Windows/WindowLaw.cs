@@ -34,12 +34,14 @@ internal sealed record WindowLaw(int Outputs, int Window, Rational Inside, Ratio
     /// The law after "with probability D c / 2^32 replace the report by a uniform output", c the smallest integer with p' &lt;= e^epsilon q'.
     /// The derivation is in docs/MECHANISMS.md, "Window mechanisms".
     /// </summary>
+    /// <param name="epsilon">The nominal loss.</param>
+    /// <param name="bits">Bits of a word that decide, at most 32: fewer in tests that try all words.</param>
     /// <exception cref="ArgumentException">The loss is too small for 32-bit thresholds at this number of outputs.</exception>
-    public WindowLaw Randomise(EpsilonMicro epsilon)
+    public WindowLaw Randomise(EpsilonMicro epsilon, int bits = Coin.Bits)
     {
         Rational odds = ExponentialBounds.Lower(epsilon);
         Rational excess = Inside - (odds * Outside);
-        BigInteger words = BigInteger.One << Coin.Bits;
+        BigInteger words = BigInteger.One << bits;
         BigInteger share = excess <= Rational.Zero
             ? BigInteger.Zero
             : (words * excess / (odds - Rational.One + (Outputs * excess))).Ceiling();
@@ -50,6 +52,6 @@ internal sealed record WindowLaw(int Outputs, int Window, Rational Inside, Ratio
 
         var added = new Rational(share, words);
         Rational kept = Rational.One - (Outputs * added);
-        return new WindowLaw(Outputs, Window, (kept * Inside) + added, (kept * Outside) + added, (ulong)(share * Outputs));
+        return new WindowLaw(Outputs, Window, (kept * Inside) + added, (kept * Outside) + added, (ulong)(share * Outputs << (Coin.Bits - bits)));
     }
 }
