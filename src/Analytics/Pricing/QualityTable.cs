@@ -1,0 +1,78 @@
+using EmrMarket.Analytics.Budgets;
+using EmrMarket.Analytics.Schemas;
+
+namespace EmrMarket.Analytics.Pricing;
+
+/// <summary>What a report of each attribute costs and is worth at each grade, as published on the ledger: tiers, the ladder, and Q in parts per billion.</summary>
+public sealed class QualityTable
+{
+    /// <summary>One unperturbed record, in parts per billion.</summary>
+    public const long Unit = 1_000_000_000;
+
+    private readonly Tier[] tiers;
+    private readonly long[] quality;
+
+    /// <summary>Checks and holds a table.</summary>
+    /// <param name="tiers">Per attribute in schema order, at most 64.</param>
+    /// <param name="ladder">At most 15 grades: on the ledger a grade has four bits, and 0 is none.</param>
+    /// <param name="quality">Q in ppb by attribute, then grade from 1; each in [0, 10^9], and 10^9 for a Public attribute.</param>
+    /// <exception cref="ArgumentException">A part has the wrong size, or a quality is out of range.</exception>
+    public QualityTable(IReadOnlyList<Tier> tiers, GradeLadder ladder, IReadOnlyList<long> quality)
+    {
+        ArgumentNullException.ThrowIfNull(tiers);
+        ArgumentNullException.ThrowIfNull(ladder);
+        ArgumentNullException.ThrowIfNull(quality);
+        if (tiers.Count > AttributeGrades.MaxAttributes || ladder.Count > AttributeGrades.MaxGrade || quality.Count != tiers.Count * ladder.Count)
+        {
+            throw new ArgumentException(
+                $"{tiers.Count} attributes, {ladder.Count} grades and {quality.Count} qualities: expected at most {AttributeGrades.MaxAttributes}, at most "
+                    + $"{AttributeGrades.MaxGrade} and their product.",
+                nameof(quality));
+        }
+
+        for (var i = 0; i < quality.Count; i++)
+        {
+            if (quality[i] is < 0 or > Unit || (tiers[i / ladder.Count] == Tier.Public && quality[i] != Unit))
+            {
+                throw new ArgumentException(
+                    $"Attribute {i / ladder.Count} has quality {quality[i]} ppb at grade {(i % ladder.Count) + 1}, expected 0 to {Unit}, and {Unit} when Public.",
+                    nameof(quality));
+            }
+        }
+
+        (this.tiers, Ladder, this.quality) = ([.. tiers], ladder, [.. quality]);
+    }
+
+    /// <summary>Number of attributes.</summary>
+    public int Attributes => tiers.Length;
+
+    /// <summary>The losses of the grades.</summary>
+    public GradeLadder Ladder { get; }
+
+    /// <summary>A quality in [0, 1] in parts per billion, rounded down.</summary>
+    public static long PartsPerBillion(double quality)
+        => quality is >= 0 and <= 1
+            ? (long)Math.Floor(quality * Unit)
+            : throw new ArgumentOutOfRangeException(nameof(quality), quality, "A quality lies in [0, 1].");
+
+    /// <summary>A product of qualities in parts per billion, rounded down after each factor from left to right; 10^9 for none.</summary>
+    public static long Product(ReadOnlySpan<long> factors)
+    {
+        var product = Unit;
+        foreach (var factor in factors)
+        {
+            product = product * factor / Unit;
+        }
+
+        return product;
+    }
+
+    /// <summary>The sensitivity of an attribute.</summary>
+    public Tier TierOf(int attribute) => tiers[attribute];
+
+    /// <summary>The loss of a report; none for a Public attribute.</summary>
+    public EpsilonMicro EpsilonOf(int attribute, int grade) => tiers[attribute] == Tier.Public ? EpsilonMicro.Zero : Ladder[grade];
+
+    /// <summary>Q in ppb at a grade from 1 on.</summary>
+    public long QualityOf(int attribute, int grade) => quality[(attribute * Ladder.Count) + grade - 1];
+}
