@@ -1,5 +1,6 @@
 using EmrMarket.Analytics.Estimation.Frequencies;
 using EmrMarket.Analytics.Estimation.Ordered;
+using EmrMarket.Analytics.Estimation.Tables;
 using EmrMarket.Analytics.Estimation.Tallies;
 using EmrMarket.Analytics.Mechanisms.Dsw;
 using EmrMarket.Analytics.Schemas;
@@ -28,6 +29,7 @@ public static class StatisticEstimator
         {
             StatisticKind.Frequency => Frequency(request, batches, options),
             StatisticKind.Mean or StatisticKind.Bins or StatisticKind.Quantile => Ordered(request, batches, options),
+            StatisticKind.Table => TableEstimator.Estimate(request, TableEstimator.Tally(request.Attributes, batches, out var firsts), firsts, options),
             _ => throw new EstimationRefusedException($"'{request.Kind}' has no estimator."),
         };
     }

@@ -1,4 +1,3 @@
-using EmrMarket.Analytics.Mechanisms;
 using MathNet.Numerics.Distributions;
 using MathNet.Numerics.LinearAlgebra;
 
@@ -17,7 +16,7 @@ internal static class Homogeneity
     public static TestOutcome? Test(IReadOnlyList<StratumEstimate> strata, double[] pooledFrequency)
     {
         double[] pooled = NormSub.Project(pooledFrequency);
-        bool fixedSize = strata.All(s => HasFixedSupportSize(s.Tally.Channel));
+        bool fixedSize = strata.All(s => new PairLaw(s.Tally.Channel).HasFixedSize);
 
         // Reports that support a fixed number of values have estimates that add to one: one value carries no information of its own.
         int usable = fixedSize ? pooled.Length - 1 : pooled.Length;
@@ -32,7 +31,7 @@ internal static class Homogeneity
         double quadratic = 0;
         foreach (StratumEstimate stratum in strata)
         {
-            Matrix<double> inverse = Covariance(stratum, pooled, values).Cholesky().Solve(Matrix<double>.Build.DenseIdentity(values.Length));
+            Matrix<double> inverse = new PairLaw(stratum.Tally.Channel).Covariance(pooled, values).Cholesky().Solve(Matrix<double>.Build.DenseIdentity(values.Length));
             Matrix<double> stratumPrecision = inverse * DrawsPerVariance(stratum.Tally);
             var frequency = Vector<double>.Build.DenseOfEnumerable(values.Select(v => stratum.Frequency[v]));
             precision += stratumPrecision;
@@ -46,39 +45,6 @@ internal static class Homogeneity
             "Cochran's Q: the grades describe the same distribution", statistic, degrees, 1 - ChiSquared.CDF(degrees, statistic));
     }
 
-    /// <summary>True when p + (k - 1) q, the expected number of supported values, is a whole number exactly: GRR (1) and subset selection (d).</summary>
-    internal static bool HasFixedSupportSize(Channel channel)
-    {
-        Rational p = channel.ExactP;
-        Rational q = channel.ExactQ;
-        return ((p.Numerator * q.Denominator) + ((channel.DomainSize - 1) * q.Numerator * p.Denominator)) % (p.Denominator * q.Denominator) == 0;
-    }
-
     // n / (mean squared cluster size weighting): persons with several records are fewer independent units.
     private static double DrawsPerVariance(Tallies.SupportTally tally) => (double)tally.Records * tally.Records / tally.SumSquaredSizes;
-
-    /// <summary>
-    /// The covariance of one report's estimates at distribution f. For v other than w: P[supports both] = r (f_v + f_w) + s (1 - f_v - f_w), where, by symmetry, a support of
-    /// fixed size D has r = p (D - 1) / (k - 1) and s = (q (D - 1) - r) / (k - 2), and independent supports have r = p q and s = q^2.
-    /// </summary>
-    private static Matrix<double> Covariance(StratumEstimate stratum, double[] pooled, int[] values)
-    {
-        int k = pooled.Length;
-        double p = stratum.P;
-        double q = stratum.Q;
-        double scale = stratum.R * stratum.R;
-        double size = p + ((k - 1) * q);
-        bool fixedSize = HasFixedSupportSize(stratum.Tally.Channel);
-        double withTruth = fixedSize ? p * (size - 1) / (k - 1) : p * q;
-        double withoutTruth = !fixedSize ? q * q : k > 2 ? ((q * (size - 1)) - withTruth) / (k - 2) : 0;
-        return Matrix<double>.Build.Dense(values.Length, values.Length, (i, j) =>
-        {
-            double fi = pooled[values[i]];
-            double fj = pooled[values[j]];
-            double supportI = q + ((p - q) * fi);
-            double supportJ = q + ((p - q) * fj);
-            double both = i == j ? supportI : (withTruth * (fi + fj)) + (withoutTruth * (1 - fi - fj));
-            return (both - (supportI * supportJ)) * scale;
-        });
-    }
 }
