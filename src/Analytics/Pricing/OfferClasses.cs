@@ -57,11 +57,8 @@ public sealed record OfferClasses(IReadOnlyList<OfferClass> Classes, IReadOnlyLi
                     continue;
                 }
 
-                var host = ordered.Skip(i + 1)
-                    .Where(other => other.Terms.IsAtLeastAsStrictAs(group.Terms))
-                    .OrderBy(other => other.Persons.Count >= minPersons ? 0 : 1)
-                    .ThenBy(static other => other, Group.LooseFirst)
-                    .FirstOrDefault();
+                var stricter = ordered.Skip(i + 1).Where(other => other.Terms.IsAtLeastAsStrictAs(group.Terms)).ToList();
+                var host = stricter.Find(other => other.Persons.Count >= minPersons) ?? stricter.FirstOrDefault();
                 if (host is null)
                 {
                     withheld.AddRange(group.Offers);
@@ -73,20 +70,44 @@ public sealed record OfferClasses(IReadOnlyList<OfferClass> Classes, IReadOnlyLi
             }
         }
 
-        withheld.Sort();
+        withheld = JoinPublished(offers, withheld, classes);
         return new OfferClasses(
             [.. classes.OrderBy(static g => g.Terms.Site).ThenBy(static g => g.Terms.PublicCell, StringComparer.Ordinal).ThenBy(static g => g, Group.LooseFirst)
                 .Select(static g => new OfferClass(g.Terms, [.. g.Offers.Order()], g.Persons.Count))],
             withheld);
     }
 
+    /// <summary>A group may have joined one that stayed too small while another grew large enough: its offers get a second chance, one by one.</summary>
+    private static List<int> JoinPublished(IReadOnlyList<Offer> offers, List<int> withheld, List<Group> classes)
+    {
+        var byCell = classes.Order(Group.LooseFirst).ToLookup(static g => (g.Terms.Site, g.Terms.PublicCell));
+        var left = new List<int>();
+        foreach (var i in withheld.Order())
+        {
+            var terms = offers[i].Terms;
+            var host = byCell[(terms.Site, terms.PublicCell)].FirstOrDefault(g => g.Terms.IsAtLeastAsStrictAs(terms));
+            if (host is null)
+            {
+                left.Add(i);
+                continue;
+            }
+
+            host.Offers.Add(i);
+            host.Persons.Add(offers[i].Person);
+        }
+
+        return left;
+    }
+
     private sealed class Group(OfferTerms terms)
     {
+        private readonly (int, int, UInt128, int, int, long) key = Key(terms);
+
         /// <summary>
         /// A total order that puts every group before those that are stricter than it: each key moves one way as terms get stricter. What a
         /// move would spend for good comes first: the highest grades released can never fall again.
         /// </summary>
-        public static IComparer<Group> LooseFirst { get; } = Comparer<Group>.Create(static (a, b) => Key(a.Terms).CompareTo(Key(b.Terms)) is var order && order != 0
+        public static IComparer<Group> LooseFirst { get; } = Comparer<Group>.Create(static (a, b) => a.key.CompareTo(b.key) is var order && order != 0
             ? order
             : TieBreak(a.Terms).CompareTo(TieBreak(b.Terms)));
 
