@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using EmrMarket.Analytics.Budgets;
+using EmrMarket.Analytics.Mechanisms;
 using EmrMarket.Analytics.Records;
 
 namespace EmrMarket.Analytics.Schemas;
@@ -98,7 +99,7 @@ internal sealed partial class SchemaCompiler(SchemaDocument document, string fil
                 Source = SourceOf(attribute, name),
                 Domain = of,
                 Tier = attribute.Tier,
-                Mechanism = attribute.Tier == Tier.Public ? null : mechanism ?? DefaultMechanism(of, grades[Math.Max(1, ceilings[attribute.Tier])]),
+                Mechanism = MechanismOf(attribute, of, mechanism, attribute.Tier == Tier.Public ? EpsilonMicro.Zero : grades[Math.Max(1, ceilings[attribute.Tier])], path),
                 ConstantPerPerson = attribute.ConstantPerPerson,
                 Filterable = attribute.Filterable,
                 Optional = attribute.Optional,
@@ -189,13 +190,25 @@ internal sealed partial class SchemaCompiler(SchemaDocument document, string fil
         }
     }
 
-    /// <summary>The mechanism of lowest variance: the sizes at which GRR, subset selection and hashing change places (Wang et al. 2017; Ye and Barg 2018, doi:10.1109/TIT.2018.2809790).</summary>
-    private static string DefaultMechanism(AttributeDomain domain, EpsilonMicro epsilon) => domain switch
+    private string? MechanismOf(AttributeDocument attribute, AttributeDomain domain, string? named, EpsilonMicro ceiling, string path)
     {
-        GridDomain => "dsw",
-        { Size: > 256 } => "olh",
-        _ => domain.Size < 3 * Math.Exp(epsilon.Value) + 2 ? "grr" : "ss",
-    };
+        if (attribute.Tier == Tier.Public)
+        {
+            return null;
+        }
+
+        try
+        {
+            IMechanism mechanism = named is null ? MechanismCatalogue.Default(domain, ceiling) : MechanismCatalogue.Get(named);
+            Check(mechanism.CanRandomise(domain, out string? reason), "schema-mechanism", path, reason ?? "");
+            return mechanism.Id;
+        }
+        catch (ArgumentException e)
+        {
+            Report("schema-mechanism", path, e.Message, "Name another mechanism, or none for the best one.");
+            return null;
+        }
+    }
 
     /// <summary>The coins' name: the columns, then a hash of everything that decides which report a text of theirs leads to.</summary>
     private string SourceOf(AttributeDocument attribute, string name)
