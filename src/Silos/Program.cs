@@ -1,4 +1,6 @@
-using System.CommandLine;
+using EmrMarket.Silos.Commands;
+using EmrMarket.Silos.Commands.Evaluate;
 
-var root = new RootCommand("EmrMarket: statistics from electronic medical records that never leave their site in the clear.");
-return await root.Parse(args).InvokeAsync();
+return await CommandLine.RunAsync(
+    args,
+    EvaluateCommand.Create());

@@ -1,0 +1,64 @@
+namespace EmrMarket.Analytics.Evaluation;
+
+/// <summary>A run in a few numbers.</summary>
+public sealed record EvaluationSummary
+{
+    /// <summary>Statistics that were answered.</summary>
+    public required int Answered { get; init; }
+
+    /// <summary>Statistics that were refused because the reports cannot carry them.</summary>
+    public required int Refused { get; init; }
+
+    /// <summary>Intervals given.</summary>
+    public required int Intervals { get; init; }
+
+    /// <summary>Intervals that contain the truth.</summary>
+    public required int Covered { get; init; }
+
+    /// <summary>Intervals that were to contain the truth: the sum of their confidences.</summary>
+    public required double ExpectedCovered { get; init; }
+
+    /// <summary>Cells with a guarantee.</summary>
+    public required int Guaranteed { get; init; }
+
+    /// <summary>Cells whose error is above their guarantee.</summary>
+    public required int GuaranteeMissed { get; init; }
+
+    /// <summary>The statistic with the largest absolute error of a share; null when there is no share.</summary>
+    public required string? LargestErrorId { get; init; }
+
+    /// <summary>Its cell.</summary>
+    public required string? LargestErrorCell { get; init; }
+
+    /// <summary>Its error, as a share of 1; 0 when there is no share.</summary>
+    public required double LargestError { get; init; }
+
+    /// <summary>The median absolute error of all shares; 0 when there is no share.</summary>
+    public required double MedianError { get; init; }
+
+    /// <summary>The unit of shares.</summary>
+    public const string ShareUnit = "share";
+
+    /// <summary>Summarises statistics.</summary>
+    public static EvaluationSummary Of(IReadOnlyList<EvaluatedStatistic> statistics)
+    {
+        ArgumentNullException.ThrowIfNull(statistics);
+        EvaluatedCell[] cells = [.. statistics.SelectMany(s => s.Cells)];
+        (EvaluatedStatistic Statistic, EvaluatedCell Cell)[] shares =
+            [.. statistics.Where(s => s.Unit == ShareUnit).SelectMany(s => s.Cells.Select(c => (s, c))).OrderBy(p => Math.Abs(p.c.Error))];
+        return new EvaluationSummary
+        {
+            Answered = statistics.Count(s => s.Refusal is null),
+            Refused = statistics.Count(s => s.Refusal is not null),
+            Intervals = cells.Count(c => c.Covered is not null),
+            Covered = cells.Count(c => c.Covered is true),
+            ExpectedCovered = statistics.Sum(s => s.Confidence * s.Intervals),
+            Guaranteed = cells.Count(c => c.GuaranteedHalfWidth is not null),
+            GuaranteeMissed = cells.Count(c => c.GuaranteedHalfWidth is { } half && Math.Abs(c.Error) > half),
+            LargestErrorId = shares.Length == 0 ? null : shares[^1].Statistic.Id,
+            LargestErrorCell = shares.Length == 0 ? null : shares[^1].Cell.Value,
+            LargestError = shares.Length == 0 ? 0 : Math.Abs(shares[^1].Cell.Error),
+            MedianError = shares.Length == 0 ? 0 : Math.Abs(shares[shares.Length / 2].Cell.Error),
+        };
+    }
+}

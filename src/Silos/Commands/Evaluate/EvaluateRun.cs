@@ -1,0 +1,165 @@
+using System.Buffers.Binary;
+using System.Diagnostics;
+using System.Reflection;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text.Json;
+using EmrMarket.Analytics.Estimation;
+using EmrMarket.Analytics.Evaluation;
+using EmrMarket.Analytics.Records;
+using EmrMarket.Silos.Reporting;
+
+namespace EmrMarket.Silos.Commands.Evaluate;
+
+/// <summary>One run of <c>emr evaluate</c>, from its options to its files.</summary>
+internal sealed class EvaluateRun(EvaluateOptions options)
+{
+    private readonly DateTimeOffset _started = DateTimeOffset.UtcNow;
+
+    /// <summary>Runs it.</summary>
+    /// <returns>The exit code.</returns>
+    /// <exception cref="CommandException">The options or the input are wrong, or the folder is taken.</exception>
+    public async Task<int> RunAsync(CancellationToken cancellation)
+    {
+        OutputFolder.Check(options.Output);
+        ResultsDocument results = await StageDisplay.RunAsync(display => Task.Run(() => Run(new StageRunner(display), cancellation), cancellation));
+        if (options.Json)
+        {
+            await Console.Out.WriteLineAsync(JsonSerializer.Serialize(results, ResultsDocument.Json));
+            return ExitCode.Success;
+        }
+
+        foreach (string sentence in ReportWords.Lead(results))
+        {
+            await Console.Out.WriteLineAsync(sentence);
+        }
+
+        await Console.Out.WriteLineAsync($"Report: {Path.Combine(options.Output, ResultFiles.Report)}");
+        return ExitCode.Success;
+    }
+
+    private ResultsDocument Run(StageRunner stages, CancellationToken cancellation)
+    {
+        // Input is checked in full before the output folder is touched.
+        EvaluationData data = stages.Run("load records", _ => EvaluationData.Load(options));
+        EvaluationPlan plan = data.Plan();
+        byte[] siteKey = SiteKey();
+        using OutputFolder output = OutputFolder.Open(options.Output);
+
+        ReportBatch reports = stages.Run("randomise", _ => new SiteReports(data.Schema, options.Threads)
+            .Draw(data.Records, siteKey, data.Schema.Attributes, data.Schema.DefaultGrade));
+        var core = new CorePass(data.Schema, EstimationOptions.Default with { Confidence = options.Confidence }, options.Threads);
+        IReadOnlyList<CorePass.Answer> answers = stages.Run("estimate", progress => core.Estimate(plan.Statistics, [reports], progress, cancellation));
+        IReadOnlyList<EvaluatedStatistic> statistics = stages.Run("compare with the truth", _ => core.Compare(answers, data.Records, cancellation));
+
+        var experiments = new List<ExperimentResult>();
+        var resumed = new List<string>();
+        var context = new ExperimentContext
+        {
+            Schema = data.Schema,
+            Records = data.Records,
+            Plan = plan,
+            SiteKey = siteKey,
+            Size = options.Experiments.Size,
+            Repetitions = options.Repetitions,
+            Confidence = options.Confidence,
+            Threads = options.Threads,
+        };
+        string fingerprint = Fingerprint(data);
+        foreach (IExperiment experiment in options.Experiments.Experiments)
+        {
+            if (output.Resume(experiment.Name, fingerprint) is { } finished)
+            {
+                experiments.Add(finished);
+                resumed.Add(experiment.Name);
+                continue;
+            }
+
+            ExperimentResult result = stages.Run(experiment.Name, progress => experiment.Run(context, progress, cancellation));
+            output.Keep(experiment.Name, fingerprint, result);
+            experiments.Add(result);
+        }
+
+        cancellation.ThrowIfCancellationRequested();
+        return stages.Run("write", _ => Write(output, data, stages, statistics, experiments, resumed));
+    }
+
+    private ResultsDocument Write(
+        OutputFolder output, EvaluationData data, StageRunner stages, IReadOnlyList<EvaluatedStatistic> statistics,
+        IReadOnlyList<ExperimentResult> experiments, IReadOnlyList<string> resumed)
+    {
+        var results = new ResultsDocument
+        {
+            Run = Information(data, resumed),
+            Stages = [.. stages.Times],
+            Summary = EvaluationSummary.Of(statistics),
+            Statistics = statistics,
+            Experiments = experiments,
+        };
+        output.Publish(new Dictionary<string, string>
+        {
+            [ResultFiles.Report] = HtmlReport.Write(results),
+            [ResultFiles.Results] = JsonSerializer.Serialize(results, ResultsDocument.Json) + "\n",
+            [ResultFiles.Table] = ResultsTable.Write(statistics),
+            [ResultFiles.Run] = JsonSerializer.Serialize(new { results.Run, results.Stages }, ResultsDocument.Json) + "\n",
+        });
+        return results;
+    }
+
+    private byte[] SiteKey()
+    {
+        if (options.Seed is not { } seed)
+        {
+            return RandomNumberGenerator.GetBytes(32);
+        }
+
+        byte[] bytes = new byte[8];
+        BinaryPrimitives.WriteUInt64LittleEndian(bytes, seed);
+        return HKDF.DeriveKey(HashAlgorithmName.SHA256, bytes, 32, info: "emrmarket evaluate seed"u8.ToArray());
+    }
+
+    private string Fingerprint(EvaluationData data) => OutputFolder.Fingerprint(
+        data.Schema.Id, data.Files.Select(f => f.Sha256).ToArray(), data.Records.Count, options.Seed, options.Confidence, options.Repetitions,
+        options.Experiments.Size.ToString());
+
+    private RunInformation Information(EvaluationData data, IReadOnlyList<string> resumed) => new()
+    {
+        Version = typeof(EvaluateRun).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown",
+        Runtime = RuntimeInformation.FrameworkDescription,
+        Machine = Machine.Describe(),
+        Started = _started,
+        Finished = DateTimeOffset.UtcNow,
+        Seed = options.Seed?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? RunSeed.Cryptographic,
+        Data = new DataInformation(
+            data.Name, data.Schema.Name, data.Schema.Id, data.Files, data.Records.Count, data.Records.PersonCount, data.Schema.Attributes.Count),
+        Confidence = options.Confidence,
+        Threads = options.Threads,
+        PeakMemoryBytes = Machine.PeakMemoryBytes(),
+        Resumed = resumed,
+        Notes = data.Notes,
+    };
+}
+
+/// <summary>The machine that a run ran on.</summary>
+internal static class Machine
+{
+    /// <summary>Its description.</summary>
+    public static MachineInformation Describe() => new(
+        Processor(), Environment.ProcessorCount, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, RuntimeInformation.OSDescription);
+
+    /// <summary>The most memory that this process held, bytes.</summary>
+    public static long PeakMemoryBytes()
+    {
+        using var process = Process.GetCurrentProcess();
+        return process.PeakWorkingSet64;
+    }
+
+    private static string Processor()
+    {
+        const string Linux = "/proc/cpuinfo";
+        string? name = File.Exists(Linux)
+            ? File.ReadLines(Linux).FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':', 2)[1].Trim()
+            : Environment.GetEnvironmentVariable("PROCESSOR_IDENTIFIER");
+        return string.IsNullOrWhiteSpace(name) ? RuntimeInformation.ProcessArchitecture.ToString() : name;
+    }
+}

@@ -1,0 +1,302 @@
+using System.Globalization;
+using System.Reflection;
+using System.Text;
+using EmrMarket.Analytics.Estimation;
+using EmrMarket.Analytics.Evaluation;
+using EmrMarket.Silos.Reporting.Plots;
+
+namespace EmrMarket.Silos.Reporting;
+
+/// <summary>
+/// report.html: one file without scripts and without a single request (its content policy forbids both), in the order in which a data officer reads:
+/// what was found in words, then plots, then every number.
+/// </summary>
+internal sealed class HtmlReport
+{
+    private const int MostTableRows = 60;
+    private readonly StringBuilder _html = new();
+    private readonly ResultsDocument _results;
+
+    private HtmlReport(ResultsDocument results) => _results = results;
+
+    /// <summary>The page.</summary>
+    public static string Write(ResultsDocument results) => new HtmlReport(results).Page();
+
+    private string Page()
+    {
+        RunInformation run = _results.Run;
+        _html.Append("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n")
+            .Append("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n")
+            .Append("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"robots\" content=\"noindex\">\n")
+            .Append(CultureInfo.InvariantCulture, $"<title>EmrMarket evaluation: {E(run.Data.Name)}</title>\n<style>\n{Style()}</style>\n</head>\n<body>\n");
+        _html.Append("<header><div>\n<h1>What randomised reports say, beside the truth</h1>\n")
+            .Append(CultureInfo.InvariantCulture, $"<p class=\"origin\">{E(run.Data.Name)} · schema {E(run.Data.Schema)} · ")
+            .Append(CultureInfo.InvariantCulture, $"{Numbers.Count(run.Data.Records)} records of {Numbers.Count(run.Data.Persons)} persons · ")
+            .Append(CultureInfo.InvariantCulture, $"{run.Finished.ToString("d MMMM yyyy, HH:mm 'UTC'", CultureInfo.InvariantCulture)}</p>\n");
+        Navigation();
+        _html.Append("</div></header>\n<main>\n");
+        Summary();
+        Estimates();
+        foreach (ExperimentResult experiment in _results.Experiments)
+        {
+            Experiment(experiment);
+        }
+
+        Time();
+        EveryNumber();
+        _html.Append("</main>\n");
+        Footer();
+        _html.Append("</body>\n</html>\n");
+        return _html.ToString();
+    }
+
+    private void Navigation()
+    {
+        _html.Append("<nav aria-label=\"Contents\"><a href=\"#summary\">Summary</a><a href=\"#estimates\">Estimates</a>");
+        foreach (ExperimentResult experiment in _results.Experiments)
+        {
+            _html.Append(CultureInfo.InvariantCulture, $"<a href=\"#{experiment.Name}\">{E(experiment.Title)}</a>");
+        }
+
+        _html.Append("<a href=\"#time\">Time</a><a href=\"#numbers\">Every number</a></nav>\n");
+    }
+
+    private void Summary()
+    {
+        EvaluationSummary summary = _results.Summary;
+        _html.Append("<section id=\"summary\">\n<h2>Summary</h2>\n");
+        foreach (string sentence in ReportWords.Lead(_results))
+        {
+            _html.Append(CultureInfo.InvariantCulture, $"<p class=\"lead\">{E(sentence)}</p>\n");
+        }
+
+        _html.Append("<dl class=\"facts\">\n");
+        Fact("Statistics answered", Numbers.Count(summary.Answered), summary.Refused == 0 ? "none refused" : $"{summary.Refused} refused, see below");
+        if (summary.Intervals > 0)
+        {
+            Fact(
+                "Intervals that contain the truth", Numbers.Percent((double)summary.Covered / summary.Intervals),
+                $"{Numbers.Count(summary.Covered)} of {Numbers.Count(summary.Intervals)}; {Numbers.Count(summary.ExpectedCovered)} were to be expected");
+        }
+
+        if (summary.LargestErrorId is not null)
+        {
+            Fact("Median error of a share", Points(summary.MedianError), "percentage points");
+            Fact("Largest error of a share", Points(summary.LargestError), $"percentage points: {summary.LargestErrorId} = {summary.LargestErrorCell}");
+        }
+
+        _html.Append("</dl>\n<h3>Limits</h3>\n<ul class=\"plain\">\n");
+        foreach (string limit in ReportWords.Limits(_results))
+        {
+            _html.Append(CultureInfo.InvariantCulture, $"<li>{E(limit)}</li>\n");
+        }
+
+        _html.Append("</ul>\n</section>\n");
+    }
+
+    private void Fact(string name, string value, string remark) =>
+        _html.Append(CultureInfo.InvariantCulture, $"<div><dt>{E(name)}</dt><dd>{E(value)}<small>{E(remark)}</small></dd></div>\n");
+
+    private void Estimates()
+    {
+        _html.Append("<section id=\"estimates\">\n<h2>Estimates against the truth</h2>\n")
+            .Append("<p class=\"reading\">The truth was computed from the raw records in this process; the estimates saw the randomised reports only.</p>\n");
+        if (StatisticFigures.Overview(_results.Statistics) is { } overview)
+        {
+            _html.Append("<div class=\"figures single\">\n");
+            Draw(overview);
+            _html.Append("</div>\n");
+        }
+
+        _html.Append("<div class=\"figures\">\n");
+        foreach (EvaluatedStatistic statistic in ReportWords.Plotted(_results.Statistics))
+        {
+            Draw(StatisticFigures.OfStatistic(statistic));
+        }
+
+        _html.Append("</div>\n</section>\n");
+    }
+
+    private void Experiment(ExperimentResult experiment)
+    {
+        _html.Append(CultureInfo.InvariantCulture, $"<section id=\"{experiment.Name}\">\n<h2>{E(experiment.Title)}</h2>\n<p class=\"reading\">{E(experiment.Question)} ")
+            .Append(CultureInfo.InvariantCulture, $"({Numbers.Count(experiment.Records)} records, {Numbers.Count(experiment.Repetitions)} ")
+            .Append(experiment.Repetitions == 1 ? "repetition" : "repetitions").Append(")</p>\n<ul class=\"plain\">\n");
+        foreach (string finding in experiment.Findings)
+        {
+            _html.Append(CultureInfo.InvariantCulture, $"<li>{E(finding)}</li>\n");
+        }
+
+        _html.Append("</ul>\n<div class=\"figures").Append(experiment.Figures.Count == 1 ? " single" : "").Append("\">\n");
+        foreach (Figure figure in experiment.Figures)
+        {
+            Draw(figure);
+        }
+
+        _html.Append("</div>\n</section>\n");
+    }
+
+    private void Time()
+    {
+        _html.Append("<section id=\"time\">\n<h2>Time and memory</h2>\n")
+            .Append(CultureInfo.InvariantCulture, $"<p>{Numbers.Seconds(_results.Stages.Sum(s => s.Seconds))} in all on {_results.Run.Threads} ")
+            .Append(_results.Run.Threads == 1 ? "thread" : "threads")
+            .Append(CultureInfo.InvariantCulture, $" of {E(_results.Run.Machine.Processor)}; at most {Numbers.Mebibytes(_results.Run.PeakMemoryBytes)} of memory.</p>\n")
+            .Append("<div class=\"figures single\">\n");
+        Draw(StatisticFigures.Stages(_results.Stages));
+        _html.Append("</div>\n</section>\n");
+    }
+
+    private void Draw(Figure figure)
+    {
+        _html.Append(CultureInfo.InvariantCulture, $"<figure>\n<h3>{E(figure.Title)}</h3>\n");
+        if (figure.Series.Count > 1)
+        {
+            _html.Append("<ul class=\"legend\">");
+            for (int s = 0; s < figure.Series.Count; s++)
+            {
+                _html.Append(CultureInfo.InvariantCulture, $"<li>{FigurePlot.LegendKey(figure.Series[s].Mark, s)}{E(figure.Series[s].Name)}</li>");
+            }
+
+            _html.Append("</ul>\n");
+        }
+
+        _html.Append(FigurePlot.Draw(figure));
+        _html.Append(CultureInfo.InvariantCulture, $"\n<figcaption>{E(figure.Reading)}</figcaption>\n");
+        FigureTable(figure);
+        _html.Append("</figure>\n");
+    }
+
+    /// <summary>The same numbers as a table, for whoever cannot or would rather not read a plot.</summary>
+    private void FigureTable(Figure figure)
+    {
+        FigureAxis measured = figure.Rows is null ? figure.Y : figure.X;
+        string Measured(double value) => measured.Format == FigureFormat.Percent ? Numbers.Percent(value) : Numbers.Short(value);
+        (FigureSeries Series, FigurePoint Point)[] points = [.. figure.Series.SelectMany(s => s.Points.Select(p => (s, p)))];
+        bool intervals = points.Any(p => p.Point.Low is not null);
+        bool several = figure.Series.Count > 1;
+        _html.Append("<details><summary>Table of this plot</summary><div class=\"scroll\"><table><thead><tr>")
+            .Append(CultureInfo.InvariantCulture, $"<th scope=\"col\">{E(figure.Rows is null ? figure.X.Label : "what")}</th>")
+            .Append(several ? "<th scope=\"col\" class=\"left\">series</th>" : "")
+            .Append(CultureInfo.InvariantCulture, $"<th scope=\"col\">{E(measured.Label)}</th>").Append(intervals ? "<th scope=\"col\">interval</th>" : "")
+            .Append("</tr></thead><tbody>\n");
+        foreach ((FigureSeries series, FigurePoint point) in points.Take(MostTableRows * 4))
+        {
+            string where = figure.Rows is null ? Numbers.OnAxis(point.X, figure.X.Format) + (point.Label is null ? "" : $" ({point.Label})") : figure.Rows[(int)point.Y];
+            _html.Append(CultureInfo.InvariantCulture, $"<tr><td>{E(where)}</td>")
+                .Append(several ? $"<td class=\"left\">{E(series.Name)}</td>" : "")
+                .Append(CultureInfo.InvariantCulture, $"<td>{Measured(figure.Rows is null ? point.Y : point.X)}</td>")
+                .Append(!intervals ? "" : point is { Low: { } low, High: { } high } ? $"<td>{Measured(low)} to {Measured(high)}</td>" : "<td></td>")
+                .Append("</tr>\n");
+        }
+
+        _html.Append("</tbody></table></div>");
+        if (points.Length > MostTableRows * 4)
+        {
+            _html.Append(CultureInfo.InvariantCulture, $"<p class=\"note\">{points.Length - MostTableRows * 4} more points are in results.json.</p>");
+        }
+
+        _html.Append("</details>\n");
+    }
+
+    private void EveryNumber()
+    {
+        _html.Append("<section id=\"numbers\">\n<h2>Every number</h2>\n")
+            .Append("<p class=\"reading\">One line per statistic; open it for its cells. All of it is in results.csv and results.json.</p>\n");
+        foreach (IGrouping<StatisticKind, EvaluatedStatistic> kind in _results.Statistics.GroupBy(s => s.Kind))
+        {
+            string name = StatisticNames.Plural(kind.Key);
+            _html.Append(CultureInfo.InvariantCulture, $"<h3 class=\"kind\">{char.ToUpperInvariant(name[0])}{name[1..]}</h3>\n")
+                .Append("<div class=\"columns\" aria-hidden=\"true\"><span>statistic</span><span>epsilon</span><span>effective records</span>")
+                .Append("<span>typical error</span><span>covered</span></div>\n");
+            foreach (EvaluatedStatistic statistic in kind)
+            {
+                Statistic(statistic);
+            }
+        }
+
+        _html.Append("</section>\n");
+    }
+
+    private void Statistic(EvaluatedStatistic statistic)
+    {
+        string covered = statistic.Intervals == 0 ? "-" : $"{statistic.Covered} of {statistic.Intervals}";
+        _html.Append(CultureInfo.InvariantCulture, $"<details class=\"statistic\"><summary><span>{E(StatisticNames.Title(statistic))}</span>")
+            .Append(CultureInfo.InvariantCulture, $"<span>{Numbers.Short(statistic.Epsilon)}</span><span>{Numbers.Count(statistic.EffectiveRecords)}</span>")
+            .Append(CultureInfo.InvariantCulture, $"<span>{(statistic.Rmse is { } rmse ? E(Numbers.InUnit(rmse, statistic.Unit)) : "refused")}</span><span>{covered}</span></summary>\n");
+        string grades = string.Join(", ", statistic.Attributes.Zip(statistic.Grades, (attribute, grade) => grade is null
+            ? $"{attribute}: public"
+            : $"{attribute}: {grade.Mechanism} at grade {grade.Grade} (epsilon {Numbers.Short(grade.Epsilon)})"));
+        _html.Append(CultureInfo.InvariantCulture, $"<p class=\"note\">{E(statistic.Estimator)}; post-processing: {E(statistic.PostProcessing)}; ")
+            .Append(CultureInfo.InvariantCulture, $"intervals: {E(statistic.Interval)} at {Numbers.Percent(statistic.Confidence)}; n = {Numbers.Count(statistic.N)}. {E(grades)}.</p>\n");
+        foreach (string note in statistic.Notes.Concat(statistic.Refusal is null ? [] : [$"Refused: {statistic.Refusal}"]))
+        {
+            _html.Append(CultureInfo.InvariantCulture, $"<p class=\"note\">{E(note)}</p>\n");
+        }
+
+        if (statistic.Cells.Count > 0)
+        {
+            Cells(statistic);
+        }
+
+        _html.Append("</details>\n");
+    }
+
+    private void Cells(EvaluatedStatistic statistic)
+    {
+        string Bare(double? value) => value is { } v ? Numbers.Bare(v, statistic.Unit) : "-";
+        _html.Append("<div class=\"scroll\"><table><thead><tr><th scope=\"col\">value</th><th scope=\"col\">truth</th><th scope=\"col\">estimate</th>")
+            .Append("<th scope=\"col\">error</th><th scope=\"col\">standard error</th><th scope=\"col\">interval</th><th scope=\"col\">contains truth</th>")
+            .Append("<th scope=\"col\">expected half-width</th><th scope=\"col\">guaranteed</th></tr></thead><tbody>\n");
+        foreach (EvaluatedCell cell in statistic.Cells.Take(MostTableRows))
+        {
+            string interval = cell.Low is null ? "-" : $"{Bare(cell.Low)} to {Bare(cell.High)}";
+            string covered = cell.Covered switch { true => "<td>yes</td>", false => "<td class=\"missed\">no</td>", null => "<td>-</td>" };
+            _html.Append(CultureInfo.InvariantCulture, $"<tr><td>{E(cell.Value)}</td><td>{Bare(cell.Truth)}</td><td>{Bare(cell.Estimate)}</td><td>{Bare(cell.Error)}</td>")
+                .Append(CultureInfo.InvariantCulture, $"<td>{Bare(cell.StandardError)}</td><td>{interval}</td>{covered}<td>{Bare(cell.ExpectedHalfWidth)}</td>")
+                .Append(CultureInfo.InvariantCulture, $"<td>{Bare(cell.GuaranteedHalfWidth)}</td></tr>\n");
+        }
+
+        _html.Append("</tbody></table></div>\n");
+        if (statistic.Cells.Count > MostTableRows)
+        {
+            _html.Append(CultureInfo.InvariantCulture, $"<p class=\"note\">{statistic.Cells.Count - MostTableRows} more cells are in results.csv.</p>\n");
+        }
+    }
+
+    private void Footer()
+    {
+        RunInformation run = _results.Run;
+        _html.Append("<footer><div>\n")
+            .Append(CultureInfo.InvariantCulture, $"<p>EmrMarket {E(run.Version)} on {E(run.Runtime)}, {E(run.Machine.OperatingSystem)}; {E(run.Machine.Processor)}, {run.Machine.Cores} cores. ")
+            .Append(run.Seed == RunSeed.Cryptographic
+                ? "The randomness was cryptographic, under a key that was drawn for this run and not kept."
+                : $"The randomness was derived from the seed {E(run.Seed)}: repeatable, and therefore protecting nobody.")
+            .Append(CultureInfo.InvariantCulture, $"</p>\n<p>Schema id <code>{E(run.Data.SchemaId)}</code>");
+        foreach (FileInformation file in run.Data.Files)
+        {
+            _html.Append(CultureInfo.InvariantCulture, $"; {E(file.Name)}, {Numbers.Count(file.Bytes)} bytes, sha256 <code>{E(file.Sha256)}</code>");
+        }
+
+        _html.Append(".</p>\n</div></footer>\n");
+    }
+
+    private static string Points(double share) => Numbers.Percent(share).Replace(" %", "", StringComparison.Ordinal);
+
+    private static string E(string text) => SvgBuilder.Escape(text);
+
+    private static string Style()
+    {
+        using Stream stream = Assembly.GetExecutingAssembly().GetManifestResourceStream("EmrMarket.Silos.Reporting.report.css")
+            ?? throw new InvalidOperationException("The style sheet report.css is not in the assembly.");
+        using var reader = new StreamReader(stream);
+        return reader.ReadToEnd();
+    }
+}
+
+/// <summary>How a run's randomness is named.</summary>
+internal static class RunSeed
+{
+    /// <summary>A fresh random key.</summary>
+    public const string Cryptographic = "cryptographic";
+}
