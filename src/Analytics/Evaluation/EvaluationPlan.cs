@@ -50,7 +50,7 @@ public sealed record EvaluationPlan
             [
                 .. categorical.Select(a => StatisticRequest.Frequency(a.Name)),
                 .. grids.Select(a => StatisticRequest.Mean(a.Name)),
-                .. grids.Select(a => StatisticRequest.Bins(a.Name, Math.Max(1, (int)Math.Ceiling(a.Domain.Size / 12.0)))),
+                .. grids.Select(a => StatisticRequest.Bins(a.Name, Math.Max(1, (int)Math.Ceiling(a.Domain.Size / 5.0)))),
                 .. grids.Select(a => StatisticRequest.Quantile(a.Name, 0.25, 0.5, 0.75)),
                 .. (together ?? Suggested(categorical, grids)).OrderBy(s => s.Kind),
                 .. categorical.Where(a => a.Mechanism == "olh").Select(a => StatisticRequest.TopCodes(a.Name)),

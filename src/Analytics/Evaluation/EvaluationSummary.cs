@@ -9,7 +9,7 @@ public sealed record EvaluationSummary
     /// <summary>Statistics that were refused because the reports cannot carry them.</summary>
     public required int Refused { get; init; }
 
-    /// <summary>Intervals given.</summary>
+    /// <summary>Intervals given to randomised statistics.</summary>
     public required int Intervals { get; init; }
 
     /// <summary>Intervals that contain the truth.</summary>
@@ -43,16 +43,18 @@ public sealed record EvaluationSummary
     public static EvaluationSummary Of(IReadOnlyList<EvaluatedStatistic> statistics)
     {
         ArgumentNullException.ThrowIfNull(statistics);
-        EvaluatedCell[] cells = [.. statistics.SelectMany(s => s.Cells)];
+        // A statistic of Public attributes alone is exact: counting it would flatter.
+        EvaluatedStatistic[] randomised = [.. statistics.Where(s => s.Grades.Any(g => g is not null))];
+        EvaluatedCell[] cells = [.. randomised.SelectMany(s => s.Cells)];
         (EvaluatedStatistic Statistic, EvaluatedCell Cell)[] shares =
-            [.. statistics.Where(s => s.Unit == ShareUnit).SelectMany(s => s.Cells.Select(c => (s, c))).OrderBy(p => Math.Abs(p.c.Error))];
+            [.. randomised.Where(s => s.Unit == ShareUnit).SelectMany(s => s.Cells.Select(c => (s, c))).OrderBy(p => Math.Abs(p.c.Error))];
         return new EvaluationSummary
         {
             Answered = statistics.Count(s => s.Refusal is null),
             Refused = statistics.Count(s => s.Refusal is not null),
             Intervals = cells.Count(c => c.Covered is not null),
             Covered = cells.Count(c => c.Covered is true),
-            ExpectedCovered = statistics.Sum(s => s.Confidence * s.Intervals),
+            ExpectedCovered = randomised.Sum(s => s.Confidence * s.Intervals),
             Guaranteed = cells.Count(c => c.GuaranteedHalfWidth is not null),
             GuaranteeMissed = cells.Count(c => c.GuaranteedHalfWidth is { } half && Math.Abs(c.Error) > half),
             LargestErrorId = shares.Length == 0 ? null : shares[^1].Statistic.Id,

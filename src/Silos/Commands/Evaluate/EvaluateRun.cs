@@ -75,9 +75,12 @@ internal sealed class EvaluateRun(EvaluateOptions options)
                 continue;
             }
 
-            ExperimentResult result = stages.Run(experiment.Name, progress => experiment.Run(context, progress, cancellation));
-            output.Keep(experiment.Name, fingerprint, result);
-            experiments.Add(result);
+            experiments.Add(stages.Run(experiment.Name, progress =>
+            {
+                ExperimentResult result = experiment.Run(context, progress, cancellation);
+                output.Keep(experiment.Name, fingerprint, result);
+                return result;
+            }));
         }
 
         cancellation.ThrowIfCancellationRequested();
