@@ -2,6 +2,7 @@ using EmrMarket.Analytics.Estimation.Frequencies;
 using EmrMarket.Analytics.Estimation.Ordered;
 using EmrMarket.Analytics.Estimation.Tables;
 using EmrMarket.Analytics.Estimation.Tallies;
+using EmrMarket.Analytics.Estimation.TopCodes;
 using EmrMarket.Analytics.Mechanisms.Dsw;
 using EmrMarket.Analytics.Schemas;
 
@@ -30,6 +31,7 @@ public static class StatisticEstimator
             StatisticKind.Frequency => Frequency(request, batches, options),
             StatisticKind.Mean or StatisticKind.Bins or StatisticKind.Quantile => Ordered(request, batches, options),
             StatisticKind.Table => TableEstimator.Estimate(request, TableEstimator.Tally(request.Attributes, batches, out var firsts), firsts, options),
+            StatisticKind.TopCodes => TopCodes(request, batches, options),
             _ => throw new EstimationRefusedException($"'{request.Kind}' has no estimator."),
         };
     }
@@ -63,6 +65,14 @@ public static class StatisticEstimator
             return batch;
         }));
         return attribute is null ? throw NoReports(name) : OrderedEstimator.Estimate(request, attribute, tallies, mayBeMissing ? presence : null, options);
+    }
+
+    private static StatisticResult TopCodes(StatisticRequest request, IEnumerable<ReportBatch> batches, EstimationOptions options)
+    {
+        using IEnumerator<ReportBatch> rest = batches.GetEnumerator();
+        AttributeReports first = First(request.Attributes[0], rest);
+        (IReadOnlyDictionary<int, SupportTally> codes, IReadOnlyDictionary<int, GroupTally> groups) = TopCodesEstimator.Tally(request.Attributes[0], Resume(rest));
+        return TopCodesEstimator.Estimate(request.Id, first.Attribute, codes, groups, options);
     }
 
     private static AttributeReports First(string attribute, IEnumerator<ReportBatch> batches) =>

@@ -1,3 +1,4 @@
+using EmrMarket.Analytics.Mechanisms.Olh;
 using MathNet.Numerics.Distributions;
 using MathNet.Numerics.LinearAlgebra;
 
@@ -26,6 +27,11 @@ internal static class Homogeneity
             return null;
         }
 
+        if (strata.Any(s => s.Tally.Channel is OlhChannel))
+        {
+            return LargestOfValues(strata, values);
+        }
+
         var precision = Matrix<double>.Build.Dense(values.Length, values.Length);
         var weightedSum = Vector<double>.Build.Dense(values.Length);
         double quadratic = 0;
@@ -43,6 +49,24 @@ internal static class Homogeneity
         int degrees = (strata.Count - 1) * values.Length;
         return new TestOutcome(
             "Cochran's Q: the grades describe the same distribution", statistic, degrees, 1 - ChiSquared.CDF(degrees, statistic));
+    }
+
+    /// <summary>
+    /// One hash supports several values in a way that is only pairwise independent, so their joint covariance is not known: each value is tested on its own, and the smallest of the
+    /// p-values is multiplied by their number (Bonferroni).
+    /// </summary>
+    private static TestOutcome LargestOfValues(IReadOnlyList<StratumEstimate> strata, int[] values)
+    {
+        double largest = values.Max(v =>
+        {
+            double weight = strata.Sum(s => 1 / s.VarianceInPopulation[v]);
+            double pooled = strata.Sum(s => s.Frequency[v] / s.VarianceInPopulation[v]) / weight;
+            return strata.Sum(s => (s.Frequency[v] - pooled) * (s.Frequency[v] - pooled) / s.VarianceInPopulation[v]);
+        });
+        int degrees = strata.Count - 1;
+        return new TestOutcome(
+            $"Cochran's Q: the grades describe the same distribution (largest of {values.Length} values, Bonferroni)", largest, degrees,
+            Math.Min(1, values.Length * (1 - ChiSquared.CDF(degrees, largest))));
     }
 
     // n / (mean squared cluster size weighting): persons with several records are fewer independent units.

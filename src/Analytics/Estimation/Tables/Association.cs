@@ -1,6 +1,7 @@
 using EmrMarket.Analytics.Estimation.Frequencies;
 using EmrMarket.Analytics.Estimation.Tallies;
 using EmrMarket.Analytics.Mechanisms.Grr;
+using EmrMarket.Analytics.Mechanisms.Olh;
 using MathNet.Numerics.Distributions;
 using MathNet.Numerics.LinearAlgebra;
 
@@ -37,6 +38,12 @@ internal sealed class Association
             }
         }
     }
+
+    /// <summary>
+    /// True when the joint law of two supports of one report is known. It is not for a hash, whose values are only pairwise independent: three in arithmetic progression meet more often than
+    /// chance, so ratios and tests on such an attribute are not offered.
+    /// </summary>
+    public static bool IsKnown(IEnumerable<JointStratum> strata) => strata.All(s => s.Tally.Channels.All(c => c is not OlhChannel));
 
     /// <summary>The value of the second attribute that rates are compared with: the most frequent.</summary>
     public int ReferenceColumn => Array.IndexOf(_column, _column.Max());

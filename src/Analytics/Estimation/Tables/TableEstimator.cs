@@ -102,19 +102,16 @@ public static class TableEstimator
 
         List<StatisticSection> sections = [];
         TestOutcome[] tests = [];
-        if (attributes.Length == 2)
+        if (cellCount <= MaxCellsWithRatios)
+        {
+            sections.Add(Rates(strata, attributes, records, confidence, options.Target));
+        }
+
+        if (attributes.Length == 2 && Association.IsKnown(strata))
         {
             var association = new Association(strata, options.Target);
             tests = [.. association.IndependenceTests()];
-            if (cellCount <= MaxCellsWithRatios)
-            {
-                sections.Add(Rates(strata, attributes, records, confidence, options.Target));
-                sections.AddRange(Ratios(association, attributes, confidence));
-            }
-        }
-        else if (cellCount <= MaxCellsWithRatios)
-        {
-            sections.Add(Rates(strata, attributes, records, confidence, options.Target));
+            sections.AddRange(cellCount <= MaxCellsWithRatios ? Ratios(association, attributes, confidence) : []);
         }
 
         return new StatisticResult
