@@ -52,7 +52,9 @@ public sealed class DswMechanism : IMechanism
         }
 
         int bandwidth = Bandwidth(domain.Size);
-        return _ladders.GetOrAdd(LadderUse.Of(Id, domain.Size, bandwidth, grades), _ => new DswLadder(domain.Size, bandwidth, grades));
+        return _ladders.GetOrAdd(
+            LadderUse.Of(Id, domain.Size, bandwidth, grades),
+            _ => new DswLadder(domain.Size, bandwidth, WindowLadder.Create(Id, domain.Size + (2 * bandwidth), (2 * bandwidth) + 1, grades), grades));
     }
 }
 
@@ -62,9 +64,9 @@ internal sealed class DswLadder : IReportLadder
     private readonly WindowLadder _reports;
     private readonly DswChannel[] _channels;
 
-    public DswLadder(int cells, int bandwidth, GradeLadder grades)
+    public DswLadder(int cells, int bandwidth, WindowLadder reports, GradeLadder grades)
     {
-        _reports = WindowLadder.Create("dsw", cells + (2 * bandwidth), (2 * bandwidth) + 1, grades);
+        _reports = reports;
         _channels = [.. Enumerable.Range(1, grades.Count).Select(grade => new DswChannel(cells, bandwidth, _reports[grade], grades[grade]))];
     }
 

@@ -44,7 +44,7 @@ public sealed class GrrMechanism : IMechanism
             throw new ArgumentException($"{Id} cannot randomise this attribute: {reason}.", nameof(domain));
         }
 
-        return _ladders.GetOrAdd(LadderUse.Of(Id, domain.Size, 1, grades), _ => new GrrLadder(domain.Size, grades));
+        return _ladders.GetOrAdd(LadderUse.Of(Id, domain.Size, 1, grades), _ => new GrrLadder(WindowLadder.Create(Id, domain.Size, window: 1, grades), grades));
     }
 }
 
@@ -54,9 +54,9 @@ internal sealed class GrrLadder : IReportLadder
     private readonly WindowLadder _reports;
     private readonly GrrChannel[] _channels;
 
-    public GrrLadder(int domainSize, GradeLadder grades)
+    public GrrLadder(WindowLadder reports, GradeLadder grades)
     {
-        _reports = WindowLadder.Create("grr", domainSize, window: 1, grades);
+        _reports = reports;
         _channels = [.. Enumerable.Range(1, grades.Count).Select(grade => new GrrChannel(_reports[grade], grades[grade]))];
     }
 
