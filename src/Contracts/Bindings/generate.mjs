@@ -550,7 +550,7 @@ function main() {
   const options = readArguments();
   const contracts = underLock(options.tools, () => {
     installTools(options.tools);
-    return compile(options).filter((contract) => contract.abi.length > 0 && contract.bytecode.object.length > 2);
+    return compile(options).filter((contract) => contract.abi.some((item) => item.type === "function") && contract.bytecode.object.length > 2);
   });
   const types = new Types(contracts, options.namespace);
   mkdirSync(options.out, { recursive: true });

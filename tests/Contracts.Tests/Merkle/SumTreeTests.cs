@@ -8,7 +8,7 @@ namespace EmrMarket.Contracts.Tests.Merkle;
 
 public sealed class SumTreeTests
 {
-    private static readonly JsonElement Vectors = JsonDocument.Parse(File.ReadAllText(Path.Combine(VectorFolder(), "trees.json"))).RootElement;
+    private static readonly JsonElement Vectors = WireVectors.Read("trees.json");
 
     [Fact]
     public void Join_equals_the_vectors()
@@ -259,17 +259,6 @@ public sealed class SumTreeTests
     private static SumWord Sum(JsonElement json) => SumWord.FromInteger(Integer(json));
 
     private static BigInteger Integer(JsonElement json) => BigInteger.Parse(json.ToString(), CultureInfo.InvariantCulture);
-
-    private static string VectorFolder()
-    {
-        DirectoryInfo? folder = new(AppContext.BaseDirectory);
-        while (folder is not null && !Directory.Exists(Path.Combine(folder.FullName, "docs", "vectors")))
-        {
-            folder = folder.Parent;
-        }
-
-        return Path.Combine((folder ?? throw new DirectoryNotFoundException("docs/vectors is not above the tests' folder")).FullName, "docs", "vectors");
-    }
 }
 
 internal static class WordExtensions
