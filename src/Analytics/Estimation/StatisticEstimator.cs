@@ -1,5 +1,6 @@
 using EmrMarket.Analytics.Estimation.Frequencies;
 using EmrMarket.Analytics.Estimation.Ordered;
+using EmrMarket.Analytics.Estimation.Regression;
 using EmrMarket.Analytics.Estimation.Tables;
 using EmrMarket.Analytics.Estimation.Tallies;
 using EmrMarket.Analytics.Estimation.TopCodes;
@@ -32,7 +33,8 @@ public static class StatisticEstimator
             StatisticKind.Mean or StatisticKind.Bins or StatisticKind.Quantile => Ordered(request, batches, options),
             StatisticKind.Table => TableEstimator.Estimate(request, TableEstimator.Tally(request.Attributes, batches, out var firsts), firsts, options),
             StatisticKind.TopCodes => TopCodes(request, batches, options),
-            _ => throw new EstimationRefusedException($"'{request.Kind}' has no estimator."),
+            StatisticKind.Linear or StatisticKind.Logistic => RegressionEstimator.Estimate(request, batches, options),
+            _ => throw new ArgumentOutOfRangeException(nameof(request), request.Kind, "Unknown kind of statistic."),
         };
     }
 

@@ -47,11 +47,11 @@ public sealed class TopCodesTests
     [InlineData("olh")]
     public void Group_counts_equal_a_plain_loop_over_records_and_persons(string mechanism)
     {
-        AttributeDefinition code = Samples.Categorical("code", 300, mechanism);
+        AttributeDefinition code = Samples.Categorical("code", 150, mechanism);
         var random = new Random(2);
-        int[] truth = [.. Enumerable.Range(0, 500).Select(_ => random.Next(300))];
+        int[] truth = [.. Enumerable.Range(0, 500).Select(_ => random.Next(150))];
         int[] persons = [.. Enumerable.Range(0, 500).Select(i => i < 200 ? i / 4 : i)];
-        int[][] groups = [[.. Enumerable.Range(0, 131)], [7], [.. Enumerable.Range(131, 169)]];
+        int[][] groups = [[.. Enumerable.Range(0, 101)], [7], [.. Enumerable.Range(101, 49)]];
         AttributeReports reports = Samples.Drawn(code, 3, truth, 8);
         var tally = new GroupTally(reports.Channel, groups, constantPerPerson: false);
         tally.Add(reports.Reports, new ReportBatch([reports], persons).Persons);
