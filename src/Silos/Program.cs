@@ -1,6 +1,8 @@
 using EmrMarket.Silos.Commands;
+using EmrMarket.Silos.Commands.Audit;
 using EmrMarket.Silos.Commands.Evaluate;
 
 return await CommandLine.RunAsync(
     args,
-    EvaluateCommand.Create());
+    EvaluateCommand.Create(),
+    AuditPrivacyCommand.Create());
