@@ -47,11 +47,11 @@ public sealed class TopCodesTests
     [InlineData("olh")]
     public void Group_counts_equal_a_plain_loop_over_records_and_persons(string mechanism)
     {
-        AttributeDefinition code = Samples.Categorical("code", 150, mechanism);
+        AttributeDefinition code = Samples.Categorical("code", 70, mechanism);
         var random = new Random(2);
-        int[] truth = [.. Enumerable.Range(0, 500).Select(_ => random.Next(150))];
+        int[] truth = [.. Enumerable.Range(0, 500).Select(_ => random.Next(70))];
         int[] persons = [.. Enumerable.Range(0, 500).Select(i => i < 200 ? i / 4 : i)];
-        int[][] groups = [[.. Enumerable.Range(0, 101)], [7], [.. Enumerable.Range(101, 49)]];
+        int[][] groups = [[.. Enumerable.Range(0, 51)], [7], [.. Enumerable.Range(51, 19)]];
         AttributeReports reports = Samples.Drawn(code, 3, truth, 8);
         var tally = new GroupTally(reports.Channel, groups, constantPerPerson: false);
         tally.Add(reports.Reports, new ReportBatch([reports], persons).Persons);
