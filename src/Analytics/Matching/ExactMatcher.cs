@@ -44,6 +44,7 @@ public static class ExactMatcher
     {
         var merged = merging.Merged;
         var simplex = new NetworkSimplex<T>(merged, options.Vectorised);
+        SampledStart.Prepare(simplex, merged, options);
         var perturbations = 0;
         var dropped = new bool[problem.Requests.Count];
         List<Sale> sales;
@@ -100,7 +101,7 @@ public static class ExactMatcher
             // Ties make pivots that move nothing. Weights that differ a little have fewer ties; from their optimum the true one is near.
             cancellationToken.ThrowIfCancellationRequested();
             perturbations++;
-            if (!simplex.Reweigh(problem, (c, j, weight) => dropped[j] ? -1 : (weight * SolverOptions.PerturbationScale) + Scatter(c, j))
+            if (!simplex.Reweigh(problem, (c, j, weight) => dropped[j] ? -1 : (weight * SolverOptions.PerturbationScale) + Scatter.Of(c, j, SolverOptions.PerturbationScale))
                 || simplex.Run(long.MaxValue) == SimplexResult.Overflow)
             {
                 return false;
@@ -116,15 +117,6 @@ public static class ExactMatcher
         }
 
         return result == SimplexResult.Optimal;
-    }
-
-    /// <summary>A fixed hash into [0, <see cref="SolverOptions.PerturbationScale"/>).</summary>
-    private static long Scatter(int c, int j)
-    {
-        var hash = (((ulong)(uint)c << 32) | (uint)j) * 0x9E3779B97F4A7C15;
-        hash ^= hash >> 29;
-        hash *= 0xBF58476D1CE4E5B9;
-        return (long)(hash >> 60);
     }
 
     /// <summary>
@@ -159,26 +151,3 @@ public static class ExactMatcher
         return [worst];
     }
 }
-
-/// <summary>What tests and benchmarks vary in the solver; none of it changes welfare or prices.</summary>
-/// <param name="Vectorised">Use hardware vectors where there are any.</param>
-/// <param name="Wide">Skip the 32-bit attempt.</param>
-/// <param name="PivotLimit">Pivots before the weights are perturbed, or 0 for the default.</param>
-internal readonly record struct SolverOptions(bool Vectorised, bool Wide, long PivotLimit)
-{
-    /// <summary>Factor on the weights while they are perturbed, and number of distinct perturbations.</summary>
-    public const int PerturbationScale = 16;
-
-    public static SolverOptions Default => new(Vector.IsHardwareAccelerated, Wide: false, PivotLimit: 0);
-
-    /// <summary>Ordinary markets need 1 to 10 pivots per node; ones that stall need hundreds.</summary>
-    public long PivotsBeforePerturbation(MatchProblem problem)
-        => PivotLimit > 0 ? PivotLimit : 1000 + (20L * (problem.Classes.Count + problem.Requests.Count));
-}
-
-/// <summary>How a solution was found.</summary>
-/// <param name="Pivots">Pivots of the simplex in all phases.</param>
-/// <param name="Perturbations">How often stalling made the solver perturb the weights.</param>
-/// <param name="Wide">Whether 64-bit rows were needed.</param>
-/// <param name="Certificate">The proof of optimality.</param>
-internal readonly record struct SolverReport(long Pivots, int Perturbations, bool Wide, OptimalityCertificate Certificate);

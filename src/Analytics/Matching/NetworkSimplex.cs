@@ -202,6 +202,44 @@ internal sealed class NetworkSimplex<T>
         return RecomputePotentials();
     }
 
+    /// <summary>v of every request.</summary>
+    public ReadOnlySpan<T> RequestDuals => requestDual.AsSpan(0, requestCount);
+
+    /// <summary>
+    /// Fills the empty match class by class with whole classes, each to the requests that are worth most at the expected v. The potentials stay 0,
+    /// so whatever was expected, <see cref="Run"/> ends at an optimum; good expectations only shorten its way.
+    /// </summary>
+    public void FillGreedily(ReadOnlySpan<T> expectedRequestDuals)
+    {
+        var expected = new T[stride];
+        expectedRequestDuals.CopyTo(expected);
+        for (var c = 0; c < classCount; c++)
+        {
+            var row = new ReadOnlySpan<T>(rows, c * stride, stride);
+            while (nodes[c].Flow >= members[c])
+            {
+                var gain = RowPricing.MaxDifference(row, expected, vectorised);
+                if (gain <= T.Zero)
+                {
+                    break;
+                }
+
+                var j = RowPricing.FirstIndexOf(row, expected, gain, vectorised);
+                ref var request = ref nodes[classCount + j];
+                if (request.Flow + members[c] >= request.Capacity)
+                {
+                    // A filled request would break strong feasibility; what is left of it, the pivots fill.
+                    expected[j] = Limit;
+                    continue;
+                }
+
+                request.Flow += members[c];
+                nodes[c].Flow -= members[c];
+                SetAtUpper(c, j);
+            }
+        }
+    }
+
     /// <summary>Makes every pair of a request worthless, so that the next <see cref="Run"/> takes its sales away.</summary>
     public bool Withdraw(int request)
     {
