@@ -3,7 +3,7 @@ using System.Numerics;
 namespace EmrMarket.Analytics.Matching;
 
 /// <summary>
-/// Finds a match of maximum welfare with the least premiums, dropping requests that cannot reach their least number of records
+/// Finds a match of maximum welfare, among those one of the most sales, with the least premiums, dropping requests that cannot reach their least number of records
 /// (docs/MATCHING.md). Deterministic: the same problem gives the same outcome on every machine.
 /// </summary>
 public static class ExactMatcher
@@ -22,7 +22,7 @@ public static class ExactMatcher
         MatchProblem problem, SolverOptions options, CancellationToken cancellationToken)
     {
         var merging = new ClassMerging(problem);
-        if (!options.Wide && problem.Weights.Largest < NetworkSimplex<int>.Limit
+        if (!options.Wide && problem.Weights.Largest < NetworkSimplex<int>.Limit / 2
             && Run<int>(problem, merging, options, cancellationToken) is { } narrow)
         {
             return narrow;
@@ -74,6 +74,11 @@ public static class ExactMatcher
         }
 
         cancellationToken.ThrowIfCancellationRequested();
+        if (!simplex.RestoreWeights() || simplex.Run(long.MaxValue) == SimplexResult.Overflow)
+        {
+            return null;
+        }
+
         var classDual = merging.GroupOf.Select(simplex.ClassDual).ToArray();
         var requestDual = dropped.Select((without, j) => without ? 0 : simplex.RequestDual(j)).ToArray();
         sales = merging.Split(sales);

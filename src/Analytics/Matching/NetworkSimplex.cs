@@ -61,8 +61,11 @@ internal sealed class NetworkSimplex<T>
 
     private int cursor;
 
-    /// <summary>Starts from the empty match.</summary>
-    /// <param name="problem">Its admissible weights must lie below <see cref="Limit"/>.</param>
+    /// <summary>
+    /// Starts from the empty match with weights 2 w + 1. A cycle of the residual network meets the root at most once, so it changes the number of
+    /// sales by at most one: what is optimal for these weights has the greatest welfare and, among such matches, the most sales.
+    /// </summary>
+    /// <param name="problem">Its admissible weights must lie below half of <see cref="Limit"/>.</param>
     /// <param name="vectorised">Use hardware vectors; the result is the same without.</param>
     public NetworkSimplex(MatchProblem problem, bool vectorised)
     {
@@ -166,7 +169,29 @@ internal sealed class NetworkSimplex<T>
     }
 
     /// <summary>
-    /// Replaces every weight of an admissible pair and recomputes the potentials. The match stays feasible, so the next <see cref="Run"/>
+    /// Goes back from 2 w + 1 to w. The match is optimal for both, so the next <see cref="Run"/> moves no sale; it ends with duals for w.
+    /// </summary>
+    /// <returns>False on overflow.</returns>
+    public bool RestoreWeights()
+    {
+        for (var i = 0; i < rows.Length; i++)
+        {
+            rows[i] = rows[i] == Masked ? Masked : (rows[i] - T.One) >> 1;
+        }
+
+        for (var c = 0; c < classCount; c++)
+        {
+            for (var at = upperHead[c]; at != None; at = upperArcs[at].Next)
+            {
+                upperArcs[at].Weight = (upperArcs[at].Weight - T.One) >> 1;
+            }
+        }
+
+        return RecomputePotentials();
+    }
+
+    /// <summary>
+    /// Replaces every weight of an admissible pair, given as 2 w + 1, and recomputes the potentials. The match stays feasible, so the next <see cref="Run"/>
     /// goes on from it. A negative weight makes a pair inadmissible without voiding the sales it still carries.
     /// </summary>
     /// <returns>False on overflow.</returns>
@@ -181,7 +206,7 @@ internal sealed class NetworkSimplex<T>
             {
                 if (row[j] >= 0)
                 {
-                    var weight = weightOf(c, j, row[j]);
+                    var weight = weightOf(c, j, (2 * row[j]) + 1);
                     if (weight >= long.CreateTruncating(Limit))
                     {
                         return false;
@@ -304,7 +329,7 @@ internal sealed class NetworkSimplex<T>
             for (var j = 0; j < requestCount; j++)
             {
                 // A negative surplus never trades, so it needs no arc.
-                target[j] = row[j] >= 0 ? T.CreateTruncating(row[j]) : Masked;
+                target[j] = row[j] >= 0 ? T.CreateTruncating((2 * row[j]) + 1) : Masked;
             }
 
             target[requestCount..].Fill(Masked);

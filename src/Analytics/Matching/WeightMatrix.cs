@@ -18,7 +18,7 @@ public sealed class WeightMatrix
     public const long Inadmissible = long.MinValue;
 
     /// <summary>Weights lie in [-<see cref="Limit"/>, <see cref="Limit"/>], so that sums of three of them never leave 64 bits.</summary>
-    public const long Limit = 1L << 60;
+    public const long Limit = (1L << 60) - 1;
 
     private readonly int[]? narrow;
     private readonly long[]? wide;
@@ -161,7 +161,7 @@ public sealed class WeightMatrix
                 if (row[j] is < -Limit or > Limit)
                 {
                     throw new ArgumentOutOfRangeException(
-                        nameof(fill), $"Weight {row[j]} of class {c}, request {j} is beyond +-2^60; quote prices in a coarser token unit.");
+                        nameof(fill), $"Weight {row[j]} of class {c}, request {j} is beyond +-(2^60 - 1); quote prices in a coarser token unit.");
                 }
 
                 largest = Math.Max(largest, row[j]);

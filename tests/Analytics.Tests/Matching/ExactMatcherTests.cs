@@ -5,7 +5,7 @@ namespace EmrMarket.Analytics.Tests.Matching;
 public sealed class ExactMatcherTests
 {
     [Fact]
-    public void Welfare_and_least_premiums_equal_brute_force_on_small_markets()
+    public void Welfare_sales_and_least_premiums_equal_brute_force_on_small_markets()
     {
         var severalDuals = 0;
         for (var seed = 0; seed < 3000; seed++)
@@ -13,8 +13,9 @@ public sealed class ExactMatcherTests
             var problem = Markets.Random(seed, maxClasses: 3, maxRequests: 3, maxMembers: 2, maxQuota: 2, maxRecords: 4, maxWeight: 3);
             var outcome = ExactMatcher.Solve(problem);
 
-            var welfare = Oracles.BruteForceWelfare(problem);
+            var (welfare, mostSales) = Oracles.BruteForce(problem);
             Assert.Equal(welfare, Markets.Welfare(problem, outcome.SalesByClass));
+            Assert.Equal(mostSales, outcome.SalesByClass.Sum(s => s.Records));
 
             var duals = Oracles.BruteForceDuals(problem, 3, welfare).ToList();
             var least = Enumerable.Range(0, problem.Classes.Count).Select(c => duals.Min(d => d.U[c])).ToArray();
@@ -118,7 +119,7 @@ public sealed class ExactMatcherTests
         var wide = 0;
         for (var seed = 0; seed < 400; seed++)
         {
-            var problem = Markets.Random(seed, maxClasses: 9, maxRequests: 9, maxMembers: 4, maxQuota: 3, maxRecords: 9, maxWeight: (1 << 29) - 1);
+            var problem = Markets.Random(seed, maxClasses: 9, maxRequests: 9, maxMembers: 4, maxQuota: 3, maxRecords: 9, maxWeight: (1 << 28) - 1);
             var (outcome, report) = ExactMatcher.Solve(problem, SolverOptions.Default, default);
             Assert.Empty(MatchVerifier.FindFaults(problem, outcome));
             Assert.Equal(Markets.Welfare(problem, Oracles.SuccessivePaths(problem)), report.Certificate.Welfare);
@@ -130,19 +131,40 @@ public sealed class ExactMatcherTests
     }
 
     [Theory]
-    [InlineData(1L << 29)]
+    [InlineData(1L << 28)]
     [InlineData(1L << 40)]
-    [InlineData((1L << 60) - 1)]
+    [InlineData(1L << 56)]
     public void Weights_beyond_32_bits_are_solved_exactly(long scale)
     {
         for (var seed = 0; seed < 100; seed++)
         {
             var problem = Markets.Random(seed, maxClasses: 6, maxRequests: 5, maxMembers: 4, maxQuota: 3, maxRecords: 12, maxWeight: scale);
             var (outcome, report) = ExactMatcher.Solve(problem, SolverOptions.Default, default);
-            Assert.True(report.Wide || problem.Weights.Largest < 1 << 29);
+            Assert.True(report.Wide || problem.Weights.Largest < 1 << 28);
             Assert.Empty(MatchVerifier.FindFaults(problem, outcome));
             Assert.Equal(Markets.Welfare(problem, Oracles.SuccessivePaths(problem)), report.Certificate.Welfare);
         }
+    }
+
+    [Fact]
+    public void Weights_at_the_limit_are_solved_or_refused_and_never_wrong()
+    {
+        var refused = 0;
+        for (var seed = 0; seed < 200; seed++)
+        {
+            var problem = Markets.Random(seed, maxClasses: 6, maxRequests: 5, maxMembers: 4, maxQuota: 3, maxRecords: 12, maxWeight: WeightMatrix.Limit);
+            try
+            {
+                Assert.Empty(MatchVerifier.FindFaults(problem, ExactMatcher.Solve(problem)));
+            }
+            catch (OverflowException)
+            {
+                refused++;
+            }
+        }
+
+        Assert.InRange(refused, 1, 199);
+        Assert.Throws<ArgumentOutOfRangeException>(() => WeightMatrix.Create(1, 1, static (_, row) => row[0] = WeightMatrix.Limit + 1));
     }
 
     [Fact]
@@ -189,6 +211,15 @@ public sealed class ExactMatcherTests
             var reference = Oracles.SuccessivePaths(problem);
             Assert.Equal(Oracles.LeastPremiums(problem, reference).U, outcome.Classes.Select(c => c.Premium));
         }
+    }
+
+    [Fact]
+    public void Bids_that_just_meet_the_ask_trade()
+    {
+        var problem = Markets.Of([(5, 1), (5, 1)], [(10, 10)], new long[,] { { 0 }, { 0 } });
+        var outcome = ExactMatcher.Solve(problem);
+        Assert.Equal([new Sale(0, 0, 5), new Sale(1, 0, 5)], outcome.SalesByClass);
+        Assert.Empty(MatchVerifier.FindFaults(problem, outcome));
     }
 
     [Fact]

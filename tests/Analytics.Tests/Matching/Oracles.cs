@@ -5,26 +5,28 @@ namespace EmrMarket.Analytics.Tests.Matching;
 /// <summary>Slow, plain answers to compare the solver with. None shares code with it.</summary>
 internal static class Oracles
 {
-    /// <summary>The greatest welfare, by trying every match.</summary>
-    public static long BruteForceWelfare(MatchProblem problem)
+    /// <summary>The greatest welfare, and the most sales of a match that has it, by trying every match.</summary>
+    public static (long Welfare, long Sales) BruteForce(MatchProblem problem)
     {
         var unfilled = problem.Requests.Select(r => r.Records).ToArray();
         return BestFrom(0, 0, problem.Classes[0].Capacity);
 
-        long BestFrom(int c, int j, long unsold)
+        (long Welfare, long Sales) BestFrom(int c, int j, long unsold)
         {
             if (j == unfilled.Length)
             {
-                return c + 1 == problem.Classes.Count ? 0 : BestFrom(c + 1, 0, problem.Classes[c + 1].Capacity);
+                return c + 1 == problem.Classes.Count ? (0, 0) : BestFrom(c + 1, 0, problem.Classes[c + 1].Capacity);
             }
 
             var weight = problem.Weights[c, j];
             var most = weight == WeightMatrix.Inadmissible ? 0 : Math.Min(Math.Min(problem.Classes[c].Members, unsold), unfilled[j]);
-            var best = long.MinValue;
+            var best = (long.MinValue, 0L);
             for (long x = 0; x <= most; x++)
             {
                 unfilled[j] -= x;
-                best = Math.Max(best, (weight * x) + BestFrom(c, j + 1, unsold - x));
+                var (welfare, sales) = BestFrom(c, j + 1, unsold - x);
+                var found = ((weight * x) + welfare, sales + x);
+                best = found.CompareTo(best) > 0 ? found : best;
                 unfilled[j] += x;
             }
 
