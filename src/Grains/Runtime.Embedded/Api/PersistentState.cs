@@ -3,6 +3,7 @@ using Orleans.Runtime;
 
 namespace Orleans.Core
 {
+#pragma warning disable MA0040 // As in Orleans, a storage that knows nothing of cancellation has the overloads all the same.
     /// <summary>A stored value and its version.</summary>
     public interface IStorage
     {
@@ -16,22 +17,24 @@ namespace Orleans.Core
         Task ReadStateAsync();
 
         /// <inheritdoc cref="ReadStateAsync()"/>
-        Task ReadStateAsync(CancellationToken cancellationToken);
+        Task ReadStateAsync(CancellationToken cancellationToken) => ReadStateAsync();
 
         /// <summary>Stores the value, if what is stored is still the version that was read.</summary>
         /// <exception cref="Storage.InconsistentStateException">Somebody else wrote in between; nothing was stored.</exception>
         Task WriteStateAsync();
 
         /// <inheritdoc cref="WriteStateAsync()"/>
-        Task WriteStateAsync(CancellationToken cancellationToken);
+        Task WriteStateAsync(CancellationToken cancellationToken) => WriteStateAsync();
 
         /// <summary>Removes what is stored, if it is still the version that was read, and starts with a new value.</summary>
         /// <exception cref="Storage.InconsistentStateException">Somebody else wrote in between; nothing was removed.</exception>
         Task ClearStateAsync();
 
         /// <inheritdoc cref="ClearStateAsync()"/>
-        Task ClearStateAsync(CancellationToken cancellationToken);
+        Task ClearStateAsync(CancellationToken cancellationToken) => ClearStateAsync();
     }
+
+#pragma warning restore MA0040
 
     /// <summary>A stored value of a type.</summary>
     public interface IStorage<TState> : IStorage
