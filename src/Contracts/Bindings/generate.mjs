@@ -293,14 +293,20 @@ namespace ${namespace};
 }
 
 // Parameters with the C# names that they get as a record's properties or a method's arguments.
-const inherited = ["Data", "Message", "Source", "StackTrace", "HelpLink", "HResult", "InnerException", "TargetSite", "RevertData", "IsTransient", "Equals",
-  "GetHashCode", "GetType", "ToString", "Topic", "Decode", "Definition", "ToAbi", "FromAbi", "FromRevert", "Deconstruct", "EqualityContract"];
+const inherited = {
+  record: ["Equals", "GetHashCode", "GetType", "ToString", "Topic", "Decode", "Definition", "ToAbi", "FromAbi", "Deconstruct", "EqualityContract"],
+  exception: ["Data", "Message", "Source", "StackTrace", "HelpLink", "HResult", "InnerException", "TargetSite", "RevertData", "IsTransient", "GetBaseException", "GetType",
+    "ToString", "GetHashCode", "Equals", "Definition", "FromRevert"],
+  arguments: ["wei", "block", "cancellationToken", "values"],
+};
 
-function named(parameters, style, enclosing) {
-  const taken = new Set([enclosing, ...inherited]);
+function named(parameters, kind, enclosing = "") {
+  const taken = new Set([enclosing]);
+  const style = kind === "arguments" ? camel : pascal;
+  const free = (name) => (inherited[kind].includes(name) || name === enclosing ? name + "Value" : name);
   return parameters.map((parameter, i) => ({
     parameter,
-    name: unique(taken, parameter.name?.replaceAll("_", "") ? style(parameter.name) : style(`value${i}`)),
+    name: unique(taken, free(style(parameter.name?.replaceAll("_", "") ? parameter.name : `value${i}`))),
   }));
 }
 
@@ -322,7 +328,7 @@ function equality(types, name, members) {
 function writeStructs(types, namespace) {
   let text = header(namespace);
   for (const { name, parameter, doc } of types.structs.values()) {
-    const members = named(parameter.components, pascal, name);
+    const members = named(parameter.components, "record", name);
     text += summary("", doc?.summary, null, `The struct ${parameter.internalType.replace(/^struct /, "")}.`) + parameterDocs("", members, doc?.params);
     text += `public sealed record ${name}(${members.map((m) => `${types.cs(m.parameter)} ${m.name}`).join(", ")})
 {
@@ -367,7 +373,7 @@ function writeErrors(types, contracts, namespace) {
   let text = header(namespace);
   for (const { item, name, contract } of errors) {
     const docs = docsOf(contract, "errors", signature(item));
-    const members = named(item.inputs, pascal, name);
+    const members = named(item.inputs, "exception", name);
     const words = [docs.notice, docs.details].filter(Boolean).join(" ").replaceAll("{", "(").replaceAll("}", ")");
     const said = [`the contract refused with ${item.name}${words ? `: ${words}` : ""}`, ...members.map((m) => `${m.parameter.name || m.name} = {AbiValues.Show(values[${members.indexOf(m)}])}`)].join("; ");
     text += summary("", docs.notice, docs.details, `The custom error ${item.name}.`);
@@ -404,7 +410,7 @@ function writeEvents(types, contracts, namespace) {
   let text = header(namespace);
   for (const { item, name, contract } of events) {
     const docs = docsOf(contract, "events", signature(item));
-    const members = named(item.inputs, pascal, name).map((m) => ({ ...m, hashed: m.parameter.indexed && isHashedTopic(m.parameter) }));
+    const members = named(item.inputs, "record", name).map((m) => ({ ...m, hashed: m.parameter.indexed && isHashedTopic(m.parameter) }));
     for (const m of members) if (m.hashed) m.name += "Hash";
     const declared = `${item.name}(${item.inputs.map((input) => abiName(input) + (input.indexed ? " indexed" : "")).join(",")})`;
     text += summary("", docs.notice, docs.details, `The event ${item.name}.`) + parameterDocs("", members, docs.params);
@@ -445,7 +451,7 @@ ${events.map(({ name }) => `        (${name}.Definition, ${name}.Decode),\n`).jo
 }
 
 function argumentsOf(types, inputs) {
-  const members = named(inputs, camel, "");
+  const members = named(inputs, "arguments");
   return {
     members,
     list: members.map((m) => `${types.cs(m.parameter)} ${m.name}`),
@@ -467,7 +473,7 @@ function writeFunction(types, contract, item, field, method) {
 `;
   }
 
-  const outputs = named(item.outputs, camel, "");
+  const outputs = named(item.outputs, "arguments");
   const result = outputs.length === 0 ? "" : outputs.length === 1 ? types.cs(outputs[0].parameter)
     : `(${outputs.map((m, i) => `${types.cs(m.parameter)} ${m.parameter.name ? pascal(m.parameter.name) : `Item${i + 1}`}`).join(", ")})`;
   const decoded = outputs.map((m, i) => types.fromAbi(m.parameter, `values[${i}]`));
@@ -554,7 +560,8 @@ function main() {
   });
   const types = new Types(contracts, options.namespace);
   mkdirSync(options.out, { recursive: true });
-  const files = new Map(contracts.map((contract) => [`${contract.name}.g.cs`, writeContract(types, contract, options.namespace)]));
+  const callable = contracts.filter((contract) => contract.abi.some((item) => item.type === "function"));
+  const files = new Map(callable.map((contract) => [`${contract.name}.g.cs`, writeContract(types, contract, options.namespace)]));
   files.set("ContractErrors.g.cs", writeErrors(types, contracts, options.namespace));
   files.set("ContractEvents.g.cs", writeEvents(types, contracts, options.namespace));
   files.set("ContractStructs.g.cs", writeStructs(types, options.namespace));

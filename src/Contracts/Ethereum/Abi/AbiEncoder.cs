@@ -92,11 +92,7 @@ internal static class AbiEncoder
 
     private static int BodyLength(AbiTuple tuple, object[] values)
     {
-        if (values.Length != tuple.Components.Length)
-        {
-            throw new ArgumentException($"{tuple} has {tuple.Components.Length} components, got {values.Length} values", nameof(values));
-        }
-
+        CheckCount(tuple, values);
         int length = tuple.BodyHeadWords * Word;
         for (int i = 0; i < values.Length; i++)
         {
@@ -109,6 +105,7 @@ internal static class AbiEncoder
     /// <summary>Heads first, each dynamic component's head being the offset of its tail; returns the bytes written.</summary>
     private static int WriteBody(AbiTuple tuple, object[] values, Span<byte> destination)
     {
+        CheckCount(tuple, values);
         int head = 0;
         int tail = tuple.BodyHeadWords * Word;
         for (int i = 0; i < values.Length; i++)
@@ -190,6 +187,7 @@ internal static class AbiEncoder
                 break;
             case AbiTuple tuple:
                 object[] values = Cast<object[]>(type, value);
+                CheckCount(tuple, values);
                 for (int i = 0; i < tuple.Components.Length; i++)
                 {
                     WriteInPlace(tuple.Components[i], values[i], destination, padded: true);
@@ -201,6 +199,14 @@ internal static class AbiEncoder
                 WriteWord(type, value, word);
                 destination.AddRange(word);
                 break;
+        }
+    }
+
+    private static void CheckCount(AbiTuple tuple, object[] values)
+    {
+        if (values.Length != tuple.Components.Length)
+        {
+            throw new ArgumentException($"{tuple} has {tuple.Components.Length} components, got {values.Length} values", nameof(values));
         }
     }
 
