@@ -1,4 +1,5 @@
 using System.Reflection;
+using EmrMarket.Grains.Tests.Cluster;
 
 namespace EmrMarket.OrleansApi;
 

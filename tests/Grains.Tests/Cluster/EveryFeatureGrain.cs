@@ -2,10 +2,10 @@ using Orleans.Concurrency;
 using Orleans.Serialization.Invocation;
 using Orleans.Storage;
 
-namespace EmrMarket.OrleansApi;
+namespace EmrMarket.Grains.Tests.Cluster;
 
 /// <summary>Uses everything that grains may use. The same text compiles against Orleans and runs on the embedded runtime.</summary>
-[Alias("EmrMarket.OrleansApi.IEveryFeatureGrain")]
+[Alias("EmrMarket.Grains.Tests.Cluster.IEveryFeatureGrain")]
 public interface IEveryFeatureGrain : IGrainWithStringKey
 {
     Task<string> WhoAsync();
@@ -19,6 +19,8 @@ public interface IEveryFeatureGrain : IGrainWithStringKey
     [OneWay]
     Task AddAsync(TallyMessage message);
 
+    Task AddAndWaitAsync(TallyMessage message);
+
     [ResponseTimeout("00:00:05")]
     ValueTask ClearAsync(CancellationToken cancellationToken);
 
@@ -28,21 +30,21 @@ public interface IEveryFeatureGrain : IGrainWithStringKey
 }
 
 /// <summary>A grain named by a number.</summary>
-[Alias("EmrMarket.OrleansApi.INumberGrain")]
+[Alias("EmrMarket.Grains.Tests.Cluster.INumberGrain")]
 public interface INumberGrain : IGrainWithIntegerKey
 {
     Task<long> KeyAsync();
 }
 
 /// <summary>A grain named by a GUID.</summary>
-[Alias("EmrMarket.OrleansApi.IIdentityGrain")]
+[Alias("EmrMarket.Grains.Tests.Cluster.IIdentityGrain")]
 public interface IIdentityGrain : IGrainWithGuidKey
 {
     Task<Guid> KeyAsync();
 }
 
 /// <summary>A message.</summary>
-[GenerateSerializer, Immutable, Alias("EmrMarket.OrleansApi.TallyMessage")]
+[GenerateSerializer, Immutable, Alias("EmrMarket.Grains.Tests.Cluster.TallyMessage")]
 public sealed record TallyMessage
 {
     [Id(0)]
@@ -53,7 +55,7 @@ public sealed record TallyMessage
 }
 
 /// <summary>State.</summary>
-[GenerateSerializer, Alias("EmrMarket.OrleansApi.TallyState")]
+[GenerateSerializer, Alias("EmrMarket.Grains.Tests.Cluster.TallyState")]
 public sealed record TallyState
 {
     [Id(0)]
@@ -90,8 +92,15 @@ public sealed class EveryFeatureGrain([PersistentState("tally", "Default")] IPer
 
     public ValueTask<int> TicksAsync() => ValueTask.FromResult(_ticks);
 
-    public async Task AddAsync(TallyMessage message)
+    public Task AddAsync(TallyMessage message) => AddAndWaitAsync(message);
+
+    public async Task AddAndWaitAsync(TallyMessage message)
     {
+        if (message.Sum < 0)
+        {
+            throw new ArgumentException($"A sum is not negative: {message.Sum}.", nameof(message));
+        }
+
         tally.State = tally.State with { Sum = tally.State.Sum + message.Sum };
         try
         {
