@@ -1,4 +1,5 @@
 using EmrMarket.Analytics.Estimation.Tallies;
+using EmrMarket.Analytics.Mechanisms;
 
 namespace EmrMarket.Analytics.Estimation.Tables;
 
@@ -37,19 +38,22 @@ internal sealed class JointStratum
         target == InferenceTarget.Records ? OnRecords(cell, first, second) : InPopulation(cell, first, second);
 
     /// <summary>The largest variance of one record's product, over all truths: what is expected before the data are seen.</summary>
-    public double WorstVariance()
+    public static double WorstVariance(IReadOnlyList<Channel> channels)
     {
         double worst = 0;
-        for (int match = 0; match <= All; match++)
+        int all = (1 << channels.Count) - 1;
+        for (int match = 0; match <= all; match++)
         {
             double square = 1;
-            for (int a = 0; a < Tally.Channels.Count; a++)
+            for (int a = 0; a < channels.Count; a++)
             {
-                double support = (match >> a & 1) == 1 ? Tally.Channels[a].P : Tally.Channels[a].Q;
-                square *= (support * _z[a, 1] * _z[a, 1]) + ((1 - support) * _z[a, 0] * _z[a, 0]);
+                double p = channels[a].P;
+                double q = channels[a].Q;
+                double support = (match >> a & 1) == 1 ? p : q;
+                square *= ((support * (1 - q) * (1 - q)) + ((1 - support) * q * q)) / ((p - q) * (p - q));
             }
 
-            worst = Math.Max(worst, square - (match == All ? 1 : 0));
+            worst = Math.Max(worst, square - (match == all ? 1 : 0));
         }
 
         return worst;

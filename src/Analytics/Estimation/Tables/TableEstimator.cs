@@ -74,7 +74,7 @@ public static class TableEstimator
         double confidence = Intervals.PerCell(options, cellCount);
         double quantile = Intervals.NormalQuantile(confidence);
         long records = strata.Sum(s => s.Tally.Records);
-        double expected = quantile * Math.Sqrt(strata.Sum(s => s.Tally.Records * s.WorstVariance())) / records;
+        double expected = quantile * Math.Sqrt(strata.Sum(s => s.Tally.Records * JointStratum.WorstVariance(s.Tally.Channels))) / records;
         var cells = new StatisticCell[cellCount];
         Parallel.For(0, cellCount, cell =>
         {
