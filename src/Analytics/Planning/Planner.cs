@@ -92,11 +92,14 @@ public static class Planner
 
         AttributeDefinition[] attributes = [.. Attributes(question)];
         PlanOption[] options = Options(question, attributes);
+        PlanOption? recommended = Best(question, options);
+        PlanOption? cheaper = Best(question, Options(Loosen(question, Step), attributes));
+        PlanOption? better = Best(question, Options(Loosen(question, 1 / Step), attributes));
         return new Plan(
             options,
-            Best(question, options),
-            Best(question, Options(Loosen(question, Step), attributes)),
-            Best(question, Options(Loosen(question, 1 / Step), attributes)),
+            recommended,
+            cheaper?.Cost < recommended?.Cost ? cheaper : null,
+            better?.ExpectedHalfWidth < recommended?.ExpectedHalfWidth ? better : null,
             [.. Notes(question, attributes, options)]);
     }
 
@@ -200,7 +203,7 @@ public static class Planner
             PlanOption bargain = options.MinBy(o => o.AskPerEffectiveRecord)!;
             yield return string.Create(
                 CultureInfo.InvariantCulture,
-                $"An effective record is cheapest at grade {bargain.Grade}: {bargain.AskPerEffectiveRecord:0.###} token units, against {options[0].AskPerEffectiveRecord:0.###} at grade 1 and {options[^1].AskPerEffectiveRecord:0.###} at grade {options[^1].Grade}.");
+                $"An effective record is cheapest at grade {bargain.Grade}: {bargain.AskPerEffectiveRecord:0.###} token units, against {options[0].AskPerEffectiveRecord:0.###} at grade 1{(bargain == options[^1] ? "" : $" and {options[^1].AskPerEffectiveRecord:0.###} at grade {options[^1].Grade}")}.");
         }
 
         yield return "Costs are the patients' asks; what is paid may exceed them by the classes' premiums, never the bid. Errors are those of the records bought, about the people who allow this use.";

@@ -37,7 +37,8 @@ internal static class ResultsTable
         N(cell?.ExpectedHalfWidth), N(cell?.GuaranteedHalfWidth), statistic.Refusal ?? "",
     ];
 
-    private static void WriteLine(StringBuilder text, IEnumerable<string> fields) => text.AppendJoin(',', fields.Select(Quoted)).Append('\n');
+    /// <summary>Adds one line of CSV (RFC 4180).</summary>
+    internal static void WriteLine(StringBuilder text, IEnumerable<string> fields) => text.AppendJoin(',', fields.Select(Quoted)).Append('\n');
 
     /// <summary>A field as RFC 4180 has it.</summary>
     private static string Quoted(string field) => field.AsSpan().IndexOfAny(",\"\r\n") < 0 ? field : $"\"{field.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";

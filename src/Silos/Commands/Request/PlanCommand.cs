@@ -1,0 +1,205 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using EmrMarket.Analytics.Estimation;
+using EmrMarket.Analytics.Planning;
+using EmrMarket.Analytics.Pricing;
+using EmrMarket.Analytics.Schemas;
+using EmrMarket.Silos.Records;
+using EmrMarket.Silos.Reporting;
+using Spectre.Console;
+
+namespace EmrMarket.Silos.Commands.Request;
+
+/// <summary><c>emr request plan --offline</c>: error, records and price of a statistic by grade, from public quantities only.</summary>
+internal static class PlanCommand
+{
+    private const string Description =
+        """
+        Says which error a statistic would have at which grade, from how many records, at what price, before anything is paid or spent.
+
+        Give one of --half-width (the error wanted), --records or --budget. The expected half-width is that of the confidence interval at the worst case;
+        the guaranteed one holds whatever the data are. Both are in the statistic's unit: 0.01 is one percentage point of a frequency.
+
+        Examples:
+          emr request plan --offline --schema diabetic_data --statistic frequency:race --half-width 0.01
+          emr request plan --offline --schema diabetic_data --statistic mean:time_in_hospital --records 20000
+          emr request plan --offline --schema diabetic_data --statistic table:race,gender --budget 5000000 --rate 100 --available 90000,80000,60000,20000,5000,900 --json
+
+        Exit codes: 0 a grade meets the request, 1 none does, 2 wrong command or input.
+        """;
+
+    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.CamelCase, WriteIndented = true };
+
+    /// <summary>The command.</summary>
+    public static Command Create()
+    {
+        var offline = new Option<bool>("--offline") { Description = "Plan from the schema and the figures given here, without asking a market.", Required = true };
+        var schema = new Option<string>("--schema") { Description = "The schema: the name of one in data/schemas, or a JSON file.", HelpName = "NAME|FILE", Required = true };
+        var statistic = new Option<string>("--statistic") { Description = "frequency:A, topCodes:A, bins:A:CELLS, mean:A or table:A,B[,C].", HelpName = "STATISTIC", Required = true };
+        var halfWidth = new Option<double?>("--half-width") { Description = "The error wanted, in the statistic's unit.", HelpName = "E" };
+        var records = new Option<long?>("--records") { Description = "The number of records that would be bought.", HelpName = "N" };
+        var budget = new Option<decimal?>("--budget") { Description = "What may be spent, token units.", HelpName = "T" };
+        var guaranteed = new Option<bool>("--guaranteed") { Description = "--half-width is for the guaranteed half-width, not the expected one." };
+        var confidence = new Option<double>("--confidence") { Description = "The confidence.", HelpName = "SHARE", DefaultValueFactory = _ => EstimationOptions.Default.Confidence };
+        var rate = new Option<long>("--rate") { Description = "What patients ask per epsilon for Private attributes, token units; Moderate ones ask a half, Low ones a quarter.", HelpName = "T", DefaultValueFactory = _ => 1000 };
+        var available = new Option<string?>("--available") { Description = "Records that allow each grade for all the attributes: one number per grade, strictest first, separated by commas.", HelpName = "N,N,..." };
+        var json = new Option<bool>("--json") { Description = "Print JSON on standard output." };
+        var command = new Command("plan", Description) { offline, schema, statistic, halfWidth, records, budget, guaranteed, confidence, rate, available, json };
+        command.Validators.Add(result =>
+        {
+            int given = (result.GetValue(halfWidth) is null ? 0 : 1) + (result.GetValue(records) is null ? 0 : 1) + (result.GetValue(budget) is null ? 0 : 1);
+            if (given != 1)
+            {
+                result.AddError("Give one of --half-width, --records and --budget.");
+            }
+
+            if (result.GetValue(halfWidth) is <= 0 or double.NaN || result.GetValue(records) is < 1 || result.GetValue(budget) is < 0 || result.GetValue(rate) < 0)
+            {
+                result.AddError("--half-width and --records are positive, --budget and --rate not negative.");
+            }
+        });
+        confidence.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<double>() is not (> 0 and < 1))
+            {
+                result.AddError("--confidence lies strictly between 0 and 1, for example 0.95.");
+            }
+        });
+        command.SetAction(parsed =>
+        {
+            Schema loaded = DataFolder.LoadSchema(parsed.GetValue(schema)!);
+            TokenAmount Part(long parts) => new((UInt128)(parsed.GetValue(rate) / parts));
+            Plan plan;
+            try
+            {
+                plan = Planner.Answer(new PlanQuestion
+                {
+                    Schema = loaded,
+                    Statistic = StatisticRequest.Parse(parsed.GetValue(statistic)!),
+                    TargetHalfWidth = parsed.GetValue(halfWidth),
+                    Records = parsed.GetValue(records),
+                    Budget = parsed.GetValue(budget) is { } units ? new TokenAmount((UInt128)decimal.Truncate(units)) : null,
+                    Guaranteed = parsed.GetValue(guaranteed),
+                    Confidence = parsed.GetValue(confidence),
+                    Rates = new TierRates(TokenAmount.Zero, Part(4), Part(2), Part(1)),
+                    AvailableByGrade = Available(parsed.GetValue(available), loaded),
+                });
+            }
+            catch (Exception e) when (e is FormatException or EstimationRefusedException)
+            {
+                throw new CommandException(ExitCode.Usage, e.Message, e);
+            }
+
+            if (parsed.GetValue(json))
+            {
+                Console.WriteLine(JsonSerializer.Serialize(Document(plan), Json));
+            }
+            else
+            {
+                WriteTable(plan);
+            }
+
+            return plan.Recommended is null ? ExitCode.Failure : ExitCode.Success;
+        });
+        return command;
+    }
+
+    private static long[]? Available(string? text, Schema schema)
+    {
+        if (text is null)
+        {
+            return null;
+        }
+
+        string[] parts = text.Split(',');
+        var numbers = new long[parts.Length];
+        for (int i = 0; i < parts.Length; i++)
+        {
+            if (!long.TryParse(parts[i], NumberStyles.None, CultureInfo.InvariantCulture, out numbers[i]))
+            {
+                throw new CommandException(ExitCode.Usage, $"--available: '{parts[i]}' is not a number of records.");
+            }
+        }
+
+        return numbers.Length == schema.Grades.Count && numbers.Zip(numbers.Skip(1)).All(pair => pair.First >= pair.Second)
+            ? numbers
+            : throw new CommandException(
+                ExitCode.Usage, $"--available takes {schema.Grades.Count} numbers that do not rise (who allows a grade allows the stricter ones); got {text}.");
+    }
+
+    private static object Document(Plan plan) => new
+    {
+        Recommended = plan.Recommended is null ? null : Document(plan.Recommended),
+        NextCheaper = plan.NextCheaper is null ? null : Document(plan.NextCheaper),
+        NextBetter = plan.NextBetter is null ? null : Document(plan.NextBetter),
+        Options = plan.Options.Select(Document),
+        plan.Notes,
+    };
+
+    // Token amounts exceed what JSON numbers hold exactly, so they are strings.
+    private static object Document(PlanOption option) => new
+    {
+        option.Grade,
+        EpsilonMicro = option.Epsilon.Micro,
+        option.Records,
+        option.EffectiveRecords,
+        option.ScorePpb,
+        ExpectedHalfWidth = Finite(option.ExpectedHalfWidth),
+        option.GuaranteedHalfWidth,
+        AskPerRecord = option.AskPerRecord.ToString(),
+        Cost = option.Cost.ToString(),
+        AskPerEffectiveRecord = Finite(option.AskPerEffectiveRecord),
+        option.Limit,
+    };
+
+    private static double? Finite(double value) => double.IsFinite(value) ? value : null;
+
+    private static void WriteTable(Plan plan)
+    {
+        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings());
+        if (Console.IsOutputRedirected)
+        {
+            // A file has no width: nothing is folded.
+            console.Profile.Width = 400;
+        }
+
+        var table = new Table { Border = TableBorder.Simple };
+        foreach (string name in (string[])["grade", "epsilon", "records", "effective", "expected ±", "guaranteed ±", "ask", "cost", "ask/effective"])
+        {
+            table.AddColumn(new TableColumn(name).RightAligned().NoWrap());
+        }
+
+        foreach (PlanOption option in plan.Options)
+        {
+            string mark = option == plan.Recommended ? "* " : option.Limit is null ? "" : "! ";
+            table.AddRow(
+            [
+                new Text(mark + option.Grade.ToString(CultureInfo.InvariantCulture)),
+                new Text(option.Epsilon.ToString()), new Text(Numbers.Count(option.Records)), new Text(Numbers.Count(Math.Floor(option.EffectiveRecords))),
+                new Text(Numbers.Short(option.ExpectedHalfWidth)), new Text(option.GuaranteedHalfWidth is { } half ? Numbers.Short(half) : "-"),
+                new Text(Numbers.Count((double)option.AskPerRecord.Units)), new Text(Numbers.Count((double)option.Cost.Units)), new Text(Numbers.Short(option.AskPerEffectiveRecord)),
+            ]);
+        }
+
+        console.Write(table);
+        WriteOption(console, "* Recommended", plan.Recommended);
+        WriteOption(console, "Next cheaper", plan.NextCheaper);
+        WriteOption(console, "Next better", plan.NextBetter);
+        foreach (PlanOption option in plan.Options.Where(o => o.Limit is not null))
+        {
+            console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"! Grade {option.Grade}: {option.Limit}."));
+        }
+
+        foreach (string note in plan.Notes)
+        {
+            console.WriteLine(note);
+        }
+    }
+
+    private static void WriteOption(IAnsiConsole console, string name, PlanOption? option) => console.WriteLine(option is null
+        ? $"{name}: none."
+        : string.Create(
+            CultureInfo.InvariantCulture,
+            $"{name}: grade {option.Grade}, {option.Records:N0} records for {(double)option.Cost.Units:N0} token units; expected ±{Numbers.Short(option.ExpectedHalfWidth)}, guaranteed {(option.GuaranteedHalfWidth is { } half ? "±" + Numbers.Short(half) : "nothing")}."));
+}
