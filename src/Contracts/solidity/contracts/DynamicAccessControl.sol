@@ -130,7 +130,7 @@ contract DynamicAccessControl is IDynamicAccessControl, Commitments, EIP712 {
 
     /// @inheritdoc IDynamicAccessControl
     function postEpoch(EpochHeader calldata header) external returns (bytes32 epochId) {
-        if (msg.sender != siteAccount[header.site] || msg.sender == address(0)) revert Unauthorised(msg.sender);
+        if (msg.sender != siteAccount[header.site]) revert Unauthorised(msg.sender);
         if (header.memberDepth > MAXIMUM_MEMBER_DEPTH) revert InvalidHeader("memberDepth");
         if (header.classDepth > MAXIMUM_CLASS_DEPTH) revert InvalidHeader("classDepth");
         if (header.payoutDepth > MAXIMUM_PAYOUT_DEPTH) revert InvalidHeader("payoutDepth");

@@ -48,4 +48,30 @@ abstract contract Test {
         (bool done,) = target.call(call_);
         if (done) revert NotHeld(string.concat(what, ": was accepted"));
     }
+
+    /// The call is accepted, and none of the calls that differ from it in one bit of one word is, but for `unread` words.
+    function everyWordMatters(address target, bytes memory call_, uint256 unread, string memory what) internal {
+        uint256 accepted = 0;
+        for (uint256 offset = 36; offset <= call_.length; offset += 32) {
+            _flip(call_, offset);
+            uint256 snapshot = vm.snapshotState();
+            (bool done,) = target.call(call_);
+            vm.revertToState(snapshot);
+            _flip(call_, offset);
+            if (done) ++accepted;
+        }
+        equal(accepted, unread, string.concat(what, ": changed words accepted"));
+        (bool valid, bytes memory answer) = target.call(call_);
+        if (valid) return;
+        assembly {
+            revert(add(answer, 32), mload(answer))
+        }
+    }
+
+    function _flip(bytes memory data, uint256 offset) private pure {
+        assembly {
+            let word := add(data, offset)
+            mstore(word, xor(mload(word), 1))
+        }
+    }
 }
