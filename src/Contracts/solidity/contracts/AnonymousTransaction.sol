@@ -225,12 +225,10 @@ contract AnonymousTransaction is IAnonymousTransaction, ReentrancyGuardTransient
         Sibling[] calldata path
     ) external nonReentrant {
         bytes32 deliveryId = _requireClaimable(delivery);
-        uint256 height = delivery.header.depth < SUBTREE_HEIGHT ? delivery.header.depth : SUBTREE_HEIGHT;
-        _verifySubtree(deliveryId, delivery.header, subtree, height, leaves, path);
-
+        (uint256 firstSlot, uint256 filled, Sibling memory node) = _foldSubtree(deliveryId, delivery.header.depth, subtree, leaves);
+        _verifyNode(delivery.header, subtree, node, path);
         // An aligned subtree of at most 64 leaves lies within one word of the bitmap.
-        uint256 firstSlot = uint256(subtree) << height;
-        uint256 fresh = _unpaid(_claimed[deliveryId][firstSlot >> 8] >> (firstSlot & 255), leaves);
+        uint256 fresh = filled & ~(_claimed[deliveryId][firstSlot >> 8] >> (firstSlot & 255));
         if (fresh == 0) revert NothingToClaim(deliveryId);
         // Marked before any transfer; what the token refuses is unmarked below.
         _claimed[deliveryId][firstSlot >> 8] |= fresh << (firstSlot & 255);
@@ -318,41 +316,38 @@ contract AnonymousTransaction is IAnonymousTransaction, ReentrancyGuardTransient
         return SumTree.pack(header.amount, header.count, header.effective);
     }
 
-    /// Folds the leaves of an aligned subtree and climbs from there.
-    function _verifySubtree(
+    /// @return firstSlot where the aligned subtree begins
+    /// @return filled bits of its leaves that are not empty
+    /// @return node its root
+    function _foldSubtree(
         bytes32 deliveryId,
-        DeliveryHeader calldata header,
+        uint256 depth,
         uint32 subtree,
-        uint256 height,
-        DeliveryLeaf[] calldata leaves,
-        Sibling[] calldata path
-    ) private pure {
-        uint256 width = 1 << height;
-        if (leaves.length > width) revert TooManyLeaves(leaves.length, width);
-        Sibling[] memory nodes = new Sibling[](width);
-        uint256 firstSlot = uint256(subtree) << height;
+        DeliveryLeaf[] calldata leaves
+    ) private pure returns (uint256 firstSlot, uint256 filled, Sibling memory node) {
+        uint256 height = depth < SUBTREE_HEIGHT ? depth : SUBTREE_HEIGHT;
+        if (leaves.length > 1 << height) revert TooManyLeaves(leaves.length, 1 << height);
+        firstSlot = uint256(subtree) << height;
+        uint256[] memory nodes = new uint256[](2 << height);
         for (uint256 i = 0; i < leaves.length; ++i) {
-            // A subtree outside the tree is refused below, so a slot is less than 2^24.
+            // _verifyNode refuses a subtree outside the tree, so a slot is less than 2^24.
             // forge-lint: disable-next-line(unsafe-typecast)
-            (nodes[i].hash, nodes[i].sum) = Leaves.delivery(deliveryId, uint64(firstSlot + i), leaves[i]);
-        }
-        for (; width > 1; width /= 2) {
-            for (uint256 i = 0; i < width; i += 2) {
-                Sibling memory left = nodes[i];
-                Sibling memory right = nodes[i + 1];
-                Sibling memory parent = nodes[i / 2];
-                (parent.hash, parent.sum) = (SumTree.node(left.hash, left.sum, right.hash, right.sum), SumTree.add(left.sum, right.sum));
+            (bytes32 hash, uint256 sum) = Leaves.delivery(deliveryId, uint64(firstSlot + i), leaves[i]);
+            // A leaf counts at least one.
+            if (sum != 0) filled |= 1 << i;
+            assembly ("memory-safe") {
+                let target := add(add(nodes, 32), shl(6, i))
+                mstore(target, hash)
+                mstore(add(target, 32), sum)
             }
         }
-        SumTree.verify(header.root, _total(header), header.depth - height, nodes[0].hash, nodes[0].sum, subtree, path, 0);
+        (node.hash, node.sum) = SumTree.fold(nodes);
     }
 
-    /// Bits, counted from the subtree's first slot, of the leaves that are neither empty nor paid.
-    function _unpaid(uint256 paid, DeliveryLeaf[] calldata leaves) private pure returns (uint256 fresh) {
-        for (uint256 i = 0; i < leaves.length; ++i) {
-            if (leaves[i].payoutAddress != address(0)) fresh |= 1 << i;
-        }
-        fresh &= ~paid;
+    /// The path is what the depth leaves above the subtree.
+    function _verifyNode(DeliveryHeader calldata header, uint32 subtree, Sibling memory node, Sibling[] calldata path) private pure {
+        uint256 above = header.depth < SUBTREE_HEIGHT ? 0 : header.depth - SUBTREE_HEIGHT;
+        SumTree.verify(header.root, _total(header), above, node.hash, node.sum, subtree, path, 0);
     }
 
     /// @return paid money that reached its payees

@@ -81,32 +81,10 @@ contract DataEvaluation is IDataEvaluation, Commitments, EIP712 {
     ) external {
         if (msg.sender != ACCESS.consortium()) revert Unauthorised(msg.sender);
         if (schemaExists(schemaId)) revert SchemaExists(schemaId);
-        uint256 grades = ladderMicro.length;
-        if (grades == 0 || grades > Quality.MAXIMUM_GRADES) revert InvalidSchema("ladderMicro");
-        uint256 attributes = quality.length / grades;
-        bool whole = attributes > 0 && attributes <= Quality.MAXIMUM_ATTRIBUTES && quality.length % grades == 0;
-        if (!whole) revert InvalidSchema("quality");
-        if (uint256(tiers) >> (2 * attributes) != 0) revert InvalidSchema("tiers");
-
-        // attributes <= 64 and grades <= 15
-        // forge-lint: disable-next-line(unsafe-typecast)
-        bytes memory table = abi.encodePacked(uint8(attributes), uint8(grades), capMicro, tiers, new bytes(4 * (grades + quality.length)));
-        uint256 offset = 26;
-        uint256 below = 0;
-        for (uint256 i = 0; i < grades; ++i) {
-            if (ladderMicro[i] <= below) revert InvalidSchema("ladderMicro");
-            below = ladderMicro[i];
-            offset = _put(table, offset, ladderMicro[i]);
-        }
-        for (uint256 i = 0; i < quality.length; ++i) {
-            bool isPublic = (tiers >> (2 * (i / grades))) & 3 == 0;
-            bool fits = isPublic ? quality[i] == Quality.PPB : quality[i] <= Quality.PPB;
-            if (!fits) revert InvalidSchema("quality");
-            offset = _put(table, offset, quality[i]);
-        }
+        bytes memory table = _pack(tiers, capMicro, ladderMicro, quality);
         _tables[schemaId] = Blob.write(table);
         // forge-lint: disable-next-line(unsafe-typecast)
-        emit SchemaPublished(schemaId, uint8(attributes), uint8(grades), tiers, capMicro);
+        emit SchemaPublished(schemaId, uint8(Quality.attributes(table)), uint8(Quality.grades(table)), tiers, capMicro);
     }
 
     /// @inheritdoc IDataEvaluation
@@ -302,6 +280,37 @@ contract DataEvaluation is IDataEvaluation, Commitments, EIP712 {
         address table = _tables[schemaId];
         if (table == address(0)) revert UnknownSchema(schemaId);
         return Blob.read(table);
+    }
+
+    /// Checks a schema and lays its table out.
+    function _pack(
+        uint128 tiers,
+        uint64 capMicro,
+        uint32[] calldata ladderMicro,
+        uint32[] calldata quality
+    ) private pure returns (bytes memory table) {
+        uint256 grades = ladderMicro.length;
+        if (grades == 0 || grades > Quality.MAXIMUM_GRADES) revert InvalidSchema("ladderMicro");
+        uint256 attributes = quality.length / grades;
+        bool whole = attributes > 0 && attributes <= Quality.MAXIMUM_ATTRIBUTES && quality.length % grades == 0;
+        if (!whole) revert InvalidSchema("quality");
+        if (uint256(tiers) >> (2 * attributes) != 0) revert InvalidSchema("tiers");
+        // attributes <= 64 and grades <= 15
+        // forge-lint: disable-next-line(unsafe-typecast)
+        table = abi.encodePacked(uint8(attributes), uint8(grades), capMicro, tiers, new bytes(4 * (grades + quality.length)));
+        uint256 offset = Quality.LADDER_OFFSET;
+        uint256 below = 0;
+        for (uint256 i = 0; i < grades; ++i) {
+            if (ladderMicro[i] <= below) revert InvalidSchema("ladderMicro");
+            below = ladderMicro[i];
+            offset = _put(table, offset, ladderMicro[i]);
+        }
+        for (uint256 i = 0; i < quality.length; ++i) {
+            bool isPublic = Quality.tier(table, i / grades) == 0;
+            bool fits = isPublic ? quality[i] == Quality.PPB : quality[i] <= Quality.PPB;
+            if (!fits) revert InvalidSchema("quality");
+            offset = _put(table, offset, quality[i]);
+        }
     }
 
     /// Writes four bytes at an offset inside a table.

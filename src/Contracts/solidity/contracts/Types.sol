@@ -171,12 +171,12 @@ struct Request {
     bytes32 publicCell;
     address researcher;
     uint40 deadline;
+    uint32 book;
     uint8 purpose;
     bool cancelled;
     uint96 bid;
     uint32 capacity;
     uint32 minimumRecords;
-    uint32 book;
     uint32 index;
 }
 

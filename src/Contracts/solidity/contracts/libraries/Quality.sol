@@ -9,7 +9,7 @@ library Quality {
     uint256 internal constant MICRO = 1e6;
     uint256 internal constant MAXIMUM_ATTRIBUTES = 64;
     uint256 internal constant MAXIMUM_GRADES = 15;
-    uint256 private constant LADDER_OFFSET = 26;
+    uint256 internal constant LADDER_OFFSET = 26;
 
     error GradesOutOfRange(uint256 attribute);
 

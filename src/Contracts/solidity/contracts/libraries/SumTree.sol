@@ -44,6 +44,37 @@ library SumTree {
         }
     }
 
+    /// @notice Folds the nodes of one height of an aligned subtree, laid out as (hash, sum) pairs, into the subtree's root. Overwrites them.
+    /// @param nodes 2 * width words, width a power of two
+    function fold(uint256[] memory nodes) internal pure returns (bytes32 hash, uint256 sum) {
+        for (uint256 width = nodes.length / 4; width > 0; width /= 2) {
+            for (uint256 i = 0; i < width; ++i) {
+                uint256 left;
+                uint256 right;
+                uint256 parent;
+                // A pair of children is four words in a row: a node's preimage but for its first byte.
+                assembly ("memory-safe") {
+                    let children := add(add(nodes, 32), shl(7, i))
+                    let start := mload(0x40)
+                    mstore8(start, 1)
+                    mcopy(add(start, 1), children, 128)
+                    left := mload(add(children, 32))
+                    right := mload(add(children, 96))
+                    parent := add(add(nodes, 32), shl(6, i))
+                    mstore(parent, keccak256(start, 129))
+                }
+                uint256 total = add(left, right);
+                assembly ("memory-safe") {
+                    mstore(add(parent, 32), total)
+                }
+            }
+        }
+        assembly ("memory-safe") {
+            hash := mload(add(nodes, 32))
+            sum := mload(add(nodes, 64))
+        }
+    }
+
     /// @notice Climbs from a node to the root.
     /// @param prefixHeight left siblings below this height, counted from the node, make up the prefix
     /// @return root the hash reached
