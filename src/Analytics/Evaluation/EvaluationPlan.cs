@@ -7,6 +7,7 @@ namespace EmrMarket.Analytics.Evaluation;
 public sealed record EvaluationPlan
 {
     private const int MostTableLabels = 12;
+    private const int MostTypicalLabels = 20;
 
     /// <summary>The statistics, in the order in which they are reported.</summary>
     public required IReadOnlyList<StatisticRequest> Statistics { get; init; }
@@ -19,8 +20,10 @@ public sealed record EvaluationPlan
 
     /// <summary>A statistic of each kind that stands for its kind in the experiments; kinds that the schema has no attributes for are absent.</summary>
     public IReadOnlyDictionary<StatisticKind, StatisticRequest> Representatives => Statistics
-        .GroupBy(s => s.Kind).ToDictionary(g => g.Key, g => g.Key == StatisticKind.Frequency
-            ? g.FirstOrDefault(s => s.Attributes[0] == Sensitive) ?? g.First() : g.First());
+        .GroupBy(s => s.Kind).ToDictionary(g => g.Key, g => g.First(s => s.Kind != StatisticKind.Frequency || s.Attributes[0] == TypicalCategorical));
+
+    /// <summary>The categorical attribute whose frequency stands for all: several cells, so that one repetition says something.</summary>
+    public required string TypicalCategorical { get; init; }
 
     /// <summary>
     /// The plan of a schema: a frequency for every categorical attribute; mean, bins and quartiles for every grid; top codes for every dictionary; and the
@@ -55,6 +58,7 @@ public sealed record EvaluationPlan
                 .. (together ?? Suggested(categorical, grids)).OrderBy(s => s.Kind),
                 .. categorical.Where(a => a.Mechanism == "olh").Select(a => StatisticRequest.TopCodes(a.Name)),
             ],
+            TypicalCategorical = (categorical.Where(a => a.Tier != Tier.Public && a.Domain.Size <= MostTypicalLabels).MaxBy(a => a.Domain.Size) ?? categorical[0]).Name,
             Sensitive = attribute,
             SensitiveLabel = label,
         };

@@ -56,12 +56,17 @@ public sealed class SiteReports(Schema schema, int threads)
         return DrawLadders(records, siteKey, attributes, _ => wanted);
     }
 
+    /// <summary>The channel of an attribute that is not Public, at a grade.</summary>
+    public Channel ChannelOf(AttributeDefinition attribute, int grade)
+    {
+        ArgumentNullException.ThrowIfNull(attribute);
+        return MechanismCatalogue.Get(attribute.Mechanism!).CreateLadder(attribute.Domain, schema.Grades)[grade];
+    }
+
     private ReportBatch[] DrawLadders(
         RecordTable records, ReadOnlyMemory<byte> siteKey, IReadOnlyList<AttributeDefinition> attributes, Func<AttributeDefinition, int[]> grades)
     {
         ArgumentNullException.ThrowIfNull(records);
-        // An attribute whose mechanism is not offered has no reports, and its statistics are refused.
-        attributes = [.. attributes.Where(a => a.Tier == Tier.Public || MechanismCatalogue.All.Any(m => m.Id == a.Mechanism))];
         var drawn = new AttributeReports[attributes.Count][];
         Parallel.For(0, attributes.Count, new ParallelOptions { MaxDegreeOfParallelism = threads }, i =>
             drawn[i] = DrawOne(records, siteKey.Span, attributes[i], grades(attributes[i])));

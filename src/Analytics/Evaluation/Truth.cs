@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using EmrMarket.Analytics.Estimation;
 using EmrMarket.Analytics.Records;
@@ -13,23 +14,28 @@ namespace EmrMarket.Analytics.Evaluation;
 /// <param name="records">The raw records.</param>
 public sealed class Truth(Schema schema, RecordTable records)
 {
+    // Experiments ask for the truth of the same records many times.
+    private readonly ConcurrentDictionary<string, Lazy<Func<StatisticCell, double>>> _known = new(StringComparer.Ordinal);
+
     /// <summary>The true value of every cell of a statistic's answer, in its order; NaN for a cell that has none.</summary>
     /// <exception cref="InvalidOperationException">The answer has a cell that this class does not know.</exception>
     public IReadOnlyList<double> Of(StatisticRequest request, StatisticResult answer)
     {
         ArgumentNullException.ThrowIfNull(request);
         ArgumentNullException.ThrowIfNull(answer);
-        Func<StatisticCell, double> truth = request.Kind switch
-        {
-            StatisticKind.Frequency or StatisticKind.TopCodes => Shares(request.Attributes[0]),
-            StatisticKind.Mean => Moments(request.Attributes[0]),
-            StatisticKind.Bins => Bins(request),
-            StatisticKind.Quantile => Quantiles(request.Attributes[0]),
-            StatisticKind.Table => Joint(request.Attributes),
-            _ => throw new InvalidOperationException($"There is no truth for '{request.Kind}'."),
-        };
-        return [.. answer.Cells.Select(truth)];
+        return [.. answer.Cells.Select(_known.GetOrAdd(request.Id, _ => new Lazy<Func<StatisticCell, double>>(() => CellsOf(request))).Value)];
     }
+
+    private Func<StatisticCell, double> CellsOf(StatisticRequest request) => request.Kind switch
+    {
+        StatisticKind.Frequency or StatisticKind.TopCodes => Shares(request.Attributes[0]),
+        StatisticKind.Mean => Moments(request.Attributes[0]),
+        StatisticKind.Bins => Bins(request),
+        StatisticKind.Quantile => Quantiles(request.Attributes[0]),
+        StatisticKind.Table => Joint(request.Attributes),
+        StatisticKind.Linear or StatisticKind.Logistic => Coefficients(request),
+        _ => throw new InvalidOperationException($"There is no truth for '{request.Kind}'."),
+    };
 
     /// <summary>The exact values of a grid attribute where it is present, in its unit.</summary>
     public IEnumerable<double> Values(string attribute)
@@ -130,6 +136,12 @@ public sealed class Truth(Schema schema, RecordTable records)
 
             return (double)counts[index] / records.Count;
         };
+    }
+
+    private Func<StatisticCell, double> Coefficients(StatisticRequest request)
+    {
+        IReadOnlyDictionary<string, double> coefficients = new RawModel(schema, records, request).Fit();
+        return cell => coefficients.TryGetValue(cell.Value, out double value) ? value : throw Unknown(cell);
     }
 
     private RecordColumn Column(string attribute) => records.Columns[schema.IndexOf(attribute)];

@@ -57,10 +57,10 @@ public sealed class EvaluateCommandTests : IDisposable
     [Fact]
     public async Task Evaluate_with_a_seed_gives_the_same_results_whatever_the_number_of_threads()
     {
-        string[] common = ["evaluate", "--records", "3000", "--repetitions", "2", "--seed", "17"];
+        string[] common = ["evaluate", "--records", "2000", "--repetitions", "1", "--seed", "17"];
         (int first, _, string error) = await _emr.RunAsync([.. common, "--threads", "1", "--out", "a"]);
         (int second, _, _) = await _emr.RunAsync([.. common, "--threads", "2", "--out", "b"]);
-        (int third, _, _) = await _emr.RunAsync("evaluate", "--records", "3000", "--repetitions", "2", "--seed", "18", "--out", "c");
+        (int third, _, _) = await _emr.RunAsync("evaluate", "--records", "2000", "--repetitions", "1", "--seed", "18", "--out", "c");
 
         Assert.True(first == 0, error);
         Assert.Equal((0, 0), (second, third));
@@ -72,11 +72,11 @@ public sealed class EvaluateCommandTests : IDisposable
     [Fact]
     public async Task Evaluate_killed_in_an_experiment_leaves_nothing_whole_and_resumes()
     {
-        string[] arguments = ["evaluate", "--records", "20000", "--repetitions", "2", "--seed", "5", "--out", "out"];
+        string[] arguments = ["evaluate", "--records", "2000", "--experiment", "grades", "--experiment", "coverage", "--repetitions", "40", "--seed", "5", "--out", "out"];
         using (Process process = _emr.Start(arguments))
         {
             // Standard error says when an experiment's checkpoint exists; the next experiment is then under way.
-            while (await process.StandardError.ReadLineAsync() is { } line && !line.Contains("error-epsilon", StringComparison.Ordinal))
+            while (await process.StandardError.ReadLineAsync() is { } line && !line.Contains("grades", StringComparison.Ordinal))
             {
             }
 
@@ -89,7 +89,7 @@ public sealed class EvaluateCommandTests : IDisposable
         (int code, _, string error) = await _emr.RunAsync(arguments);
         Assert.True(code == 0, error);
         JsonNode run = JsonNode.Parse(File.ReadAllText(_emr.Place("out/run.json")))!;
-        Assert.Equal("error-epsilon", (string?)run["run"]!["resumed"]![0]);
+        Assert.Equal("grades", (string?)run["run"]!["resumed"]![0]);
 
         (int whole, _, _) = await _emr.RunAsync([.. arguments[..^1], "uninterrupted"]);
         Assert.Equal(0, whole);

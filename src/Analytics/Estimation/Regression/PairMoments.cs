@@ -1,4 +1,5 @@
 using MathNet.Numerics.LinearAlgebra;
+using Lanes = System.Numerics.Vector<double>;
 
 namespace EmrMarket.Analytics.Estimation.Regression;
 
@@ -34,15 +35,54 @@ internal sealed class PairMoments
             {
                 double sum = Product(_design, i, j) switch
                 {
-                    ProductKind.Product => System.Numerics.Tensors.TensorPrimitives.Dot<double>(values[i], values[j]),
-                    ProductKind.Itself => System.Numerics.Tensors.TensorPrimitives.Sum<double>(values[i]),
-                    ProductKind.Square => System.Numerics.Tensors.TensorPrimitives.Sum<double>(squares[i]),
+                    ProductKind.Product => SumOfProducts(values[i], values[j]),
+                    ProductKind.Itself => SumOf(values[i]),
+                    ProductKind.Square => SumOf(squares[i]!),
                     _ => 0,
                 };
                 Sum[i, j] += sum;
                 Sum[j, i] = Sum[i, j];
             }
         });
+    }
+
+    /// <summary>
+    /// The sum of products in an order of its own: library sums start at an aligned address, so that equal reports would give bits that depend on where an array lies.
+    /// </summary>
+    private static double SumOfProducts(double[] first, double[] second)
+    {
+        var sums = Lanes.Zero;
+        int i = 0;
+        for (; i + Lanes.Count <= first.Length; i += Lanes.Count)
+        {
+            sums += new Lanes(first, i) * new Lanes(second, i);
+        }
+
+        double sum = System.Numerics.Vector.Sum(sums);
+        for (; i < first.Length; i++)
+        {
+            sum += first[i] * second[i];
+        }
+
+        return sum;
+    }
+
+    private static double SumOf(double[] values)
+    {
+        var sums = Lanes.Zero;
+        int i = 0;
+        for (; i + Lanes.Count <= values.Length; i += Lanes.Count)
+        {
+            sums += new Lanes(values, i);
+        }
+
+        double sum = System.Numerics.Vector.Sum(sums);
+        for (; i < values.Length; i++)
+        {
+            sum += values[i];
+        }
+
+        return sum;
     }
 
     /// <summary>How the product of two columns is estimated.</summary>

@@ -95,11 +95,14 @@ internal sealed class PairwiseModel
         Parallel.For(0, _states.Length, s => logWeights[s] = LogWeights(_states[s], parameters));
         double top = logWeights.Max(w => Math.Max(w.Without, w.With));
         var total = new Sums(size);
-        Lock gate = new();
-        Parallel.For(0, Environment.ProcessorCount, () => new Sums(size), (part, _, sums) =>
+        // A fixed number of parts, merged in their order: equal moments give equal bits on every machine.
+        const int Parts = 16;
+        Sums[] parts = [.. Enumerable.Range(0, Parts).Select(_ => new Sums(size))];
+        Parallel.For(0, Parts, part =>
         {
+            Sums sums = parts[part];
             var active = new List<(int Moment, double Value, bool Outcome)>();
-            for (int s = part; s < _states.Length; s += Environment.ProcessorCount)
+            for (int s = part; s < _states.Length; s += Parts)
             {
                 double without = Math.Exp(logWeights[s].Without - top);
                 double with = Math.Exp(logWeights[s].With - top);
@@ -109,15 +112,11 @@ internal sealed class PairwiseModel
                     sums.Add(active, without, with);
                 }
             }
-
-            return sums;
-        }, sums =>
-        {
-            lock (gate)
-            {
-                total.Merge(sums);
-            }
         });
+        foreach (Sums part in parts)
+        {
+            total.Merge(part);
+        }
 
         Vector<double> mean = Vector<double>.Build.Dense(total.First) / total.Weight;
         Matrix<double> covariance = (Matrix<double>.Build.Dense(size, size, total.Second) / total.Weight) - mean.OuterProduct(mean);

@@ -169,7 +169,6 @@ public static class RegressionEstimator
         double[] sum = new double[size * size];
         long records = 0;
         long persons = 0;
-        Lock gate = new();
         foreach (ReportBatch batch in batches)
         {
             (double[][] values, double[]?[] squares) = design.Estimate(batch);
@@ -187,8 +186,10 @@ public static class RegressionEstimator
             // Work in blocks; persons with several records are one unit each.
             const int Block = 4096;
             int blocks = (batch.Count + Block - 1) / Block;
-            Parallel.For(0, blocks + 1, () => new double[size * size], (block, _, local) =>
+            var parts = new double[blocks + 1][];
+            Parallel.For(0, blocks + 1, block =>
             {
+                double[] local = parts[block] = new double[size * size];
                 Span<double> one = new double[size];
                 if (block < blocks)
                 {
@@ -201,7 +202,7 @@ public static class RegressionEstimator
                         }
                     }
 
-                    return local;
+                    return;
                 }
 
                 Span<double> whole = new double[size];
@@ -217,14 +218,12 @@ public static class RegressionEstimator
                     AddOuter(local, whole);
                 }
 
-                return local;
-            }, local =>
-            {
-                lock (gate)
-                {
-                    System.Numerics.Tensors.TensorPrimitives.Add(sum, local, sum);
-                }
             });
+            // In the order of the blocks, so that equal reports give equal bits whatever the number of threads.
+            foreach (double[] part in parts)
+            {
+                System.Numerics.Tensors.TensorPrimitives.Add(sum, part, sum);
+            }
         }
 
         double scale = persons < 2 ? double.PositiveInfinity : (double)persons / (persons - 1) / ((double)records * records);

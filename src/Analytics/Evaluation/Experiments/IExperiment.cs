@@ -90,5 +90,9 @@ public static class ExperimentCatalogue
     [
         new ErrorByEpsilon(),
         new ErrorByRecords(),
+        new GradeMixes(),
+        new Coverage(),
+        new EffectiveRecordsCheck(),
+        new LogisticFromReports(),
     ];
 }

@@ -3,11 +3,12 @@ using EmrMarket.Analytics.Records;
 namespace EmrMarket.Analytics.Evaluation;
 
 /// <summary>Some records of a table as a table of their own.</summary>
-internal static class RecordSubset
+public static class RecordSubset
 {
-    /// <summary>The records at the given places; persons are numbered anew.</summary>
+    /// <summary>The records at the given places; persons are numbered anew. Clipped values are not counted anew.</summary>
     public static RecordTable Take(RecordTable records, ReadOnlySpan<int> places)
     {
+        ArgumentNullException.ThrowIfNull(records);
         int[] index = new int[records.PersonCount];
         Array.Fill(index, -1);
         int persons = 0;
@@ -36,9 +37,10 @@ internal static class RecordSubset
         };
     }
 
-    /// <summary>A random choice of at most <paramref name="count"/> records.</summary>
+    /// <summary>A random choice of at most <paramref name="count"/> records, a function of the key (32 bytes); all records when there are no more.</summary>
     public static RecordTable Sample(RecordTable records, int count, byte[] key)
     {
+        ArgumentNullException.ThrowIfNull(records);
         if (count >= records.Count)
         {
             return records;

@@ -72,7 +72,9 @@ internal sealed class RepeatedErrors
         get
         {
             double mean = Rmse * Rmse;
-            return Spread(s => s.Squares / s.Cells) is { } half ? (Math.Sqrt(Math.Max(mean - half, mean * 0.01)), Math.Sqrt(mean + half)) : null;
+            // On the logarithmic scale on which errors are compared and drawn: half / mean is the error of log(mean), and the root halves it.
+            return Spread(s => s.Squares / s.Cells) is { } half && mean > 0
+                ? (Rmse * Math.Exp(-half / (2 * mean)), Rmse * Math.Exp(half / (2 * mean))) : null;
         }
     }
 

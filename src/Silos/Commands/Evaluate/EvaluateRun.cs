@@ -41,7 +41,7 @@ internal sealed class EvaluateRun(EvaluateOptions options)
     private ResultsDocument Run(StageRunner stages, CancellationToken cancellation)
     {
         // Input is checked in full before the output folder is touched.
-        EvaluationData data = stages.Run("load records", _ => EvaluationData.Load(options));
+        EvaluationData data = stages.Run("load records", _ => EvaluationData.Load(options, cancellation));
         EvaluationPlan plan = data.Plan();
         byte[] siteKey = SiteKey();
         using OutputFolder output = OutputFolder.Open(options.Output);

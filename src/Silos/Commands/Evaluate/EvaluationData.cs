@@ -27,11 +27,11 @@ internal sealed record EvaluationData(
     /// <summary>Makes or reads the records.</summary>
     /// <exception cref="InputException">The schema or a file is wrong.</exception>
     /// <exception cref="CommandException">The options do not fit together.</exception>
-    public static EvaluationData Load(EvaluateOptions options)
+    public static EvaluationData Load(EvaluateOptions options, CancellationToken cancellation)
     {
         if (options.Data.Count > 0)
         {
-            throw new CommandException(ExitCode.Usage, "--data is not supported yet.");
+            return LoadFiles(options, cancellation);
         }
 
         if (options.Schema is not (null or SyntheticSchema))
@@ -44,6 +44,49 @@ internal sealed record EvaluationData(
         return new EvaluationData(
             "Synthetic hospital stays", schema, DataFolder.LoadSynthetic(SyntheticSeed).Generate(count), [],
             ["The records are synthetic: made from published marginals with correlations, missing values and several stays per person. They show what the noise does, not what is true of patients."]);
+    }
+
+    private static EvaluationData LoadFiles(EvaluateOptions options, CancellationToken cancellation)
+    {
+        if (options.Schema is null)
+        {
+            throw new CommandException(
+                ExitCode.Usage, $"--data needs --schema: a built-in one ({string.Join(", ", DataFolder.SchemaNames)}) or a file; 'emr schema infer FILE' proposes one.");
+        }
+
+        Schema schema = DataFolder.LoadSchema(options.Schema);
+        RecordTable records = new RecordLoader(schema).Load(options.Data, cancellation);
+        var notes = new List<string>();
+        if (records.Count == 0)
+        {
+            throw new CommandException(ExitCode.Usage, $"{string.Join(", ", options.Data)}: no records; an evaluation needs at least one.");
+        }
+
+        if (options.Records is { } most && most < records.Count)
+        {
+            // A file's order is seldom random, so that its head would be a biased picture of it.
+            notes.Add($"A random choice of {most:#,0} of the {records.Count:#,0} records, the same in every run.");
+            records = RecordSubset.Sample(records, (int)most, SHA256.HashData("emrmarket evaluate --records v1"u8));
+        }
+
+        long clipped = records.Columns.Sum(c => (long)c.Clipped);
+        if (clipped > 0)
+        {
+            notes.Add($"{clipped:#,0} values lay outside their attribute's declared bounds and count as the nearest bound, in the truth too.");
+        }
+
+        if (!schema.Publishable)
+        {
+            notes.Add("The schema was inferred and nobody has confirmed it: its domains may show what only the data should know. Fine at home, not to be published.");
+        }
+
+        return new EvaluationData(schema.Document.Title, schema, records, [.. options.Data.Select(Describe)], notes);
+    }
+
+    private static FileInformation Describe(string file)
+    {
+        using FileStream stream = File.OpenRead(file);
+        return new FileInformation(Path.GetFileName(file), stream.Length, Convert.ToHexStringLower(SHA256.HashData(stream)));
     }
 
     /// <summary>The plan in data/evaluations for the schema, or one that the schema itself suggests.</summary>

@@ -5,7 +5,7 @@ namespace EmrMarket.Silos.Reporting.Plots;
 /// <summary>Draws a figure as SVG, in the colours of the page's style sheet (classes s0 to s7), so that it follows light, dark and print.</summary>
 internal static class FigurePlot
 {
-    private const double Width = 640;
+    private const double Width = 540;
     private const double CharacterWidth = 6.3;
 
     /// <summary>The drawing.</summary>
@@ -38,24 +38,18 @@ internal static class FigurePlot
 
     private static string DrawPlane(Figure figure)
     {
-        const double Height = 340;
+        const double Height = 320;
         const double Top = 14;
         const double Bottom = Height - 46;
         var svg = new SvgBuilder();
         svg.Open(figure.Id, Width, Height, figure.Title, figure.Reading);
         IEnumerable<FigurePoint> points = figure.Series.SelectMany(s => s.Points);
-        bool identity = figure.References.Any(r => r.Kind == FigureReferenceKind.Identity);
         double[] xs = [.. points.Select(p => p.X), .. References(figure, FigureReferenceKind.Vertical)];
         double[] ys = [.. points.SelectMany(p => new[] { p.Y, p.Low ?? p.Y, p.High ?? p.Y }), .. References(figure, FigureReferenceKind.Horizontal)];
-        if (identity)
-        {
-            xs = ys = [.. xs, .. ys];
-        }
-
         PlotScale measure = PlotScale.Create(figure.Y, ys, Bottom, Top, 5);
         double left = 34 + CharacterWidth * measure.Ticks.Max(t => Numbers.OnAxis(t, figure.Y.Format).Length);
         const double Right = Width - 14;
-        PlotScale x = PlotScale.Create(figure.X, xs, left, Right, 6);
+        PlotScale x = PlotScale.Create(figure.X, xs, left, Right, 6, ownTicks: true);
         PlotScale y = measure;
 
         svg.Group("grid");
@@ -89,10 +83,10 @@ internal static class FigurePlot
                     svg.Text("tick", x[reference.Value] + 5, Top + 10, reference.Name);
                     break;
                 default:
-                    double from = xs.Where(x.Shows).DefaultIfEmpty(0).Min();
-                    double to = xs.Where(x.Shows).DefaultIfEmpty(1).Max();
+                    double from = Math.Max(x.Clamp(double.NegativeInfinity), y.Clamp(double.NegativeInfinity));
+                    double to = Math.Min(x.Clamp(double.PositiveInfinity), y.Clamp(double.PositiveInfinity));
                     svg.Line("reference", x[from], y[from], x[to], y[to]);
-                    svg.Text("tick", x[to] - 6, y[to] + 14, reference.Name, "end");
+                    svg.Text("tick", Right, Bottom - 8, "dashed: " + reference.Name, "end");
                     break;
             }
         }

@@ -5,6 +5,7 @@ namespace EmrMarket.Silos.Reporting.Plots;
 /// <summary>Places the values of one axis on the drawing and chooses its ticks.</summary>
 internal sealed class PlotScale
 {
+    private const int MostOwnTicks = 9;
     private readonly bool _logarithmic;
     private readonly double _from;
     private readonly double _to;
@@ -23,14 +24,15 @@ internal sealed class PlotScale
     /// <param name="start">Where the least value lies on the drawing.</param>
     /// <param name="end">Where the greatest value lies.</param>
     /// <param name="ticks">About how many ticks are wanted.</param>
-    public static PlotScale Create(FigureAxis axis, IEnumerable<double> values, double start, double end, int ticks)
+    /// <param name="ownTicks">Whether a few values on a logarithmic scale are their own ticks.</param>
+    public static PlotScale Create(FigureAxis axis, IEnumerable<double> values, double start, double end, int ticks, bool ownTicks = false)
     {
         bool logarithmic = axis.Scale == FigureScale.Logarithmic;
         double[] shown = [.. values.Where(v => double.IsFinite(v) && (!logarithmic || v > 0))];
         double low = axis.Min ?? (shown.Length == 0 ? 0 : shown.Min());
         double high = axis.Max ?? (shown.Length == 0 ? 1 : shown.Max());
         return logarithmic
-            ? Logarithmic(low > 0 ? low : 0.1, high > 0 ? high : 1, start, end)
+            ? Logarithmic(low > 0 ? low : 0.1, high > 0 ? high : 1, start, end, ownTicks ? [.. shown.Distinct().Order()] : [])
             : Linear(low, high, axis.Min is not null, axis.Max is not null, start, end, ticks);
     }
 
@@ -68,12 +70,19 @@ internal sealed class PlotScale
         return new PlotScale(false, from, to, start, end, ticks);
     }
 
-    private static PlotScale Logarithmic(double low, double high, double start, double end)
+    private static PlotScale Logarithmic(double low, double high, double start, double end, double[] values)
     {
         double from = Math.Log10(low);
         double to = Math.Log10(high);
-        double margin = Math.Max(0.04 * (to - from), 0.06);
+        // At least 0.8 of a decade, which holds two of the ticks 1, 2, 5 wherever it lies.
+        double margin = Math.Max(0.04 * (to - from), (0.8 - (to - from)) / 2);
         (from, to) = (from - margin, to + margin);
+        if (values.Length is >= 3 and <= MostOwnTicks)
+        {
+            // Few values, such as the grades of a ladder: they are their own ticks.
+            return new PlotScale(true, from, to, start, end, values);
+        }
+
         double[] mantissas = to - from > 4 ? [1] : to - from > 1.6 ? [1, 3] : [1, 2, 5];
         var ticks = new List<double>();
         for (int decade = (int)Math.Floor(from); decade <= to; decade++)
