@@ -7,13 +7,13 @@ namespace EmrMarket.Analytics.Matching;
 /// </summary>
 internal sealed class ClassMerging
 {
-    private readonly MatchProblem original;
-    private readonly List<List<int>> groups = [];
+    private readonly MatchProblem _original;
+    private readonly List<List<int>> _groups = [];
 
-    /// <summary>Finds the groups. O(classes * requests).</summary>
+    /// <summary>Finds the _groups. O(classes * requests).</summary>
     public ClassMerging(MatchProblem problem)
     {
-        original = problem;
+        _original = problem;
         GroupOf = new int[problem.Classes.Count];
         var byHash = new Dictionary<int, List<int>>();
         for (var c = 0; c < GroupOf.Length; c++)
@@ -25,27 +25,27 @@ internal sealed class ClassMerging
             }
 
             var (self, group) = (c, -1);
-            var known = candidates.FindIndex(g => IsAlike(groups[g][0], self));
+            var known = candidates.FindIndex(g => IsAlike(_groups[g][0], self));
             group = known < 0 ? -1 : candidates[known];
             if (group < 0)
             {
-                group = groups.Count;
-                groups.Add([]);
+                group = _groups.Count;
+                _groups.Add([]);
                 candidates.Add(group);
             }
 
-            groups[group].Add(c);
+            _groups[group].Add(c);
             GroupOf[c] = group;
         }
 
-        if (groups.Count == GroupOf.Length)
+        if (_groups.Count == GroupOf.Length)
         {
             Merged = problem;
             return;
         }
 
-        var supply = groups.Select(g => problem.Classes[g[0]] with { Members = checked(g.Sum(c => problem.Classes[c].Members)) }).ToArray();
-        Merged = new MatchProblem(supply, problem.Requests, problem.Weights.SelectRows([.. groups.Select(static g => g[0])]));
+        var supply = _groups.Select(g => problem.Classes[g[0]] with { Members = checked(g.Sum(c => problem.Classes[c].Members)) }).ToArray();
+        Merged = new MatchProblem(supply, problem.Requests, problem.Weights.SelectRows([.. _groups.Select(static g => g[0])]));
     }
 
     /// <summary>The smaller problem, its classes in the order of their first members.</summary>
@@ -59,7 +59,7 @@ internal sealed class ClassMerging
     /// <returns>Sorted by class, then request.</returns>
     public List<Sale> Split(List<Sale> merged)
     {
-        if (ReferenceEquals(Merged, original))
+        if (ReferenceEquals(Merged, _original))
         {
             return merged;
         }
@@ -77,8 +77,8 @@ internal sealed class ClassMerging
             var (left, first) = (records, sales.Count);
             while (left > 0)
             {
-                var c = groups[g][member];
-                var taken = Math.Min(left, original.Classes[c].Members - used);
+                var c = _groups[g][member];
+                var taken = Math.Min(left, _original.Classes[c].Members - used);
                 if (sales.Count > first && sales[first].ClassIndex == c)
                 {
                     sales[first] = sales[first] with { Records = sales[first].Records + taken };
@@ -90,9 +90,9 @@ internal sealed class ClassMerging
 
                 left -= taken;
                 used += taken;
-                if (used == original.Classes[c].Members)
+                if (used == _original.Classes[c].Members)
                 {
-                    (member, used) = ((member + 1) % groups[g].Count, 0);
+                    (member, used) = ((member + 1) % _groups[g].Count, 0);
                 }
             }
         }
@@ -101,5 +101,5 @@ internal sealed class ClassMerging
         return sales;
     }
 
-    private bool IsAlike(int a, int b) => original.Classes[a].Quota == original.Classes[b].Quota && original.Weights.RowsEqual(a, b);
+    private bool IsAlike(int a, int b) => _original.Classes[a].Quota == _original.Classes[b].Quota && _original.Weights.RowsEqual(a, b);
 }

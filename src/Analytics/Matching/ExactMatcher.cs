@@ -47,7 +47,6 @@ public static class ExactMatcher
         SampledStart.Prepare(simplex, merged, options);
         var perturbations = 0;
         var dropped = new bool[problem.Requests.Count];
-        List<Sale> sales;
         while (true)
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -56,8 +55,7 @@ public static class ExactMatcher
                 return null;
             }
 
-            sales = simplex.Sales();
-            var unmet = LeastFilled(problem, sales, dropped);
+            var unmet = LeastFilled(problem, simplex.Filled, dropped);
             if (unmet.Count == 0)
             {
                 break;
@@ -81,7 +79,7 @@ public static class ExactMatcher
 
         var classDual = merging.GroupOf.Select(simplex.ClassDual).ToArray();
         var requestDual = dropped.Select((without, j) => without ? 0 : simplex.RequestDual(j)).ToArray();
-        sales = merging.Split(sales);
+        var sales = merging.Split(simplex.Sales());
         var premiums = PremiumSupports.Find(problem, sales, dropped, classDual, requestDual);
         var byRequest = sales.OrderBy(static s => s.RequestIndex).ThenBy(static s => s.ClassIndex).ToArray();
         var outcome = new MatchOutcome(
@@ -128,14 +126,9 @@ public static class ExactMatcher
     /// The requests to drop next: all that got nothing, since leaving them out changes nothing, or else the one with the smallest
     /// share of its records filled, the lowest id among equals.
     /// </summary>
-    private static List<int> LeastFilled(MatchProblem problem, List<Sale> sales, bool[] dropped)
+    private static List<int> LeastFilled(MatchProblem problem, Func<int, long> filledOf, bool[] dropped)
     {
-        var filled = new long[problem.Requests.Count];
-        foreach (var sale in sales)
-        {
-            filled[sale.RequestIndex] += sale.Records;
-        }
-
+        var filled = Enumerable.Range(0, dropped.Length).Select(filledOf).ToArray();
         var unmet = Enumerable.Range(0, filled.Length).Where(j => !dropped[j] && filled[j] < problem.Requests[j].MinRecords).ToList();
         var empty = unmet.FindAll(j => filled[j] == 0);
         if (empty.Count > 0 || unmet.Count == 0)

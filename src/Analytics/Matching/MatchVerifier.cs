@@ -65,9 +65,9 @@ public static class MatchVerifier
 
     private sealed class Check(MatchProblem problem, MatchOutcome outcome, int limit)
     {
-        private readonly Dictionary<(int Class, int Request), int> sold = [];
-        private readonly long[] soldByClass = new long[problem.Classes.Count];
-        private readonly long[] filledByRequest = new long[problem.Requests.Count];
+        private readonly Dictionary<(int Class, int Request), int> _sold = [];
+        private readonly long[] _soldByClass = new long[problem.Classes.Count];
+        private readonly long[] _filledByRequest = new long[problem.Requests.Count];
 
         public List<MatchFault> Faults { get; } = [];
 
@@ -82,13 +82,13 @@ public static class MatchVerifier
 
             foreach (var sale in outcome.SalesByClass)
             {
-                sold[(sale.ClassIndex, sale.RequestIndex)] = sale.Records;
-                soldByClass[sale.ClassIndex] += sale.Records;
+                _sold[(sale.ClassIndex, sale.RequestIndex)] = sale.Records;
+                _soldByClass[sale.ClassIndex] += sale.Records;
             }
 
             foreach (var sale in outcome.SalesByRequest)
             {
-                filledByRequest[sale.RequestIndex] += sale.Records;
+                _filledByRequest[sale.RequestIndex] += sale.Records;
             }
 
             CompareLists();
@@ -175,7 +175,7 @@ public static class MatchVerifier
         {
             foreach (var sale in outcome.SalesByRequest)
             {
-                if (sold.GetValueOrDefault((sale.ClassIndex, sale.RequestIndex)) is var x && x != sale.Records)
+                if (_sold.GetValueOrDefault((sale.ClassIndex, sale.RequestIndex)) is var x && x != sale.Records)
                 {
                     Add(MatchFaultKind.SalesDiffer, sale.ClassIndex, sale.RequestIndex, $"{x} records by class, {sale.Records} by request.");
                 }
@@ -214,9 +214,9 @@ public static class MatchVerifier
 
         private void CheckTotals()
         {
-            for (var c = 0; c < soldByClass.Length; c++)
+            for (var c = 0; c < _soldByClass.Length; c++)
             {
-                var (sales, capacity) = (soldByClass[c], problem.Classes[c].Capacity);
+                var (sales, capacity) = (_soldByClass[c], problem.Classes[c].Capacity);
                 if (sales > capacity)
                 {
                     Add(MatchFaultKind.QuantityExceeded, c, -1, $"{sales} sales, at most {capacity}.");
@@ -227,9 +227,9 @@ public static class MatchVerifier
                 }
             }
 
-            for (var j = 0; j < filledByRequest.Length; j++)
+            for (var j = 0; j < _filledByRequest.Length; j++)
             {
-                var (filled, demand, (surplus, dropped)) = (filledByRequest[j], problem.Requests[j], outcome.Requests[j]);
+                var (filled, demand, (surplus, dropped)) = (_filledByRequest[j], problem.Requests[j], outcome.Requests[j]);
                 if (dropped ? demand.MinRecords == 0 || filled > 0 || surplus > 0 : filled < demand.MinRecords)
                 {
                     Add(MatchFaultKind.Dropping, -1, j, $"dropped: {dropped}, {filled} filled, at least {demand.MinRecords} wanted, v = {surplus}.");
@@ -257,7 +257,7 @@ public static class MatchVerifier
                 {
                     // An inadmissible weight and the surplus of a dropped request never satisfy the first comparison.
                     if (row[j] > surplus[j] && row[j] - surplus[j] > premium
-                        && sold.GetValueOrDefault((c, j)) < problem.Classes[c].Members)
+                        && _sold.GetValueOrDefault((c, j)) < problem.Classes[c].Members)
                     {
                         Add(MatchFaultKind.BlockingPair, c, j, $"w = {row[j]} exceeds u + v = {Price(c, j)} and a record is left.");
                     }
@@ -273,22 +273,22 @@ public static class MatchVerifier
                 return;
             }
 
-            if (j < 0 || j >= filledByRequest.Length || outcome.Requests[j].Dropped)
+            if (j < 0 || j >= _filledByRequest.Length || outcome.Requests[j].Dropped)
             {
                 Add(MatchFaultKind.UnsupportedPremium, c, j, "The premium names no request that supports it.");
             }
-            else if (sold.GetValueOrDefault((c, j)) >= problem.Classes[c].Members || problem.Weights[c, j] != Price(c, j))
+            else if (_sold.GetValueOrDefault((c, j)) >= problem.Classes[c].Members || problem.Weights[c, j] != Price(c, j))
             {
                 Add(MatchFaultKind.UnsupportedPremium, c, j, "The supporting request would not take another record at a lower premium.");
             }
-            else if (filledByRequest[j] >= problem.Requests[j].Records && !HoldsDown(other, j, rank))
+            else if (_filledByRequest[j] >= problem.Requests[j].Records && !HoldsDown(other, j, rank))
             {
                 Add(MatchFaultKind.UnsupportedPremium, c, j, $"Class {other} does not hold the surplus of the supporting request down.");
             }
         }
 
         private bool HoldsDown(int c, int j, int rank)
-            => c >= 0 && c < soldByClass.Length && sold.GetValueOrDefault((c, j)) > 0 && problem.Weights[c, j] == Price(c, j)
+            => c >= 0 && c < _soldByClass.Length && _sold.GetValueOrDefault((c, j)) > 0 && problem.Weights[c, j] == Price(c, j)
                 && (outcome.Classes[c].Premium == 0 || outcome.Classes[c].Rank < rank);
     }
 }

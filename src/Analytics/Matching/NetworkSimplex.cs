@@ -36,30 +36,30 @@ internal sealed class NetworkSimplex<T>
 
     private const int None = -1;
 
-    private readonly int classCount;
-    private readonly int requestCount;
-    private readonly int root;
-    private readonly int stride;
-    private readonly bool vectorised;
-    private readonly int[] members;
-    private readonly long[] records;
+    private readonly int _classCount;
+    private readonly int _requestCount;
+    private readonly int _root;
+    private readonly int _stride;
+    private readonly bool _vectorised;
+    private readonly int[] _members;
+    private readonly long[] _records;
 
     // Weights by row, padded; Masked where a pair may not trade, in the padding, and while the arc is nonbasic at its upper bound.
-    private readonly T[] rows;
-    private readonly T[] classDual;
-    private readonly T[] requestDual;
+    private readonly T[] _rows;
+    private readonly T[] _classDual;
+    private readonly T[] _requestDual;
 
     // Spanning tree: the arc of a node is the one to its parent.
-    private readonly Node[] nodes;
+    private readonly Node[] _nodes;
 
     // Nonbasic arcs at their upper bound: a linked list per class, and a flag per request.
-    private readonly int[] upperHead;
-    private readonly bool[] requestAtUpper;
-    private UpperArc[] upperArcs = new UpperArc[64];
-    private int upperFree = None;
-    private int upperUsed;
+    private readonly int[] _upperHead;
+    private readonly bool[] _requestAtUpper;
+    private UpperArc[] _upperArcs = new UpperArc[64];
+    private int _upperFree = None;
+    private int _upperUsed;
 
-    private int cursor;
+    private int _cursor;
 
     /// <summary>
     /// Starts from the empty match with weights 2 w + 1. A cycle of the residual network meets the root at most once, so it changes the number of
@@ -69,35 +69,35 @@ internal sealed class NetworkSimplex<T>
     /// <param name="vectorised">Use hardware vectors; the result is the same without.</param>
     public NetworkSimplex(MatchProblem problem, bool vectorised)
     {
-        this.vectorised = vectorised;
-        (classCount, requestCount) = (problem.Classes.Count, problem.Requests.Count);
-        root = classCount + requestCount;
-        stride = (requestCount + Vector<T>.Count - 1) / Vector<T>.Count * Vector<T>.Count;
-        members = new int[classCount];
-        records = new long[requestCount];
-        rows = GC.AllocateUninitializedArray<T>(checked(classCount * stride));
-        classDual = new T[classCount];
-        requestDual = new T[stride];
-        nodes = new Node[root + 1];
-        upperHead = new int[classCount];
-        requestAtUpper = new bool[requestCount];
-        Array.Fill(nodes, new Node { Parent = None, FirstChild = None, NextSibling = None, PreviousSibling = None });
-        Array.Fill(upperHead, None);
+        _vectorised = vectorised;
+        (_classCount, _requestCount) = (problem.Classes.Count, problem.Requests.Count);
+        _root = _classCount + _requestCount;
+        _stride = (_requestCount + Vector<T>.Count - 1) / Vector<T>.Count * Vector<T>.Count;
+        _members = new int[_classCount];
+        _records = new long[_requestCount];
+        _rows = GC.AllocateUninitializedArray<T>(checked(_classCount * _stride));
+        _classDual = new T[_classCount];
+        _requestDual = new T[_stride];
+        _nodes = new Node[_root + 1];
+        _upperHead = new int[_classCount];
+        _requestAtUpper = new bool[_requestCount];
+        Array.Fill(_nodes, new Node { Parent = None, FirstChild = None, NextSibling = None, PreviousSibling = None });
+        Array.Fill(_upperHead, None);
         LoadWeights(problem);
-        for (var c = 0; c < classCount; c++)
+        for (var c = 0; c < _classCount; c++)
         {
-            members[c] = problem.Classes[c].Members;
-            (nodes[c].Flow, nodes[c].Capacity) = (problem.Classes[c].Capacity, long.MaxValue);
-            Attach(c, root);
-            nodes[c].Depth = 1;
+            _members[c] = problem.Classes[c].Members;
+            (_nodes[c].Flow, _nodes[c].Capacity) = (problem.Classes[c].Capacity, long.MaxValue);
+            Attach(c, _root);
+            _nodes[c].Depth = 1;
         }
 
-        for (var j = 0; j < requestCount; j++)
+        for (var j = 0; j < _requestCount; j++)
         {
-            records[j] = problem.Requests[j].Records;
-            (nodes[classCount + j].Flow, nodes[classCount + j].Capacity) = (0, records[j]);
-            Attach(classCount + j, root);
-            nodes[classCount + j].Depth = 1;
+            _records[j] = problem.Requests[j].Records;
+            (_nodes[_classCount + j].Flow, _nodes[_classCount + j].Capacity) = (0, _records[j]);
+            Attach(_classCount + j, _root);
+            _nodes[_classCount + j].Depth = 1;
         }
     }
 
@@ -111,16 +111,16 @@ internal sealed class NetworkSimplex<T>
     public long Pivots { get; private set; }
 
     /// <summary>u per class, with v a pair of optimal duals once <see cref="Run"/> returned <see cref="SimplexResult.Optimal"/>.</summary>
-    public long ClassDual(int classIndex) => long.CreateTruncating(classDual[classIndex]);
+    public long ClassDual(int classIndex) => long.CreateTruncating(_classDual[classIndex]);
 
     /// <summary>v per request.</summary>
-    public long RequestDual(int requestIndex) => long.CreateTruncating(requestDual[requestIndex]);
+    public long RequestDual(int requestIndex) => long.CreateTruncating(_requestDual[requestIndex]);
 
     /// <summary>Pivots until no arc improves the match or <paramref name="pivotLimit"/> pivots were made in this run.</summary>
     public SimplexResult Run(long pivotLimit)
     {
         var last = pivotLimit > long.MaxValue - Pivots ? long.MaxValue : Pivots + pivotLimit;
-        if (classCount == 0 || requestCount == 0)
+        if (_classCount == 0 || _requestCount == 0)
         {
             return SimplexResult.Optimal;
         }
@@ -130,7 +130,7 @@ internal sealed class NetworkSimplex<T>
         var blocks = 0;
         while (true)
         {
-            if (++blocks == BlocksPerRequestScan || clean >= classCount)
+            if (++blocks == BlocksPerRequestScan || clean >= _classCount)
             {
                 blocks = 0;
                 while (BestRequestArc(out var arc))
@@ -142,7 +142,7 @@ internal sealed class NetworkSimplex<T>
                     }
                 }
 
-                if (clean >= classCount)
+                if (clean >= _classCount)
                 {
                     return SimplexResult.Optimal;
                 }
@@ -174,16 +174,16 @@ internal sealed class NetworkSimplex<T>
     /// <returns>False on overflow.</returns>
     public bool RestoreWeights()
     {
-        for (var i = 0; i < rows.Length; i++)
+        for (var i = 0; i < _rows.Length; i++)
         {
-            rows[i] = rows[i] == Masked ? Masked : (rows[i] - T.One) >> 1;
+            _rows[i] = _rows[i] == Masked ? Masked : (_rows[i] - T.One) >> 1;
         }
 
-        for (var c = 0; c < classCount; c++)
+        for (var c = 0; c < _classCount; c++)
         {
-            for (var at = upperHead[c]; at != None; at = upperArcs[at].Next)
+            for (var at = _upperHead[c]; at != None; at = _upperArcs[at].Next)
             {
-                upperArcs[at].Weight = (upperArcs[at].Weight - T.One) >> 1;
+                _upperArcs[at].Weight = (_upperArcs[at].Weight - T.One) >> 1;
             }
         }
 
@@ -197,12 +197,12 @@ internal sealed class NetworkSimplex<T>
     /// <returns>False on overflow.</returns>
     public bool Reweigh(MatchProblem problem, Func<int, int, long, long> weightOf)
     {
-        var row = new long[requestCount];
-        for (var c = 0; c < classCount; c++)
+        var row = new long[_requestCount];
+        for (var c = 0; c < _classCount; c++)
         {
             problem.Weights.CopyRow(c, row);
-            var target = rows.AsSpan(c * stride, requestCount);
-            for (var j = 0; j < requestCount; j++)
+            var target = _rows.AsSpan(c * _stride, _requestCount);
+            for (var j = 0; j < _requestCount; j++)
             {
                 if (row[j] >= 0)
                 {
@@ -216,10 +216,10 @@ internal sealed class NetworkSimplex<T>
                 }
             }
 
-            for (var at = upperHead[c]; at != None; at = upperArcs[at].Next)
+            for (var at = _upperHead[c]; at != None; at = _upperArcs[at].Next)
             {
-                var j = upperArcs[at].Request;
-                upperArcs[at].Weight = target[j];
+                var j = _upperArcs[at].Request;
+                _upperArcs[at].Weight = target[j];
                 target[j] = Masked;
             }
         }
@@ -228,7 +228,7 @@ internal sealed class NetworkSimplex<T>
     }
 
     /// <summary>v of every request.</summary>
-    public ReadOnlySpan<T> RequestDuals => requestDual.AsSpan(0, requestCount);
+    public ReadOnlySpan<T> RequestDuals => _requestDual.AsSpan(0, _requestCount);
 
     /// <summary>
     /// Fills the empty match class by class with whole classes, each to the requests that are worth most at the expected v. The potentials stay 0,
@@ -236,30 +236,30 @@ internal sealed class NetworkSimplex<T>
     /// </summary>
     public void FillGreedily(ReadOnlySpan<T> expectedRequestDuals)
     {
-        var expected = new T[stride];
+        var expected = new T[_stride];
         expectedRequestDuals.CopyTo(expected);
-        for (var c = 0; c < classCount; c++)
+        for (var c = 0; c < _classCount; c++)
         {
-            var row = new ReadOnlySpan<T>(rows, c * stride, stride);
-            while (nodes[c].Flow >= members[c])
+            var row = new ReadOnlySpan<T>(_rows, c * _stride, _stride);
+            while (_nodes[c].Flow >= _members[c])
             {
-                var gain = RowPricing.MaxDifference(row, expected, vectorised);
+                var gain = RowPricing.MaxDifference(row, expected, _vectorised);
                 if (gain <= T.Zero)
                 {
                     break;
                 }
 
-                var j = RowPricing.FirstIndexOf(row, expected, gain, vectorised);
-                ref var request = ref nodes[classCount + j];
-                if (request.Flow + members[c] >= request.Capacity)
+                var j = RowPricing.FirstIndexOf(row, expected, gain, _vectorised);
+                ref var request = ref _nodes[_classCount + j];
+                if (request.Flow + _members[c] >= request.Capacity)
                 {
                     // A filled request would break strong feasibility; what is left of it, the pivots fill.
                     expected[j] = Limit;
                     continue;
                 }
 
-                request.Flow += members[c];
-                nodes[c].Flow -= members[c];
+                request.Flow += _members[c];
+                _nodes[c].Flow -= _members[c];
                 SetAtUpper(c, j);
             }
         }
@@ -268,20 +268,20 @@ internal sealed class NetworkSimplex<T>
     /// <summary>Makes every pair of a request worthless, so that the next <see cref="Run"/> takes its sales away.</summary>
     public bool Withdraw(int request)
     {
-        for (var c = 0; c < classCount; c++)
+        for (var c = 0; c < _classCount; c++)
         {
-            ref var weight = ref rows[(c * stride) + request];
+            ref var weight = ref _rows[(c * _stride) + request];
             if (weight != Masked)
             {
                 weight = -T.One;
                 continue;
             }
 
-            for (var at = upperHead[c]; at != None; at = upperArcs[at].Next)
+            for (var at = _upperHead[c]; at != None; at = _upperArcs[at].Next)
             {
-                if (upperArcs[at].Request == request)
+                if (_upperArcs[at].Request == request)
                 {
-                    upperArcs[at].Weight = -T.One;
+                    _upperArcs[at].Weight = -T.One;
                 }
             }
         }
@@ -289,29 +289,36 @@ internal sealed class NetworkSimplex<T>
         return RecomputePotentials();
     }
 
+    /// <summary>Records that a request gets in the present match.</summary>
+    public long Filled(int request)
+    {
+        ref var node = ref _nodes[_classCount + request];
+        return node.Parent == _root ? node.Flow : _requestAtUpper[request] ? _records[request] : 0;
+    }
+
     /// <summary>The sales of the present match sorted by class, then request. O(nodes + sales log sales).</summary>
     public List<Sale> Sales()
     {
         var sales = new List<Sale>();
-        for (var c = 0; c < classCount; c++)
+        for (var c = 0; c < _classCount; c++)
         {
-            for (var at = upperHead[c]; at != None; at = upperArcs[at].Next)
+            for (var at = _upperHead[c]; at != None; at = _upperArcs[at].Next)
             {
-                sales.Add(new Sale(c, upperArcs[at].Request, members[c]));
+                sales.Add(new Sale(c, _upperArcs[at].Request, _members[c]));
             }
 
-            if (nodes[c].Parent != root && nodes[c].Flow > 0)
+            if (_nodes[c].Parent != _root && _nodes[c].Flow > 0)
             {
-                sales.Add(new Sale(c, nodes[c].Parent - classCount, (int)nodes[c].Flow));
+                sales.Add(new Sale(c, _nodes[c].Parent - _classCount, (int)_nodes[c].Flow));
             }
         }
 
-        for (var j = 0; j < requestCount; j++)
+        for (var j = 0; j < _requestCount; j++)
         {
-            var node = classCount + j;
-            if (nodes[node].Parent != root && nodes[node].Flow > 0)
+            var node = _classCount + j;
+            if (_nodes[node].Parent != _root && _nodes[node].Flow > 0)
             {
-                sales.Add(new Sale(nodes[node].Parent, j, (int)nodes[node].Flow));
+                sales.Add(new Sale(_nodes[node].Parent, j, (int)_nodes[node].Flow));
             }
         }
 
@@ -321,18 +328,18 @@ internal sealed class NetworkSimplex<T>
 
     private void LoadWeights(MatchProblem problem)
     {
-        var row = new long[requestCount];
-        for (var c = 0; c < classCount; c++)
+        var row = new long[_requestCount];
+        for (var c = 0; c < _classCount; c++)
         {
-            var target = rows.AsSpan(c * stride, stride);
+            var target = _rows.AsSpan(c * _stride, _stride);
             problem.Weights.CopyRow(c, row);
-            for (var j = 0; j < requestCount; j++)
+            for (var j = 0; j < _requestCount; j++)
             {
                 // A negative surplus never trades, so it needs no arc.
                 target[j] = row[j] >= 0 ? T.CreateTruncating((2 * row[j]) + 1) : Masked;
             }
 
-            target[requestCount..].Fill(Masked);
+            target[_requestCount..].Fill(Masked);
         }
     }
 
@@ -342,14 +349,14 @@ internal sealed class NetworkSimplex<T>
         var bestClass = None;
         T bestDifference = default;
         entering = default;
-        var end = Math.Min(RowsPerBlock, classCount);
+        var end = Math.Min(RowsPerBlock, _classCount);
         for (var k = 0; k < end; k++)
         {
-            var c = cursor;
-            cursor = c + 1 == classCount ? 0 : c + 1;
-            var dual = classDual[c];
-            double scale = Math.Min(members[c], FlowWeightCap);
-            var difference = RowPricing.MaxDifference(new ReadOnlySpan<T>(rows, c * stride, stride), requestDual, vectorised);
+            var c = _cursor;
+            _cursor = c + 1 == _classCount ? 0 : c + 1;
+            var dual = _classDual[c];
+            double scale = Math.Min(_members[c], FlowWeightCap);
+            var difference = RowPricing.MaxDifference(new ReadOnlySpan<T>(_rows, c * _stride, _stride), _requestDual, _vectorised);
 
             // The arc to the root competes with the requests: selling to nobody is worth 0.
             var violation = T.Max(difference, T.Zero) - dual;
@@ -363,16 +370,16 @@ internal sealed class NetworkSimplex<T>
                 }
             }
 
-            for (var at = upperHead[c]; at != None; at = upperArcs[at].Next)
+            for (var at = _upperHead[c]; at != None; at = _upperArcs[at].Next)
             {
-                var excess = dual + requestDual[upperArcs[at].Request] - upperArcs[at].Weight;
+                var excess = dual + _requestDual[_upperArcs[at].Request] - _upperArcs[at].Weight;
                 if (excess > T.Zero)
                 {
                     var score = double.CreateTruncating(excess) * scale;
                     if (score > bestScore)
                     {
                         (bestScore, bestClass) = (score, c);
-                        entering = new EnteringArc(ArcKind.RequestToClass, c, upperArcs[at].Request, at, excess);
+                        entering = new EnteringArc(ArcKind.RequestToClass, c, _upperArcs[at].Request, at, excess);
                     }
                 }
             }
@@ -385,7 +392,7 @@ internal sealed class NetworkSimplex<T>
 
         if (entering.Kind == ArcKind.ClassToRequest)
         {
-            var request = RowPricing.FirstIndexOf(new ReadOnlySpan<T>(rows, bestClass * stride, stride), requestDual, bestDifference, vectorised);
+            var request = RowPricing.FirstIndexOf(new ReadOnlySpan<T>(_rows, bestClass * _stride, _stride), _requestDual, bestDifference, _vectorised);
             entering = entering with { Request = request };
         }
 
@@ -396,16 +403,16 @@ internal sealed class NetworkSimplex<T>
     {
         var bestScore = 0.0;
         entering = default;
-        for (var j = 0; j < requestCount; j++)
+        for (var j = 0; j < _requestCount; j++)
         {
-            var violation = requestAtUpper[j] ? -requestDual[j] : requestDual[j];
+            var violation = _requestAtUpper[j] ? -_requestDual[j] : _requestDual[j];
             if (violation > T.Zero)
             {
-                var score = double.CreateTruncating(violation) * Math.Min(records[j], FlowWeightCap);
+                var score = double.CreateTruncating(violation) * Math.Min(_records[j], FlowWeightCap);
                 if (score > bestScore)
                 {
                     bestScore = score;
-                    entering = new EnteringArc(requestAtUpper[j] ? ArcKind.RootToRequest : ArcKind.RequestToRoot, None, j, None, violation);
+                    entering = new EnteringArc(_requestAtUpper[j] ? ArcKind.RootToRequest : ArcKind.RequestToRoot, None, j, None, violation);
                 }
             }
         }
@@ -420,11 +427,11 @@ internal sealed class NetworkSimplex<T>
         Pivots++;
         var (from, to, room) = arc.Kind switch
         {
-            ArcKind.ClassToRequest => (arc.Class, classCount + arc.Request, members[arc.Class]),
-            ArcKind.RequestToClass => (classCount + arc.Request, arc.Class, members[arc.Class]),
-            ArcKind.ClassToRoot => (arc.Class, root, long.MaxValue),
-            ArcKind.RequestToRoot => (classCount + arc.Request, root, records[arc.Request]),
-            _ => (root, classCount + arc.Request, records[arc.Request]),
+            ArcKind.ClassToRequest => (arc.Class, _classCount + arc.Request, _members[arc.Class]),
+            ArcKind.RequestToClass => (_classCount + arc.Request, arc.Class, _members[arc.Class]),
+            ArcKind.ClassToRoot => (arc.Class, _root, long.MaxValue),
+            ArcKind.RequestToRoot => (_classCount + arc.Request, _root, _records[arc.Request]),
+            _ => (_root, _classCount + arc.Request, _records[arc.Request]),
         };
 
         // The last limiting arc along the cycle, seen from its apex, leaves: that keeps the tree strongly feasible.
@@ -433,39 +440,39 @@ internal sealed class NetworkSimplex<T>
         var (a, b) = (from, to);
         while (a != b)
         {
-            if (nodes[a].Depth >= nodes[b].Depth)
+            if (_nodes[a].Depth >= _nodes[b].Depth)
             {
-                var left = PointsUp(a) ? nodes[a].Flow : nodes[a].Capacity - nodes[a].Flow;
+                var left = PointsUp(a) ? _nodes[a].Flow : _nodes[a].Capacity - _nodes[a].Flow;
                 if (left < fromRoom)
                 {
                     (fromRoom, fromLeaving) = (left, a);
                 }
 
-                a = nodes[a].Parent;
+                a = _nodes[a].Parent;
             }
             else
             {
-                var left = PointsUp(b) ? nodes[b].Capacity - nodes[b].Flow : nodes[b].Flow;
+                var left = PointsUp(b) ? _nodes[b].Capacity - _nodes[b].Flow : _nodes[b].Flow;
                 if (left <= toRoom)
                 {
                     (toRoom, toLeaving) = (left, b);
                 }
 
-                b = nodes[b].Parent;
+                b = _nodes[b].Parent;
             }
         }
 
         var pushed = Math.Min(room, Math.Min(fromRoom, toRoom));
         if (pushed > 0)
         {
-            for (var node = from; node != a; node = nodes[node].Parent)
+            for (var node = from; node != a; node = _nodes[node].Parent)
             {
-                nodes[node].Flow += PointsUp(node) ? -pushed : pushed;
+                _nodes[node].Flow += PointsUp(node) ? -pushed : pushed;
             }
 
-            for (var node = to; node != a; node = nodes[node].Parent)
+            for (var node = to; node != a; node = _nodes[node].Parent)
             {
-                nodes[node].Flow += PointsUp(node) ? pushed : -pushed;
+                _nodes[node].Flow += PointsUp(node) ? pushed : -pushed;
             }
         }
 
@@ -484,7 +491,7 @@ internal sealed class NetworkSimplex<T>
     }
 
     /// <summary>Class arcs point at the parent, request arcs only when that is the root.</summary>
-    private bool PointsUp(int node) => node < classCount || nodes[node].Parent == root;
+    private bool PointsUp(int node) => node < _classCount || _nodes[node].Parent == _root;
 
     /// <summary>The entering arc limits the flow itself: it goes to its other bound and the tree stays.</summary>
     private void Flip(in EnteringArc arc)
@@ -498,7 +505,7 @@ internal sealed class NetworkSimplex<T>
                 ClearAtUpper(arc);
                 break;
             default:
-                requestAtUpper[arc.Request] = arc.Kind == ArcKind.RequestToRoot;
+                _requestAtUpper[arc.Request] = arc.Kind == ArcKind.RequestToRoot;
                 break;
         }
     }
@@ -518,7 +525,7 @@ internal sealed class NetworkSimplex<T>
                 (arcFlow, arcCapacity) = (room - pushed, room);
                 break;
             case ArcKind.RootToRequest:
-                requestAtUpper[arc.Request] = false;
+                _requestAtUpper[arc.Request] = false;
                 (arcFlow, arcCapacity) = (room - pushed, room);
                 break;
             default:
@@ -530,11 +537,11 @@ internal sealed class NetworkSimplex<T>
         var (node, newParent) = (inside, outside);
         while (true)
         {
-            var oldParent = nodes[node].Parent;
-            var (oldFlow, oldCapacity) = (nodes[node].Flow, nodes[node].Capacity);
+            var oldParent = _nodes[node].Parent;
+            var (oldFlow, oldCapacity) = (_nodes[node].Flow, _nodes[node].Capacity);
             Detach(node);
             Attach(node, newParent);
-            (nodes[node].Flow, nodes[node].Capacity) = (arcFlow, arcCapacity);
+            (_nodes[node].Flow, _nodes[node].Capacity) = (arcFlow, arcCapacity);
             if (node == leaving)
             {
                 break;
@@ -550,89 +557,89 @@ internal sealed class NetworkSimplex<T>
     /// <summary>Makes the arc of a node nonbasic at the bound that it has reached.</summary>
     private void Release(int node)
     {
-        var up = nodes[node].Parent;
-        var full = nodes[node].Flow == nodes[node].Capacity;
-        if (node < classCount)
+        var up = _nodes[node].Parent;
+        var full = _nodes[node].Flow == _nodes[node].Capacity;
+        if (node < _classCount)
         {
-            if (up != root && full)
+            if (up != _root && full)
             {
-                SetAtUpper(node, up - classCount);
+                SetAtUpper(node, up - _classCount);
             }
         }
-        else if (up == root)
+        else if (up == _root)
         {
-            requestAtUpper[node - classCount] = full;
+            _requestAtUpper[node - _classCount] = full;
         }
         else if (full)
         {
-            SetAtUpper(up, node - classCount);
+            SetAtUpper(up, node - _classCount);
         }
     }
 
     private void SetAtUpper(int classIndex, int request)
     {
-        if (upperFree == None)
+        if (_upperFree == None)
         {
-            if (upperUsed == upperArcs.Length)
+            if (_upperUsed == _upperArcs.Length)
             {
-                Array.Resize(ref upperArcs, upperUsed * 2);
+                Array.Resize(ref _upperArcs, _upperUsed * 2);
             }
 
-            upperArcs[upperUsed].Next = None;
-            upperFree = upperUsed++;
+            _upperArcs[_upperUsed].Next = None;
+            _upperFree = _upperUsed++;
         }
 
-        var at = upperFree;
-        upperFree = upperArcs[at].Next;
-        ref var weight = ref rows[(classIndex * stride) + request];
-        upperArcs[at] = new UpperArc { Request = request, Weight = weight, Next = upperHead[classIndex] };
-        upperHead[classIndex] = at;
+        var at = _upperFree;
+        _upperFree = _upperArcs[at].Next;
+        ref var weight = ref _rows[(classIndex * _stride) + request];
+        _upperArcs[at] = new UpperArc { Request = request, Weight = weight, Next = _upperHead[classIndex] };
+        _upperHead[classIndex] = at;
         weight = Masked;
     }
 
     private void ClearAtUpper(in EnteringArc arc)
     {
-        ref var link = ref upperHead[arc.Class];
+        ref var link = ref _upperHead[arc.Class];
         while (link != arc.Upper)
         {
-            link = ref upperArcs[link].Next;
+            link = ref _upperArcs[link].Next;
         }
 
-        link = upperArcs[arc.Upper].Next;
-        rows[(arc.Class * stride) + arc.Request] = upperArcs[arc.Upper].Weight;
-        upperArcs[arc.Upper].Next = upperFree;
-        upperFree = arc.Upper;
+        link = _upperArcs[arc.Upper].Next;
+        _rows[(arc.Class * _stride) + arc.Request] = _upperArcs[arc.Upper].Weight;
+        _upperArcs[arc.Upper].Next = _upperFree;
+        _upperFree = arc.Upper;
     }
 
     private void Attach(int node, int newParent)
     {
-        nodes[node].Parent = newParent;
-        var first = nodes[newParent].FirstChild;
-        nodes[node].NextSibling = first;
-        nodes[node].PreviousSibling = None;
+        _nodes[node].Parent = newParent;
+        var first = _nodes[newParent].FirstChild;
+        _nodes[node].NextSibling = first;
+        _nodes[node].PreviousSibling = None;
         if (first != None)
         {
-            nodes[first].PreviousSibling = node;
+            _nodes[first].PreviousSibling = node;
         }
 
-        nodes[newParent].FirstChild = node;
+        _nodes[newParent].FirstChild = node;
     }
 
     private void Detach(int node)
     {
-        var (previous, next) = (nodes[node].PreviousSibling, nodes[node].NextSibling);
+        var (previous, next) = (_nodes[node].PreviousSibling, _nodes[node].NextSibling);
         if (previous != None)
         {
-            nodes[previous].NextSibling = next;
+            _nodes[previous].NextSibling = next;
         }
         else
         {
-            nodes[nodes[node].Parent].FirstChild = next;
+            _nodes[_nodes[node].Parent].FirstChild = next;
         }
 
         if (next != None)
         {
-            nodes[next].PreviousSibling = previous;
+            _nodes[next].PreviousSibling = previous;
         }
     }
 
@@ -643,19 +650,19 @@ internal sealed class NetworkSimplex<T>
         var node = top;
         while (true)
         {
-            nodes[node].Depth = nodes[nodes[node].Parent].Depth + 1;
-            ref var dual = ref node < classCount ? ref classDual[node] : ref requestDual[node - classCount];
-            dual += node < classCount ? shift : -shift;
+            _nodes[node].Depth = _nodes[_nodes[node].Parent].Depth + 1;
+            ref var dual = ref node < _classCount ? ref _classDual[node] : ref _requestDual[node - _classCount];
+            dual += node < _classCount ? shift : -shift;
             fits &= T.Abs(dual) < Limit;
-            if (nodes[node].FirstChild != None)
+            if (_nodes[node].FirstChild != None)
             {
-                node = nodes[node].FirstChild;
+                node = _nodes[node].FirstChild;
                 continue;
             }
 
-            while (node != top && nodes[node].NextSibling == None)
+            while (node != top && _nodes[node].NextSibling == None)
             {
-                node = nodes[node].Parent;
+                node = _nodes[node].Parent;
             }
 
             if (node == top)
@@ -663,7 +670,7 @@ internal sealed class NetworkSimplex<T>
                 return fits;
             }
 
-            node = nodes[node].NextSibling;
+            node = _nodes[node].NextSibling;
         }
     }
 
@@ -672,40 +679,40 @@ internal sealed class NetworkSimplex<T>
         // Preorder from the root: every tree arc between a class and a request has w = u + v, every arc of the root dual 0.
         var fits = true;
         var limit = long.CreateTruncating(Limit);
-        var node = nodes[root].FirstChild;
+        var node = _nodes[_root].FirstChild;
         while (node != None)
         {
-            var up = nodes[node].Parent;
+            var up = _nodes[node].Parent;
             long dual = 0;
-            if (up != root)
+            if (up != _root)
             {
-                var (c, j) = node < classCount ? (node, up - classCount) : (up, node - classCount);
-                var weight = long.CreateTruncating(rows[(c * stride) + j]);
-                dual = weight - (node < classCount ? RequestDual(j) : ClassDual(c));
+                var (c, j) = node < _classCount ? (node, up - _classCount) : (up, node - _classCount);
+                var weight = long.CreateTruncating(_rows[(c * _stride) + j]);
+                dual = weight - (node < _classCount ? RequestDual(j) : ClassDual(c));
             }
 
             fits &= Math.Abs(dual) < limit;
-            if (node < classCount)
+            if (node < _classCount)
             {
-                classDual[node] = T.CreateTruncating(dual);
+                _classDual[node] = T.CreateTruncating(dual);
             }
             else
             {
-                requestDual[node - classCount] = T.CreateTruncating(dual);
+                _requestDual[node - _classCount] = T.CreateTruncating(dual);
             }
 
-            if (nodes[node].FirstChild != None)
+            if (_nodes[node].FirstChild != None)
             {
-                node = nodes[node].FirstChild;
+                node = _nodes[node].FirstChild;
                 continue;
             }
 
-            while (node != root && nodes[node].NextSibling == None)
+            while (node != _root && _nodes[node].NextSibling == None)
             {
-                node = nodes[node].Parent;
+                node = _nodes[node].Parent;
             }
 
-            node = node == root ? None : nodes[node].NextSibling;
+            node = node == _root ? None : _nodes[node].NextSibling;
         }
 
         return fits;

@@ -20,12 +20,12 @@ public sealed class WeightMatrix
     /// <summary>Weights lie in [-<see cref="Limit"/>, <see cref="Limit"/>], so that sums of three of them never leave 64 bits.</summary>
     public const long Limit = (1L << 60) - 1;
 
-    private readonly int[]? narrow;
-    private readonly long[]? wide;
+    private readonly int[]? _narrow;
+    private readonly long[]? _wide;
 
     private WeightMatrix(int classes, int requests, int[]? narrow, long[]? wide, long largest)
     {
-        (Classes, Requests, this.narrow, this.wide, Largest) = (classes, requests, narrow, wide, largest);
+        (Classes, Requests, _narrow, _wide, Largest) = (classes, requests, narrow, wide, largest);
     }
 
     /// <summary>Number of rows.</summary>
@@ -45,7 +45,7 @@ public sealed class WeightMatrix
             ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)classIndex, (uint)Classes, nameof(classIndex));
             ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)requestIndex, (uint)Requests, nameof(requestIndex));
             var at = (classIndex * Requests) + requestIndex;
-            return narrow is null ? wide![at] : Widen(narrow[at]);
+            return _narrow is null ? _wide![at] : Widen(_narrow[at]);
         }
     }
 
@@ -98,13 +98,13 @@ public sealed class WeightMatrix
     /// <param name="destination">At least <see cref="Requests"/> long.</param>
     public void CopyRow(int classIndex, Span<long> destination)
     {
-        if (narrow is null)
+        if (_narrow is null)
         {
-            wide.AsSpan(classIndex * Requests, Requests).CopyTo(destination);
+            _wide.AsSpan(classIndex * Requests, Requests).CopyTo(destination);
             return;
         }
 
-        var source = narrow.AsSpan(classIndex * Requests, Requests);
+        var source = _narrow.AsSpan(classIndex * Requests, Requests);
         for (var j = 0; j < source.Length; j++)
         {
             destination[j] = Widen(source[j]);
@@ -125,11 +125,11 @@ public sealed class WeightMatrix
     /// <summary>The rows of some classes, in the given order.</summary>
     internal WeightMatrix SelectRows(ReadOnlySpan<int> classIndices)
     {
-        var rowBytes = Requests * (narrow is null ? sizeof(long) : sizeof(int));
-        var (selectedNarrow, selectedWide) = narrow is null
+        var rowBytes = Requests * (_narrow is null ? sizeof(long) : sizeof(int));
+        var (selectedNarrow, selectedWide) = _narrow is null
             ? (null, new long[classIndices.Length * Requests])
             : (new int[classIndices.Length * Requests], default(long[]));
-        var target = narrow is null ? MemoryMarshal.AsBytes(selectedWide.AsSpan()) : MemoryMarshal.AsBytes(selectedNarrow.AsSpan());
+        var target = _narrow is null ? MemoryMarshal.AsBytes(selectedWide.AsSpan()) : MemoryMarshal.AsBytes(selectedNarrow.AsSpan());
         for (var i = 0; i < classIndices.Length; i++)
         {
             RowBytes(classIndices[i]).CopyTo(target.Slice(i * rowBytes, rowBytes));
@@ -139,9 +139,9 @@ public sealed class WeightMatrix
     }
 
     private ReadOnlySpan<byte> RowBytes(int classIndex)
-        => narrow is null
-            ? MemoryMarshal.AsBytes(wide.AsSpan(classIndex * Requests, Requests))
-            : MemoryMarshal.AsBytes(narrow.AsSpan(classIndex * Requests, Requests));
+        => _narrow is null
+            ? MemoryMarshal.AsBytes(_wide.AsSpan(classIndex * Requests, Requests))
+            : MemoryMarshal.AsBytes(_narrow.AsSpan(classIndex * Requests, Requests));
 
     private static WeightMatrix CreateWide(int classes, int requests, WeightRow fill)
     {

@@ -101,13 +101,13 @@ public sealed record OfferClasses(IReadOnlyList<OfferClass> Classes, IReadOnlyLi
 
     private sealed class Group(OfferTerms terms)
     {
-        private readonly (int, int, UInt128, int, int, long) key = Key(terms);
+        private readonly (int, int, UInt128, int, int, long) _key = Key(terms);
 
         /// <summary>
         /// A total order that puts every group before those that are stricter than it: each key moves one way as terms get stricter. What a
         /// move would spend for good comes first: the highest grades released can never fall again.
         /// </summary>
-        public static IComparer<Group> LooseFirst { get; } = Comparer<Group>.Create(static (a, b) => a.key.CompareTo(b.key) is var order && order != 0
+        public static IComparer<Group> LooseFirst { get; } = Comparer<Group>.Create(static (a, b) => a._key.CompareTo(b._key) is var order && order != 0
             ? order
             : TieBreak(a.Terms).CompareTo(TieBreak(b.Terms)));
 

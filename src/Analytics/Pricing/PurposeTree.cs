@@ -9,7 +9,7 @@ public sealed record Purpose(byte Code, byte Parent, string Title);
 /// <summary>The purposes of a consortium, a tree: whoever admits a purpose admits every kind of it.</summary>
 public sealed class PurposeTree
 {
-    private readonly Dictionary<byte, Purpose> byCode = [];
+    private readonly Dictionary<byte, Purpose> _byCode = [];
 
     /// <summary>Checks and holds the purposes.</summary>
     /// <param name="purposes">Codes unique, parents present, no circle.</param>
@@ -19,7 +19,7 @@ public sealed class PurposeTree
         ArgumentNullException.ThrowIfNull(purposes);
         foreach (var purpose in purposes)
         {
-            if (!byCode.TryAdd(purpose.Code, purpose))
+            if (!_byCode.TryAdd(purpose.Code, purpose))
             {
                 throw new ArgumentException($"Purpose {purpose.Code} is declared twice.", nameof(purposes));
             }
@@ -30,7 +30,7 @@ public sealed class PurposeTree
             var (at, steps) = (purpose, 0);
             while (at.Parent != at.Code)
             {
-                if (!byCode.TryGetValue(at.Parent, out var parent))
+                if (!_byCode.TryGetValue(at.Parent, out var parent))
                 {
                     throw new ArgumentException($"Purpose {at.Code} names parent {at.Parent}, which is not declared.", nameof(purposes));
                 }
@@ -61,7 +61,7 @@ public sealed class PurposeTree
     ]);
 
     /// <summary>The purposes in order of their codes.</summary>
-    public IEnumerable<Purpose> Purposes => byCode.Values.OrderBy(static p => p.Code);
+    public IEnumerable<Purpose> Purposes => _byCode.Values.OrderBy(static p => p.Code);
 
     /// <summary>Everything that admitting the given purposes admits. O(purposes * depth).</summary>
     /// <param name="admitted">Declared codes.</param>
@@ -72,16 +72,16 @@ public sealed class PurposeTree
         var roots = admitted.ToHashSet();
         foreach (var code in roots)
         {
-            if (!byCode.ContainsKey(code))
+            if (!_byCode.ContainsKey(code))
             {
-                throw new ArgumentException($"Purpose {code} is not declared; known are {string.Join(", ", byCode.Keys.Order())}.", nameof(admitted));
+                throw new ArgumentException($"Purpose {code} is not declared; known are {string.Join(", ", _byCode.Keys.Order())}.", nameof(admitted));
             }
         }
 
         var closed = PurposeSet.Empty;
-        foreach (var purpose in byCode.Values)
+        foreach (var purpose in _byCode.Values)
         {
-            for (var at = purpose; ; at = byCode[at.Parent])
+            for (var at = purpose; ; at = _byCode[at.Parent])
             {
                 if (roots.Contains(at.Code))
                 {

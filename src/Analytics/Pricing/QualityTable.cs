@@ -9,8 +9,8 @@ public sealed class QualityTable
     /// <summary>One unperturbed record, in parts per billion.</summary>
     public const long Unit = 1_000_000_000;
 
-    private readonly Tier[] tiers;
-    private readonly long[] quality;
+    private readonly Tier[] _tiers;
+    private readonly long[] _quality;
 
     /// <summary>Checks and holds a table.</summary>
     /// <param name="tiers">Per attribute in schema order, at most 64.</param>
@@ -40,11 +40,11 @@ public sealed class QualityTable
             }
         }
 
-        (this.tiers, Ladder, this.quality) = ([.. tiers], ladder, [.. quality]);
+        (_tiers, Ladder, _quality) = ([.. tiers], ladder, [.. quality]);
     }
 
     /// <summary>Number of attributes.</summary>
-    public int Attributes => tiers.Length;
+    public int Attributes => _tiers.Length;
 
     /// <summary>The losses of the grades.</summary>
     public GradeLadder Ladder { get; }
@@ -68,11 +68,11 @@ public sealed class QualityTable
     }
 
     /// <summary>The sensitivity of an attribute.</summary>
-    public Tier TierOf(int attribute) => tiers[attribute];
+    public Tier TierOf(int attribute) => _tiers[attribute];
 
     /// <summary>The loss of a report; none for a Public attribute.</summary>
-    public EpsilonMicro EpsilonOf(int attribute, int grade) => tiers[attribute] == Tier.Public ? EpsilonMicro.Zero : Ladder[grade];
+    public EpsilonMicro EpsilonOf(int attribute, int grade) => _tiers[attribute] == Tier.Public ? EpsilonMicro.Zero : Ladder[grade];
 
     /// <summary>Q in ppb at a grade from 1 on.</summary>
-    public long QualityOf(int attribute, int grade) => quality[(attribute * Ladder.Count) + grade - 1];
+    public long QualityOf(int attribute, int grade) => _quality[(attribute * Ladder.Count) + grade - 1];
 }

@@ -8,7 +8,7 @@ namespace EmrMarket.Benchmarks.Matching;
 [MemoryDiagnoser]
 public class MatchingBenchmarks
 {
-    private MatchProblem problem = null!;
+    private MatchProblem _problem = null!;
 
     /// <summary>Shape of the market.</summary>
     [ParamsAllValues]
@@ -22,7 +22,7 @@ public class MatchingBenchmarks
     [GlobalSetup]
     public void Setup()
     {
-        problem = SyntheticMarkets.Make(Shape, Classes, Classes / 10, seed: 1);
+        _problem = SyntheticMarkets.Make(Shape, Classes, Classes / 10, seed: 1);
         if (Welfare(Exact().SalesByClass) != Welfare(SuccessivePaths()))
         {
             throw new InvalidOperationException($"{Shape} {Classes}: the two matches differ in welfare.");
@@ -31,12 +31,12 @@ public class MatchingBenchmarks
 
     /// <summary>The solver.</summary>
     [Benchmark]
-    public MatchOutcome Exact() => ExactMatcher.Solve(problem);
+    public MatchOutcome Exact() => ExactMatcher.Solve(_problem);
 
     /// <summary>The baseline, without prices.</summary>
     [Benchmark(Baseline = true)]
-    public List<Sale> SuccessivePaths() => Oracles.SuccessivePaths(problem);
+    public List<Sale> SuccessivePaths() => Oracles.SuccessivePaths(_problem);
 
     private Int128 Welfare(IEnumerable<Sale> sales)
-        => sales.Aggregate((Int128)0, (sum, s) => sum + ((Int128)problem.Weights[s.ClassIndex, s.RequestIndex] * s.Records));
+        => sales.Aggregate((Int128)0, (sum, s) => sum + ((Int128)_problem.Weights[s.ClassIndex, s.RequestIndex] * s.Records));
 }

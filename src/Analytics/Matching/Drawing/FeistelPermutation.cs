@@ -15,8 +15,8 @@ public sealed class FeistelPermutation
 {
     private const int Rounds = 4;
 
-    private readonly FeistelRound roundFunction;
-    private readonly int halfBits;
+    private readonly FeistelRound _roundFunction;
+    private readonly int _halfBits;
 
     /// <summary>Fixes size and key.</summary>
     /// <param name="size">n, at least 1.</param>
@@ -25,12 +25,12 @@ public sealed class FeistelPermutation
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(size, 1);
         ArgumentNullException.ThrowIfNull(roundFunction);
-        this.roundFunction = roundFunction;
+        _roundFunction = roundFunction;
         Size = size;
-        halfBits = 1;
-        while (1L << (2 * halfBits) < size)
+        _halfBits = 1;
+        while (1L << (2 * _halfBits) < size)
         {
-            halfBits++;
+            _halfBits++;
         }
     }
 
@@ -44,17 +44,17 @@ public sealed class FeistelPermutation
         get
         {
             ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)position, (uint)Size, nameof(position));
-            var mask = (1u << halfBits) - 1;
+            var mask = (1u << _halfBits) - 1;
             var value = (uint)position;
             do
             {
-                var (left, right) = (value >> halfBits, value & mask);
+                var (left, right) = (value >> _halfBits, value & mask);
                 for (byte round = 0; round < Rounds; round++)
                 {
-                    (left, right) = (right, left ^ (roundFunction(round, right) & mask));
+                    (left, right) = (right, left ^ (_roundFunction(round, right) & mask));
                 }
 
-                value = (left << halfBits) | right;
+                value = (left << _halfBits) | right;
             }
             while (value >= (uint)Size);
 
