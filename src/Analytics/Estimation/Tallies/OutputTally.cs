@@ -11,7 +11,8 @@ public sealed class OutputTally
     private readonly long[] _outputs;
     private readonly long[] _sizeTimesOutputs;
     private readonly long[] _single;
-    private readonly Dictionary<(ushort, ushort), long> _pairs = [];
+    private readonly Dictionary<(ushort First, ushort Second), long> _pairs = [];
+    private KeyValuePair<(ushort First, ushort Second), long>[]? _sortedPairs;
 
     /// <summary>An empty tally.</summary>
     /// <param name="channel">The channel that all reports came through.</param>
@@ -64,6 +65,7 @@ public sealed class OutputTally
             _outputs[code]++;
         }
 
+        _sortedPairs = null;
         Records += codes.Length;
         Persons += persons.Persons;
         SumSquaredSizes += persons.SumSquaredSizes;
@@ -150,7 +152,9 @@ public sealed class OutputTally
             sum += _single[j] * function[j] * function[j];
         }
 
-        foreach (((ushort first, ushort second), long count) in _pairs)
+        // In a fixed order, so that the same reports give the same bits however they were batched.
+        _sortedPairs ??= [.. _pairs.OrderBy(p => p.Key)];
+        foreach (((ushort first, ushort second), long count) in _sortedPairs)
         {
             sum += count * function[first] * function[second];
         }
