@@ -1,12 +1,19 @@
 using EmrMarket.Silos.Commands;
 using EmrMarket.Silos.Commands.Audit;
+using EmrMarket.Silos.Commands.Data;
 using EmrMarket.Silos.Commands.Estimate;
 using EmrMarket.Silos.Commands.Evaluate;
+using EmrMarket.Silos.Commands.Perturb;
 using EmrMarket.Silos.Commands.Request;
+using EmrMarket.Silos.Commands.Schemas;
 
 return await CommandLine.RunAsync(
     args,
     EvaluateCommand.Create(),
     EstimateCommand.Create(),
     RequestCommand.Create(),
-    AuditPrivacyCommand.Create());
+    AuditPrivacyCommand.Create(),
+    SchemaCommand.Create(),
+    DataCommand.Create(),
+    SiteKeyCommand.Create(),
+    PerturbCommand.Create());

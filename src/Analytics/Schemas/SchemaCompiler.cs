@@ -61,13 +61,11 @@ internal sealed partial class SchemaCompiler(SchemaDocument document, string fil
     {
         // The defaults of the three randomised tiers: 2, 1 and 0.5 epsilon.
         int Highest(long micro) => Enumerable.Range(1, grades.Count).LastOrDefault(g => grades[g].Micro <= micro);
-        TierCeilings ceilings = document.Ceilings ?? new TierCeilings(Highest(2_000_000), Highest(1_000_000), Highest(500_000));
-        foreach (int ceiling in new[] { ceilings.Low, ceilings.Moderate, ceilings.Private })
-        {
-            Check(ceiling >= 0 && ceiling <= grades.Count, "schema-ceilings", "ceilings", $"grade {ceiling} is not on the ladder of 0 (withheld) to {grades.Count}");
-        }
-
-        return ceilings;
+        var defaults = new TierCeilings(Highest(2_000_000), Highest(1_000_000), Highest(500_000));
+        TierCeilings ceilings = document.Ceilings ?? defaults;
+        bool onLadder = Array.TrueForAll([ceilings.Low, ceilings.Moderate, ceilings.Private], c => c >= 0 && c <= grades.Count);
+        Check(onLadder, "schema-ceilings", "ceilings", $"a ceiling is not on the ladder of 0 (withheld) to {grades.Count}");
+        return onLadder ? ceilings : defaults;
     }
 
     private List<AttributeDefinition> CompileAttributes(GradeLadder grades, TierCeilings ceilings)

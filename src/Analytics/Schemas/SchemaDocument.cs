@@ -24,6 +24,9 @@ public sealed record SchemaDocument
     /// <summary>False until a person has confirmed an inferred schema; records of an unpublishable schema may be evaluated at home but not offered.</summary>
     public required bool Publishable { get; init; }
 
+    /// <summary>Who held an inferred schema against a code book and confirmed it; null for a schema that was written by hand.</summary>
+    public string? ConfirmedBy { get; init; }
+
     /// <summary>The ladder of losses in epsilon, strictest first; null for the default ladder.</summary>
     public IReadOnlyList<decimal>? Grades { get; init; }
 

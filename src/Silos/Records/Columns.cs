@@ -106,37 +106,30 @@ internal sealed class ColumnReading(AttributeReading reading, int attribute, int
             return reading.Read("", unit: null);
         }
 
-        (int start, int length) = row.Field(column);
-        byte[] bytes = row.Bytes;
-        if (unitColumn >= 0)
-        {
-            (bytes, start, length) = Join(row, start, length);
-        }
-
-        ref readonly ReadValue known = ref _memo.Find(bytes, start, length, out ulong hash);
+        ReadOnlySpan<byte> text = unitColumn < 0 ? row.Field(column) : Join(row.Field(column), row.Field(unitColumn));
+        ref readonly ReadValue known = ref _memo.Find(text, out ulong hash);
         if (!Unsafe.IsNullRef(in known))
         {
             return known;
         }
 
         ReadValue value = reading.Read(row.Text(column), unitColumn >= 0 ? row.Text(unitColumn) : null);
-        _memo.Add(bytes.AsSpan(start, length), hash, value);
+        _memo.Add(text, hash, value);
         return value;
     }
 
     /// <summary>The texts of value and unit as one, a byte that UTF-8 never has between them.</summary>
-    private (byte[] Bytes, int Start, int Length) Join(CsvRowReader row, int start, int length)
+    private ReadOnlySpan<byte> Join(ReadOnlySpan<byte> value, ReadOnlySpan<byte> unit)
     {
-        (int unitStart, int unitLength) = row.Field(unitColumn);
-        int joined = length + 1 + unitLength;
-        if (joined + CsvRowReader.Slack > _joined.Length)
+        int length = value.Length + 1 + unit.Length;
+        if (length > _joined.Length)
         {
-            _joined = new byte[2 * (joined + CsvRowReader.Slack)];
+            _joined = new byte[2 * length];
         }
 
-        row.Bytes.AsSpan(start, length).CopyTo(_joined);
-        _joined[length] = 0xFF;
-        row.Bytes.AsSpan(unitStart, unitLength).CopyTo(_joined.AsSpan(length + 1));
-        return (_joined, 0, joined);
+        value.CopyTo(_joined);
+        _joined[value.Length] = 0xFF;
+        unit.CopyTo(_joined.AsSpan(value.Length + 1));
+        return _joined.AsSpan(0, length);
     }
 }

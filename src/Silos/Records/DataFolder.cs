@@ -1,3 +1,7 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
 using EmrMarket.Analytics.Records;
 using EmrMarket.Analytics.Records.Synthetic;
 using EmrMarket.Analytics.Schemas;
@@ -22,6 +26,14 @@ public static class DataFolder
         return Schema.Parse(ReadText(file, $"Name a file, or one of the built-in schemas: {string.Join(", ", SchemaNames)}."), nameOrFile);
     }
 
+    /// <summary>The seed of the built-in synthetic set, which is always the same, or of another set with a number of its own.</summary>
+    public static byte[] SyntheticSeed(ulong? number = null) => SHA256.HashData(Encoding.UTF8.GetBytes(
+        "emrmarket synthetic records v1" + (number is { } n ? string.Create(CultureInfo.InvariantCulture, $" {n}") : "")));
+
+    /// <summary>The published files that <c>data verify</c> knows: data/sources.json.</summary>
+    internal static IReadOnlyList<SourceFile> Sources() =>
+        JsonSerializer.Deserialize<IReadOnlyList<SourceFile>>(File.ReadAllText(Path.Combine(Root, "sources.json")), JsonSerializerOptions.Web)!;
+
     /// <summary>A generator of the synthetic records.</summary>
     /// <param name="seed">The seed, 16 bytes or more.</param>
     public static SyntheticGenerator LoadSynthetic(ReadOnlySpan<byte> seed)
@@ -44,3 +56,12 @@ public static class DataFolder
         }
     }
 }
+
+/// <summary>A published file.</summary>
+/// <param name="File">Its name.</param>
+/// <param name="Title">What it is.</param>
+/// <param name="Schema">The built-in schema that reads it; null for none.</param>
+/// <param name="Rows">Lines after the header.</param>
+/// <param name="Bytes">Bytes, unpacked.</param>
+/// <param name="Sha256">SHA-256 of the unpacked bytes, lower-case hexadecimal.</param>
+internal sealed record SourceFile(string File, string Title, string? Schema, long Rows, long Bytes, string Sha256);

@@ -1,5 +1,5 @@
+using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using EmrMarket.Analytics.Records;
 
 namespace EmrMarket.Silos.Records;
@@ -24,16 +24,15 @@ internal sealed class FieldMemo
         public bool Used;
     }
 
-    /// <summary>Finds a text; a null reference when it is not remembered. The text has <see cref="CsvRowReader.Slack"/> readable bytes behind it.</summary>
-    public ref readonly ReadValue Find(byte[] bytes, int start, int length, out ulong hash)
+    /// <summary>Finds a text; a null reference when it is not remembered.</summary>
+    public ref readonly ReadValue Find(ReadOnlySpan<byte> text, out ulong hash)
     {
-        hash = HashOf(bytes, start, length);
+        hash = HashOf(text);
         int mask = _slots.Length - 1;
         for (int at = (int)(hash >> 32) & mask; _slots[at].Used; at = (at + 1) & mask)
         {
             ref Slot slot = ref _slots[at];
-            if (slot.Hash == hash && slot.Length == length
-                && (length <= 8 || _texts.AsSpan(slot.Start, length).SequenceEqual(bytes.AsSpan(start, length))))
+            if (slot.Hash == hash && slot.Length == text.Length && (text.Length <= 8 || _texts.AsSpan(slot.Start, text.Length).SequenceEqual(text)))
             {
                 return ref slot.Value;
             }
@@ -86,24 +85,32 @@ internal sealed class FieldMemo
     }
 
     /// <summary>A hash that is one to one for texts of at most 8 bytes of one length, so that these need no comparison of texts.</summary>
-    private static ulong HashOf(byte[] bytes, int start, int length)
+    private static ulong HashOf(ReadOnlySpan<byte> text)
     {
-        ref byte first = ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(bytes), start);
-        if (length <= 8)
+        if (text.Length < 4)
         {
-            ulong word = Unsafe.ReadUnaligned<ulong>(ref first);
-            word = length == 8 ? word : word & ((1UL << (8 * length)) - 1);
-            return Mix(word ^ (ulong)length << 60);
+            return Mix(text.Length switch
+            {
+                0 => 0,
+                1 => text[0],
+                2 => text[0] | ((ulong)text[1] << 8),
+                _ => text[0] | ((ulong)text[1] << 8) | ((ulong)text[2] << 16),
+            });
         }
 
-        ulong hash = (ulong)length;
-        int at = 0;
-        for (; at + 8 <= length; at += 8)
+        if (text.Length <= 8)
         {
-            hash = Mix(hash ^ Unsafe.ReadUnaligned<ulong>(ref Unsafe.Add(ref first, at)));
+            // Two halves that overlap hold every byte; for one length they are one to one with the text.
+            return Mix(BinaryPrimitives.ReadUInt32LittleEndian(text) | ((ulong)BinaryPrimitives.ReadUInt32LittleEndian(text[^4..]) << 32));
         }
 
-        return Mix(hash ^ Unsafe.ReadUnaligned<ulong>(ref Unsafe.Add(ref first, length - 8)));
+        ulong hash = (ulong)text.Length;
+        for (ReadOnlySpan<byte> rest = text; rest.Length >= 8; rest = rest[8..])
+        {
+            hash = Mix(hash ^ BinaryPrimitives.ReadUInt64LittleEndian(rest));
+        }
+
+        return Mix(hash ^ BinaryPrimitives.ReadUInt64LittleEndian(text[^8..]));
     }
 
     /// <summary>An odd multiplication and a shift, both invertible (the finaliser of SplitMix64; Steele, Lea and Flood 2014, doi:10.1145/2660193.2660195).</summary>

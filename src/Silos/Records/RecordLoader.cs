@@ -1,5 +1,3 @@
-using System.Buffers.Binary;
-using System.Security.Cryptography;
 using EmrMarket.Analytics.Records;
 using EmrMarket.Analytics.Schemas;
 
@@ -222,44 +220,25 @@ public sealed class RecordLoader
         {
             if (id is null)
             {
-                return otherwise ?? (Salted(layout, (ulong)row)!.Value, 0);
+                return otherwise ?? RecordKey.OfRow(layout, row);
             }
 
-            (int start, int length) = reader.Field(column);
-            ReadOnlySpan<byte> text = reader.Bytes.AsSpan(start, length);
+            ReadOnlySpan<byte> text = reader.Field(column);
             if (text.IsEmpty)
             {
                 onProblem(new InputProblem("missing-id", file, reader.Line, id.Column, "the id is empty", "Every record has an id."));
                 return null;
             }
 
-            if (id.Kind == IdentifierKind.Text)
+            if (RecordKey.Of(layout, id.Kind, text) is { } key)
             {
-                return HashKey(layout.Name, text);
-            }
-
-            bool canonical = System.Buffers.Text.Utf8Parser.TryParse(text, out ulong number, out int used) && used == length
-                && char.IsAsciiDigit((char)text[0]) && (length == 1 || text[0] != '0');
-            if (canonical && Salted(layout, number) is { } key)
-            {
-                return (key, 0);
+                return key;
             }
 
             onProblem(new InputProblem(
                 "malformed-id", file, reader.Line, id.Column, $"the id is no whole number without leading zeros below 2^{(layout.Salt == 0 ? 64 : 56)}",
                 "Correct the id, or declare its kind as text.") { Value = reader.Text(column) });
             return null;
-        }
-
-        private static ulong? Salted(LayoutDocument layout, ulong number) =>
-            layout.Salt == 0 ? number : number >> 56 == 0 ? number | ((ulong)layout.Salt << 56) : null;
-
-        private static (ulong Key, ulong Check) HashKey(string layout, ReadOnlySpan<byte> text)
-        {
-            Span<byte> hash = stackalloc byte[32];
-            byte[] message = [.. System.Text.Encoding.UTF8.GetBytes(layout), 0, .. text];
-            SHA256.HashData(message, hash);
-            return (BinaryPrimitives.ReadUInt64LittleEndian(hash), BinaryPrimitives.ReadUInt64LittleEndian(hash[8..]));
         }
     }
 
