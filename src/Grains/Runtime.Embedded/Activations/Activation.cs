@@ -21,13 +21,13 @@ internal sealed class Activation : TaskScheduler, IThreadPoolWorkItem
     private WorkQueue _queue;
     private bool _isScheduled;
     private Phase _phase;
+    private List<GrainTimer>? _timers;
 
     // Turns only.
     private WaitingList _waiting;
     private bool _mayAdmitWaiting;
     private List<Message>? _running;
     private int _interleaving;
-    private List<GrainTimer>? _timers;
     private IStorage[] _states = [];
     private AsyncServiceScope? _scope;
     private DeactivationReason? _deactivation;
@@ -212,9 +212,21 @@ internal sealed class Activation : TaskScheduler, IThreadPoolWorkItem
         }
     }
 
-    internal void Add(GrainTimer timer) => (_timers ??= []).Add(timer);
+    internal void Add(GrainTimer timer)
+    {
+        lock (this)
+        {
+            (_timers ??= []).Add(timer);
+        }
+    }
 
-    internal void Remove(GrainTimer timer) => _timers?.Remove(timer);
+    internal void Remove(GrainTimer timer)
+    {
+        lock (this)
+        {
+            _timers?.Remove(timer);
+        }
+    }
 
     protected override void QueueTask(Task task)
     {
@@ -235,8 +247,14 @@ internal sealed class Activation : TaskScheduler, IThreadPoolWorkItem
 
     private void StartTurn(Action action)
     {
-        using var _ = ExecutionContext.IsFlowSuppressed() ? default : ExecutionContext.SuppressFlow();
+        // Whoever asks, a timer or a host that stops, lends nothing of its own context.
+        var context = ExecutionContext.Capture();
+        ExecutionContext.Restore(CleanContext.Value);
         new Task(action, TaskCreationOptions.DenyChildAttach).Start(this);
+        if (context is not null)
+        {
+            ExecutionContext.Restore(context);
+        }
     }
 
     private bool TryEnqueueWork(object work)
@@ -513,10 +531,13 @@ internal sealed class Activation : TaskScheduler, IThreadPoolWorkItem
 
     private void StopTimers()
     {
-        while (_timers is { Count: > 0 })
+        List<GrainTimer> timers;
+        lock (this)
         {
-            _timers[^1].Dispose();
+            timers = [.. _timers ?? []];
         }
+
+        timers.ForEach(static timer => timer.Dispose());
     }
 
     /// <summary>Leaves the directory first, so that what is passed on meets a new activation.</summary>

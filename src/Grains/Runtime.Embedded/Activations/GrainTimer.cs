@@ -28,12 +28,8 @@ internal sealed class GrainTimer : IGrainTimer
         _callback = callback;
         _tick = new(this, options.Interleave, options.KeepAlive);
         (_dueTime, _period) = (options.DueTime, options.Period);
-        using (ExecutionContext.SuppressFlow())
-        {
-            _timer = activation.Runtime.Clock.CreateTimer(
-                static timer => ((GrainTimer)timer!).BeginTick(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-        }
-
+        _timer = activation.Runtime.Clock.CreateTimer(
+            static timer => ((GrainTimer)timer!).BeginTick(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         activation.Add(this);
         _timer.Change(_dueTime, Timeout.InfiniteTimeSpan);
     }

@@ -197,7 +197,9 @@ internal sealed class Call<TArguments, TResult> : PendingCall, IInvokable
         {
             result = run is Task<TResult> { Result: var value } ? _method.SharesResult ? value : DeepCopy.Copy(value) : default!;
         }
-        catch (CodecNotFoundException exception)
+#pragma warning disable CA1031 // What cannot be copied is a fault of the call.
+        catch (Exception exception)
+#pragma warning restore CA1031
         {
             Answer(exception);
             return;
@@ -244,12 +246,15 @@ internal sealed class Call<TArguments, TResult> : PendingCall, IInvokable
         {
             copy = DeepCopy.Copy(exception);
         }
-        catch (CodecNotFoundException refusal)
+#pragma warning disable CA1031 // A fault that cannot be copied must reach the caller all the same.
+        catch (Exception refusal)
+#pragma warning restore CA1031
         {
             copy = new CodecNotFoundException($"{refusal.Message} It was thrown by {this} with the message: {exception.Message}");
         }
 
         _runtime.Pending.Remove(this);
+        _callersCancellation.Dispose();
         _answer.TrySetException(copy);
     }
 }

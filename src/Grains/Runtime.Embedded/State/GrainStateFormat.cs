@@ -13,7 +13,11 @@ namespace EmrMarket.Grains.Embedded.State;
 /// <summary>State as UTF-8 JSON, written and read through <see cref="GrainStateFormat.Options"/>.</summary>
 internal static class GrainStateFormat<T>
 {
-    internal static T New() => typeof(T).GetConstructor(Type.EmptyTypes) is null && !typeof(T).IsValueType ? default! : Activator.CreateInstance<T>();
+    private static readonly bool HasConstructor = typeof(T).IsValueType || typeof(T).GetConstructor(Type.EmptyTypes) is not null;
+
+    internal static T New() => HasConstructor
+        ? Activator.CreateInstance<T>()
+        : throw GrainStateFormat.Refusal(typeof(T), "it has no public constructor without parameters, which makes it when nothing is stored.");
 
     internal static byte[] Write(T state)
     {
@@ -64,11 +68,16 @@ internal static class GrainStateFormat
             throw Refusal(type, "a value of a derived type would lose its own members: make it sealed.");
         }
 
+        if (!type.IsValueType && type.BaseType != typeof(object))
+        {
+            throw Refusal(type, $"it derives from {TypeName.Of(type.BaseType!)}, whose members' ids may be the same.");
+        }
+
         foreach (var field in CopiedFields.Of(type))
         {
-            if (CopiedFields.PropertyOf(field) is not { } property || property.GetMethod is not { IsPublic: true } || property.SetMethod is null)
+            if (CopiedFields.PropertyOf(field) is not { GetMethod.IsPublic: true, SetMethod.IsPublic: true })
             {
-                throw Refusal(type, $"its member {CopiedFields.PropertyOf(field)?.Name ?? field.Name} is no public property with get and init or set.");
+                throw Refusal(type, $"its member {CopiedFields.PropertyOf(field)?.Name ?? field.Name} is no property with public get and init or set.");
             }
         }
 
@@ -88,7 +97,7 @@ internal static class GrainStateFormat
         }
     }
 
-    private static CodecNotFoundException Refusal(Type type, string reason) => new($"{TypeName.Of(type)} cannot be stored as state: {reason}");
+    internal static CodecNotFoundException Refusal(Type type, string reason) => new($"{TypeName.Of(type)} cannot be stored as state: {reason}");
 
     private sealed class BigIntegerConverter : JsonConverter<BigInteger>
     {

@@ -64,7 +64,10 @@ public sealed class GrainStateFormatTests
     [InlineData(typeof(Open), "sealed")]
     [InlineData(typeof(HoldsObject), "System.Object")]
     [InlineData(typeof(HoldsTuple), "ValueTuple")]
-    [InlineData(typeof(HoldsField), "Hidden")]
+    [InlineData(typeof(HoldsPrivate), "Hidden")]
+    [InlineData(typeof(HoldsPrivateSetter), "Value")]
+    [InlineData(typeof(HoldsField), "Value")]
+    [InlineData(typeof(Derived), "derives from")]
     [InlineData(typeof(HoldsAddress), "System.Net.IPAddress")]
     public void State_that_would_not_come_back_whole_is_refused(Type type, string reason)
     {
@@ -76,6 +79,10 @@ public sealed class GrainStateFormatTests
 
         Assert.Contains(reason, Assert.IsType<CodecNotFoundException>(fault).Message, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void State_that_cannot_begin_empty_is_refused() =>
+        Assert.Contains("constructor", Assert.Throws<CodecNotFoundException>(GrainStateFormat<WithoutConstructor>.New).Message, StringComparison.Ordinal);
 
     [GenerateSerializer]
     internal sealed class Everything
@@ -181,11 +188,34 @@ public sealed class GrainStateFormatTests
     }
 
     [GenerateSerializer]
-    internal sealed class HoldsField
+    internal sealed class HoldsPrivate
     {
         [Id(0)]
         private int Hidden { get; set; }
 
         public int Double => Hidden * 2;
+    }
+
+    [GenerateSerializer]
+    internal sealed class HoldsPrivateSetter
+    {
+        [Id(0)]
+        public int Value { get; private set; }
+
+        public void Set(int value) => Value = value;
+    }
+
+    [GenerateSerializer]
+    internal sealed class HoldsField
+    {
+        [Id(0)]
+        public int Value = 1;
+    }
+
+    [GenerateSerializer]
+    internal sealed class WithoutConstructor(int value)
+    {
+        [Id(0)]
+        public int Value { get; init; } = value;
     }
 }
