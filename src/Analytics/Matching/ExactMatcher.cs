@@ -1,4 +1,5 @@
 using System.Numerics;
+using EmrMarket.Analytics.Matching.Solving;
 
 namespace EmrMarket.Analytics.Matching;
 
@@ -10,7 +11,7 @@ public static class ExactMatcher
 {
     /// <summary>Solves, prices and certifies a round.</summary>
     /// <param name="problem">The market.</param>
-    /// <param name="cancellationToken">Checked between phases, each well under a second at 10,000 classes and 1,000 requests.</param>
+    /// <param name="cancellationToken">Checked every few hundred pivots and between phases.</param>
     /// <exception cref="OverflowException">The weights are so large that path sums could leave 64 bits: quote prices in a coarser unit.</exception>
     public static MatchOutcome Solve(MatchProblem problem, CancellationToken cancellationToken = default)
     {
@@ -44,7 +45,7 @@ public static class ExactMatcher
     {
         var merged = merging.Merged;
         var simplex = new NetworkSimplex<T>(merged, options.Vectorised);
-        SampledStart.Prepare(simplex, merged, options);
+        SampledStart.Prepare(simplex, merged, options, cancellationToken);
         var perturbations = 0;
         var dropped = new bool[problem.Requests.Count];
         while (true)
@@ -72,7 +73,7 @@ public static class ExactMatcher
         }
 
         cancellationToken.ThrowIfCancellationRequested();
-        if (!simplex.RestoreWeights() || simplex.Run(long.MaxValue) == SimplexResult.Overflow)
+        if (!simplex.RestoreWeights() || simplex.Run(long.MaxValue, cancellationToken) == SimplexResult.Overflow)
         {
             return null;
         }
@@ -98,14 +99,14 @@ public static class ExactMatcher
         where T : struct, IBinaryInteger<T>, IMinMaxValue<T>
     {
         var limit = options.PivotsBeforePerturbation(problem);
-        var result = simplex.Run(limit);
+        var result = simplex.Run(limit, cancellationToken);
         if (result == SimplexResult.PivotLimit)
         {
             // Ties make pivots that move nothing. Weights that differ a little have fewer ties; from their optimum the true one is near.
             cancellationToken.ThrowIfCancellationRequested();
             perturbations++;
             if (!simplex.Reweigh(problem, (c, j, weight) => dropped[j] ? -1 : (weight * SolverOptions.PerturbationScale) + Scatter.Of(c, j, SolverOptions.PerturbationScale))
-                || simplex.Run(long.MaxValue) == SimplexResult.Overflow)
+                || simplex.Run(long.MaxValue, cancellationToken) == SimplexResult.Overflow)
             {
                 return false;
             }
@@ -116,7 +117,7 @@ public static class ExactMatcher
                 return false;
             }
 
-            result = simplex.Run(long.MaxValue);
+            result = simplex.Run(long.MaxValue, cancellationToken);
         }
 
         return result == SimplexResult.Optimal;

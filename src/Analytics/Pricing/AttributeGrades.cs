@@ -18,7 +18,14 @@ public readonly record struct AttributeGrades(UInt128 High, UInt128 Low)
     public static readonly AttributeGrades None;
 
     /// <summary>The grade of an attribute in 0..63, in 0..15.</summary>
-    public int this[int attribute] => (int)((attribute < 32 ? Low >> (4 * attribute) : High >> (4 * (attribute - 32))) & 0xF);
+    public int this[int attribute]
+    {
+        get
+        {
+            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)attribute, (uint)MaxAttributes, nameof(attribute));
+            return (int)((attribute < 32 ? Low >> (4 * attribute) : High >> (4 * (attribute - 32))) & 0xF);
+        }
+    }
 
     /// <summary>One past the last attribute whose grade is not 0.</summary>
     public int Length => High != 0

@@ -71,7 +71,25 @@ public static class PriceRules
         return most == TokenAmount.Zero ? target : (long)UInt128.Min((UInt128)target, budget.Units / most.Units);
     }
 
-    /// <summary>The terms on which an offer would serve a request. O(attributes).</summary>
+    /// <summary>Refuses a request that asks for what the schema does not have.</summary>
+    /// <exception cref="ArgumentException">An attribute is beyond the table, or its grades are not both 0 or 1 &lt;= lowest &lt;= top &lt;= highest of the ladder.</exception>
+    public static void Check(QualityTable table, RequestTerms request)
+    {
+        ArgumentNullException.ThrowIfNull(table);
+        ArgumentNullException.ThrowIfNull(request);
+        for (var a = 0; a < Math.Max(request.Minimum.Length, request.Top.Length); a++)
+        {
+            var (minimum, top) = (request.Minimum[a], request.Top[a]);
+            if (a >= table.Attributes || minimum > top || (minimum == 0) != (top == 0) || top > table.Ladder.Count)
+            {
+                throw new ArgumentException(
+                    $"Attribute {a} is asked for at grades {minimum} to {top}; the schema has {table.Attributes} attributes and grades 1 to {table.Ladder.Count}.",
+                    nameof(request));
+            }
+        }
+    }
+
+    /// <summary>The terms on which an offer would serve a request that passes <see cref="Check"/>. O(attributes).</summary>
     public static PairPrice Price(QualityTable table, OfferTerms offer, RequestTerms request)
     {
         ArgumentNullException.ThrowIfNull(table);
@@ -120,11 +138,17 @@ public static class PriceRules
     /// <param name="table">Published for the schema.</param>
     /// <param name="classes">One row each.</param>
     /// <param name="requests">One column each.</param>
+    /// <exception cref="ArgumentException">A request asks for what the schema does not have.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A surplus exceeds <see cref="WeightMatrix.Limit"/>: quote prices in a coarser unit.</exception>
     public static WeightMatrix Weights(QualityTable table, IReadOnlyList<OfferTerms> classes, IReadOnlyList<RequestTerms> requests)
     {
         ArgumentNullException.ThrowIfNull(classes);
         ArgumentNullException.ThrowIfNull(requests);
+        foreach (var request in requests)
+        {
+            Check(table, request);
+        }
+
         return WeightMatrix.Create(classes.Count, requests.Count, (c, row) =>
         {
             for (var j = 0; j < row.Length; j++)

@@ -73,6 +73,12 @@ public sealed class QualityTable
     /// <summary>The loss of a report; none for a Public attribute.</summary>
     public EpsilonMicro EpsilonOf(int attribute, int grade) => _tiers[attribute] == Tier.Public ? EpsilonMicro.Zero : Ladder[grade];
 
-    /// <summary>Q in ppb at a grade from 1 on.</summary>
-    public long QualityOf(int attribute, int grade) => _quality[(attribute * Ladder.Count) + grade - 1];
+    /// <summary>Q in ppb.</summary>
+    /// <param name="attribute">From 0.</param>
+    /// <param name="grade">In [1, grades of the ladder].</param>
+    public long QualityOf(int attribute, int grade)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)(grade - 1), (uint)Ladder.Count, nameof(grade));
+        return _quality[(attribute * Ladder.Count) + grade - 1];
+    }
 }

@@ -1,4 +1,5 @@
 using EmrMarket.Analytics.Matching;
+using EmrMarket.Analytics.Matching.Solving;
 
 namespace EmrMarket.Analytics.Tests.Matching;
 

@@ -162,6 +162,16 @@ public sealed class PriceRulesTests
         }
     }
 
+    [Theory]
+    [InlineData(new[] { 0, 3 }, new[] { 0, 2 })]
+    [InlineData(new[] { 0, 0 }, new[] { 0, 2 })]
+    [InlineData(new[] { 0, 1 }, new[] { 0, 0 })]
+    [InlineData(new[] { 0, 1 }, new[] { 0, 7 })]
+    [InlineData(new[] { 0, 0, 0, 0, 0, 1 }, new[] { 0, 0, 0, 0, 0, 1 })]
+    public void Requests_beyond_the_schema_are_refused(int[] minimum, int[] top)
+        => Assert.Throws<ArgumentException>(() => PriceRules.Weights(
+            Table, [Offer("", AttributeGrades.Of([6, 6]))], [new(AttributeGrades.Of(minimum), AttributeGrades.Of(top), new TokenAmount(1), "", 2, 0)]));
+
     [Fact]
     public void Amounts_outside_128_bits_throw()
     {

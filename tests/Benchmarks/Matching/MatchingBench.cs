@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using EmrMarket.Analytics.Matching;
+using EmrMarket.Analytics.Matching.Solving;
 using EmrMarket.Analytics.Tests.Matching;
 
 namespace EmrMarket.Benchmarks.Matching;

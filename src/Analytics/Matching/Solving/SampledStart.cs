@@ -1,6 +1,6 @@
 using System.Numerics;
 
-namespace EmrMarket.Analytics.Matching;
+namespace EmrMarket.Analytics.Matching.Solving;
 
 /// <summary>
 /// A good first match for the simplex: solve a market of one class in eight, each eight times as large, and fill the whole market at the
@@ -15,7 +15,7 @@ internal static class SampledStart
     private const int PivotsPerNode = 100;
 
     /// <summary>Fills the empty match of a solver.</summary>
-    public static void Prepare<T>(NetworkSimplex<T> simplex, MatchProblem problem, SolverOptions options)
+    public static void Prepare<T>(NetworkSimplex<T> simplex, MatchProblem problem, SolverOptions options, CancellationToken cancellationToken)
         where T : struct, IBinaryInteger<T>, IMinMaxValue<T>
     {
         var sample = problem.Classes.Count > options.SampleAbove
@@ -32,8 +32,8 @@ internal static class SampledStart
             problem.Requests,
             problem.Weights.SelectRows(sample));
         var guide = new NetworkSimplex<T>(smaller, options.Vectorised);
-        Prepare(guide, smaller, options);
-        var result = guide.Run((long)PivotsPerNode * (sample.Length + problem.Requests.Count));
+        Prepare(guide, smaller, options, cancellationToken);
+        var result = guide.Run((long)PivotsPerNode * (sample.Length + problem.Requests.Count), cancellationToken);
         simplex.FillGreedily(result == SimplexResult.Overflow ? [] : guide.RequestDuals);
     }
 }

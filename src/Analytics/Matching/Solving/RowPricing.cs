@@ -2,7 +2,7 @@ using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
-namespace EmrMarket.Analytics.Matching;
+namespace EmrMarket.Analytics.Matching.Solving;
 
 /// <summary>
 /// The inner loop of the network simplex: over one row, the greatest w - v and where it first occurs. With hardware vectors and without

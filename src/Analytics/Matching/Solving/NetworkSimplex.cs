@@ -1,6 +1,7 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 
-namespace EmrMarket.Analytics.Matching;
+namespace EmrMarket.Analytics.Matching.Solving;
 
 /// <summary>How a run of the simplex ended.</summary>
 internal enum SimplexResult
@@ -102,7 +103,7 @@ internal sealed class NetworkSimplex<T>
     }
 
     /// <summary>Weights and potentials stay strictly below this in absolute value.</summary>
-    public static T Limit { get; } = T.One << ((System.Runtime.InteropServices.Marshal.SizeOf<T>() * 8) - 3);
+    public static T Limit { get; } = T.One << ((Unsafe.SizeOf<T>() * 8) - 3);
 
     /// <summary>So low that no potentials within <see cref="Limit"/> make the arc attractive, and no difference of it overflows.</summary>
     private static T Masked { get; } = -(Limit + Limit);
@@ -117,7 +118,7 @@ internal sealed class NetworkSimplex<T>
     public long RequestDual(int requestIndex) => long.CreateTruncating(_requestDual[requestIndex]);
 
     /// <summary>Pivots until no arc improves the match or <paramref name="pivotLimit"/> pivots were made in this run.</summary>
-    public SimplexResult Run(long pivotLimit)
+    public SimplexResult Run(long pivotLimit, CancellationToken cancellationToken)
     {
         var last = pivotLimit > long.MaxValue - Pivots ? long.MaxValue : Pivots + pivotLimit;
         if (_classCount == 0 || _requestCount == 0)
@@ -133,6 +134,7 @@ internal sealed class NetworkSimplex<T>
             if (++blocks == BlocksPerRequestScan || clean >= _classCount)
             {
                 blocks = 0;
+                cancellationToken.ThrowIfCancellationRequested();
                 while (BestRequestArc(out var arc))
                 {
                     clean = 0;

@@ -1,6 +1,6 @@
 using System.Numerics;
 
-namespace EmrMarket.Analytics.Matching;
+namespace EmrMarket.Analytics.Matching.Solving;
 
 /// <summary>What tests and benchmarks vary in the solver; none of it changes welfare or prices.</summary>
 /// <param name="Vectorised">Use hardware vectors where there are any.</param>

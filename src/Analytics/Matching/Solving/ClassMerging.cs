@@ -1,4 +1,4 @@
-namespace EmrMarket.Analytics.Matching;
+namespace EmrMarket.Analytics.Matching.Solving;
 
 /// <summary>
 /// Solves classes with the same weights and quota as one. Members of such classes are interchangeable for every request, so the

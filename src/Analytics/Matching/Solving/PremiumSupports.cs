@@ -1,4 +1,4 @@
-namespace EmrMarket.Analytics.Matching;
+namespace EmrMarket.Analytics.Matching.Solving;
 
 /// <summary>
 /// Finds the witness that premiums are the least (E8): each class with a positive premium names a request that would take one more of its records at
