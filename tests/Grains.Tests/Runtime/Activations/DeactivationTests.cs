@@ -224,6 +224,42 @@ public sealed class DeactivationTests
         Assert.Throws<SiloUnavailableException>(() => runtime.Answer(runtime.Grains.GetGrain<IPlainGrain>("b").RunAsync("slow")));
     }
 
+    [Fact]
+    public async Task Calls_that_race_with_ends_of_activations_run_exactly_once_each()
+    {
+        using var runtime = new TestRuntime(configure: options =>
+        {
+            options.Turns = new Embedded.Hosting.EmbeddedGrainOptions().Turns;
+
+            // Every call may meet many ends in a row here; what is looked for is a call that is lost or run twice.
+            options.MostForwards = int.MaxValue;
+        });
+        var runs = 0;
+        runtime.Script["step"] = async (grain, _) =>
+        {
+            if (Interlocked.Increment(ref runs) % 3 == 0)
+            {
+                grain.EndWhenIdle();
+            }
+
+            await Task.Yield();
+            return "";
+        };
+
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(caller => Task.Run(async () =>
+        {
+            for (var i = 0; i < 500; i++)
+            {
+                var plain = runtime.Grains.GetGrain<IPlainGrain>($"{i % 5}").RunAsync("step");
+                var worker = runtime.Grains.GetGrain<IWorkerGrain>($"{i % 3}").RunAsync("step");
+                await plain;
+                await worker;
+            }
+        })));
+
+        Assert.Equal(8 * 500 * 2, runs);
+    }
+
     private static TestRuntime Noting()
     {
         var runtime = new TestRuntime();
