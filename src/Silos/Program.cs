@@ -1,5 +1,6 @@
 using EmrMarket.Silos.Commands;
 using EmrMarket.Silos.Commands.Audit;
+using EmrMarket.Silos.Commands.Chain;
 using EmrMarket.Silos.Commands.Data;
 using EmrMarket.Silos.Commands.Estimate;
 using EmrMarket.Silos.Commands.Evaluate;
@@ -9,6 +10,7 @@ using EmrMarket.Silos.Commands.Schemas;
 
 return await CommandLine.RunAsync(
     args,
+    ChainCommand.Create(),
     EvaluateCommand.Create(),
     EstimateCommand.Create(),
     RequestCommand.Create(),

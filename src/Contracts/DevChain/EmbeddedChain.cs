@@ -143,6 +143,25 @@ public sealed class EmbeddedChain : IAsyncDisposable
         await FundAgainAsync(cancellationToken);
     }
 
+    /// <summary>Gives accounts of a chain that another process owns a million ether each.</summary>
+    public static async Task FundAsync(JsonRpcEthereumClient client, IReadOnlyCollection<Address> accounts, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(client);
+        ArgumentNullException.ThrowIfNull(accounts);
+        foreach (Address account in accounts)
+        {
+            await CommandAsync(
+                client,
+                "anvil_setBalance",
+                parameters =>
+                {
+                    parameters.WriteStringValue(account.ToString());
+                    parameters.WriteStringValue(Hex.Quantity(Funds));
+                },
+                cancellationToken);
+        }
+    }
+
     /// <summary>Moves the chain's clock forward and mines the block that shows it.</summary>
     /// <param name="by">At least a second; parts of a second are dropped.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
@@ -172,7 +191,10 @@ public sealed class EmbeddedChain : IAsyncDisposable
 
     /// <summary>A method that only development nodes have.</summary>
     internal Task CommandAsync(string method, Action<Utf8JsonWriter> parameters, CancellationToken cancellationToken) =>
-        _client.Connection.AskAsync(new JsonRpcCall(method, parameters), answer => _client.Connection.Result(method, answer).ValueKind, cancellationToken);
+        CommandAsync(_client, method, parameters, cancellationToken);
+
+    private static Task<JsonValueKind> CommandAsync(JsonRpcEthereumClient client, string method, Action<Utf8JsonWriter> parameters, CancellationToken cancellationToken) =>
+        client.Connection.AskAsync(new JsonRpcCall(method, parameters), answer => client.Connection.Result(method, answer).ValueKind, cancellationToken);
 
     private async Task<bool> AnswersAsync(CancellationToken cancellationToken)
     {
@@ -196,17 +218,7 @@ public sealed class EmbeddedChain : IAsyncDisposable
             accounts = [.. _funded];
         }
 
-        foreach (Address account in accounts)
-        {
-            await CommandAsync(
-                "anvil_setBalance",
-                parameters =>
-                {
-                    parameters.WriteStringValue(account.ToString());
-                    parameters.WriteStringValue(Hex.Quantity(Funds));
-                },
-                cancellationToken);
-        }
+        await FundAsync(_client, accounts, cancellationToken);
     }
 
     private static int FreePort()

@@ -116,6 +116,22 @@ public sealed class TransactionSender : IDisposable
         }
     }
 
+    /// <summary>The nonce that a command was signed with, or that the next one will get.</summary>
+    public async Task<ulong> NonceOfAsync(string id, CancellationToken cancellationToken)
+    {
+        await _turn.WaitAsync(cancellationToken);
+        try
+        {
+            await LoadAsync(cancellationToken);
+            IReadOnlyList<OutboxEntry> known = await _outbox.FindAsync([id], cancellationToken);
+            return known.Count > 0 ? known[0].Transaction.Nonce : await NextNonceAsync(cancellationToken);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
     /// <summary>One pass: reads what happened, offers what has to be offered, and tells what became final.</summary>
     /// <exception cref="WrongChainException">The node follows another chain; nothing was sent.</exception>
     /// <exception cref="EthereumException">The node could not be asked, or refuses a transaction; everything is as before and the next pass goes on.</exception>
@@ -158,37 +174,26 @@ public sealed class TransactionSender : IDisposable
     {
         await EnqueueAsync(intents, cancellationToken);
         string[] ids = [.. intents.Select(intent => intent.Id)];
-        Dictionary<string, TransactionOutcome> outcomes = new(StringComparer.Ordinal);
-        foreach (OutboxEntry entry in await _outbox.FindAsync(ids, cancellationToken))
-        {
-            if (entry.Outcome is { } known)
-            {
-                outcomes[entry.Id] = known;
-            }
-        }
-
-        HashSet<string> wanted = [.. ids];
-        while (outcomes.Count < wanted.Count)
+        while (true)
         {
             try
             {
-                foreach (TransactionOutcome outcome in (await AdvanceAsync(cancellationToken)).Final.Where(outcome => wanted.Contains(outcome.Id)))
-                {
-                    outcomes[outcome.Id] = outcome;
-                }
+                await AdvanceAsync(cancellationToken);
             }
             catch (EthereumException e) when (e.IsTransient)
             {
                 // The node is away or overloaded; everything is in the outbox.
             }
 
-            if (outcomes.Count < wanted.Count)
+            // What is still with the sender is not final, even if it was before the chain lost blocks.
+            if (!ids.Any(_byId.ContainsKey))
             {
-                await Task.Delay(_options.Pause, _options.Clock, cancellationToken);
+                Dictionary<string, OutboxEntry> entries = (await _outbox.FindAsync(ids, cancellationToken)).ToDictionary(entry => entry.Id, StringComparer.Ordinal);
+                return [.. ids.Select(id => entries[id].Outcome!)];
             }
-        }
 
-        return [.. ids.Select(id => outcomes[id])];
+            await Task.Delay(_options.Pause, _options.Clock, cancellationToken);
+        }
     }
 
     /// <inheritdoc/>
