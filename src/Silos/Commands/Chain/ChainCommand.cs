@@ -95,11 +95,18 @@ internal static class ChainCommand
         };
         command.Validators.Add(result =>
         {
-            Option[] needed = [chainId, keyFile, token, consortium, market, fund, deployment];
             bool isOther = result.GetResult(chain) is not null;
-            foreach (Option option in needed.Where(option => option != deployment && (result.GetResult(option) is { Implicit: false }) != isOther))
+            if (isOther && result.GetResult(deployment) is null)
             {
-                result.AddError(isOther ? $"{option.Name} is needed with --chain." : $"{option.Name} goes with --chain; the embedded chain uses keys of its own.");
+                result.AddError("--deployment is needed with --chain: the file that later commands read.");
+            }
+
+            foreach (Option option in (Option[])[chainId, keyFile, token, consortium, market, fund])
+            {
+                if (result.GetResult(option) is { Implicit: false } != isOther)
+                {
+                    result.AddError(isOther ? $"{option.Name} is needed with --chain." : $"{option.Name} goes with --chain; the embedded chain uses keys of its own.");
+                }
             }
         });
         command.SetAction((parsed, cancellation) => ChainDeploy.RunAsync(

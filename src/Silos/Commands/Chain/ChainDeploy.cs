@@ -69,9 +69,7 @@ internal static class ChainDeploy
     {
         bool isEmbedded = wanted.Chain is null;
         Uri node = isEmbedded ? EmbeddedNode(wanted.Folder) : ParseNode(wanted.Chain!);
-        string file = wanted.DeploymentFile ?? (isEmbedded
-            ? ChainFolders.DeploymentOf(wanted.Folder)
-            : throw new CommandException(ExitCode.Usage, "--deployment is needed with --chain: the file that later commands read"));
+        string file = wanted.DeploymentFile ?? ChainFolders.DeploymentOf(wanted.Folder);
         DeploymentTerms terms = wanted.Parameters is { } path ? DeploymentTerms.Load(path) : DeploymentTerms.Default;
         using JsonRpcEthereumClient client = new(node);
         ulong chainId = wanted.ChainId ?? EmbeddedChain.DevelopmentChainId;

@@ -46,10 +46,10 @@ internal static class ChainProcess
                 await Task.Delay(50, late.Token);
             }
         }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
             throw new CommandException(ExitCode.Failure,
-                $"the chain in {folder} did not end within {LongestStop.TotalSeconds:0} s: look at {Path.Combine(folder, "anvil.log")}, then end process {running.ProcessId}");
+                $"the chain in {folder} did not end within {LongestStop.TotalSeconds:0} s: look at {Path.Combine(folder, "anvil.log")}, then end process {running.ProcessId}", e);
         }
 
         AnsiConsole.WriteLine($"the embedded chain in {folder} has ended; its state stays");
@@ -104,9 +104,9 @@ internal static class ChainProcess
             await Console.Error.WriteLineAsync("emr: it runs until './emr chain stop'; './emr chain deploy' puts the contracts on it.");
             return ExitCode.Success;
         }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new CommandException(ExitCode.NotReady, $"the embedded chain has not answered for {LongestStart.TotalMinutes:0} minutes: its log is {log}");
+            throw new CommandException(ExitCode.NotReady, $"the embedded chain has not answered for {LongestStart.TotalMinutes:0} minutes: its log is {log}", e);
         }
     }
 
