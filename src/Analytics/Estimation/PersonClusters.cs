@@ -7,6 +7,7 @@ internal sealed class PersonClusters
 {
     private readonly int[] _offsets;
     private readonly int[] _records;
+    private int[][]? _ranks;
 
     /// <summary>Groups records by person.</summary>
     public PersonClusters(int[] personIndex)
@@ -60,8 +61,27 @@ internal sealed class PersonClusters
     /// <summary>The records of the i-th person with more than one.</summary>
     public ReadOnlySpan<int> this[int i] => _records.AsSpan(_offsets[i], _offsets[i + 1] - _offsets[i]);
 
+    /// <summary>
+    /// The persons with several records, those with most first, by rank: entry r holds the r-th record of every person with more than r. Bitmaps over ranks turn pairs of records of one person into
+    /// bits at one place.
+    /// </summary>
+    public int[][] Ranks => _ranks ??= RankRecords();
+
     /// <summary>Every record is a person.</summary>
     public static PersonClusters Singletons(int records) => new(records);
+
+    private int[][] RankRecords()
+    {
+        int[] bySize = [.. Enumerable.Range(0, Repeated).OrderByDescending(i => this[i].Length)];
+        var ranks = new int[Repeated == 0 ? 0 : MaxSize][];
+        for (int r = 0; r < ranks.Length; r++)
+        {
+            int rank = r;
+            ranks[r] = [.. bySize.TakeWhile(i => this[i].Length > rank).Select(i => this[i][rank])];
+        }
+
+        return ranks;
+    }
 
     /// <summary>
     /// For an integer x_i per record: the sums over persons s of (size_s * X_s) and of X_s^2 with X_s the sum of x over the person's records, given the same

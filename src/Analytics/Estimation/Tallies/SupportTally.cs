@@ -1,3 +1,4 @@
+using System.Numerics;
 using EmrMarket.Analytics.Mechanisms;
 
 namespace EmrMarket.Analytics.Estimation.Tallies;
@@ -71,34 +72,70 @@ public sealed class SupportTally
             return;
         }
 
+        int[][] ranks = persons.Ranks;
+        ReportColumn[] columns = [.. ranks.Select(r => Pick(reports, r))];
         // 64 values at a time bound the bitmaps to 8 bytes per record.
         for (int start = 0; start < counts.Length; start += 64)
         {
             int[] values = [.. Enumerable.Range(start, Math.Min(64, counts.Length - start))];
-            SupportBitmaps bitmaps = Channel.Support(reports, values);
+            SupportBitmaps[] bitmaps = [.. columns.Select(c => Channel.Support(c, values))];
             Parallel.For(0, values.Length, i =>
             {
-                ReadOnlySpan<ulong> bits = bitmaps[i];
+                // As if every record were a person, a person was counted `supporting` times in both sums. What is missing is, per pair of its records, the supports
+                // of both, and twice whether both support.
                 long size = 0;
-                long squared = 0;
-                for (int person = 0; person < persons.Repeated; person++)
+                long both = 0;
+                for (int s = 1; s < ranks.Length; s++)
                 {
-                    ReadOnlySpan<int> records = persons[person];
-                    long supporting = 0;
-                    foreach (int record in records)
+                    for (int r = 0; r < s; r++)
                     {
-                        supporting += (long)(bits[record >> 6] >> record) & 1;
+                        (long either, long together) = Pairs(bitmaps[r][i], bitmaps[s][i], ranks[s].Length);
+                        size += either;
+                        both += together;
                     }
-
-                    // As if every record were a person, this one was counted `supporting` times in both sums.
-                    size += supporting * (records.Length - 1);
-                    squared += supporting * (supporting - 1);
                 }
 
                 _sizeTimesSupport[values[i]] += size;
-                _squaredSupport[values[i]] += squared;
+                _squaredSupport[values[i]] += 2 * both;
             });
         }
+    }
+
+    /// <summary>Over the first <paramref name="count"/> bits: the set bits of both bitmaps added up, and the bits that are set in both.</summary>
+    private static (long Either, long Together) Pairs(ReadOnlySpan<ulong> first, ReadOnlySpan<ulong> second, int count)
+    {
+        long either = 0;
+        long together = 0;
+        for (int w = 0; w < (count + 63) / 64; w++)
+        {
+            // The second bitmap ends here; the first may go on.
+            ulong mask = w < count / 64 ? ulong.MaxValue : (1UL << (count % 64)) - 1;
+            either += BitOperations.PopCount(first[w] & mask) + BitOperations.PopCount(second[w]);
+            together += BitOperations.PopCount(first[w] & second[w]);
+        }
+
+        return (either, together);
+    }
+
+    /// <summary>The reports of some records, in the given order.</summary>
+    private static ReportColumn Pick(ReportColumn reports, int[] records) => reports switch
+    {
+        CodeReports r => new CodeReports(Array.ConvertAll(records, i => r.Codes[i])),
+        HashReports r => new HashReports(Array.ConvertAll(records, i => r.Multipliers[i]), Array.ConvertAll(records, i => r.Addends[i]), Array.ConvertAll(records, i => r.Cells[i])),
+        SetReports r => PickSets(r, records),
+        _ => throw new ArgumentException($"Reports of the kind {reports.GetType().Name} cannot be picked.", nameof(reports)),
+    };
+
+    private static SetReports PickSets(SetReports reports, int[] records)
+    {
+        int width = reports.WordsPerReport;
+        ulong[] words = new ulong[records.Length * width];
+        for (int i = 0; i < records.Length; i++)
+        {
+            reports.Words.AsSpan(records[i] * width, width).CopyTo(words.AsSpan(i * width));
+        }
+
+        return new SetReports(words, width);
     }
 
     /// <summary>The sum of two tallies of the same channel; associative and commutative.</summary>
