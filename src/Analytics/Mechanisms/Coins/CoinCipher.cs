@@ -33,6 +33,11 @@ internal sealed class CoinCipher
     /// <summary>Replaces each counter by its block of coins.</summary>
     public void Encrypt(Span<Vector128<byte>> counters)
     {
+        if (counters.IsEmpty)
+        {
+            return;
+        }
+
         if (HardwareAes.IsSupported)
         {
             EncryptPipelined(counters);
@@ -41,6 +46,89 @@ internal sealed class CoinCipher
         {
             EncryptPortable(counters);
         }
+    }
+
+    /// <summary>One block of coins per fact; the counters are made on the way, in registers.</summary>
+    /// <param name="facts">The fact ids.</param>
+    /// <param name="version">The value version.</param>
+    /// <param name="values">As many values.</param>
+    /// <param name="step">The step.</param>
+    /// <param name="block">The block of the step.</param>
+    /// <param name="coins">As many blocks, overwritten.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void EncryptFacts(ReadOnlySpan<ulong> facts, ushort version, ReadOnlySpan<ushort> values, int step, int block, Span<Vector128<byte>> coins)
+    {
+        values = values[..facts.Length];
+        coins = coins[..facts.Length];
+        ref ulong fact = ref MemoryMarshal.GetReference(facts);
+        ref ushort value = ref MemoryMarshal.GetReference(values);
+        ref Vector128<byte> coin = ref MemoryMarshal.GetReference(coins);
+        int i = 0;
+        if (HardwareAes.IsSupported)
+        {
+            ref Vector128<byte> key = ref MemoryMarshal.GetArrayDataReference(_roundKeys);
+            Vector128<byte> rest = Coin.Counter(0, version, 0, step, block) ^ key;
+            for (; i <= facts.Length - 8; i += 8)
+            {
+                Vector128<byte> b0 = Coin.Counter(Unsafe.Add(ref fact, i), 0, Unsafe.Add(ref value, i), 0, 0) ^ rest;
+                Vector128<byte> b1 = Coin.Counter(Unsafe.Add(ref fact, i + 1), 0, Unsafe.Add(ref value, i + 1), 0, 0) ^ rest;
+                Vector128<byte> b2 = Coin.Counter(Unsafe.Add(ref fact, i + 2), 0, Unsafe.Add(ref value, i + 2), 0, 0) ^ rest;
+                Vector128<byte> b3 = Coin.Counter(Unsafe.Add(ref fact, i + 3), 0, Unsafe.Add(ref value, i + 3), 0, 0) ^ rest;
+                Vector128<byte> b4 = Coin.Counter(Unsafe.Add(ref fact, i + 4), 0, Unsafe.Add(ref value, i + 4), 0, 0) ^ rest;
+                Vector128<byte> b5 = Coin.Counter(Unsafe.Add(ref fact, i + 5), 0, Unsafe.Add(ref value, i + 5), 0, 0) ^ rest;
+                Vector128<byte> b6 = Coin.Counter(Unsafe.Add(ref fact, i + 6), 0, Unsafe.Add(ref value, i + 6), 0, 0) ^ rest;
+                Vector128<byte> b7 = Coin.Counter(Unsafe.Add(ref fact, i + 7), 0, Unsafe.Add(ref value, i + 7), 0, 0) ^ rest;
+                Vector128<byte> k;
+                for (int round = 1; round < Rounds; round++)
+                {
+                    k = Unsafe.Add(ref key, round);
+                    b0 = HardwareAes.Encrypt(b0, k);
+                    b1 = HardwareAes.Encrypt(b1, k);
+                    b2 = HardwareAes.Encrypt(b2, k);
+                    b3 = HardwareAes.Encrypt(b3, k);
+                    b4 = HardwareAes.Encrypt(b4, k);
+                    b5 = HardwareAes.Encrypt(b5, k);
+                    b6 = HardwareAes.Encrypt(b6, k);
+                    b7 = HardwareAes.Encrypt(b7, k);
+                }
+
+                k = Unsafe.Add(ref key, Rounds);
+                ref Vector128<byte> b = ref Unsafe.Add(ref coin, i);
+                b = HardwareAes.EncryptLast(b0, k);
+                Unsafe.Add(ref b, 1) = HardwareAes.EncryptLast(b1, k);
+                Unsafe.Add(ref b, 2) = HardwareAes.EncryptLast(b2, k);
+                Unsafe.Add(ref b, 3) = HardwareAes.EncryptLast(b3, k);
+                Unsafe.Add(ref b, 4) = HardwareAes.EncryptLast(b4, k);
+                Unsafe.Add(ref b, 5) = HardwareAes.EncryptLast(b5, k);
+                Unsafe.Add(ref b, 6) = HardwareAes.EncryptLast(b6, k);
+                Unsafe.Add(ref b, 7) = HardwareAes.EncryptLast(b7, k);
+            }
+        }
+
+        int first = i;
+        for (; i < facts.Length; i++)
+        {
+            Unsafe.Add(ref coin, i) = Coin.Counter(Unsafe.Add(ref fact, i), version, Unsafe.Add(ref value, i), step, block);
+        }
+
+        Encrypt(coins[first..]);
+    }
+
+    /// <summary>Consecutive blocks of one fact: four or eight of them at a time run without waiting.</summary>
+    /// <param name="fact">The fact id.</param>
+    /// <param name="version">The value version.</param>
+    /// <param name="value">The value.</param>
+    /// <param name="step">The step.</param>
+    /// <param name="firstBlock">The first block of the step.</param>
+    /// <param name="coins">The blocks, overwritten.</param>
+    public void EncryptRun(ulong fact, ushort version, ushort value, int step, int firstBlock, Span<Vector128<byte>> coins)
+    {
+        for (int i = 0; i < coins.Length; i++)
+        {
+            coins[i] = Coin.Counter(fact, version, value, step, firstBlock + i);
+        }
+
+        Encrypt(coins);
     }
 
     /// <summary>The platform's AES, one call for all counters: the path of machines without AES instructions, and the tests' oracle.</summary>
@@ -53,6 +141,7 @@ internal sealed class CoinCipher
     }
 
     // Eight independent blocks hide the latency of the AES instruction (4 cycles at one or two per cycle); streams ask for four.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void EncryptPipelined(Span<Vector128<byte>> counters)
     {
         ref Vector128<byte> key = ref MemoryMarshal.GetArrayDataReference(_roundKeys);

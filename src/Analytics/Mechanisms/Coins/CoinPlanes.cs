@@ -21,19 +21,17 @@ internal static class CoinPlanes
     {
         Span<Vector128<byte>> coins = stackalloc Vector128<byte>[Batch];
         coins = coins[..facts.Length];
-        values = values[..facts.Length];
-        for (int i = 0; i < facts.Length; i++)
-        {
-            coins[i] = Coin.Counter(facts[i], version, values[i], step, block);
-        }
-
-        cipher.Encrypt(coins);
+        cipher.EncryptFacts(facts, version, values, step, block, coins);
         Turn(MemoryMarshal.Cast<Vector128<byte>, uint>(coins), planes);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Turn(ReadOnlySpan<uint> words, Span<uint> planes)
     {
+        planes = planes[..Length];
         int facts = words.Length / Coin.WordsPerBlock;
+        ref uint source = ref MemoryMarshal.GetReference(words);
+        ref uint plane = ref MemoryMarshal.GetReference(planes);
         int i = 0;
         if (Avx512F.IsSupported)
         {
@@ -41,19 +39,18 @@ internal static class CoinPlanes
             Vector512<uint> lastTwo = firstTwo + Vector512.Create(2u);
             for (; i <= facts - 16; i += 16)
             {
-                ReadOnlySpan<uint> source = words.Slice(Coin.WordsPerBlock * i, 64);
-                Vector512<uint> z0 = Vector512.Create(source);
-                Vector512<uint> z1 = Vector512.Create(source[16..]);
-                Vector512<uint> z2 = Vector512.Create(source[32..]);
-                Vector512<uint> z3 = Vector512.Create(source[48..]);
+                Vector512<uint> z0 = Vector512.LoadUnsafe(ref source, (nuint)(Coin.WordsPerBlock * i));
+                Vector512<uint> z1 = Vector512.LoadUnsafe(ref source, (nuint)((Coin.WordsPerBlock * i) + 16));
+                Vector512<uint> z2 = Vector512.LoadUnsafe(ref source, (nuint)((Coin.WordsPerBlock * i) + 32));
+                Vector512<uint> z3 = Vector512.LoadUnsafe(ref source, (nuint)((Coin.WordsPerBlock * i) + 48));
                 Vector512<uint> low = Avx512F.PermuteVar16x32x2(z0, firstTwo, z1);
                 Vector512<uint> high = Avx512F.PermuteVar16x32x2(z2, firstTwo, z3);
-                Vector512.Create(low.GetLower(), high.GetLower()).CopyTo(planes[i..]);
-                Vector512.Create(low.GetUpper(), high.GetUpper()).CopyTo(planes[(Batch + i)..]);
+                Vector512.Create(low.GetLower(), high.GetLower()).StoreUnsafe(ref plane, (nuint)i);
+                Vector512.Create(low.GetUpper(), high.GetUpper()).StoreUnsafe(ref plane, (nuint)(Batch + i));
                 low = Avx512F.PermuteVar16x32x2(z0, lastTwo, z1);
                 high = Avx512F.PermuteVar16x32x2(z2, lastTwo, z3);
-                Vector512.Create(low.GetLower(), high.GetLower()).CopyTo(planes[((2 * Batch) + i)..]);
-                Vector512.Create(low.GetUpper(), high.GetUpper()).CopyTo(planes[((3 * Batch) + i)..]);
+                Vector512.Create(low.GetLower(), high.GetLower()).StoreUnsafe(ref plane, (nuint)((2 * Batch) + i));
+                Vector512.Create(low.GetUpper(), high.GetUpper()).StoreUnsafe(ref plane, (nuint)((3 * Batch) + i));
             }
         }
 

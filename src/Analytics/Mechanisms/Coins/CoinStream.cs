@@ -21,6 +21,7 @@ internal ref struct CoinStream
     private ulong _fact;
     private ushort _version;
     private ushort _value;
+    private int _step;
     private int _block;
     private int _next;
     private int _end;
@@ -43,25 +44,11 @@ internal ref struct CoinStream
     internal readonly int Taken => _next;
 
     /// <summary>Starts the coins of a fact.</summary>
-    public void Start(ulong fact, ushort version, ushort value)
+    public void Start(ulong fact, ushort version, ushort value, int step)
     {
-        (_fact, _version, _value) = (fact, version, value);
+        (_fact, _version, _value, _step) = (fact, version, value, step);
         _block = 0;
         Fill(BufferBlocks);
-    }
-
-    /// <summary>The next 64 coins.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public ulong Next64()
-    {
-        if (_next + 2 > _end)
-        {
-            Fill(RefillBlocks);
-        }
-
-        ulong word = Unsafe.ReadUnaligned<ulong>(ref Unsafe.As<uint, byte>(ref Unsafe.Add(ref First, _next)));
-        _next += 2;
-        return word;
     }
 
     /// <summary>The next 32 coins.</summary>
@@ -98,12 +85,8 @@ internal ref struct CoinStream
             throw new InvalidOperationException("The script has no more coins.");
         }
 
-        for (int i = 0; i < blocks; i++)
-        {
-            _blocks[i] = Coin.Counter(_fact, _version, _value, step: 0, _block++);
-        }
-
-        _cipher.Encrypt(_blocks[..blocks]);
+        _cipher.EncryptRun(_fact, _version, _value, _step, _block, _blocks[..blocks]);
+        _block += blocks;
         (_next, _end) = (0, blocks * Coin.WordsPerBlock);
     }
 }

@@ -27,6 +27,12 @@ internal static class ValueRounding
                 $"Attribute '{column.Attribute.Name}': {codes.Length} values, {facts.Length} fact ids and {fractions?.Length ?? codes.Length} fractions must be equally many.", nameof(column));
         }
 
+        // The common case, one vectorised look: all values on the grid or among the labels, nothing to round.
+        if (fractions is null && Codes.Largest(codes) < size)
+        {
+            return codes;
+        }
+
         bool missing = false;
         for (int i = 0; i < codes.Length; i++)
         {

@@ -26,8 +26,8 @@ public sealed class DswMechanism : IMechanism
     public string Name => "Discrete square wave";
 
     /// <summary>
-    /// The half-width b of the window, one for all grades of an attribute, because a ladder cannot change its outputs: floor(d / 4). Within 19 % of the least mean
-    /// squared error of a mean at grades 1 to 4, and exact at grade 4 for large d (docs/MECHANISMS.md, "Bandwidth").
+    /// The half-width b of the window, one for all grades of an attribute, because a ladder cannot change its outputs: floor(d / 4). The variance of a mean is
+    /// at most a fifth above the least at grades 1 to 4 of the default ladder (docs/MECHANISMS.md, "Bandwidth").
     /// </summary>
     public static int Bandwidth(int cells) => cells / 4;
 

@@ -1,6 +1,4 @@
-using System.Numerics;
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
 using EmrMarket.Analytics.Budgets;
 using EmrMarket.Analytics.Mechanisms.Coins;
 using EmrMarket.Analytics.Mechanisms.Sets;
@@ -14,6 +12,7 @@ internal sealed class OueLadder : IReportLadder
     private readonly int _k;
     private readonly OueLaw[] _laws;
     private readonly OueChannel[] _channels;
+    private readonly BernoulliLanes _lanes;
     private readonly string _use;
 
     /// <summary>A ladder of given laws, index 0 for grade 1: the laws of <see cref="Create"/>, or those of a test that plants an error.</summary>
@@ -22,6 +21,9 @@ internal sealed class OueLadder : IReportLadder
         (_k, _laws) = (domainSize, laws);
         _channels = [.. laws.Select((law, i) => new OueChannel(domainSize, law, grades[i + 1]))];
         _use = LadderUse.Of("oue", domainSize, 0, grades);
+
+        // Lane 0 is the truth's fair coin; the flips of all values follow, the top grade's first.
+        _lanes = new BernoulliLanes([1u << 31, .. laws.Reverse().SelectMany(law => Enumerable.Repeat(law.FlipBelow, domainSize))]);
     }
 
     /// <summary>Computes the laws from the top grade down.</summary>
@@ -56,26 +58,34 @@ internal sealed class OueLadder : IReportLadder
         CoinCipher cipher, ushort version, ReadOnlySpan<ushort> values, ReadOnlySpan<ulong> facts, ulong[]?[] wanted, int lowest, int offset)
     {
         int words = BitRows.WordsFor(_k);
-        ulong last = BitRows.LastWordMask(_k);
+        int lanes = 1 + ((_laws.Length + 1 - lowest) * _k);
+        int stride = BernoulliLanes.WordsFor(lanes);
+        ulong[] drawn = new ulong[BernoulliLanes.Batch * stride];
         Span<ulong> row = stackalloc ulong[words];
-        var coins = new CoinStream(cipher, stackalloc Vector128<byte>[CoinStream.BufferBlocks]);
+        Span<ulong> flips = stackalloc ulong[words];
         for (int i = 0; i < values.Length; i++)
         {
-            coins.Start(facts[i], version, values[i]);
+            int place = i % BernoulliLanes.Batch;
+            if (place == 0)
+            {
+                int batch = Math.Min(BernoulliLanes.Batch, values.Length - i);
+                _lanes.Draw(cipher, facts.Slice(i, batch), version, values.Slice(i, batch), lanes, drawn);
+            }
+
+            ReadOnlySpan<ulong> bits = drawn.AsSpan(place * stride, stride);
             row.Clear();
             for (int grade = _laws.Length; grade >= lowest; grade--)
             {
-                uint flipBelow = _laws[grade - 1].FlipBelow;
+                BernoulliLanes.CopyTo(bits, 1 + ((_laws.Length - grade) * _k), _k, flips);
                 for (int w = 0; w < words; w++)
                 {
-                    row[w] ^= Bernoulli(ref coins, flipBelow);
+                    row[w] ^= flips[w];
                 }
 
-                row[^1] &= last;
                 if (grade == _laws.Length)
                 {
                     // The truth's bit is replaced by a fair coin; the other words go through the same motions with an empty mask.
-                    uint coin = coins.Next32() & 1;
+                    ulong coin = bits[0] & 1;
                     int bit = values[i] % 64;
                     for (int w = 0; w < words; w++)
                     {
@@ -90,25 +100,5 @@ internal sealed class OueLadder : IReportLadder
                 }
             }
         }
-    }
-
-    /// <summary>
-    /// 64 independent bits, each 1 with probability threshold / 2^32 exactly: 64 comparisons "uniform 32-bit number &lt; threshold" at once, bit by bit
-    /// from the most significant, until every one is decided (7.3 words of coins on average, whatever the truth).
-    /// </summary>
-    internal static ulong Bernoulli(ref CoinStream coins, uint threshold)
-    {
-        ulong below = 0;
-        ulong equal = ulong.MaxValue;
-        for (uint rest = threshold; rest != 0 && equal != 0; rest <<= 1)
-        {
-            // Where the threshold's bit is 1, a coin of 0 decides for "below"; where it is 0, a coin of 1 decides for "not below".
-            ulong word = coins.Next64();
-            ulong one = (ulong)((int)rest >> 31);
-            below |= equal & ~word & one;
-            equal &= ~(word ^ one);
-        }
-
-        return below;
     }
 }

@@ -15,57 +15,31 @@ internal static class BitRows
     public static ulong LastWordMask(int k) => k % 64 == 0 ? ulong.MaxValue : (1UL << (k % 64)) - 1;
 
     /// <summary>
-    /// Draws a uniform subset of exactly <paramref name="size"/> elements: first each element with probability sixteenths / 16, then uniform elements
-    /// are added or removed until the size is right. Given its size, an exchangeable subset is uniform.
+    /// Turns an exchangeable random subset of the elements outside <paramref name="excluded"/> into a uniform one of exactly <paramref name="size"/> elements: uniform
+    /// elements are added, or removed, until the size is right. Given its size an exchangeable subset is uniform, and the walk keeps it so.
     /// </summary>
     /// <param name="coins">The coins.</param>
-    /// <param name="row">The row to overwrite.</param>
+    /// <param name="row">The subset; holds no excluded element.</param>
+    /// <param name="excluded">The elements that may not enter.</param>
     /// <param name="k">Number of elements.</param>
-    /// <param name="size">The subset's size, 0..k.</param>
-    /// <param name="sixteenths">A density near 16 size / k, which makes few corrections: for speed only.</param>
-    public static void DrawUniform(ref CoinStream coins, Span<ulong> row, int k, int size, int sixteenths)
+    /// <param name="size">The wanted size, at most the number of elements that are not excluded.</param>
+    public static void Resize(ref CoinStream coins, Span<ulong> row, ReadOnlySpan<ulong> excluded, int k, int size)
     {
-        row.Clear();
-        int count = 0;
-        if (sixteenths > 0)
-        {
-            int lowest = BitOperations.TrailingZeroCount(sixteenths);
-            for (int w = 0; w < row.Length; w++)
-            {
-                // Bit-sliced "uniform four-bit number < sixteenths", least significant bit first.
-                ulong word = coins.Next64();
-                for (int bit = lowest + 1; bit < 4; bit++)
-                {
-                    ulong next = coins.Next64();
-                    word = (sixteenths >> bit & 1) != 0 ? word | next : word & next;
-                }
-
-                row[w] = word;
-            }
-
-            row[^1] &= LastWordMask(k);
-            count = Count(row);
-        }
-
-        Resize(ref coins, row, k, count, size);
-    }
-
-    /// <summary>Adds uniform outside elements, or removes uniform members, until the subset has <paramref name="size"/> members.</summary>
-    public static void Resize(ref CoinStream coins, Span<ulong> row, int k, int count, int size)
-    {
+        int count = Count(row);
         while (count < size)
         {
-            // A member is met with probability count / k, whichever the members are.
+            // The probability of meeting an element that cannot enter depends on the numbers of elements only, not on which they are.
             uint element = coins.Uniform((uint)k);
-            ulong bit = 1UL << (int)(element % 64);
-            ref ulong word = ref row[(int)(element / 64)];
-            count += (word & bit) == 0 ? 1 : 0;
-            word |= bit;
+            int w = (int)(element / 64);
+            ulong enters = (1UL << (int)(element % 64)) & ~(row[w] | excluded[w]);
+            row[w] |= enters;
+            count += enters != 0 ? 1 : 0;
         }
 
         for (; count > size; count--)
         {
-            Clear(row, Select(row, (int)coins.Uniform((uint)count)));
+            int leaver = Select(row, (int)coins.Uniform((uint)count));
+            row[leaver / 64] &= ~(1UL << (leaver % 64));
         }
     }
 
@@ -98,8 +72,6 @@ internal static class BitRows
     /// <summary>Whether an element is a member, as 0 or 1.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong Holds(ReadOnlySpan<ulong> row, int element) => row[element / 64] >> (element % 64) & 1;
-
-    private static void Clear(Span<ulong> row, int element) => row[element / 64] &= ~(1UL << (element % 64));
 
     private static int SelectInWord(ulong word, int rank)
     {

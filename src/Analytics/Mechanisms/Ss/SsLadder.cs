@@ -13,6 +13,7 @@ internal sealed class SsLadder : IReportLadder
     private readonly int _k;
     private readonly SsLaw[] _laws;
     private readonly SsChannel[] _channels;
+    private readonly BernoulliLanes _lanes;
     private readonly string _use;
 
     /// <summary>A ladder of given laws, index 0 for grade 1: the laws of <see cref="Create"/>, or those of a test that plants an error.</summary>
@@ -21,6 +22,7 @@ internal sealed class SsLadder : IReportLadder
         (_k, _laws) = (laws[0].DomainSize, laws);
         _channels = [.. laws.Select((law, i) => new SsChannel(law, grades[i + 1]))];
         _use = LadderUse.Of("ss", _k, 0, grades);
+        _lanes = Lanes(laws);
     }
 
     /// <summary>Chooses the sizes and computes the laws from the top grade down.</summary>
@@ -57,24 +59,49 @@ internal sealed class SsLadder : IReportLadder
         CoinCipher cipher, ushort version, ReadOnlySpan<ushort> values, ReadOnlySpan<ulong> facts, ulong[]?[] wanted, int lowest, int offset)
     {
         int words = BitRows.WordsFor(_k);
+        int lanes = ExtensionLane(lowest) + _k;
+        int stride = BernoulliLanes.WordsFor(lanes);
+        ulong[] drawn = new ulong[BernoulliLanes.Batch * stride];
         Span<ulong> row = stackalloc ulong[words];
         Span<ulong> fresh = stackalloc ulong[words];
+        Span<ulong> added = stackalloc ulong[words];
+        Span<ulong> none = stackalloc ulong[words];
+        none.Clear();
         var coins = new CoinStream(cipher, stackalloc Vector128<byte>[CoinStream.BufferBlocks]);
         for (int i = 0; i < values.Length; i++)
         {
-            coins.Start(facts[i], version, values[i]);
+            int place = i % BernoulliLanes.Batch;
+            if (place == 0)
+            {
+                int batch = Math.Min(BernoulliLanes.Batch, values.Length - i);
+                _lanes.Draw(cipher, facts.Slice(i, batch), version, values.Slice(i, batch), lanes, drawn);
+            }
+
+            ReadOnlySpan<ulong> bits = drawn.AsSpan(place * stride, stride);
+            coins.Start(facts[i], version, values[i], step: 1);
             for (int grade = _laws.Length; grade >= lowest; grade--)
             {
                 SsLaw law = _laws[grade - 1];
                 int size = law.SubsetSize;
-                BitRows.DrawUniform(ref coins, fresh, _k, size, Sixteenths(size));
+                BernoulliLanes.CopyTo(bits, FreshLane(grade), _k, fresh);
+                BitRows.Resize(ref coins, fresh, none, _k, size);
                 if (grade == _laws.Length)
                 {
                     Support(ref coins, row, fresh, values[i], size);
                 }
                 else
                 {
-                    BitRows.Resize(ref coins, row, _k, _laws[grade].SubsetSize, size);
+                    BernoulliLanes.CopyTo(bits, ExtensionLane(grade), _k, added);
+                    for (int w = 0; w < words; w++)
+                    {
+                        added[w] &= ~row[w];
+                    }
+
+                    BitRows.Resize(ref coins, added, row, _k, size - _laws[grade].SubsetSize);
+                    for (int w = 0; w < words; w++)
+                    {
+                        row[w] |= added[w];
+                    }
                 }
 
                 // Both subsets are drawn for every record and one is selected by a mask, so that time does not tell which.
@@ -105,7 +132,28 @@ internal sealed class SsLadder : IReportLadder
         row[value / 64] |= 1UL << (value % 64);
     }
 
-    private int Sixteenths(int size) => ((32 * size) + _k) / (2 * _k);
+    // Where a grade's lanes begin: k for its fresh subset, then k for its extension (unused at the top).
+    private int FreshLane(int grade) => 2 * (_laws.Length - grade) * _k;
+
+    private int ExtensionLane(int grade) => FreshLane(grade) + _k;
+
+    /// <summary>The lanes of all grades: densities in sixteenths that make few corrections, for speed only. Four planes of coins decide them.</summary>
+    private static BernoulliLanes Lanes(SsLaw[] laws)
+    {
+        int k = laws[0].DomainSize;
+        var thresholds = new List<uint>();
+        for (int grade = laws.Length; grade >= 1; grade--)
+        {
+            int size = laws[grade - 1].SubsetSize;
+            int before = grade == laws.Length ? 0 : laws[grade].SubsetSize;
+            thresholds.AddRange(Enumerable.Repeat(Sixteenths(size, k), k));
+            thresholds.AddRange(Enumerable.Repeat(grade == laws.Length ? 0 : Sixteenths(size - before, k - before), k));
+        }
+
+        return new BernoulliLanes(thresholds);
+
+        static uint Sixteenths(int size, int among) => (uint)(((32 * size) + among) / (2 * among)) << 28;
+    }
 
     /// <summary>The sum over all values of a report's frequency variances, uniform truth: [p(1-p) + (k-1) q(1-q)] / (p-q)^2 (Ye and Barg 2018, section IV).</summary>
     private static double Variance(int k, int d, double odds)

@@ -21,7 +21,7 @@ internal static class WindowCounts
     /// <exception cref="ArgumentException">A code is not.</exception>
     public static ushort[] EnsureBelow(ushort[] codes, int outputs)
     {
-        int largest = Largest(codes);
+        int largest = Codes.Largest(codes);
         return largest < outputs
             ? codes
             : throw new ArgumentException($"A report holds output {largest}; this channel has outputs 0..{outputs - 1}. The reports belong to another channel.", nameof(codes));
@@ -101,28 +101,5 @@ internal static class WindowCounts
         }
 
         return new SupportBitmaps(bits, words);
-    }
-
-    private static int Largest(ushort[] codes)
-    {
-        Vector512<ushort> largest = default;
-        int i = 0;
-        for (; i <= codes.Length - Vector512<ushort>.Count; i += Vector512<ushort>.Count)
-        {
-            largest = Vector512.Max(largest, Vector512.Create(codes, i));
-        }
-
-        int maximum = -1;
-        for (int lane = 0; i > 0 && lane < Vector512<ushort>.Count; lane++)
-        {
-            maximum = Math.Max(maximum, largest[lane]);
-        }
-
-        for (; i < codes.Length; i++)
-        {
-            maximum = Math.Max(maximum, codes[i]);
-        }
-
-        return maximum;
     }
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 using EmrMarket.Analytics.Budgets;
@@ -107,6 +108,7 @@ internal sealed class WindowLadder
     /// One rung: the report becomes output floor(u D / 2^32) when the low half of u D is below D c, and stays otherwise. Both are computed for every record,
     /// so that time does not tell which it was.
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal static void Replace(Span<uint> state, ReadOnlySpan<uint> words, uint outputs, ulong replaceBelow)
     {
         Debug.Assert(replaceBelow <= 1UL << Coin.Bits, "A threshold has at most 33 bits.");
@@ -117,6 +119,8 @@ internal sealed class WindowLadder
 
         words = words[..state.Length];
         uint last = (uint)(replaceBelow - 1);
+        ref uint report = ref MemoryMarshal.GetReference(state);
+        ref uint word = ref MemoryMarshal.GetReference(words);
         int i = 0;
         if (Avx512F.IsSupported)
         {
@@ -125,13 +129,13 @@ internal sealed class WindowLadder
             Vector512<ulong> upper = Vector512.Create(0xFFFFFFFF00000000);
             for (; i <= state.Length - Vector512<uint>.Count; i += Vector512<uint>.Count)
             {
-                Vector512<uint> u = Vector512.Create(words[i..]);
-                Vector512<uint> old = Vector512.Create<uint>(state[i..]);
+                Vector512<uint> u = Vector512.LoadUnsafe(ref word, (nuint)i);
+                Vector512<uint> old = Vector512.LoadUnsafe(ref report, (nuint)i);
                 Vector512<ulong> even = Avx512F.Multiply(u, size);
                 Vector512<ulong> odd = Avx512F.Multiply((u.AsUInt64() >> 32).AsUInt32(), size);
                 Vector512<uint> high = ((even >> 32) | (odd & upper)).AsUInt32();
                 Vector512<uint> low = Vector512.ConditionalSelect(upper, odd << 32, even).AsUInt32();
-                Vector512.ConditionalSelect(Vector512.LessThanOrEqual(low, limit), high, old).CopyTo(state[i..]);
+                Vector512.ConditionalSelect(Vector512.LessThanOrEqual(low, limit), high, old).StoreUnsafe(ref report, (nuint)i);
             }
         }
         else if (Avx2.IsSupported)
@@ -141,13 +145,13 @@ internal sealed class WindowLadder
             Vector256<ulong> upper = Vector256.Create(0xFFFFFFFF00000000);
             for (; i <= state.Length - Vector256<uint>.Count; i += Vector256<uint>.Count)
             {
-                Vector256<uint> u = Vector256.Create(words[i..]);
-                Vector256<uint> old = Vector256.Create<uint>(state[i..]);
+                Vector256<uint> u = Vector256.LoadUnsafe(ref word, (nuint)i);
+                Vector256<uint> old = Vector256.LoadUnsafe(ref report, (nuint)i);
                 Vector256<ulong> even = Avx2.Multiply(u, size);
                 Vector256<ulong> odd = Avx2.Multiply((u.AsUInt64() >> 32).AsUInt32(), size);
                 Vector256<uint> high = ((even >> 32) | (odd & upper)).AsUInt32();
                 Vector256<uint> low = Vector256.ConditionalSelect(upper, odd << 32, even).AsUInt32();
-                Vector256.ConditionalSelect(Vector256.LessThanOrEqual(low, limit), high, old).CopyTo(state[i..]);
+                Vector256.ConditionalSelect(Vector256.LessThanOrEqual(low, limit), high, old).StoreUnsafe(ref report, (nuint)i);
             }
         }
 
@@ -165,12 +169,17 @@ internal sealed class WindowLadder
     }
 
     /// <summary>Stores reports as 16-bit codes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal static void Narrow(ReadOnlySpan<uint> state, Span<ushort> output)
     {
+        output = output[..state.Length];
+        ref uint report = ref MemoryMarshal.GetReference(state);
+        ref ushort code = ref MemoryMarshal.GetReference(output);
         int i = 0;
         for (; i <= state.Length - Vector512<ushort>.Count; i += Vector512<ushort>.Count)
         {
-            Vector512.Narrow(Vector512.Create(state[i..]), Vector512.Create(state[(i + Vector512<uint>.Count)..])).CopyTo(output[i..]);
+            Vector512.Narrow(Vector512.LoadUnsafe(ref report, (nuint)i), Vector512.LoadUnsafe(ref report, (nuint)(i + Vector512<uint>.Count)))
+                .StoreUnsafe(ref code, (nuint)i);
         }
 
         for (; i < state.Length; i++)
