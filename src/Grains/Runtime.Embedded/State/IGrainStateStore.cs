@@ -3,7 +3,8 @@ using Orleans.Storage;
 namespace EmrMarket.Grains.Embedded.State;
 
 /// <summary>
-/// Where the runtime keeps the state of grains: bytes under a key with a version. Versions are the store's own; equal strings mean equal versions.
+/// Where the runtime keeps the state of grains: bytes under a key with a version. Versions are the store's own; equal strings mean equal versions,
+/// and none comes back, also not after a clearing.
 /// A write or a clearing happens whole or not at all, and only against the version that the writer knows. Safe for use from several threads.
 /// </summary>
 public interface IGrainStateStore
