@@ -1,13 +1,13 @@
 namespace EmrMarket.Analytics.Records;
 
 /// <summary>
-/// Dense indices for 64-bit keys in the order of their first appearance. Open addressing at a load of at most 1/2: 40 to 80 bytes per key, no allocation per
-/// key. A second word per key tells two texts whose hashes share 64 bits from one text seen twice.
+/// Dense indices for 64-bit keys in the order of their first appearance. Open addressing at a load of at most 3/4: 16 to 32 bytes per key (27 to 53 with
+/// check words), no allocation per key. A second word per key tells two texts whose hashes share 64 bits from one text seen twice.
 /// </summary>
 public sealed class KeyIndex
 {
     private ulong[] _keys;
-    private ulong[] _checks;
+    private ulong[]? _checks;
     private int[] _indices;
     private int _mask;
 
@@ -16,8 +16,8 @@ public sealed class KeyIndex
     public KeyIndex(int capacity = 0)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(capacity);
-        int slots = (int)Math.Min(1L << 30, (long)System.Numerics.BitOperations.RoundUpToPowerOf2((ulong)Math.Max(16, 2L * capacity)));
-        (_keys, _checks, _indices, _mask) = (new ulong[slots], new ulong[slots], new int[slots], slots - 1);
+        int slots = (int)Math.Min(1L << 30, (long)System.Numerics.BitOperations.RoundUpToPowerOf2((ulong)Math.Max(16, (4L * capacity / 3) + 1)));
+        (_keys, _indices, _mask) = (new ulong[slots], new int[slots], slots - 1);
     }
 
     /// <summary>Number of distinct keys.</summary>
@@ -29,9 +29,14 @@ public sealed class KeyIndex
     /// <returns>The key's index; whether it is new; whether it was there with other check bits.</returns>
     public (int Index, bool Added, bool Collides) Add(ulong key, ulong check = 0)
     {
-        if (Count >= (_mask + 1) / 2)
+        if (Count >= (_mask + 1) / 4 * 3)
         {
             Grow();
+        }
+
+        if (check != 0)
+        {
+            _checks ??= new ulong[_keys.Length];
         }
 
         int slot = Slot(key);
@@ -39,13 +44,13 @@ public sealed class KeyIndex
         {
             if (_keys[slot] == key)
             {
-                return (_indices[slot] - 1, false, _checks[slot] != check);
+                return (_indices[slot] - 1, false, (_checks?[slot] ?? 0) != check);
             }
 
             slot = (slot + 1) & _mask;
         }
 
-        (_keys[slot], _checks[slot], _indices[slot]) = (key, check, ++Count);
+        Place(slot, key, check, ++Count);
         return (Count - 1, true, false);
     }
 
@@ -54,9 +59,9 @@ public sealed class KeyIndex
 
     private void Grow()
     {
-        (ulong[] keys, ulong[] checks, int[] indices) = (_keys, _checks, _indices);
+        (ulong[] keys, ulong[]? checks, int[] indices) = (_keys, _checks, _indices);
         int slots = checked(2 * keys.Length);
-        (_keys, _checks, _indices, _mask) = (new ulong[slots], new ulong[slots], new int[slots], slots - 1);
+        (_keys, _checks, _indices, _mask) = (new ulong[slots], checks is null ? null : new ulong[slots], new int[slots], slots - 1);
         for (int i = 0; i < keys.Length; i++)
         {
             if (indices[i] == 0)
@@ -70,7 +75,16 @@ public sealed class KeyIndex
                 slot = (slot + 1) & _mask;
             }
 
-            (_keys[slot], _checks[slot], _indices[slot]) = (keys[i], checks[i], indices[i]);
+            Place(slot, keys[i], checks?[i] ?? 0, indices[i]);
+        }
+    }
+
+    private void Place(int slot, ulong key, ulong check, int index)
+    {
+        (_keys[slot], _indices[slot]) = (key, index);
+        if (_checks is not null)
+        {
+            _checks[slot] = check;
         }
     }
 }

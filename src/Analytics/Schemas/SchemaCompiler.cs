@@ -90,24 +90,29 @@ internal sealed partial class SchemaCompiler(SchemaDocument document, string fil
                 continue;
             }
 
-            AttributeDefinition Define(string name, string title, AttributeDomain of, string? mechanism) => new()
+            AttributeDefinition Define(string name, string title, AttributeDomain of, string? named)
             {
-                Name = name,
-                Title = title,
-                Source = SourceOf(attribute, name),
-                Domain = of,
-                Tier = attribute.Tier,
-                Mechanism = MechanismOf(attribute, of, mechanism, attribute.Tier == Tier.Public ? EpsilonMicro.Zero : grades[Math.Max(1, ceilings[attribute.Tier])], path),
-                ConstantPerPerson = attribute.ConstantPerPerson,
-                Filterable = attribute.Filterable,
-                Optional = attribute.Optional,
-            };
+                EpsilonMicro ceiling = attribute.Tier == Tier.Public ? EpsilonMicro.Zero : grades[Math.Max(1, ceilings[attribute.Tier])];
+                string? mechanism = MechanismOf(attribute, of, named, ceiling, path);
+                return new AttributeDefinition
+                {
+                    Name = name,
+                    Title = title,
+                    Source = SourceOf(attribute, name, mechanism),
+                    Domain = of,
+                    Tier = attribute.Tier,
+                    Mechanism = mechanism,
+                    ConstantPerPerson = attribute.ConstantPerPerson,
+                    Filterable = attribute.Filterable,
+                    Optional = attribute.Optional,
+                };
+            }
 
             string title = attribute.Title ?? attribute.Name;
             result.Add(Define(attribute.Name, title, domain, attribute.Mechanism));
             if (domain is GridDomain && attribute.Optional)
             {
-                result.Add(Define(attribute.Name + Schema.PresenceSuffix, title + ": was it recorded", PresenceDomain, mechanism: null) with { Optional = false });
+                result.Add(Define(attribute.Name + Schema.PresenceSuffix, title + ": was it recorded", PresenceDomain, named: null) with { Optional = false });
             }
         }
 
@@ -208,23 +213,24 @@ internal sealed partial class SchemaCompiler(SchemaDocument document, string fil
         }
     }
 
-    /// <summary>The coins' name: the columns, then a hash of everything that decides which report a text of theirs leads to.</summary>
-    private string SourceOf(AttributeDocument attribute, string name)
+    /// <summary>
+    /// The coins' name: the columns, then a hash of everything that decides which report a text of theirs leads to. What people read (titles, texts) and what they may
+    /// choose (tiers, ceilings) is no part of it.
+    /// </summary>
+    private string SourceOf(AttributeDocument attribute, string name, string? mechanism)
     {
         var readings = document.Layouts.Select(l => new { l.Name, l.Salt, Reading = l.Readings?.GetValueOrDefault(attribute.Name) }).ToList();
         string columns = string.Join('+', readings.Select(r => r.Reading?.Column ?? attribute.Name).Distinct(StringComparer.Ordinal));
         var use = new
         {
             name,
-            attribute.Labels,
+            mechanism,
+            labels = attribute.Labels?.Select(l => l.Label),
             attribute.CodeList,
             attribute.Grid,
             attribute.Optional,
-            attribute.Mechanism,
             attribute.ConstantPerPerson,
             document.Grades,
-            document.Ceilings,
-            attribute.Tier,
             readings,
         };
         byte[] canonical = CanonicalJson.Write(JsonSerializer.SerializeToElement(use, SchemaJson.Options));

@@ -75,6 +75,9 @@ public sealed class SchemaTests
         Assert.NotEqual(Source(Small, "bmi"), Source(Small.Replace("0.5", "0.25"), "bmi"));
         Assert.NotEqual(Source(Small, "dx"), Source(Small.Replace("\"?\"", "\"!\""), "dx"));
         Assert.NotEqual(Source(Small, "sex"), Source(Small.Replace("\"constantPerPerson\": true, ", ""), "sex"));
+        Assert.Equal(Source(Small, "sex"), Source(Small.Replace("\"text\": \"male\"", "\"text\": \"Male\""), "sex"));
+        Assert.Equal(Source(Small, "dx"), Source(Small.Replace("\"private\"", "\"moderate\""), "dx"));
+        Assert.NotEqual(Source(Small, "dx"), Source(Small.Replace("\"private\"", "\"private\", \"mechanism\": \"oue\""), "dx"));
     }
 
     [Theory]

@@ -179,7 +179,7 @@ public sealed class ReportFileTests : IDisposable
         Assert.True(summary.LossPerPerson <= cap);
         Assert.Equal(all.Count - capped.Count, summary.WithheldByCap);
         Assert.Equal(all.PersonCount, capped.PersonCount);
-        Assert.Throws<ArgumentException>(() => Run(Plan(free.LossPerRecord - new EpsilonMicro(1))));
+        Assert.Throws<CapExceededException>(() => Run(Plan(free.LossPerRecord - new EpsilonMicro(1))));
     }
 
     [Fact]

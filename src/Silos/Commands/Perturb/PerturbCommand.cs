@@ -82,7 +82,7 @@ internal static class PerturbCommand
             ReportFileFormat.Write(reports, path);
             return summary;
         }
-        catch (ArgumentException e)
+        catch (CapExceededException e)
         {
             throw new CommandException(ExitCode.Usage, e.Message, e);
         }

@@ -33,6 +33,9 @@ public sealed record PerturbationPlan
 public sealed record PerturbationSummary(
     int Records, int Released, int WithheldByPolicy, int WithheldBySuppression, int WithheldByCap, int MovedToStricter, EpsilonMicro LossPerRecord, EpsilonMicro LossPerPerson);
 
+/// <summary>A plan would spend more of one record than the cap allows.</summary>
+public sealed class CapExceededException(string message) : Exception(message);
+
 /// <summary>Turns raw records into reports: the step after which nothing raw is left. A function of records, policies, plan and site key.</summary>
 public static class Perturbation
 {
@@ -43,14 +46,14 @@ public static class Perturbation
     /// <param name="siteKey">The site's key, 32 bytes.</param>
     /// <param name="plan">What to hand out.</param>
     /// <param name="cancellationToken">Cancels between attributes.</param>
-    /// <exception cref="ArgumentException">One record's reports alone would exceed the cap.</exception>
+    /// <exception cref="CapExceededException">One record's reports alone would exceed the cap.</exception>
     public static (ReportFile Reports, PerturbationSummary Summary) Run(
         Schema schema, RecordTable table, ReadOnlySpan<int> profiles, ReadOnlySpan<byte> siteKey, PerturbationPlan plan, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(schema);
         ArgumentNullException.ThrowIfNull(table);
         ArgumentNullException.ThrowIfNull(plan);
-        int[] units = SuppressionUnits.Assign(schema.Profiles, schema.Grades, Cells(schema, table, plan), profiles, table.PersonIndex, plan.MinPersons);
+        int[] units = SuppressionUnits.Assign(schema.Profiles, schema.Grades, Cells(schema, table), profiles, table.PersonIndex, plan.MinPersons);
         ProfileLoss[] losses = [.. schema.Profiles.Select(p => LossUnder(schema, p, plan))];
         CheckRecordCap(schema, losses, units, plan);
         (int[] order, byte[] pseudonyms) = Pseudonyms(schema, table, siteKey);
@@ -122,11 +125,14 @@ public static class Perturbation
         return (order, pseudonyms);
     }
 
-    /// <summary>Per record a number for its combination of the Public values that are handed out.</summary>
-    private static int[] Cells(Schema schema, RecordTable table, PerturbationPlan plan)
+    /// <summary>
+    /// Per record a number for its combination of all Public values, handed out or not: were it of those in the plan alone, two hand-outs of one record could be compared,
+    /// and who is missing from the second would show a value of the rare.
+    /// </summary>
+    private static int[] Cells(Schema schema, RecordTable table)
     {
         int[] cells = new int[table.Count];
-        foreach (int attribute in plan.Grades.Keys.Where(a => schema.Attributes[a].Tier == Tier.Public).Order())
+        foreach (int attribute in Enumerable.Range(0, schema.Attributes.Count).Where(a => schema.Attributes[a].Tier == Tier.Public))
         {
             var numbers = new Dictionary<(int, ushort), int>();
             ushort[] codes = table.Columns[attribute].Codes;
@@ -168,9 +174,9 @@ public static class Perturbation
             EpsilonMicro loss = losses[profile].Record + losses[profile].Person;
             if (plan.Cap is { } cap && loss > cap)
             {
-                throw new ArgumentException(
+                throw new CapExceededException(
                     $"Under profile '{schema.Profiles[profile].Name}' these reports would spend {loss} epsilon of one record, above the cap of {cap}: "
-                    + "hand out fewer attributes, or lower grades.", nameof(plan));
+                    + "hand out fewer attributes, or lower grades.");
             }
         }
     }
