@@ -31,7 +31,7 @@ public static class StatisticEstimator
         {
             StatisticKind.Frequency => Frequency(request, batches, options),
             StatisticKind.Mean or StatisticKind.Bins or StatisticKind.Quantile => Ordered(request, batches, options),
-            StatisticKind.Table => TableEstimator.Estimate(request, TableEstimator.Tally(request.Attributes, batches, out var firsts), firsts, options),
+            StatisticKind.Table => Table(request, batches, options),
             StatisticKind.TopCodes => TopCodes(request, batches, options),
             StatisticKind.Linear or StatisticKind.Logistic => RegressionEstimator.Estimate(request, batches, options),
             _ => throw new ArgumentOutOfRangeException(nameof(request), request.Kind, "Unknown kind of statistic."),
@@ -67,6 +67,15 @@ public static class StatisticEstimator
             return batch;
         }));
         return attribute is null ? throw NoReports(name) : OrderedEstimator.Estimate(request, attribute, tallies, mayBeMissing ? presence : null, options);
+    }
+
+    private static StatisticResult Table(StatisticRequest request, IEnumerable<ReportBatch> batches, EstimationOptions options)
+    {
+        using IEnumerator<ReportBatch> rest = batches.GetEnumerator();
+        _ = First(request.Attributes[0], rest);
+        return GroupMeanEstimator.Applies([.. request.Attributes.Select(name => rest.Current[name])])
+            ? GroupMeanEstimator.Estimate(request, Resume(rest), options)
+            : TableEstimator.Estimate(request, TableEstimator.Tally(request.Attributes, Resume(rest), out var firsts), firsts, options);
     }
 
     private static StatisticResult TopCodes(StatisticRequest request, IEnumerable<ReportBatch> batches, EstimationOptions options)
