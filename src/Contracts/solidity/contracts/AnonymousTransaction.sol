@@ -133,11 +133,11 @@ contract AnonymousTransaction is IAnonymousTransaction, ReentrancyGuardTransient
     /// @inheritdoc IAnonymousTransaction
     function reserve(address committer, uint256 bond, uint64 requestId, uint256 amount) external only(address(EVALUATION)) {
         Escrow memory escrow = _escrows[requestId];
-        uint256 available = escrow.balance - escrow.owed;
+        uint256 available = Payouts.available(escrow.balance, escrow.owed);
         if (amount > available) revert InsufficientEscrow(requestId, available, amount);
-        // The amount is at most a uint112.
+        // At most the balance.
         // forge-lint: disable-next-line(unsafe-typecast)
-        escrow.owed += uint112(amount);
+        escrow.owed = uint112(Payouts.reserve(escrow.owed, amount));
         ++escrow.pending;
         _escrows[requestId] = escrow;
         emit Reserved(requestId, amount);
@@ -147,11 +147,12 @@ contract AnonymousTransaction is IAnonymousTransaction, ReentrancyGuardTransient
 
     /// @inheritdoc IAnonymousTransaction
     function unreserve(uint64 requestId, uint256 amount) external only(address(EVALUATION)) {
-        Escrow storage escrow = _escrows[requestId];
-        // What reserve added, a uint112.
+        Escrow memory escrow = _escrows[requestId];
+        // Less than before.
         // forge-lint: disable-next-line(unsafe-typecast)
-        escrow.owed -= uint112(amount);
+        escrow.owed = uint112(Payouts.unreserve(escrow.owed, amount));
         --escrow.pending;
+        _escrows[requestId] = escrow;
         emit Unreserved(requestId, amount);
     }
 
@@ -288,19 +289,20 @@ contract AnonymousTransaction is IAnonymousTransaction, ReentrancyGuardTransient
         Escrow memory escrow = _escrows[requestId];
         if (escrow.pending != 0) revert DeliveriesPending(requestId, escrow.pending);
         end.closed = true;
-        uint256 amount = escrow.balance - escrow.owed;
+        uint256 amount = Payouts.available(escrow.balance, escrow.owed);
+        // What is owed stays.
         _escrows[requestId].balance = escrow.owed;
         emit Refunded(requestId, researcher, amount);
         TOKEN.safeTransfer(researcher, amount);
     }
 
-    /// Takes paid money off an escrow. Its leaves were reserved once, so this cannot fail before the escrow expires.
+    /// Takes paid money off an escrow. It was reserved when the delivery was recorded, and every leaf is paid once.
     function _pay(uint64 requestId, uint256 amount) private {
         Escrow memory escrow = _escrows[requestId];
-        if (amount > escrow.owed) revert InsufficientEscrow(requestId, escrow.owed, amount);
-        // At most owed, a uint112.
+        (uint256 balance, uint256 owed) = Payouts.pay(escrow.balance, escrow.owed, amount);
+        // Less than before.
         // forge-lint: disable-next-line(unsafe-typecast)
-        (escrow.balance, escrow.owed) = (escrow.balance - uint112(amount), escrow.owed - uint112(amount));
+        (escrow.balance, escrow.owed) = (uint112(balance), uint112(owed));
         _escrows[requestId] = escrow;
     }
 

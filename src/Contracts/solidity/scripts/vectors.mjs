@@ -1,7 +1,7 @@
 // Writes docs/vectors/*.json from docs/WIRE.md alone. Shares no code with the contracts or with C#: both are tested against these files.
 // Numbers that may exceed 2^53 are decimal strings, bytes are 0x-hex.
 import { keccak_256 } from "@noble/hashes/sha3.js";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -300,6 +300,15 @@ const headers = {
     publicCell: { text: "age=40-49", hash: text("age=40-49") },
 };
 
+// --check writes nothing and fails when a file differs.
+const check = process.argv.includes("--check");
 mkdirSync(folder, { recursive: true });
-for (const [name, value] of Object.entries({ ids, leaves: { leaves }, trees, rounding, feistel, headers }))
-    writeFileSync(join(folder, name + ".json"), JSON.stringify(value, null, 2) + "\n");
+for (const [name, value] of Object.entries({ ids, leaves: { leaves }, trees, rounding, feistel, headers })) {
+    const file = join(folder, name + ".json");
+    const content = JSON.stringify(value, null, 2) + "\n";
+    if (!check) writeFileSync(file, content);
+    else if (readFileSync(file, "utf8") !== content) {
+        console.error(`${file} differs: npm run vectors`);
+        process.exitCode = 1;
+    }
+}

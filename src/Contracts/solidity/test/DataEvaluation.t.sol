@@ -69,15 +69,21 @@ contract DataEvaluationTest is World {
         uint256 minimumGrades = (minimum % 3) + 1;
         uint256 topGrades = minimumGrades + top % (4 - minimumGrades);
         (bool admissible, uint256 ask, uint256 score) = evaluation.quote(SCHEMA, ceilings, rates, minimumGrades, topGrades);
-        uint256 ceiling = ceilings & 15;
-        holds(admissible == (ceiling >= minimumGrades), "admissible");
-        uint256 grade = ceiling < topGrades ? ceiling : topGrades;
+        uint256 grade = ceilings & 15;
+        holds(admissible == (grade >= minimumGrades), "admissible");
+        if (!admissible) return;
+        if (grade > topGrades) grade = topGrades;
+        (uint256 expectedAsk, uint256 expectedScore) = _firstAttribute(rates[1], grade);
+        equal(ask, expectedAsk, "ask");
+        equal(score, expectedScore, "score");
+        holds(score <= evaluation.maximumScore(SCHEMA, minimumGrades, topGrades), "above the maximum");
+    }
+
+    /// Attribute 0 of the schema, written out.
+    function _firstAttribute(uint256 rate, uint256 grade) private pure returns (uint256 ask, uint256 score) {
         uint24[4] memory epsilon = [0, 500_000, 1_000_000, 2_000_000];
         uint32[4] memory quality = [0, 100_000_000, 400_000_000, 1_000_000_000];
-        if (!admissible) return;
-        equal(ask, (uint256(rates[1]) * epsilon[grade] + 999_999) / 1_000_000, "ask");
-        equal(score, quality[grade], "score");
-        holds(score <= evaluation.maximumScore(SCHEMA, minimumGrades, topGrades), "above the maximum");
+        return ((rate * epsilon[grade] + 999_999) / 1_000_000, quality[grade]);
     }
 
     function testFuzz_EpsilonOf_addsTheLadder(uint8 first, uint8 second) public view {

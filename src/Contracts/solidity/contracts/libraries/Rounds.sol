@@ -111,7 +111,7 @@ library Rounds {
     /// Row and column of a sales tree; a column outside its bits would fall into the next row.
     function _position(uint32 row, uint256 bits, uint32 column) private pure returns (uint64) {
         if (column >> bits != 0) revert ICommitments.Unrelated();
-        return (uint64(row) << uint64(bits)) | column;
+        return (uint64(row) << bits) | column;
     }
 
     /// @notice Depth of C, and of a request's row of Y.
