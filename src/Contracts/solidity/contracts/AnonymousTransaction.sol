@@ -166,7 +166,7 @@ contract AnonymousTransaction is IAnonymousTransaction, ReentrancyGuardTransient
 
     /// @inheritdoc IAnonymousTransaction
     function refund(uint64 requestId) external nonReentrant {
-        Request memory request = MATCHING.requestOf(requestId);
+        Request memory request = _requestOf(requestId);
         uint256 due = request.deadline + REPOST_GRACE;
         if (!request.cancelled && block.timestamp <= due) revert RefundNotDue(requestId, due);
         _refund(requestId, request.researcher);
@@ -174,7 +174,7 @@ contract AnonymousTransaction is IAnonymousTransaction, ReentrancyGuardTransient
 
     /// @inheritdoc IAnonymousTransaction
     function refundSettled(uint64 requestId, Round calldata round, RowOpening calldata row) external nonReentrant {
-        Request memory request = MATCHING.requestOf(requestId);
+        Request memory request = _requestOf(requestId);
         bytes32 roundId = Rounds.id(round.header, address(MATCHING));
         if (roundId != MATCHING.finalRoundOf(request.schemaId, request.book)) revert UnknownRound(roundId);
         if (MATCHING.commitmentOf(roundId) != keccak256(abi.encode(round))) revert UnknownRound(roundId);
@@ -281,6 +281,12 @@ contract AnonymousTransaction is IAnonymousTransaction, ReentrancyGuardTransient
         TOKEN.safeTransferFrom(from, address(this), amount);
         uint256 received = TOKEN.balanceOf(address(this)) - before;
         if (received != amount) revert FeeOnTransferToken(amount, received);
+    }
+
+    /// The stored request. One that does not exist yet must not be refunded: its escrow would be closed before it is funded.
+    function _requestOf(uint64 requestId) private view returns (Request memory request) {
+        request = MATCHING.requestOf(requestId);
+        if (request.researcher == address(0)) revert UnknownRequest(requestId);
     }
 
     function _refund(uint64 requestId, address researcher) private {

@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import { ECDSA } from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import { EIP712 } from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import { Math } from "@openzeppelin/contracts/utils/math/Math.sol";
 import { Commitments } from "./Commitments.sol";
 import { IDataEvaluation } from "./interfaces/IDataEvaluation.sol";
 import { IDynamicAccessControl } from "./interfaces/IDynamicAccessControl.sol";
@@ -142,10 +143,15 @@ contract DataEvaluation is IDataEvaluation, Commitments, EIP712 {
     function finaliseDelivery(Delivery calldata delivery) external {
         DeliveryHeader calldata header = delivery.header;
         bytes32 deliveryId = _posted(delivery);
-        Evaluation storage evaluation = _evaluations[header.requestId];
-        evaluation.records += header.count;
-        evaluation.effective += header.effective;
-        evaluation.amount += header.amount;
+        Evaluation memory sum = _evaluations[header.requestId];
+        // Figures that no honest tree reaches stop at the limit: an overflow would keep the delivery, and with it the refund, from its end.
+        // forge-lint: disable-start(unsafe-typecast)
+        sum.records = uint32(Math.min(uint256(sum.records) + header.count, type(uint32).max));
+        sum.effective = uint96(Math.min(uint256(sum.effective) + header.effective, type(uint96).max));
+        // The escrow, a uint112, holds all amounts.
+        sum.amount += header.amount;
+        // forge-lint: disable-end(unsafe-typecast)
+        _evaluations[header.requestId] = sum;
         _finalise(deliveryId, delivery.posting);
         PAYMENTS.settle(header.requestId);
     }

@@ -186,6 +186,19 @@ contract AdversarialTest is World {
         equal(payments.burnable(), parameters.roundBond - parameters.roundBond / 2, "burned");
     }
 
+    /// Two sites and a market that agree on absurd figures cannot keep a researcher from the refund.
+    function test_OverflowingEvaluation_doesNotBlockTheRefund() public {
+        (EpochData[2] memory epochs, RoundData memory round, DeliveryData memory first) = delivered();
+        for (uint256 i = 0; i < 2; ++i) {
+            DeliveryData memory data = i == 0 ? first : draftDelivery(epochs[1], round, 1, 0);
+            data.delivery.header.effective = type(uint96).max;
+            postFinal(data);
+        }
+        equal(evaluation.effectiveRecords(1).effective, type(uint96).max, "stops at the limit");
+        pass(60 days);
+        payments.refund(1);
+    }
+
     // ---- replays ----------------------------------------------------------------------------------------------------
 
     /// Nothing posted on one chain can be used on a copy of it with another id.

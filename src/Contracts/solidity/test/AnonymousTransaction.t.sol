@@ -260,6 +260,16 @@ contract AnonymousTransactionTest is World {
         equal(token.balanceOf(case_.delivery.leaves[0].payoutAddress), 20, "a claim after the refund");
     }
 
+    /// A refund of a request to come would close its escrow before it is funded, and let it expire at once.
+    function test_Refund_ofARequestToCome_isRefused() public {
+        Case memory case_ = _case();
+        bytes4 error_ = IAnonymousTransaction.UnknownRequest.selector;
+        refused(address(payments), abi.encodeCall(payments.refund, (5)), error_, "refund");
+        bytes memory call_ = abi.encodeCall(payments.refundSettled, (5, case_.round.round, openRequestRow(case_.round, 0)));
+        refused(address(payments), call_, error_, "refundSettled");
+        refused(address(payments), abi.encodeCall(payments.expire, (5)), IAnonymousTransaction.EscrowOpen.selector, "expire");
+    }
+
     function test_Refund_withADeliveryPending_waitsForIt() public {
         Case memory case_ = _case();
         vm.warp(matching.requestOf(1).deadline);

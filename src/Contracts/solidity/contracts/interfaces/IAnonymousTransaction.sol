@@ -59,6 +59,7 @@ interface IAnonymousTransaction {
     error ExpiryNotDue(uint64 requestId, uint256 due);
     error NothingToBurn();
     error TooManyLeaves(uint256 count, uint256 limit);
+    error UnknownRequest(uint64 requestId);
     error UnknownRound(bytes32 roundId);
     error ZeroAmount();
 

@@ -111,7 +111,9 @@ library Rounds {
     /// Row and column of a sales tree; a column outside its bits would fall into the next row.
     function _position(uint32 row, uint256 bits, uint32 column) private pure returns (uint64) {
         if (column >> bits != 0) revert ICommitments.Unrelated();
-        return (uint64(row) << bits) | column;
+        // Row and column take at most 32 bits each.
+        // forge-lint: disable-next-line(unsafe-typecast)
+        return uint64((uint256(row) << bits) | column);
     }
 
     /// @notice Depth of C, and of a request's row of Y.
