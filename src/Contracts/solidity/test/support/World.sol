@@ -82,6 +82,10 @@ abstract contract World is Test {
     AnonymousTransaction internal payments;
     Parameters internal parameters;
 
+    /// What requests ask for and classes allow; the gas tests ask for more.
+    uint256 internal askedGrades = 3;
+    uint256 internal ceilings = 0x33;
+
     function parametersOf(address token_) internal view returns (Parameters memory) {
         return Parameters({
             token: token_,
@@ -160,7 +164,7 @@ abstract contract World is Test {
     }
 
     /// Two attributes (Low, Private), three grades; cap 4 epsilon. Attribute 0 at grade 3 is one effective record.
-    function publishSchema(bytes32 schemaId) internal {
+    function publishSchema(bytes32 schemaId) internal virtual {
         uint32[] memory ladder = new uint32[](3);
         (ladder[0], ladder[1], ladder[2]) = (500_000, 1_000_000, 2_000_000);
         uint32[] memory quality = new uint32[](6);
@@ -174,7 +178,7 @@ abstract contract World is Test {
     function classLeaf(uint32 size, uint16 quota, uint96 rate) internal view returns (ClassLeaf memory leaf) {
         leaf.size = size;
         leaf.quota = quota;
-        leaf.ceilings = 0x33;
+        leaf.ceilings = ceilings;
         leaf.highWater = 0x11;
         leaf.rates = [0, rate, rate, rate];
         leaf.purposes = 1 << 2;
@@ -310,8 +314,8 @@ abstract contract World is Test {
             clientReference: keccak256(bytes(name)),
             schemaId: SCHEMA,
             termsHash: keccak256("terms"),
-            minimumGrades: 3,
-            topGrades: 3,
+            minimumGrades: askedGrades,
+            topGrades: askedGrades,
             publicCell: 0,
             bid: bid,
             budget: uint112((uint256(bid) + parameters.relayFee) * target),
