@@ -64,7 +64,7 @@ internal static class CommandLine
         }
         catch (OperationCanceledException) when (interrupted.IsCancellationRequested)
         {
-            await Console.Error.WriteLineAsync("emr: interrupted.");
+            await Console.Error.WriteLineAsync("emr: interrupted; nothing was published. Finished parts were kept where the command keeps any: the same command goes on from there.");
             return ExitCode.Failure;
         }
         catch (Exception fault) when (fault is not OutOfMemoryException)

@@ -12,7 +12,7 @@ internal static class ReportWords
         DataInformation data = results.Run.Data;
         EvaluationSummary summary = results.Summary;
         string kinds = string.Join(", ", results.Statistics.Where(s => s.Refusal is null).GroupBy(s => s.Kind)
-            .Select(g => $"{g.Count()} {StatisticNames.Plural(g.Key)}"));
+            .Select(g => StatisticNames.Counted(g.Count(), g.Key)));
         yield return $"Every sensitive value of {Numbers.Count(data.Records)} records was randomised as a patient's site would, each attribute at its tier's default "
             + $"ceiling. From the randomised reports alone we estimated {summary.Answered} statistics ({kinds}) and then compared them with the truth.";
         if (summary.Intervals > 0)
@@ -56,7 +56,7 @@ internal static class ReportWords
     public static IReadOnlyList<EvaluatedStatistic> Plotted(IReadOnlyList<EvaluatedStatistic> statistics)
     {
         const int MostPlots = 12;
-        EvaluatedStatistic[] answered = [.. statistics.Where(s => s.Cells.Count > 1)];
+        EvaluatedStatistic[] answered = [.. statistics.Where(s => s.Cells.Count > 1 && s.Grades.Any(g => g is not null))];
         var plotted = new List<EvaluatedStatistic>();
         foreach (IGrouping<StatisticKind, EvaluatedStatistic> kind in answered.GroupBy(s => s.Kind))
         {
@@ -64,6 +64,7 @@ internal static class ReportWords
             plotted.AddRange(kind.OrderBy(s => s.Cells.Count is >= 3 and <= StatisticFigures.MostRows ? 0 : 1).Take(wanted));
         }
 
-        return [.. plotted.Take(MostPlots)];
+        // Neighbours of like height leave no holes.
+        return [.. plotted.Take(MostPlots).OrderBy(s => Math.Min(s.Cells.Count, StatisticFigures.MostRows))];
     }
 }

@@ -25,13 +25,15 @@ internal static class StatisticFigures
                     .OrderByDescending(p => p.X).Take(400),
             ])).Where(s => s.Points.Count > 0),
         ];
+        double most = series.SelectMany(s => s.Points).Select(p => p.X).DefaultIfEmpty(0).Max();
         return series.Length == 0 ? null : new Figure
         {
             Id = "overview",
             Title = "Every share: estimate against truth",
-            Reading = "Each mark is one share of records. On the line the estimate is exact; its upright stroke is the interval.",
+            Reading = "Each mark is one share of records. On the line the estimate is exact; its upright stroke is the interval. Marks at the edge lie beyond it.",
             X = new FigureAxis("truth, share of records", FigureScale.Linear, FigureFormat.Percent),
-            Y = new FigureAxis("estimate", FigureScale.Linear, FigureFormat.Percent),
+            // A few hopeless estimates would otherwise flatten all the others: they are drawn at the edge.
+            Y = new FigureAxis("estimate", FigureScale.Linear, FigureFormat.Percent, Min: -0.1, Max: Math.Min(1.1, most + 0.1)),
             Series = series,
             References = [new FigureReference("estimate = truth", FigureReferenceKind.Identity)],
         };
@@ -96,6 +98,15 @@ internal static class StatisticNames
             _ => throw new ArgumentOutOfRangeException(nameof(statistic), statistic.Kind, "A kind of statistic without a title."),
         };
     }
+
+    /// <summary>So many of a kind, in words.</summary>
+    public static string Counted(int count, StatisticKind kind) => (count, kind) switch
+    {
+        (1, StatisticKind.Frequency) => "1 frequency",
+        (1, StatisticKind.Bins or StatisticKind.TopCodes) => $"1 set of {Plural(kind)}",
+        (1, _) => "1 " + Plural(kind)[..^1],
+        _ => $"{count} {(kind is StatisticKind.Bins or StatisticKind.TopCodes ? "sets of " : "")}{Plural(kind)}",
+    };
 
     /// <summary>The name of a kind, plural.</summary>
     public static string Plural(StatisticKind kind) => kind switch

@@ -61,13 +61,13 @@ internal sealed class Coverage : IExperiment
                 numbers[$"{requests[i].Kind.ToString().ToLowerInvariant()}.guarantee"] = held;
             }
 
-            rows.Add(together ? name + ", all at once" : name);
+            rows.Add(together ? name + ", together" : name);
         }
 
         findings.InsertRange(0,
         [
-            $"Intervals are to contain the truth {context.Confidence:0.##%} of the time; measured between {intervals.Select(p => p.X).DefaultIfEmpty().Min():0.0%} and {intervals.Select(p => p.X).DefaultIfEmpty().Max():0.0%}.",
-            $"Guarantees are to hold for all cells at once at least {context.Confidence:0.##%} of the time; measured {guarantees.Select(p => p.X).DefaultIfEmpty(1).Min():0.0%} or more. They assume nothing about the records, so they hold more often than they promise.",
+            $"Intervals are to contain the truth {100 * context.Confidence:0.##} % of the time; measured between {100 * intervals.Select(p => p.X).DefaultIfEmpty().Min():0.0} % and {100 * intervals.Select(p => p.X).DefaultIfEmpty().Max():0.0} %, by kind.",
+            $"Guarantees are to hold for all cells at once at least {100 * context.Confidence:0.##} % of the time; the least measured is {100 * guarantees.Select(p => p.X).DefaultIfEmpty(1).Min():0.0} %. They assume nothing about the records, so they hold more often than they promise.",
         ]);
         return new ExperimentResult
         {

@@ -39,58 +39,25 @@ internal sealed class ErrorByEpsilon : IExperiment
             }).ToArray()).ToArray();
         }, cancellation);
 
-        var figures = new List<Figure>();
+        var curves = ErrorCurves.Of(requests, [.. grades.Select(g => context.Schema.Grades[g].Value)], (r, g, i) => samples[r][i][g], repetitions);
         var findings = new List<string>();
         var numbers = new SortedDictionary<string, double>(StringComparer.Ordinal);
-        var agreement = new List<double>();
-        foreach ((string id, string title, string axis, FigureFormat format, StatisticKind[] kinds) in ErrorScale.Families)
+        foreach ((StatisticRequest request, IReadOnlyList<(double Place, RepeatedErrors Errors)> curve) in curves)
         {
-            var series = new List<FigureSeries>();
-            foreach (StatisticRequest request in requests.Where(r => kinds.Contains(r.Kind)))
+            string kind = request.Kind.ToString().ToLowerInvariant();
+            if (curve.Count == 0)
             {
-                int index = Array.IndexOf(requests, request);
-                var points = new List<FigurePoint>();
-                for (int g = 0; g < grades.Length; g++)
-                {
-                    var errors = new RepeatedErrors();
-                    foreach (ErrorSample[][] repetition in samples)
-                    {
-                        errors.Add(repetition[index][g]);
-                    }
-
-                    if (errors.Any)
-                    {
-                        points.Add(new FigurePoint(context.Schema.Grades[grades[g]].Value, errors.Rmse, errors.Range?.Low, errors.Range?.High));
-                        agreement.Add(errors.PredictedRmse / errors.Rmse);
-                    }
-                }
-
-                if (points.Count > 0)
-                {
-                    series.Add(new FigureSeries(ErrorScale.Name(request), FigureMark.Line, points));
-                    numbers[$"{request.Kind.ToString().ToLowerInvariant()}.rmse.lowest"] = points[0].Y;
-                    numbers[$"{request.Kind.ToString().ToLowerInvariant()}.rmse.highest"] = points[^1].Y;
-                    findings.Add(points.Count < grades.Length
-                        ? $"{ErrorScale.Name(request)}: refused below epsilon {points[0].X:0.##}, where the reports cannot carry it."
-                        : $"{ErrorScale.Name(request)}: the error falls {points[0].Y / points[^1].Y:0}-fold from epsilon {points[0].X:0.##} to {points[^1].X:0.##}.");
-                }
+                findings.Add($"{ErrorScale.Name(request)}: refused at every grade.");
+                continue;
             }
 
-            if (series.Count > 0)
-            {
-                figures.Add(new Figure
-                {
-                    Id = $"{Name}-{id}",
-                    Title = $"Error against epsilon: {title}",
-                    Reading = "Lower is better. Root of the mean squared error over cells and repetitions; strokes show what the repetitions leave open.",
-                    X = new FigureAxis("epsilon of each attribute", FigureScale.Logarithmic),
-                    Y = new FigureAxis(axis, FigureScale.Logarithmic, format),
-                    Series = series,
-                });
-            }
+            ((double lowest, RepeatedErrors first), (double highest, RepeatedErrors last)) = (curve[0], curve[^1]);
+            (numbers[$"{kind}.rmse.lowest"], numbers[$"{kind}.rmse.highest"]) = (first.Rmse, last.Rmse);
+            findings.Add($"{ErrorScale.Name(request)}: the error falls {first.Rmse / last.Rmse:0}-fold from epsilon {lowest:0.##} to {highest:0.##}"
+                + (curve.Count < grades.Length ? $"; refused below {lowest:0.##}, where the reports cannot carry it." : "."));
         }
 
-        double[] ratios = [.. agreement.Where(double.IsFinite).Order()];
+        double[] ratios = [.. curves.SelectMany(c => c.Curve).Select(p => p.Errors.PredictedRmse / p.Errors.Rmse).Where(double.IsFinite).Order()];
         if (ratios.Length > 0)
         {
             numbers["standardError.medianRatio"] = ratios[ratios.Length / 2];
@@ -99,7 +66,16 @@ internal sealed class ErrorByEpsilon : IExperiment
 
         return new ExperimentResult
         {
-            Name = Name, Title = Title, Question = Question, Findings = findings, Records = records.Count, Repetitions = repetitions, Numbers = numbers, Figures = figures,
+            Name = Name,
+            Title = Title,
+            Question = Question,
+            Findings = findings,
+            Records = records.Count,
+            Repetitions = repetitions,
+            Numbers = numbers,
+            Figures = ErrorCurves.Draw(
+                Name, Title, "Lower is better. Root of the mean squared error over cells and repetitions; strokes show what the repetitions leave open.",
+                new FigureAxis("epsilon of each attribute", FigureScale.Logarithmic), curves),
         };
     }
 }

@@ -44,70 +44,41 @@ internal sealed class ErrorByRecords : IExperiment
             }).ToArray();
         }).ToArray(), cancellation);
 
-        var figures = new List<Figure>();
+        var curves = ErrorCurves.Of(requests, [.. sizes.Select(n => (double)n)], (r, n, i) => samples[r][n][i], repetitions);
         var findings = new List<string>();
         var numbers = new SortedDictionary<string, double>(StringComparer.Ordinal);
-        foreach ((string id, string title, string axis, FigureFormat format, StatisticKind[] kinds) in ErrorScale.Families)
+        foreach ((StatisticRequest request, IReadOnlyList<(double Place, RepeatedErrors Errors)> curve) in curves)
         {
-            var series = new List<FigureSeries>();
-            foreach (StatisticRequest request in requests.Where(r => kinds.Contains(r.Kind)))
+            string name = ErrorScale.Name(request);
+            string refused = curve.Count < sizes.Length && curve.Count > 0 ? $"; refused below {curve[0].Place:#,0} records." : ".";
+            if (curve.Count > 2)
             {
-                int index = Array.IndexOf(requests, request);
-                var points = new List<FigurePoint>();
-                for (int s = 0; s < sizes.Length; s++)
-                {
-                    var errors = new RepeatedErrors();
-                    foreach (ErrorSample[][] repetition in samples)
-                    {
-                        errors.Add(repetition[s][index]);
-                    }
-
-                    if (errors.Any)
-                    {
-                        points.Add(new FigurePoint(sizes[s], errors.Rmse, errors.Range?.Low, errors.Range?.High));
-                    }
-                }
-
-                if (points.Count == 0)
-                {
-                    continue;
-                }
-
-                series.Add(new FigureSeries(ErrorScale.Name(request), FigureMark.Line, points));
-                if (points.Count > 2)
-                {
-                    double slope = LogSlope(points);
-                    numbers[$"{request.Kind.ToString().ToLowerInvariant()}.slope"] = slope;
-                    findings.Add($"{ErrorScale.Name(request)}: ten times the records divide the error by {Math.Pow(10, -slope):0.0}"
-                        + (points.Count < sizes.Length ? $"; refused below {points[0].X:#,0} records." : "."));
-                }
+                double slope = LogSlope(curve);
+                numbers[$"{request.Kind.ToString().ToLowerInvariant()}.slope"] = slope;
+                findings.Add($"{name}: ten times the records divide the error by {Math.Pow(10, -slope):0.0}{refused}");
             }
-
-            if (series.Count > 0)
+            else
             {
-                figures.Add(new Figure
-                {
-                    Id = $"{Name}-{id}",
-                    Title = $"Error against records: {title}",
-                    Reading = "Lower is better. Pure noise falls by a factor 3.2 (the root of ten) when the records grow tenfold.",
-                    X = new FigureAxis("records", FigureScale.Logarithmic),
-                    Y = new FigureAxis(axis, FigureScale.Logarithmic, format),
-                    Series = series,
-                });
+                findings.Add($"{name}: answered at {curve.Count} of {sizes.Length} sizes, too few for a slope{refused}");
             }
         }
 
         return new ExperimentResult
         {
-            Name = Name, Title = Title, Question = Question, Findings = findings, Records = most, Repetitions = repetitions, Numbers = numbers, Figures = figures,
+            Name = Name,
+            Title = Title,
+            Question = Question,
+            Findings = findings,
+            Records = most,
+            Repetitions = repetitions,
+            Numbers = numbers,
+            Figures = ErrorCurves.Draw(
+                Name, "Error against records", "Lower is better. Pure noise falls by a factor 3.2 (the root of ten) when the records grow tenfold.",
+                new FigureAxis("records", FigureScale.Logarithmic), curves),
         };
     }
 
-    /// <summary>The least-squares slope of log y on log x.</summary>
-    internal static double LogSlope(IReadOnlyList<FigurePoint> points)
-    {
-        double[] x = [.. points.Select(p => Math.Log(p.X))];
-        double[] y = [.. points.Select(p => Math.Log(p.Y))];
-        return MathNet.Numerics.LinearRegression.SimpleRegression.Fit(x, y).B;
-    }
+    /// <summary>The least-squares slope of log error on log records.</summary>
+    private static double LogSlope(IReadOnlyList<(double Place, RepeatedErrors Errors)> curve) => MathNet.Numerics.LinearRegression.SimpleRegression.Fit(
+        [.. curve.Select(p => Math.Log(p.Place))], [.. curve.Select(p => Math.Log(p.Errors.Rmse))]).B;
 }

@@ -8,11 +8,11 @@ internal sealed class ErrorScale(Truth truth)
     /// <summary>The kinds that share a plot, and what their errors are measured in.</summary>
     public static IReadOnlyList<(string Id, string Title, string Axis, FigureFormat Format, StatisticKind[] Kinds)> Families { get; } =
     [
-        ("shares", "shares of records", "typical error, percentage points", FigureFormat.Percent,
+        ("shares", "shares of records", "typical error, share of records", FigureFormat.Percent,
             [StatisticKind.Frequency, StatisticKind.Bins, StatisticKind.Table, StatisticKind.TopCodes]),
-        ("values", "means and quantiles", "typical error, standard deviations of the attribute", FigureFormat.Number,
+        ("values", "means and quantiles", "error, standard deviations", FigureFormat.Number,
             [StatisticKind.Mean, StatisticKind.Quantile]),
-        ("models", "models", "typical error, share of the typical coefficient", FigureFormat.Percent, [StatisticKind.Linear, StatisticKind.Logistic]),
+        ("models", "models", "error, share of a coefficient", FigureFormat.Percent, [StatisticKind.Linear, StatisticKind.Logistic]),
     ];
 
     /// <summary>The name of a kind's series.</summary>

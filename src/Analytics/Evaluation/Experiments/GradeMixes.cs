@@ -129,9 +129,9 @@ internal sealed class GradeMixes : IExperiment
             Figures =
             [
                 Rows("error", $"Error of the frequency of {attribute.Name}", "Further left is better. Dots: root of the mean squared error; strokes: what the repetitions leave open.",
-                    new FigureAxis("typical error, percentage points", FigureScale.Logarithmic, FigureFormat.Percent), rows, cases, errors, []),
+                    new FigureAxis("typical error, share of records", FigureScale.Logarithmic, FigureFormat.Percent), rows, cases, errors, []),
                 Rows("bias", $"Bias at {attribute.Name} = {context.Plan.SensitiveLabel}", "On the line there is no bias: the error averages out over repetitions.",
-                    new FigureAxis("mean error, percentage points", FigureScale.Linear, FigureFormat.Percent), rows, cases, biases,
+                    new FigureAxis("mean error, share of records", FigureScale.Linear, FigureFormat.Percent), rows, cases, biases,
                     [new FigureReference("no bias", FigureReferenceKind.Vertical)]),
             ],
         };

@@ -83,7 +83,7 @@ internal sealed class LogisticFromReports : IExperiment
             [
                 $"Model {request.Id}: held-out area under the curve {rawArea:0.000} when fitted to raw records; from reports {areas[0].Y:0.000} at epsilon {areas[0].X:0.##} and {areas[^1].Y:0.000} at {areas[^1].X:0.##} per attribute.",
                 ceiling is null ? "At the strictest default ceiling of its attributes the model is refused."
-                    : $"At the strictest default ceiling of its attributes (epsilon {ceiling.X:0.##}) it reaches {(ceiling.Y - 0.5) / (rawArea - 0.5):0%} of the raw model's distance from guessing (0.5).",
+                    : $"At the strictest default ceiling of its attributes (epsilon {ceiling.X:0.##}) it reaches {100 * (ceiling.Y - 0.5) / (rawArea - 0.5):0} % of the raw model's distance from guessing (0.5).",
                 .. areas.Length < grades.Length ? new[] { $"Below epsilon {areas[0].X:0.##} the model is refused: the reports cannot carry it." } : [],
             ],
             Figures =

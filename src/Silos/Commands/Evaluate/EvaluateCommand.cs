@@ -51,9 +51,9 @@ internal static class EvaluateCommand
         };
         var json = new Option<bool>("--json") { Description = "Print results.json on standard output." };
 
-        Least(records, 1);
-        Least(repetitions, 1);
-        Least(threads, 1);
+        Between(records, 1, EvaluateOptions.MostRecords);
+        Between(repetitions, 1, 1_000_000);
+        Between(threads, 1, 1024);
         confidence.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<double>() is not (> 0 and < 1))
@@ -86,13 +86,13 @@ internal static class EvaluateCommand
         return command;
     }
 
-    private static void Least<T>(Option<T> option, long least) => option.Validators.Add(result =>
+    private static void Between<T>(Option<T> option, long least, long most) => option.Validators.Add(result =>
     {
         foreach (Token token in result.Tokens)
         {
-            if (long.TryParse(token.Value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long value) && value < least)
+            if (long.TryParse(token.Value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long value) && (value < least || value > most))
             {
-                result.AddError($"{option.Name} is at least {least}; got {token.Value}.");
+                result.AddError($"{option.Name} is {least} to {most}; got {token.Value}.");
             }
         }
     });

@@ -8,6 +8,9 @@ internal sealed record EvaluateOptions
     /// <summary>The records a synthetic run makes when nothing else is asked for.</summary>
     public const long DefaultRecords = 200_000;
 
+    /// <summary>The most records of one run: they are held in memory, about 100 bytes each.</summary>
+    public const long MostRecords = 50_000_000;
+
     /// <summary>CSV files; empty for synthetic records.</summary>
     public required IReadOnlyList<string> Data { get; init; }
 

@@ -6,7 +6,7 @@ namespace EmrMarket.Silos.Reporting.Plots;
 internal static class FigurePlot
 {
     private const double Width = 540;
-    private const double CharacterWidth = 6.3;
+    private const double CharacterWidth = 6.7;
 
     /// <summary>The drawing.</summary>
     public static string Draw(Figure figure) => figure.Rows is null ? DrawPlane(figure) : DrawRows(figure, figure.Rows);
@@ -108,7 +108,7 @@ internal static class FigurePlot
                     svg.Line("whisker", x[point.X], y[y.Clamp(low)], x[point.X], y[y.Clamp(high)]);
                 }
 
-                svg.Marker(s, series.Mark == FigureMark.Line ? "mark" : "mark light", x[point.X], y[point.Y], 3.6, Tip(figure, series, point));
+                svg.Marker(s, series.Mark == FigureMark.Line ? "mark" : "mark light", x[point.X], y[y.Clamp(point.Y)], 3.6, Tip(figure, series, point));
             }
 
             svg.EndGroup();
