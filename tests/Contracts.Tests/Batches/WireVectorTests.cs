@@ -103,6 +103,36 @@ public sealed class WireVectorTests
         }
     }
 
+    [Fact]
+    public void Commitments_equal_the_vectors()
+    {
+        JsonElement vectors = WireVectors.Read("headers.json");
+        JsonElement at = vectors.GetProperty("posting");
+        Posting posting = new(Account(at, "committer"), (ulong)Integer(at, "timestamp"), (ulong)Integer(at, "blockNumber"));
+        JsonElement e = vectors.GetProperty("epoch").GetProperty("header");
+        Epoch epoch = new(
+            new EpochHeader(
+                Number(e, "site"), Hash(e, "schemaId"), Number(e, "epoch"), (byte)Number(e, "memberDepth"), (byte)Number(e, "classDepth"), (byte)Number(e, "payoutDepth"),
+                Number(e, "memberCount"), Number(e, "classCount"), Hash(e, "membersRoot"), Hash(e, "classesRoot"), Hash(e, "dataHash")),
+            posting);
+        Assert.Equal(Hash(vectors.GetProperty("epoch"), "commitment"), Commitment.Of(epoch));
+        JsonElement r = vectors.GetProperty("round").GetProperty("header");
+        Round round = new(
+            new RoundHeader(
+                Hash(r, "schemaId"), Number(r, "ordinal"), Number(r, "attempt"), (byte)Number(r, "siteBits"), (byte)Number(r, "classBits"), (byte)Number(r, "requestBits"),
+                (ulong)Integer(r, "totalSales"), Hash(r, "seedCommit"), Hash(r, "dataHash"), Hash(r, "pricesRoot"), Hash(r, "requestsRoot"), Hash(r, "salesByClassRoot"),
+                Hash(r, "salesByRequestRoot")),
+            posting);
+        Assert.Equal(Hash(vectors.GetProperty("round"), "commitment"), Commitment.Of(round));
+        JsonElement d = vectors.GetProperty("delivery").GetProperty("header");
+        Delivery delivery = new(
+            new DeliveryHeader(
+                (ulong)Integer(d, "requestId"), Number(d, "site"), Number(d, "attempt"), (byte)Number(d, "depth"), Number(d, "count"), (UInt128)Integer(d, "amount"),
+                (UInt128)Integer(d, "effective"), Hash(d, "root"), Hash(d, "dataHash")),
+            posting);
+        Assert.Equal(Hash(vectors.GetProperty("delivery"), "commitment"), Commitment.Of(delivery));
+    }
+
     private static uint Number(JsonElement json, string name) => (uint)Integer(json, name);
 
     private static BigInteger Integer(JsonElement json, string name) => BigInteger.Parse(json.GetProperty(name).ToString(), CultureInfo.InvariantCulture);

@@ -1,5 +1,7 @@
 using System.CommandLine;
 using EmrMarket.Contracts.Ethereum;
+using EmrMarket.Silos.Commands.Chain.Demo;
+using Spectre.Console;
 
 namespace EmrMarket.Silos.Commands.Chain;
 
@@ -15,6 +17,7 @@ internal static class ChainCommand
           emr chain deploy                    the payment token and the four contracts on it
           emr chain status
           emr chain stop
+          emr chain demo                      a sale from policy to payout on a chain of its own, told step by step
           emr chain deploy --chain https://node.example --chain-id 1337 --key-file deployer.key --token 0x... \
             --consortium 0x... --market 0x... --patients-fund 0x... --deployment consortium.json
 
@@ -22,7 +25,7 @@ internal static class ChainCommand
         """;
 
     /// <summary>The command and its verbs.</summary>
-    public static Command Create() => new("chain", Description) { CreateStart(), CreateStatus(), CreateDeploy(), CreateStop() };
+    public static Command Create() => new("chain", Description) { CreateStart(), CreateStatus(), CreateDeploy(), CreateStop(), CreateDemo() };
 
     private static Option<string> FolderOption() => new("--folder")
     {
@@ -73,6 +76,18 @@ internal static class ChainCommand
         Option<string> folder = FolderOption();
         var command = new Command("stop", "Ends the embedded chain that 'chain start' started; its state stays.") { folder };
         command.SetAction((parsed, cancellation) => ChainProcess.StopAsync(parsed.GetValue(folder)!, cancellation));
+        return command;
+    }
+
+    private static Command CreateDemo()
+    {
+        var command = new Command(
+            "demo", "Tells a sale from policy to payout on a chain that is forgotten afterwards: a withheld leaf, a wrong match, a short delivery, and a trace with every proof checked.");
+        command.SetAction(async (_, cancellation) =>
+        {
+            await ScriptedSale.RunAsync(ChainFolders.Tools, AnsiConsole.Console, cancellation);
+            return ExitCode.Success;
+        });
         return command;
     }
 
