@@ -33,20 +33,14 @@ internal static class ValueRounding
             return codes;
         }
 
-        bool missing = false;
         for (int i = 0; i < codes.Length; i++)
         {
-            if (codes[i] >= size)
+            if (codes[i] >= size && !(grid && codes[i] == RecordColumn.Missing))
             {
                 // The offending value itself stays out of the message: it is a raw value.
-                missing = grid && codes[i] == RecordColumn.Missing ? true : throw new ArgumentException(
+                throw new ArgumentException(
                     $"Attribute '{column.Attribute.Name}', record {i}: the code lies outside the domain's 0..{size - 1}. Load the column with the schema that describes it.", nameof(column));
             }
-        }
-
-        if (!missing && fractions is null)
-        {
-            return codes;
         }
 
         var rounded = new ushort[codes.Length];
