@@ -127,12 +127,13 @@ public sealed class EmbeddedGrainRuntime : IGrainFactory, IAsyncDisposable
         }
     }
 
-    /// <inheritdoc/>
+    /// <summary>As <see cref="StopAsync"/>, but waits no longer than <see cref="EmbeddedGrainOptions.DeactivationTimeout"/> for calls that do not end.</summary>
     public async ValueTask DisposeAsync()
     {
         if (!_wasKilled)
         {
-            await StopAsync(CancellationToken.None);
+            using var limit = new CancellationTokenSource(Options.DeactivationTimeout, Clock);
+            await StopAsync(limit.Token);
         }
     }
 
