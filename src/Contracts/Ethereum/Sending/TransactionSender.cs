@@ -188,7 +188,8 @@ public sealed class TransactionSender : IDisposable
             // What is still with the sender is not final, even if it was before the chain lost blocks.
             if (!ids.Any(_byId.ContainsKey))
             {
-                Dictionary<string, OutboxEntry> entries = (await _outbox.FindAsync(ids, cancellationToken)).ToDictionary(entry => entry.Id, StringComparer.Ordinal);
+                Dictionary<string, OutboxEntry> entries = (await _outbox.FindAsync(ids.ToHashSet(StringComparer.Ordinal), cancellationToken))
+                    .ToDictionary(entry => entry.Id, StringComparer.Ordinal);
                 return [.. ids.Select(id => entries[id].Outcome!)];
             }
 
