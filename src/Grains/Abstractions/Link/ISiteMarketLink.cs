@@ -53,7 +53,7 @@ public sealed class LinkRefusedException : Exception
 
     /// <summary>The code.</summary>
     [Id(0)]
-    public string Code { get; }
+    public string Code { get; init; }
 }
 
 /// <summary>The market as a site needs to know it.</summary>
