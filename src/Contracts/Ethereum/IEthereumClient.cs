@@ -39,6 +39,10 @@ public interface IEthereumClient
     /// <summary>The receipts of transactions, null for each that is in no block.</summary>
     Task<IReadOnlyList<TransactionReceipt?>> GetReceiptsAsync(IReadOnlyList<Bytes32> transactionHashes, CancellationToken cancellationToken);
 
+    /// <summary>The receipts of all transactions of a block in their order: one question where many receipts are wanted.</summary>
+    /// <returns>Null when there is no such block, or when the node does not answer this question at all; single receipts can still be asked for.</returns>
+    Task<IReadOnlyList<TransactionReceipt>?> GetBlockReceiptsAsync(ulong blockNumber, CancellationToken cancellationToken);
+
     /// <summary>The logs that match, in the order of the chain.</summary>
     Task<IReadOnlyList<LogEntry>> GetLogsAsync(LogFilter filter, CancellationToken cancellationToken);
 }

@@ -18,6 +18,7 @@ namespace EmrMarket.Benchmarks.Chain;
 public static class ChainBench
 {
     private const int Transactions = 6_000;
+    private const int InFlight = 512;
     private const int Events = 200_000;
     private const int EventsPerTransaction = 1_000;
     private const ulong Gas = 120_000;
@@ -42,7 +43,7 @@ public static class ChainBench
             EthereumAccount account = EthereumAccount.Generate();
             await chain.FundAsync([account.Address], CancellationToken.None);
             using FileOutbox outbox = new(Path.Combine(folder, "outbox.jsonl"));
-            using TransactionSender sender = new(chain.Client, account, EmbeddedChain.DevelopmentChainId, outbox, new TransactionSenderOptions { Confirmations = 1, Pause = TimeSpan.FromMilliseconds(5) });
+            using TransactionSender sender = new(chain.Client, account, EmbeddedChain.DevelopmentChainId, outbox, new TransactionSenderOptions { Confirmations = 1, Pause = TimeSpan.FromMilliseconds(5), LargestNumberInFlight = InFlight });
             Address token = await CreateAsync(sender, "token", DevelopmentToken.Create());
             DevelopmentToken payment = new(chain.Client, token);
             await sender.SendAsync([new TransactionIntent("mint", payment.Mint(account.Address, 1_000_000_000))], CancellationToken.None);
@@ -92,7 +93,7 @@ public static class ChainBench
         Parallel.For(0, Transactions, i => signed[i] = new Transaction(
             EmbeddedChain.DevelopmentChainId, nonce + (ulong)i, price, Gas, token.Address, 0, token.Transfer(Holder(Transactions + i), 1).Data).Sign(account));
         started = Stopwatch.GetTimestamp();
-        foreach (SignedTransaction[] batch in signed.Chunk(256))
+        foreach (SignedTransaction[] batch in signed.Chunk(InFlight))
         {
             await chain.Client.SendRawAsync(batch, CancellationToken.None);
             while (await chain.Client.GetNonceAsync(account.Address, BlockReference.Latest, CancellationToken.None) <= batch[0].Nonce)
@@ -107,7 +108,7 @@ public static class ChainBench
         }
 
         double node = Transactions / Stopwatch.GetElapsedTime(started).TotalSeconds;
-        await output.WriteLineAsync("chain: client, one account, at most 256 in flight, blocks of 0.1 s        tx/s    ratio to the node alone");
+        await output.WriteLineAsync($"chain: client, one account, at most {InFlight} in flight, blocks of 0.1 s        tx/s    ratio to the node alone");
         await output.WriteLineAsync(string.Create(
             CultureInfo.InvariantCulture, $"  {Transactions:N0} transfers signed, kept, sent, receipts read twice         {client,12:N0}   {client / node,8:F2}"));
         await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"  {Transactions:N0} signed transfers pushed at the node, no receipts         {node,12:N0}   {1.0,8:F2}"));

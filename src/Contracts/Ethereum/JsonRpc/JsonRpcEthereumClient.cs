@@ -123,6 +123,17 @@ public sealed class JsonRpcEthereumClient : IEthereumClient, IDisposable
     }
 
     /// <inheritdoc/>
+    public Task<IReadOnlyList<TransactionReceipt>?> GetBlockReceiptsAsync(ulong blockNumber, CancellationToken cancellationToken)
+    {
+        const string Method = "eth_getBlockReceipts";
+        const int MethodNotFound = -32601;
+        return _connection.AskAsync(
+            new JsonRpcCall(Method, parameters => parameters.WriteStringValue(Hex.Quantity(blockNumber))),
+            answer => answer.Error is { Code: MethodNotFound } ? null : JsonRpcReader.BlockReceipts(_connection.Result(Method, answer), blockNumber),
+            cancellationToken);
+    }
+
+    /// <inheritdoc/>
     public async Task<IReadOnlyList<LogEntry>> GetLogsAsync(LogFilter filter, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(filter);

@@ -40,6 +40,28 @@ internal static class JsonRpcReader
         return isOther ? throw new FormatException($"asked was block {asked.Number}, answered block {header.Number}") : header;
     }
 
+    public static IReadOnlyList<TransactionReceipt>? BlockReceipts(JsonElement element, ulong asked)
+    {
+        if (element.ValueKind == JsonValueKind.Null)
+        {
+            return null;
+        }
+
+        List<TransactionReceipt> receipts = new(element.GetArrayLength());
+        foreach (JsonElement item in element.EnumerateArray())
+        {
+            TransactionReceipt receipt = Receipt(item, Word(Field(item, "transactionHash"))) ?? throw new FormatException("a receipt of a block names no block");
+            if (receipt.BlockNumber != asked || receipt.TransactionIndex != (ulong)receipts.Count || (receipts.Count > 0 && receipt.BlockHash != receipts[0].BlockHash))
+            {
+                throw new FormatException($"asked were the receipts of block {asked} in their order, answered was one of another block or place");
+            }
+
+            receipts.Add(receipt);
+        }
+
+        return receipts;
+    }
+
     public static TransactionReceipt? Receipt(JsonElement element, Bytes32 asked)
     {
         // A node that has the transaction in its pool may answer with a receipt that names no block.

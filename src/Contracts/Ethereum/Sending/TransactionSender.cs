@@ -9,7 +9,7 @@ namespace EmrMarket.Contracts.Ethereum.Sending;
 /// <summary>How an account's transactions are sent and believed.</summary>
 public sealed record TransactionSenderOptions
 {
-    /// <summary>The most transactions that are offered and not yet in a block: nodes keep about as many of one account.</summary>
+    /// <summary>The most transactions that are offered and not yet in a block: nodes keep about as many of one account. The embedded chain takes thousands.</summary>
     public int LargestNumberInFlight { get; init; } = 256;
 
     /// <summary>Blocks above a transaction's block after which it is final.</summary>
@@ -43,6 +43,9 @@ public sealed class TransactionSender : IDisposable
     private const ulong CreationGas = 32_000;
     private const ulong ZeroByteGas = 4;
     private const ulong NonZeroByteGas = 16;
+
+    // From so many receipts a block on, all of the block's are asked for at once.
+    private const int ReceiptsWorthABlock = 8;
 
     private readonly IEthereumClient _client;
     private readonly EthereumAccount _account;
@@ -83,32 +86,7 @@ public sealed class TransactionSender : IDisposable
         try
         {
             await LoadAsync(cancellationToken);
-            List<TransactionIntent> news = await SelectNewAsync(intents, cancellationToken);
-            if (news.Count == 0)
-            {
-                return;
-            }
-
-            BlockHeader head = await CheckedHeadAsync(cancellationToken);
-            ulong[] gas = new ulong[news.Count];
-            for (int i = 0; i < gas.Length; i++)
-            {
-                ContractCall call = news[i].Call with { From = _account.Address };
-                gas[i] = news[i].GasLimit ?? WithReserve(await _client.EstimateGasAsync(call, cancellationToken), head.GasLimit);
-                CheckGas(news[i], gas[i], head);
-            }
-
-            GasPrice price = await _client.GetGasPriceAsync(cancellationToken);
-            ulong nonce = await NextNonceAsync(cancellationToken);
-            OutboxEntry[] entries = new OutboxEntry[news.Count];
-            Parallel.For(0, entries.Length, i => entries[i] = Sign(
-                news[i].Id,
-                new Transaction(_chainId, nonce + (ulong)i, price, gas[i], news[i].Call.To, news[i].Call.Value, news[i].Call.Data)));
-            await _outbox.SaveAsync(entries, cancellationToken);
-            foreach (OutboxEntry entry in entries)
-            {
-                Add(entry);
-            }
+            await SignAndKeepAsync(intents, cancellationToken);
         }
         finally
         {
@@ -135,7 +113,51 @@ public sealed class TransactionSender : IDisposable
     /// <summary>One pass: reads what happened, offers what has to be offered, and tells what became final.</summary>
     /// <exception cref="WrongChainException">The node follows another chain; nothing was sent.</exception>
     /// <exception cref="EthereumException">The node could not be asked, or refuses a transaction; everything is as before and the next pass goes on.</exception>
-    public async Task<SenderPass> AdvanceAsync(CancellationToken cancellationToken)
+    public Task<SenderPass> AdvanceAsync(CancellationToken cancellationToken) => PassAsync([], cancellationToken);
+
+    /// <summary>Enqueues commands and advances until all of them are final; the outcomes in the order of the commands. While the node takes some, the next are signed.</summary>
+    /// <exception cref="EthereumException">As for <see cref="EnqueueAsync"/>; commands before the refused ones may have been sent. While it waits, errors that may pass are waited out.</exception>
+    public async Task<IReadOnlyList<TransactionOutcome>> SendAsync(IReadOnlyList<TransactionIntent> intents, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(intents);
+        string[] ids = [.. intents.Select(intent => intent.Id)];
+        TransactionIntent[][] chunks = [.. intents.Chunk(_options.LargestNumberInFlight)];
+        await EnqueueAsync(chunks.FirstOrDefault([]), cancellationToken);
+        int enqueued = 1;
+        int waiting = 0;
+        while (true)
+        {
+            TransactionIntent[] next = enqueued < chunks.Length && waiting <= _options.LargestNumberInFlight ? chunks[enqueued] : [];
+            try
+            {
+                waiting = (await PassAsync(next, cancellationToken)).Waiting;
+                enqueued += next.Length > 0 ? 1 : 0;
+            }
+            catch (EthereumException e) when (e.IsTransient)
+            {
+                // The node is away or overloaded; everything is in the outbox.
+            }
+
+            // What is still with the sender is not final, even if it was before the chain lost blocks.
+            if (enqueued >= chunks.Length && !ids.Any(_byId.ContainsKey))
+            {
+                Dictionary<string, OutboxEntry> entries = (await _outbox.FindAsync(ids.ToHashSet(StringComparer.Ordinal), cancellationToken))
+                    .ToDictionary(entry => entry.Id, StringComparer.Ordinal);
+                return [.. ids.Select(id => entries[id].Outcome!)];
+            }
+
+            if (next.Length == 0)
+            {
+                await Task.Delay(_options.Pause, _options.Clock, cancellationToken);
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _turn.Dispose();
+
+    /// <summary>A pass, during which commands may be enqueued. State changes in one place at a time; only the wire is busy meanwhile.</summary>
+    private async Task<SenderPass> PassAsync(TransactionIntent[] next, CancellationToken cancellationToken)
     {
         await _turn.WaitAsync(cancellationToken);
         try
@@ -143,22 +165,30 @@ public sealed class TransactionSender : IDisposable
             await LoadAsync(cancellationToken);
             BlockHeader head = await CheckedHeadAsync(cancellationToken);
             List<TransactionOutcome> final = [];
-            bool reorganised = false;
-            if (_lastHead is null || head.Hash != _lastHead.Hash)
+            bool isNewHead = _lastHead is null || head.Hash != _lastHead.Hash;
+            bool reorganised = isNewHead && await IsReorganisedAsync(head, cancellationToken);
+            if (reorganised || _lastHead is null)
             {
-                reorganised = await IsReorganisedAsync(head, cancellationToken);
-                if (reorganised || _lastHead is null)
-                {
-                    await ReviveLostAsync(cancellationToken);
-                }
-
-                await ReadReceiptsAsync(head, reorganised, cancellationToken);
-                await FinishDeepAsync(head, final, cancellationToken);
-                await ReplaceOvertakenAsync(head, cancellationToken);
-                _lastHead = head;
+                await ReviveLostAsync(cancellationToken);
             }
 
-            await OfferAsync(head, cancellationToken);
+            (Item[] offered, Task<IReadOnlyList<SendOutcome>> outcomes) = await BeginOfferAsync(head, cancellationToken);
+            try
+            {
+                await SignAndKeepAsync(next, cancellationToken);
+                if (isNewHead)
+                {
+                    await ReadReceiptsAsync(head, reorganised, cancellationToken);
+                    await FinishDeepAsync(head, final, cancellationToken);
+                    await ReplaceOvertakenAsync(head, cancellationToken);
+                    _lastHead = head;
+                }
+            }
+            finally
+            {
+                await EndOfferAsync(offered, await outcomes, head, cancellationToken);
+            }
+
             return new SenderPass(
                 final, Count(ItemState.InFlight), Count(ItemState.Waiting), Count(ItemState.Included), reorganised);
         }
@@ -168,39 +198,37 @@ public sealed class TransactionSender : IDisposable
         }
     }
 
-    /// <summary>Enqueues commands and advances until all of them are final; the outcomes in the order of the commands.</summary>
-    /// <exception cref="EthereumException">As for <see cref="EnqueueAsync"/>; while it waits, errors that may pass are waited out.</exception>
-    public async Task<IReadOnlyList<TransactionOutcome>> SendAsync(IReadOnlyList<TransactionIntent> intents, CancellationToken cancellationToken)
+    // ---- what is wanted -------------------------------------------------------------------------------------------------
+
+    private async Task SignAndKeepAsync(IReadOnlyList<TransactionIntent> intents, CancellationToken cancellationToken)
     {
-        await EnqueueAsync(intents, cancellationToken);
-        string[] ids = [.. intents.Select(intent => intent.Id)];
-        while (true)
+        List<TransactionIntent> news = await SelectNewAsync(intents, cancellationToken);
+        if (news.Count == 0)
         {
-            try
-            {
-                await AdvanceAsync(cancellationToken);
-            }
-            catch (EthereumException e) when (e.IsTransient)
-            {
-                // The node is away or overloaded; everything is in the outbox.
-            }
+            return;
+        }
 
-            // What is still with the sender is not final, even if it was before the chain lost blocks.
-            if (!ids.Any(_byId.ContainsKey))
-            {
-                Dictionary<string, OutboxEntry> entries = (await _outbox.FindAsync(ids.ToHashSet(StringComparer.Ordinal), cancellationToken))
-                    .ToDictionary(entry => entry.Id, StringComparer.Ordinal);
-                return [.. ids.Select(id => entries[id].Outcome!)];
-            }
+        BlockHeader head = await CheckedHeadAsync(cancellationToken);
+        ulong[] gas = new ulong[news.Count];
+        for (int i = 0; i < gas.Length; i++)
+        {
+            ContractCall call = news[i].Call with { From = _account.Address };
+            gas[i] = news[i].GasLimit ?? WithReserve(await _client.EstimateGasAsync(call, cancellationToken), head.GasLimit);
+            CheckGas(news[i], gas[i], head);
+        }
 
-            await Task.Delay(_options.Pause, _options.Clock, cancellationToken);
+        GasPrice price = await _client.GetGasPriceAsync(cancellationToken);
+        ulong nonce = await NextNonceAsync(cancellationToken);
+        OutboxEntry[] entries = new OutboxEntry[news.Count];
+        Parallel.For(0, entries.Length, i => entries[i] = Sign(
+            news[i].Id,
+            new Transaction(_chainId, nonce + (ulong)i, price, gas[i], news[i].Call.To, news[i].Call.Value, news[i].Call.Data)));
+        await _outbox.SaveAsync(entries, cancellationToken);
+        foreach (OutboxEntry entry in entries)
+        {
+            Add(entry);
         }
     }
-
-    /// <inheritdoc/>
-    public void Dispose() => _turn.Dispose();
-
-    // ---- what is wanted -------------------------------------------------------------------------------------------------
 
     private async Task LoadAsync(CancellationToken cancellationToken)
     {
@@ -309,9 +337,31 @@ public sealed class TransactionSender : IDisposable
     private async Task ReadReceiptsAsync(BlockHeader head, bool reorganised, CancellationToken cancellationToken)
     {
         Item[] asked = [.. _items.Values.Where(item => item.State == ItemState.InFlight || (reorganised && item.State == ItemState.Included))];
-        foreach ((Item item, TransactionReceipt? receipt) in await ReceiptsAsync(asked, cancellationToken))
+        if (asked.Length == 0)
         {
-            if (receipt is not null)
+            return;
+        }
+
+        Dictionary<Item, TransactionReceipt> found;
+        if (reorganised || _lastHead is null)
+        {
+            found = await ReceiptsAsync(asked, cancellationToken);
+        }
+        else
+        {
+            // What the account has not come to yet is in no block, and need not be asked for.
+            ulong used = await _client.GetNonceAsync(_account.Address, BlockReference.Latest, cancellationToken);
+            Item[] reached = [.. asked.Where(item => item.Entry.Transaction.Nonce < used)];
+            found = await BlockReceiptsAsync(reached, _lastHead.Number + 1, head.Number, cancellationToken);
+            foreach ((Item item, TransactionReceipt receipt) in await ReceiptsAsync([.. reached.Where(item => !found.ContainsKey(item))], cancellationToken))
+            {
+                found.Add(item, receipt);
+            }
+        }
+
+        foreach (Item item in asked)
+        {
+            if (found.TryGetValue(item, out TransactionReceipt? receipt))
             {
                 (item.State, item.Receipt) = (ItemState.Included, receipt);
             }
@@ -326,32 +376,37 @@ public sealed class TransactionSender : IDisposable
     {
         Item[] deep = [.. _items.Values.Where(item =>
             item.Receipt is { } receipt && item.State == ItemState.Included && receipt.BlockNumber + _options.Confirmations <= head.Number)];
-        if (deep.Length == 0)
+        List<OutboxEntry> saved = [];
+        foreach (IGrouping<ulong, Item> block in deep.GroupBy(item => item.Receipt!.BlockNumber))
         {
-            return;
+            Item[] items = [.. block];
+            Bytes32? canonical = (await _client.GetBlockAsync(BlockReference.At(block.Key), cancellationToken))?.Hash;
+            Dictionary<Item, TransactionReceipt> again = await BlockReceiptsAsync(items, block.Key, block.Key, cancellationToken);
+            foreach ((Item item, TransactionReceipt receipt) in await ReceiptsAsync([.. items.Where(item => !again.ContainsKey(item))], cancellationToken))
+            {
+                again.Add(item, receipt);
+            }
+
+            foreach (Item item in items)
+            {
+                TransactionReceipt first = item.Receipt!;
+                TransactionReceipt? second = again.GetValueOrDefault(item);
+                if (second is null || !second.SameAs(first) || canonical != first.BlockHash)
+                {
+                    // Two readings that differ: neither is believed, and the transaction is offered again if it is in no block.
+                    (item.State, item.Receipt) = second is null ? (ItemState.Waiting, null) : (ItemState.Included, second);
+                    continue;
+                }
+
+                TransactionOutcome outcome = new(
+                    item.Entry.Id, first.TransactionHash, first.BlockNumber, first.BlockHash, first.Succeeded, first.GasUsed, first.ContractAddress);
+                saved.Add(item.Entry with { Outcome = outcome });
+            }
         }
 
-        Dictionary<ulong, Bytes32?> canonical = [];
-        List<OutboxEntry> saved = [];
-        foreach ((Item item, TransactionReceipt? again) in await ReceiptsAsync(deep, cancellationToken))
+        if (saved.Count == 0)
         {
-            TransactionReceipt first = item.Receipt!;
-            if (!canonical.TryGetValue(first.BlockNumber, out Bytes32? hash))
-            {
-                hash = (await _client.GetBlockAsync(BlockReference.At(first.BlockNumber), cancellationToken))?.Hash;
-                canonical[first.BlockNumber] = hash;
-            }
-
-            if (again is null || !again.SameAs(first) || hash != first.BlockHash)
-            {
-                // Two readings that differ: neither is believed, and the transaction is offered again if it is in no block.
-                (item.State, item.Receipt) = again is null ? (ItemState.Waiting, null) : (ItemState.Included, again);
-                continue;
-            }
-
-            TransactionOutcome outcome = new(
-                item.Entry.Id, first.TransactionHash, first.BlockNumber, first.BlockHash, first.Succeeded, first.GasUsed, first.ContractAddress);
-            saved.Add(item.Entry with { Outcome = outcome });
+            return;
         }
 
         await _outbox.SaveAsync(saved, cancellationToken);
@@ -363,31 +418,64 @@ public sealed class TransactionSender : IDisposable
         }
     }
 
-    private async Task<List<(Item Item, TransactionReceipt? Receipt)>> ReceiptsAsync(Item[] items, CancellationToken cancellationToken)
+    /// <summary>The receipts of items as far as they are in one of these blocks, by one question a block; none where that is not worth it or not answered.</summary>
+    private async Task<Dictionary<Item, TransactionReceipt>> BlockReceiptsAsync(Item[] items, ulong first, ulong last, CancellationToken cancellationToken)
     {
-        List<Bytes32> hashes = [.. items.SelectMany(item => item.Entry.ReplacedHashes.Prepend(item.Entry.Hash))];
-        IReadOnlyList<TransactionReceipt?> receipts = await _client.GetReceiptsAsync(hashes, cancellationToken);
-        List<(Item, TransactionReceipt?)> found = [];
-        int at = 0;
+        Dictionary<Item, TransactionReceipt> found = [];
+        if (last < first || (ulong)items.Length < (last - first + 1) * ReceiptsWorthABlock)
+        {
+            return found;
+        }
+
+        Dictionary<Bytes32, Item> byHash = [];
         foreach (Item item in items)
         {
-            TransactionReceipt? receipt = null;
-            for (int i = 0; i <= item.Entry.ReplacedHashes.Count; i++, at++)
+            byHash[item.Entry.Hash] = item;
+            foreach (Bytes32 replaced in item.Entry.ReplacedHashes)
             {
-                receipt ??= receipts[at];
+                byHash[replaced] = item;
             }
+        }
 
-            if (receipt is not null && (receipt.From != _account.Address || receipt.To != item.Entry.Transaction.To))
+        for (ulong number = first; number <= last; number++)
+        {
+            foreach (TransactionReceipt receipt in await _client.GetBlockReceiptsAsync(number, cancellationToken) ?? [])
             {
-                throw new MalformedAnswerException("eth_getTransactionReceipt",
-                    $"the receipt of {item.Entry.Hash} names sender {receipt.From} and receiver {receipt.To}, sent was {_account.Address} to {item.Entry.Transaction.To}");
+                if (byHash.TryGetValue(receipt.TransactionHash, out Item? item))
+                {
+                    found[item] = Checked(item, receipt);
+                }
             }
-
-            found.Add((item, receipt));
         }
 
         return found;
     }
+
+    private async Task<Dictionary<Item, TransactionReceipt>> ReceiptsAsync(Item[] items, CancellationToken cancellationToken)
+    {
+        List<Bytes32> hashes = [.. items.SelectMany(item => item.Entry.ReplacedHashes.Prepend(item.Entry.Hash))];
+        IReadOnlyList<TransactionReceipt?> receipts = await _client.GetReceiptsAsync(hashes, cancellationToken);
+        Dictionary<Item, TransactionReceipt> found = [];
+        int at = 0;
+        foreach (Item item in items)
+        {
+            for (int i = 0; i <= item.Entry.ReplacedHashes.Count; i++, at++)
+            {
+                if (receipts[at] is { } receipt)
+                {
+                    found.TryAdd(item, Checked(item, receipt));
+                }
+            }
+        }
+
+        return found;
+    }
+
+    private TransactionReceipt Checked(Item item, TransactionReceipt receipt) =>
+        receipt.From == _account.Address && receipt.To == item.Entry.Transaction.To
+            ? receipt
+            : throw new MalformedAnswerException("eth_getTransactionReceipt",
+                $"the receipt of {item.Entry.Hash} names sender {receipt.From} and receiver {receipt.To}, sent was {_account.Address} to {item.Entry.Transaction.To}");
 
     /// <summary>A nonce that another program's transaction used up, deep in the chain, can no longer be ours: the call is signed again with a new one.</summary>
     private async Task ReplaceOvertakenAsync(BlockHeader head, CancellationToken cancellationToken)
@@ -405,9 +493,10 @@ public sealed class TransactionSender : IDisposable
         }
 
         // Asked once more, now that the nonce is known to be used: the receipt may have come between.
-        foreach ((Item item, TransactionReceipt? receipt) in await ReceiptsAsync(overtaken, cancellationToken))
+        Dictionary<Item, TransactionReceipt> found = await ReceiptsAsync(overtaken, cancellationToken);
+        foreach (Item item in overtaken)
         {
-            if (receipt is not null)
+            if (found.TryGetValue(item, out TransactionReceipt? receipt))
             {
                 (item.State, item.Receipt) = (ItemState.Included, receipt);
                 continue;
@@ -433,28 +522,24 @@ public sealed class TransactionSender : IDisposable
 
     // ---- what to send ---------------------------------------------------------------------------------------------------
 
-    private async Task OfferAsync(BlockHeader head, CancellationToken cancellationToken)
+    private async Task<(Item[] Offered, Task<IReadOnlyList<SendOutcome>> Outcomes)> BeginOfferAsync(BlockHeader head, CancellationToken cancellationToken)
     {
         int room = _options.LargestNumberInFlight - Count(ItemState.InFlight);
         Item[] offered = [.. _items.Values.Where(item => item.State == ItemState.Waiting).Take(Math.Max(room, 0))];
-        if (offered.Length == 0)
-        {
-            return;
-        }
-
         Item[] tooCheap = [.. offered.Where(item => item.Entry.Transaction.GasPrice is GasPrice.Dynamic price && head.BaseFeePerGas > price.MaxFeePerGas)];
         foreach (Item item in tooCheap)
         {
             await RaisePriceAsync(item, cancellationToken);
         }
 
-        if (tooCheap.Length > 0)
-        {
-            return;
-        }
+        return offered.Length == 0 || tooCheap.Length > 0
+            ? ([], Task.FromResult<IReadOnlyList<SendOutcome>>([]))
+            : (offered, _client.SendRawAsync(
+                [.. offered.Select(item => new SignedTransaction(item.Entry.Transaction.Nonce, item.Entry.Hash, item.Entry.Raw))], cancellationToken));
+    }
 
-        IReadOnlyList<SendOutcome> outcomes = await _client.SendRawAsync(
-            [.. offered.Select(item => new SignedTransaction(item.Entry.Transaction.Nonce, item.Entry.Hash, item.Entry.Raw))], cancellationToken);
+    private async Task EndOfferAsync(Item[] offered, IReadOnlyList<SendOutcome> outcomes, BlockHeader head, CancellationToken cancellationToken)
+    {
         for (int i = 0; i < offered.Length; i++)
         {
             Item item = offered[i];

@@ -37,6 +37,16 @@ public sealed class EthereumAccount
         return new EthereumAccount(key);
     }
 
+    /// <summary>The addresses of many private keys of 32 bytes, without keeping the keys: what a site derives for its patients.</summary>
+    /// <exception cref="ArgumentException">One of them is not a scalar between 1 and the group order minus 1.</exception>
+    public static Address[] AddressesOf(IReadOnlyList<byte[]> privateKeys)
+    {
+        ArgumentNullException.ThrowIfNull(privateKeys);
+        return privateKeys.All(key => Secp256k1.IsPrivateKey(key))
+            ? Secp256k1.AddressesOf(privateKeys)
+            : throw new ArgumentException("a private key has 32 bytes and lies between 1 and the order of secp256k1 minus 1", nameof(privateKeys));
+    }
+
     /// <summary>The signature of a 32-byte hash, the same on every call (RFC 6979).</summary>
     public Signature Sign(Bytes32 hash) => Secp256k1.Sign(_key, hash);
 

@@ -4,7 +4,7 @@ using Org.BouncyCastle.Crypto.EC;
 using Org.BouncyCastle.Crypto.Signers;
 using Org.BouncyCastle.Math;
 using Org.BouncyCastle.Math.EC;
-using Org.BouncyCastle.Math.EC.Multiplier;
+using Org.BouncyCastle.Utilities;
 
 namespace EmrMarket.Contracts.Ethereum.Signing;
 
@@ -14,12 +14,19 @@ internal static class Secp256k1
 {
     private static readonly X9ECParameters Curve = CustomNamedCurves.GetByName("secp256k1");
     private static readonly BigInteger HalfOrder = Curve.N.ShiftRight(1);
-    private static readonly FixedPointCombMultiplier BaseMultiplier = new();
 
     public static bool IsPrivateKey(ReadOnlySpan<byte> key) =>
         key.Length == 32 && new BigInteger(1, key.ToArray()) is { SignValue: > 0 } scalar && scalar.CompareTo(Curve.N) < 0;
 
-    public static Address AddressOf(byte[] privateKey) => AddressOf(BaseMultiplier.Multiply(Curve.G, new BigInteger(1, privateKey)));
+    public static Address AddressOf(byte[] privateKey) => AddressOf(GeneratorMultiples.Of(privateKey).Normalize());
+
+    /// <summary>The addresses of many keys: one inversion for all of them, where each alone would cost half as much as the rest.</summary>
+    public static Address[] AddressesOf(IReadOnlyList<byte[]> privateKeys)
+    {
+        ECPoint[] points = [.. privateKeys.Select(key => GeneratorMultiples.Of(key))];
+        Curve.Curve.NormalizeAll(points);
+        return Array.ConvertAll(points, AddressOf);
+    }
 
     public static Signature Sign(byte[] privateKey, Bytes32 hash)
     {
@@ -31,9 +38,9 @@ internal static class Secp256k1
         while (true)
         {
             BigInteger k = nonces.NextK();
-            ECPoint point = BaseMultiplier.Multiply(Curve.G, k).Normalize();
+            ECPoint point = GeneratorMultiples.Of(BigIntegers.AsUnsignedByteArray(32, k)).Normalize();
             BigInteger x = point.AffineXCoord.ToBigInteger();
-            BigInteger s = k.ModInverse(Curve.N).Multiply(e.Add(key.Multiply(x))).Mod(Curve.N);
+            BigInteger s = BigIntegers.ModOddInverse(Curve.N, k).Multiply(e.Add(key.Multiply(x))).Mod(Curve.N);
 
             // An x of n or more (probability 2^-128) would need a recovery bit that no transaction carries.
             if (x.SignValue == 0 || x.CompareTo(Curve.N) >= 0 || s.SignValue == 0)
@@ -73,17 +80,17 @@ internal static class Secp256k1
             throw new InvalidSignatureException("r is not the x-coordinate of a point of secp256k1: the signature is damaged");
         }
 
-        BigInteger inverse = r.ModInverse(Curve.N);
+        BigInteger inverse = BigIntegers.ModOddInverse(Curve.N, r);
         BigInteger e1 = Curve.N.Subtract(new BigInteger(1, hash.ToArray()).Mod(Curve.N)).Multiply(inverse).Mod(Curve.N);
         ECPoint publicKey = ECAlgorithms.SumOfTwoMultiplies(Curve.G, e1, point, s.Multiply(inverse).Mod(Curve.N));
         return publicKey.IsInfinity
             ? throw new InvalidSignatureException("the signature recovers no public key: it belongs to another message")
-            : AddressOf(publicKey);
+            : AddressOf(publicKey.Normalize());
     }
 
     private static Address AddressOf(ECPoint publicKey)
     {
-        byte[] encoded = publicKey.Normalize().GetEncoded(false);
+        byte[] encoded = publicKey.GetEncoded(false);
         return new Address(Keccak256.Hash(encoded.AsSpan(1)).ToArray().AsSpan(12));
     }
 
@@ -94,5 +101,49 @@ internal static class Secp256k1
         word.Clear();
         digits.CopyTo(word[(32 - digits.Length)..]);
         return new Bytes32(word);
+    }
+
+    /// <summary>
+    /// Multiples of the generator by a table: for each byte of the scalar the 255 multiples of its place, so that a product is 31 additions and no doubling (Brickell,
+    /// Gordon, McCurley and Wilson 1992, doi:10.1007/3-540-47555-9_18). Built from the library's points once, 8,160 of them.
+    /// </summary>
+    private static class GeneratorMultiples
+    {
+        private const int Digits = 256;
+        private static readonly ECPoint[] Table = Build();
+
+        public static ECPoint Of(byte[] scalar)
+        {
+            ECPoint sum = Curve.Curve.Infinity;
+            for (int place = 0; place < 32; place++)
+            {
+                int digit = scalar[31 - place];
+                if (digit != 0)
+                {
+                    sum = sum.Add(Table[(place * Digits) + digit]);
+                }
+            }
+
+            return sum;
+        }
+
+        private static ECPoint[] Build()
+        {
+            ECPoint[] table = new ECPoint[32 * Digits];
+            ECPoint unit = Curve.G;
+            for (int place = 0; place < 32; place++)
+            {
+                table[place * Digits] = Curve.Curve.Infinity;
+                for (int digit = 1; digit < Digits; digit++)
+                {
+                    table[(place * Digits) + digit] = table[(place * Digits) + digit - 1].Add(unit);
+                }
+
+                unit = table[(place * Digits) + Digits - 1].Add(unit);
+            }
+
+            Curve.Curve.NormalizeAll(table);
+            return table;
+        }
     }
 }

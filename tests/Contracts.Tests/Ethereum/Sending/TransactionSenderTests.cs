@@ -226,6 +226,9 @@ internal sealed class CrashingClient(IEthereumClient inner, int questions, bool 
     public Task<IReadOnlyList<TransactionReceipt?>> GetReceiptsAsync(IReadOnlyList<Bytes32> transactionHashes, CancellationToken cancellationToken) =>
         CrashAsync(() => inner.GetReceiptsAsync(transactionHashes, cancellationToken));
 
+    public Task<IReadOnlyList<TransactionReceipt>?> GetBlockReceiptsAsync(ulong blockNumber, CancellationToken cancellationToken) =>
+        CrashAsync(() => inner.GetBlockReceiptsAsync(blockNumber, cancellationToken));
+
     public Task<IReadOnlyList<LogEntry>> GetLogsAsync(LogFilter filter, CancellationToken cancellationToken) =>
         CrashAsync(() => inner.GetLogsAsync(filter, cancellationToken));
 
