@@ -205,5 +205,5 @@ public sealed class RequestRefusedException : Exception
 
     /// <summary>The code.</summary>
     [Id(0)]
-    public string Code { get; }
+    public string Code { get; init; }
 }
