@@ -1,0 +1,240 @@
+namespace EmrMarket.Grains.Abstractions.Site;
+
+/// <summary>A site: the only writer of its records, policies, budgets, epochs and deliveries. Key: the site's own name for itself. Raw values never leave it, in no answer and no exception.</summary>
+[Alias("emr.ISiteGrain")]
+public interface ISiteGrain : IGrainWithStringKey
+{
+    /// <summary>Takes records of a schema. A batch that was taken before changes nothing.</summary>
+    /// <exception cref="SiteRefusedException">The schema cannot be read or published, or the columns do not fit it. Nothing was taken.</exception>
+    [Alias("Load")]
+    [ResponseTimeout("00:05:00")]
+    Task LoadAsync(LoadRecords load);
+
+    /// <summary>Sets what persons allow and ask: all of them or, when one cannot be, none. The same batch again changes nothing.</summary>
+    /// <exception cref="SiteRefusedException">A profile, rate, quota or purpose is not on the menu, or a person is unknown. Nothing was changed.</exception>
+    [Alias("SetPolicies")]
+    [ResponseTimeout("00:05:00")]
+    Task SetPoliciesAsync(SetPolicies policies);
+
+    /// <summary>Decides the next epoch of a schema from today's policies and keeps its leaves; <see cref="AdvanceAsync"/> posts it. While one is under way, answers with that one.</summary>
+    /// <exception cref="SiteRefusedException">There are no records, or nobody's offer can be published.</exception>
+    [Alias("DecideEpoch")]
+    [ResponseTimeout("00:10:00")]
+    Task<SiteEpoch> DecideEpochAsync(string schemaId);
+
+    /// <summary>Goes on: posts and finalises epochs, fetches orders, draws and delivers reports, charges budgets, posts and finalises deliveries.</summary>
+    [Alias("Advance")]
+    [ResponseTimeout("00:10:00")]
+    Task<Advance> AdvanceAsync();
+
+    /// <summary>Where the site stands with a schema.</summary>
+    [Alias("Status")]
+    Task<SiteStatus> StatusAsync(string schemaId);
+}
+
+/// <summary>Records, column by column.</summary>
+[GenerateSerializer]
+[Immutable]
+[Alias("emr.LoadRecords")]
+public sealed record LoadRecords
+{
+    /// <summary>The batch's own id, made once by whoever loads.</summary>
+    [Id(0)]
+    public required string Id { get; init; }
+
+    /// <summary>The schema's canonical JSON.</summary>
+    [Id(1)]
+    public required string SchemaJson { get; init; }
+
+    /// <summary>Per record its key, unique in the schema.</summary>
+    [Id(2)]
+    public required ulong[] RecordKeys { get; init; }
+
+    /// <summary>Per record the key of its person.</summary>
+    [Id(3)]
+    public required ulong[] PersonKeys { get; init; }
+
+    /// <summary>Per attribute in schema order and per record the code of the value; 65535 marks a missing value of a grid attribute.</summary>
+    [Id(4)]
+    public required ushort[][] Codes { get; init; }
+
+    /// <summary>Per attribute, for grids with values off the grid, per record the distance to the lower cell as a 32-bit fraction of a cell; else empty.</summary>
+    [Id(5)]
+    public required uint[][] Fractions { get; init; }
+}
+
+/// <summary>Whether a person takes part.</summary>
+[GenerateSerializer]
+[Alias("emr.Participation")]
+public enum Participation
+{
+    /// <summary>Offers are published and served.</summary>
+    Active = 0,
+
+    /// <summary>For the time being nothing is published or delivered.</summary>
+    Paused = 1,
+
+    /// <summary>Nothing is published or delivered any more.</summary>
+    Withdrawn = 2,
+}
+
+/// <summary>What persons allow and ask, column by column.</summary>
+[GenerateSerializer]
+[Immutable]
+[Alias("emr.SetPolicies")]
+public sealed record SetPolicies
+{
+    /// <summary>The schema.</summary>
+    [Id(0)]
+    public required string SchemaId { get; init; }
+
+    /// <summary>The persons.</summary>
+    [Id(1)]
+    public required ulong[] PersonKeys { get; init; }
+
+    /// <summary>Per person the profile, an index into the schema's menu.</summary>
+    [Id(2)]
+    public required byte[] Profiles { get; init; }
+
+    /// <summary>Per person the rate, an index into the site's menu of rates.</summary>
+    [Id(3)]
+    public required byte[] Rates { get; init; }
+
+    /// <summary>Per person the sales per record and round, at least 1.</summary>
+    [Id(4)]
+    public required ushort[] Quotas { get; init; }
+
+    /// <summary>Per person the code of the purpose that is admitted, with all below it.</summary>
+    [Id(5)]
+    public required byte[] Purposes { get; init; }
+
+    /// <summary>Per person when the policy ends, unix seconds; published by the end of its quarter.</summary>
+    [Id(6)]
+    public required long[] ExpirySeconds { get; init; }
+
+    /// <summary>Per person whether they take part.</summary>
+    [Id(7)]
+    public required Participation[] Participation { get; init; }
+}
+
+/// <summary>An epoch as its site knows it.</summary>
+[GenerateSerializer]
+[Alias("emr.SiteEpoch")]
+public sealed record SiteEpoch
+{
+    /// <summary>Its number, from 1.</summary>
+    [Id(0)]
+    public required uint Epoch { get; init; }
+
+    /// <summary>Records on offer.</summary>
+    [Id(1)]
+    public required int Members { get; init; }
+
+    /// <summary>Classes.</summary>
+    [Id(2)]
+    public required int Classes { get; init; }
+
+    /// <summary>Records that are not published because too few are like them, or their person takes no part.</summary>
+    [Id(3)]
+    public required int Withheld { get; init; }
+
+    /// <summary>SHA-256 of the leaf file, 64 hexadecimal digits.</summary>
+    [Id(4)]
+    public required string FileHash { get; init; }
+}
+
+/// <summary>Where a site stands.</summary>
+[GenerateSerializer]
+[Alias("emr.SiteStatus")]
+public sealed record SiteStatus
+{
+    /// <summary>Its number on the ledger; 0 while the consortium has not admitted it.</summary>
+    [Id(0)]
+    public required uint Site { get; init; }
+
+    /// <summary>Records.</summary>
+    [Id(1)]
+    public required int Records { get; init; }
+
+    /// <summary>Persons.</summary>
+    [Id(2)]
+    public required int Persons { get; init; }
+
+    /// <summary>Epochs, oldest first.</summary>
+    [Id(3)]
+    public required SiteEpoch[] Epochs { get; init; }
+
+    /// <summary>Deliveries, in the order of their orders.</summary>
+    [Id(4)]
+    public required SiteDelivery[] Deliveries { get; init; }
+
+    /// <summary>The highest loss of any person so far, micro-epsilon.</summary>
+    [Id(5)]
+    public required long HighestLossMicro { get; init; }
+}
+
+/// <summary>A delivery as its site knows it.</summary>
+[GenerateSerializer]
+[Alias("emr.SiteDelivery")]
+public sealed record SiteDelivery
+{
+    /// <summary>The order's sequence number.</summary>
+    [Id(0)]
+    public required long Sequence { get; init; }
+
+    /// <summary>The request.</summary>
+    [Id(1)]
+    public required ulong RequestId { get; init; }
+
+    /// <summary>Records sold.</summary>
+    [Id(2)]
+    public required int Sold { get; init; }
+
+    /// <summary>Records delivered.</summary>
+    [Id(3)]
+    public required int Delivered { get; init; }
+
+    /// <summary>Records left out because a cap would have been exceeded.</summary>
+    [Id(4)]
+    public required int OverCap { get; init; }
+
+    /// <summary>Records left out because their person paused or withdrew, or the policy has changed since.</summary>
+    [Id(5)]
+    public required int NotAllowed { get; init; }
+
+    /// <summary>Why the market refused it; empty otherwise.</summary>
+    [Id(6)]
+    public string Refusal { get; init; } = "";
+}
+
+/// <summary>The site understood a command and refuses it: repeating it will not help. Its text never holds a raw value.</summary>
+[GenerateSerializer]
+[Alias("emr.SiteRefusedException")]
+public sealed class SiteRefusedException : Exception
+{
+    /// <summary>A refusal.</summary>
+    /// <param name="code">A stable code for programs, for example <c>unknown-schema</c>.</param>
+    /// <param name="message">What is wrong, expected against got, and how to mend it.</param>
+    public SiteRefusedException(string code, string message)
+        : base(message) => Code = code;
+
+    /// <summary>For the runtime.</summary>
+    public SiteRefusedException()
+        : this("refused", "the site refused the command")
+    {
+    }
+
+    /// <summary>For the runtime.</summary>
+    public SiteRefusedException(string message)
+        : this("refused", message)
+    {
+    }
+
+    /// <summary>For the runtime.</summary>
+    public SiteRefusedException(string message, Exception innerException)
+        : base(message, innerException) => Code = "refused";
+
+    /// <summary>The code.</summary>
+    [Id(0)]
+    public string Code { get; init; }
+}
