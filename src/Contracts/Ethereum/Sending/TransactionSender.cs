@@ -34,7 +34,7 @@ public sealed record TransactionSenderOptions
 public sealed record SenderPass(IReadOnlyList<TransactionOutcome> Final, int InFlight, int Waiting, int Included, bool Reorganised);
 
 /// <summary>The one writer of an account's transactions: each command is signed once, kept in the outbox, and offered with the same bytes until it is final.</summary>
-/// <remarks>It does nothing by itself: whoever owns it calls <see cref="AdvanceAsync"/> from time to time, and may stop at any point. A receipt counts when it was read
+/// <remarks>It does nothing by itself: whoever owns it calls <see cref="AdvanceAsync(CancellationToken)"/> from time to time, and may stop at any point. A receipt counts when it was read
 /// twice with the same content, the second time from a block that is deep enough and still part of the chain; so neither a damaged answer nor a reorganisation is believed.</remarks>
 public sealed class TransactionSender : IDisposable
 {
@@ -113,52 +113,13 @@ public sealed class TransactionSender : IDisposable
     /// <summary>One pass: reads what happened, offers what has to be offered, and tells what became final.</summary>
     /// <exception cref="WrongChainException">The node follows another chain; nothing was sent.</exception>
     /// <exception cref="EthereumException">The node could not be asked, or refuses a transaction; everything is as before and the next pass goes on.</exception>
-    public Task<SenderPass> AdvanceAsync(CancellationToken cancellationToken) => PassAsync([], cancellationToken);
+    public Task<SenderPass> AdvanceAsync(CancellationToken cancellationToken) => AdvanceAsync([], cancellationToken);
 
-    /// <summary>Enqueues commands and advances until all of them are final; the outcomes in the order of the commands. While the node takes some, the next are signed.</summary>
-    /// <exception cref="EthereumException">As for <see cref="EnqueueAsync"/>; commands before the refused ones may have been sent. While it waits, errors that may pass are waited out.</exception>
-    public async Task<IReadOnlyList<TransactionOutcome>> SendAsync(IReadOnlyList<TransactionIntent> intents, CancellationToken cancellationToken)
+    /// <summary>One pass that enqueues commands as well: they are signed while the node takes earlier ones. State changes in one place at a time; only the wire is busy meanwhile.</summary>
+    /// <exception cref="EthereumException">As for both; commands that were not signed can be handed in again.</exception>
+    public async Task<SenderPass> AdvanceAsync(IReadOnlyList<TransactionIntent> next, CancellationToken cancellationToken)
     {
-        ArgumentNullException.ThrowIfNull(intents);
-        string[] ids = [.. intents.Select(intent => intent.Id)];
-        TransactionIntent[][] chunks = [.. intents.Chunk(_options.LargestNumberInFlight)];
-        await EnqueueAsync(chunks.FirstOrDefault([]), cancellationToken);
-        int enqueued = 1;
-        int waiting = 0;
-        while (true)
-        {
-            TransactionIntent[] next = enqueued < chunks.Length && waiting <= _options.LargestNumberInFlight ? chunks[enqueued] : [];
-            try
-            {
-                waiting = (await PassAsync(next, cancellationToken)).Waiting;
-                enqueued += next.Length > 0 ? 1 : 0;
-            }
-            catch (EthereumException e) when (e.IsTransient)
-            {
-                // The node is away or overloaded; everything is in the outbox.
-            }
-
-            // What is still with the sender is not final, even if it was before the chain lost blocks.
-            if (enqueued >= chunks.Length && !ids.Any(_byId.ContainsKey))
-            {
-                Dictionary<string, OutboxEntry> entries = (await _outbox.FindAsync(ids.ToHashSet(StringComparer.Ordinal), cancellationToken))
-                    .ToDictionary(entry => entry.Id, StringComparer.Ordinal);
-                return [.. ids.Select(id => entries[id].Outcome!)];
-            }
-
-            if (next.Length == 0)
-            {
-                await Task.Delay(_options.Pause, _options.Clock, cancellationToken);
-            }
-        }
-    }
-
-    /// <inheritdoc/>
-    public void Dispose() => _turn.Dispose();
-
-    /// <summary>A pass, during which commands may be enqueued. State changes in one place at a time; only the wire is busy meanwhile.</summary>
-    private async Task<SenderPass> PassAsync(TransactionIntent[] next, CancellationToken cancellationToken)
-    {
+        ArgumentNullException.ThrowIfNull(next);
         await _turn.WaitAsync(cancellationToken);
         try
         {
@@ -197,6 +158,47 @@ public sealed class TransactionSender : IDisposable
             _turn.Release();
         }
     }
+
+    /// <summary>Enqueues commands and advances until all of them are final; the outcomes in the order of the commands. While the node takes some, the next are signed.</summary>
+    /// <exception cref="EthereumException">As for <see cref="EnqueueAsync"/>; commands before the refused ones may have been sent. While it waits, errors that may pass are waited out.</exception>
+    public async Task<IReadOnlyList<TransactionOutcome>> SendAsync(IReadOnlyList<TransactionIntent> intents, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(intents);
+        string[] ids = [.. intents.Select(intent => intent.Id)];
+        TransactionIntent[][] chunks = [.. intents.Chunk(_options.LargestNumberInFlight)];
+        await EnqueueAsync(chunks.FirstOrDefault([]), cancellationToken);
+        int enqueued = 1;
+        int waiting = 0;
+        while (true)
+        {
+            TransactionIntent[] next = enqueued < chunks.Length && waiting <= _options.LargestNumberInFlight ? chunks[enqueued] : [];
+            try
+            {
+                waiting = (await AdvanceAsync(next, cancellationToken)).Waiting;
+                enqueued += next.Length > 0 ? 1 : 0;
+            }
+            catch (EthereumException e) when (e.IsTransient)
+            {
+                // The node is away or overloaded; everything is in the outbox.
+            }
+
+            // What is still with the sender is not final, even if it was before the chain lost blocks.
+            if (enqueued >= chunks.Length && !ids.Any(_byId.ContainsKey))
+            {
+                Dictionary<string, OutboxEntry> entries = (await _outbox.FindAsync(ids.ToHashSet(StringComparer.Ordinal), cancellationToken))
+                    .ToDictionary(entry => entry.Id, StringComparer.Ordinal);
+                return [.. ids.Select(id => entries[id].Outcome!)];
+            }
+
+            if (next.Length == 0)
+            {
+                await Task.Delay(_options.Pause, _options.Clock, cancellationToken);
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _turn.Dispose();
 
     // ---- what is wanted -------------------------------------------------------------------------------------------------
 

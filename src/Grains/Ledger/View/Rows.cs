@@ -1,24 +1,9 @@
 using System.Numerics;
 using EmrMarket.Contracts.Bindings;
 using EmrMarket.Contracts.Ethereum;
+using EmrMarket.Contracts.Model;
 
 namespace EmrMarket.Grains.Ledger.View;
-
-/// <summary>Where a batch stands; numbers as in ICommitments.</summary>
-public enum BatchStatus
-{
-    /// <summary>Never posted.</summary>
-    Absent = 0,
-
-    /// <summary>Posted; it can be challenged.</summary>
-    Posted = 1,
-
-    /// <summary>It counts, for ever.</summary>
-    Final = 2,
-
-    /// <summary>Proved wrong, or its leaves were withheld.</summary>
-    Void = 3,
-}
 
 /// <summary>A registered site.</summary>
 public sealed record SiteRow(uint Site, Address Account, Bytes32 ProfileHash);
@@ -38,8 +23,8 @@ public abstract record BatchRow
     /// <summary>Where it stands.</summary>
     public BatchStatus Status { get; init; } = BatchStatus.Posted;
 
-    /// <summary>The fault that voided it, a number of ICommitments.Fault; 0 otherwise.</summary>
-    public byte Fault { get; init; }
+    /// <summary>The fault that voided it.</summary>
+    public BatchFault Fault { get; init; }
 
     /// <summary>When it became final or void, unix seconds; 0 before.</summary>
     public ulong EndedSeconds { get; init; }
