@@ -13,7 +13,7 @@ namespace EmrMarket.Grains.Ledger.Sending;
 /// Sends an account's transactions. A command goes through three durable steps, each in one write: queued (its call is stored), signed (its bytes are in the outbox), final (its outcome is).
 /// The grain holds nothing that the store does not, so it may end at any point.
 /// </summary>
-public sealed class LedgerGrain : Grain, ILedgerGrain
+public sealed class LedgerGrain : Grain, ILedgerGrain, IDisposable
 {
     private readonly ILedgerStore _store;
     private readonly IEthereumClient _client;
@@ -46,9 +46,9 @@ public sealed class LedgerGrain : Grain, ILedgerGrain
         string[] parts = _key.Split('/');
         bool isKey = parts.Length == 2 && ulong.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out ulong chainId) && chainId == _options.ChainId;
         _address = isKey ? Address.Parse(parts[1])
-            : throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"the ledger grain's key is {_key}, expected {_options.ChainId}/0xaddress"));
+            : throw new InvalidOperationException(string.Create(CultureInfo.InvariantCulture, $"the ledger grain's key is {_key}, expected {_options.ChainId}/0xaddress"));
         EthereumAccount account = _accounts.Find(_address)
-            ?? throw new ArgumentException($"this process has no key of account {_address}: it can send for its own accounts only");
+            ?? throw new InvalidOperationException($"this process has no key of account {_address}: it can send for its own accounts only");
         _outbox = _store.OutboxOf(_key);
         _sender = new TransactionSender(_client, account, _options.ChainId, _outbox, _options.Sending);
         return Task.CompletedTask;
@@ -57,9 +57,12 @@ public sealed class LedgerGrain : Grain, ILedgerGrain
     /// <inheritdoc/>
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
-        _sender.Dispose();
+        Dispose();
         return Task.CompletedTask;
     }
+
+    /// <inheritdoc/>
+    public void Dispose() => _sender?.Dispose();
 
     /// <inheritdoc/>
     public async Task<LedgerOutcome[]> SubmitAsync(LedgerCommand[] commands)
@@ -259,8 +262,8 @@ public sealed class LedgerGrain : Grain, ILedgerGrain
     }
 
     private static StoredCommand Checked(LedgerCommand command) =>
-        string.IsNullOrWhiteSpace(command.Id) || command.Id.Length > 200 ? throw new ArgumentException("a ledger command's id has 1 to 200 characters")
-        : command.To.Length != Address.Length ? throw new ArgumentException($"the contract of ledger command {command.Id} has {command.To.Length} bytes, expected {Address.Length}")
+        string.IsNullOrWhiteSpace(command.Id) || command.Id.Length > 200 ? throw new ArgumentException("a ledger command's id has 1 to 200 characters", nameof(command))
+        : command.To.Length != Address.Length ? throw new ArgumentException($"the contract of ledger command {command.Id} has {command.To.Length} bytes, expected {Address.Length}", nameof(command))
         : new StoredCommand { Id = command.Id, To = new Address(command.To), Data = command.Data, GasLimit = command.GasLimit };
 
     private static TransactionIntent Intent(StoredCommand command) => new(command.Id, new ContractCall(command.To, command.Data), command.GasLimit);
