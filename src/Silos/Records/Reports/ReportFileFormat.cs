@@ -1,12 +1,13 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using EmrMarket.Analytics.Mechanisms;
-using EmrMarket.Analytics.Mechanisms.Dsw;
 using EmrMarket.Analytics.Records;
 using EmrMarket.Analytics.Schemas;
+using EmrMarket.Grains.Exchange;
 
 namespace EmrMarket.Silos.Records.Reports;
 
@@ -205,47 +206,13 @@ public static class ReportFileFormat
             }
 
             to.Write(members);
-            WriteReports(column, FormOf(column), to);
+            var bytes = new ArrayBufferWriter<byte>();
+            ReportColumnFormat.Write(column.Attribute, column.Channel, column.Reports, bytes);
+            to.Write(bytes.WrittenSpan);
         }
     }
 
-    private static ReportForm FormOf(ReportFileColumn column) => column.Reports switch
-    {
-        CodeReports => (column.Channel is DswChannel dsw ? dsw.Outputs : column.Channel.DomainSize) <= 256 ? ReportForm.Codes8 : ReportForm.Codes16,
-        SetReports => ReportForm.Sets,
-        HashReports => ReportForm.Hashes,
-        _ => throw new ArgumentException($"Reports of the form {column.Reports.GetType().Name} have no file format.", nameof(column)),
-    };
-
-    private static void WriteReports(ReportFileColumn column, ReportForm form, HashingWriter to)
-    {
-        switch (column.Reports)
-        {
-            case CodeReports codes when form == ReportForm.Codes8:
-                to.Write(Array.ConvertAll(codes.Codes, c => checked((byte)c)));
-                break;
-            case CodeReports codes:
-                to.Write(MemoryMarshal.AsBytes<ushort>(codes.Codes));
-                break;
-            case HashReports hashes:
-                to.Write(MemoryMarshal.AsBytes<uint>(hashes.Multipliers));
-                to.Write(MemoryMarshal.AsBytes<uint>(hashes.Addends));
-                to.Write(MemoryMarshal.AsBytes<ushort>(hashes.Cells));
-                break;
-            case SetReports sets:
-                int width = SetBytes(column.Attribute);
-                byte[] rows = new byte[width * sets.Count];
-                for (int i = 0; i < sets.Count; i++)
-                {
-                    MemoryMarshal.AsBytes(sets.Words.AsSpan(i * sets.WordsPerReport, sets.WordsPerReport))[..width].CopyTo(rows.AsSpan(i * width));
-                }
-
-                to.Write(rows);
-                break;
-        }
-    }
-
-    private static int SetBytes(AttributeDefinition attribute) => (attribute.Domain.Size + 7) / 8;
+    private static ReportForm FormOf(ReportFileColumn column) => ReportColumnFormat.FormOf(column.Channel, column.Reports);
 
     private static ReportFileColumn ReadColumn(ref Cursor at, HeaderColumn header, Schema schema, int records, string path)
     {
@@ -280,8 +247,9 @@ public static class ReportFileFormat
             throw Refuse(path, "report-header", $"its column '{attribute.Name}' has another number of reports than its header says", "Ask the site that wrote it for a valid file.");
         }
 
-        var column = new ReportFileColumn(attribute, header.Grade, [.. rows], ReadReports(ref at, header.Form, attribute, rows.Count)) { Channel = channel };
-        if (FormOf(column) != header.Form || !AreOutputs(column))
+        ReadOnlySpan<byte> bytes = at.Take((long)rows.Count * ReportColumnFormat.BytesPerReport(header.Form, attribute.Domain.Size));
+        var column = new ReportFileColumn(attribute, header.Grade, [.. rows], ReportColumnFormat.Read(header.Form, attribute, rows.Count, bytes)) { Channel = channel };
+        if (FormOf(column) != header.Form || !ReportColumnFormat.AreOutputs(attribute, channel, column.Reports))
         {
             throw Refuse(path, "report-values", $"its column '{attribute.Name}' holds what its channel cannot produce", "Ask the site that wrote it for a valid file.");
         }
@@ -289,58 +257,7 @@ public static class ReportFileFormat
         return column;
     }
 
-    private static ReportColumn ReadReports(ref Cursor at, ReportForm form, AttributeDefinition attribute, int count)
-    {
-        switch (form)
-        {
-            case ReportForm.Codes8:
-                return new CodeReports(Array.ConvertAll(at.Take(count).ToArray(), b => (ushort)b));
-            case ReportForm.Codes16:
-                return new CodeReports(MemoryMarshal.Cast<byte, ushort>(at.Take(2L * count)).ToArray());
-            case ReportForm.Hashes:
-                uint[] multipliers = MemoryMarshal.Cast<byte, uint>(at.Take(4L * count)).ToArray();
-                uint[] addends = MemoryMarshal.Cast<byte, uint>(at.Take(4L * count)).ToArray();
-                return new HashReports(multipliers, addends, MemoryMarshal.Cast<byte, ushort>(at.Take(2L * count)).ToArray());
-            default:
-                int width = SetBytes(attribute), words = (attribute.Domain.Size + 63) / 64;
-                ReadOnlySpan<byte> bytes = at.Take((long)width * count);
-                ulong[] sets = new ulong[words * count];
-                for (int i = 0; i < count; i++)
-                {
-                    bytes.Slice(i * width, width).CopyTo(MemoryMarshal.AsBytes(sets.AsSpan(i * words, words)));
-                }
-
-                return new SetReports(sets, words);
-        }
-    }
-
-    /// <summary>Whether every report is one that the channel has; a foreign file must not make an estimator read out of bounds.</summary>
-    private static bool AreOutputs(ReportFileColumn column) => column.Reports switch
-    {
-        CodeReports codes => Array.TrueForAll(codes.Codes, c => c < (column.Channel is DswChannel dsw ? dsw.Outputs : column.Channel.DomainSize)),
-        SetReports sets => column.Attribute.Domain.Size % 64 is int used
-            && (used == 0 || Enumerable.Range(0, sets.Count).All(i => sets.Words[((i + 1) * sets.WordsPerReport) - 1] >> used == 0)),
-        HashReports hashes => Array.TrueForAll(hashes.Cells, c => c < ((Analytics.Mechanisms.Olh.OlhChannel)column.Channel).Cells),
-        _ => false,
-    };
-
     private static InputException Refuse(string path, string code, string message, string fix) => new(new InputProblem(code, path, 0, "", message, fix));
-
-    /// <summary>The forms in which reports are stored.</summary>
-    private enum ReportForm
-    {
-        /// <summary>One byte per report.</summary>
-        Codes8,
-
-        /// <summary>Two bytes per report.</summary>
-        Codes16,
-
-        /// <summary>ceil(k / 8) bytes per report: bit v, least significant first, says that value v is supported.</summary>
-        Sets,
-
-        /// <summary>All multipliers (4 bytes each), all addends (4), all cells (2).</summary>
-        Hashes,
-    }
 
     private sealed record Header
     {

@@ -1,0 +1,168 @@
+using System.Security.Cryptography;
+using EmrMarket.Analytics.Budgets;
+using EmrMarket.Analytics.Pricing;
+using EmrMarket.Analytics.Schemas;
+using EmrMarket.Contracts.Bindings;
+using EmrMarket.Contracts.Ethereum;
+using EmrMarket.Contracts.Ethereum.Signing;
+using EmrMarket.Contracts.Merkle;
+using EmrMarket.Grains.Exchange;
+
+namespace EmrMarket.Grains.Site;
+
+/// <summary>Decides an epoch: who is on offer in which class, under which fresh addresses. Order, salts and addresses say nothing about anybody.</summary>
+internal static class EpochBuilder
+{
+    private const int MembersAtOnce = 512;
+    private const long SecondsOfQuarter = 7_889_400;
+
+    /// <summary>Decides an epoch; null when nobody can be published.</summary>
+    /// <param name="book">The schema's book.</param>
+    /// <param name="options">The site's options.</param>
+    /// <param name="site">The site's number.</param>
+    /// <param name="epoch">The number of the epoch.</param>
+    /// <param name="previous">The newest final epoch, whose grades may not fall; null for none.</param>
+    /// <param name="now">The ledger's time.</param>
+    public static (EpochFile? File, int Withheld) Build(SiteBook book, SiteOptions options, uint site, uint epoch, EpochFile? previous, long now)
+    {
+        Dictionary<int, (uint Position, AttributeGrades HighWater)> before = Earlier(book, previous);
+        List<Offer> offers = [];
+        List<int> records = [];
+        int withheld = 0;
+        Dictionary<(SiteBook.PersonPolicy, string, AttributeGrades), OfferTerms> shared = [];
+        for (int record = 0; record < book.Records.Count; record++)
+        {
+            int person = book.Records.PersonIndex[record];
+            SiteBook.PersonPolicy policy = book.Policies[person];
+            AttributeGrades ceilings = book.CeilingsOf(policy.Profile);
+            if (!policy.IsOffered(now) || ceilings == AttributeGrades.None)
+            {
+                withheld++;
+                continue;
+            }
+
+            AttributeGrades highWater = HighWater(book, record, before.TryGetValue(record, out (uint Position, AttributeGrades HighWater) known) ? known.HighWater : AttributeGrades.None);
+            (SiteBook.PersonPolicy, string, AttributeGrades) key = (policy, CellOf(book, record), highWater);
+            if (!shared.TryGetValue(key, out OfferTerms? terms))
+            {
+                terms = new OfferTerms(
+                    (int)site, key.Item2, ceilings, highWater, options.Rates[policy.Rate], policy.Quota, PurposeTree.Default.Closure([policy.Purpose]),
+                    policy.ExpirySeconds / SecondsOfQuarter * SecondsOfQuarter);
+                shared.Add(key, terms);
+            }
+
+            offers.Add(new Offer(person, terms));
+            records.Add(record);
+        }
+
+        OfferClasses classes = OfferClasses.Build(offers);
+        withheld += classes.Withheld.Count;
+        if (classes.Classes.Count == 0)
+        {
+            return (null, withheld);
+        }
+
+        int[][] members = [.. classes.Classes.Select(one => Shuffled([.. one.Offers.Select(offer => records[offer])]))];
+        return (new EpochFile
+        {
+            Site = site,
+            SchemaId = book.LedgerId,
+            Epoch = epoch,
+            PayoutDepth = options.PayoutDepth,
+            Classes = [.. classes.Classes.Select(one => one.Terms.ToLeaf(one.Offers.Count))],
+            Cells = [.. classes.Classes.Select(one => one.Terms.PublicCell)],
+            Members = Members(book, options, epoch, members, record => before.TryGetValue(record, out var known) ? (previous!.Epoch, known.Position) : (0u, 0u)),
+        }, withheld);
+    }
+
+    private static MemberLeaf[] Members(SiteBook book, SiteOptions options, uint epoch, int[][] classes, Func<int, (uint Epoch, uint Position)> previous)
+    {
+        (int Record, uint Class)[] places = [.. classes.SelectMany((records, k) => records.Select(record => (record, (uint)k)))];
+        MemberLeaf[] leaves = new MemberLeaf[places.Length];
+        byte[] salts = RandomNumberGenerator.GetBytes(places.Length * Bytes32.Length);
+        byte[] siteKey = options.Key.ToArray();
+        int payouts = 1 << options.PayoutDepth;
+        Parallel.For(0, (places.Length + MembersAtOnce - 1) / MembersAtOnce, chunk =>
+        {
+            int first = chunk * MembersAtOnce, count = Math.Min(MembersAtOnce, places.Length - first);
+            byte[][] keys = new byte[count * (1 + payouts)][];
+            for (int i = 0; i < count; i++)
+            {
+                int record = places[first + i].Record;
+                byte[] seed = PatientKeys.SeedAtSite(siteKey, book.Records.PersonKeys[record]);
+                keys[i * (1 + payouts)] = PatientKeys.Controller(seed, book.Pseudonyms[record]);
+                for (uint p = 0; p < payouts; p++)
+                {
+                    keys[(i * (1 + payouts)) + 1 + p] = PatientKeys.Payout(seed, book.Pseudonyms[record], epoch, p);
+                }
+            }
+
+            Address[] addresses = EthereumAccount.AddressesOf(keys);
+            for (int i = 0; i < count; i++)
+            {
+                (int record, uint k) = places[first + i];
+                Bytes32 pseudonym = book.Pseudonyms[record];
+                TreeNode[] nodes = [.. Enumerable.Range(0, payouts).Select(p => Leaves.Payout(pseudonym, (uint)p, addresses[(i * (1 + payouts)) + 1 + p]))];
+                (uint previousEpoch, uint previousPosition) = previous(record);
+                leaves[first + i] = new MemberLeaf(
+                    pseudonym, addresses[i * (1 + payouts)], k, SumTree.Build(options.PayoutDepth, nodes).Root.Hash, previousEpoch, previousPosition,
+                    new Bytes32(salts.AsSpan((first + i) * Bytes32.Length, Bytes32.Length)));
+            }
+        });
+        return leaves;
+    }
+
+    /// <summary>Per record the place and the published grades of an earlier epoch.</summary>
+    private static Dictionary<int, (uint Position, AttributeGrades HighWater)> Earlier(SiteBook book, EpochFile? previous)
+    {
+        Dictionary<int, (uint, AttributeGrades)> earlier = [];
+        for (int position = 0; position < (previous?.Members.Length ?? 0); position++)
+        {
+            MemberLeaf member = previous!.Members[position];
+            int record = book.RecordOf(member.Pseudonym);
+            if (record >= 0)
+            {
+                earlier.Add(record, ((uint)position, previous.Classes[member.LocalClass].HighWater.ToGrades()));
+            }
+        }
+
+        return earlier;
+    }
+
+    /// <summary>The highest grades released, and never less than what was published: a class may have been joined whose grades were higher.</summary>
+    private static AttributeGrades HighWater(SiteBook book, int record, AttributeGrades published)
+    {
+        AttributeGrades grades = published;
+        for (int a = 0; a < book.Schema.Attributes.Count; a++)
+        {
+            int released = book.Schema.Attributes[a].Tier == Tier.Public ? 0 : book.Budgets.HighestGrade(record, a);
+            if (released > grades[a])
+            {
+                grades = grades.With(a, released);
+            }
+        }
+
+        return grades;
+    }
+
+    private static string CellOf(SiteBook book, int record)
+    {
+        string cell = "";
+        for (int a = 0; a < book.Schema.Attributes.Count; a++)
+        {
+            AttributeDefinition attribute = book.Schema.Attributes[a];
+            if (attribute is { Filterable: true, Tier: Tier.Public })
+            {
+                cell += (cell.Length == 0 ? "" : "&") + attribute.Name + "=" + attribute.Domain.Label(book.Records.Columns[a].Codes[record]);
+            }
+        }
+
+        return cell;
+    }
+
+    private static int[] Shuffled(int[] records)
+    {
+        RandomNumberGenerator.Shuffle<int>(records);
+        return records;
+    }
+}

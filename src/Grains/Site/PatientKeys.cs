@@ -1,0 +1,88 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using EmrMarket.Contracts.Ethereum;
+
+namespace EmrMarket.Grains.Site;
+
+/// <summary>
+/// The keys of a patient's pseudonyms by HKDF-SHA-256 (RFC 5869) from the patient's seed: one that revokes, and a fresh one for every payout, so that no two addresses on the ledger can be told
+/// to be one person's (docs/WIRE.md, "Patients' keys"). Whoever has the seed has them all: the patient, or the site for patients who leave it there.
+/// </summary>
+public static class PatientKeys
+{
+    /// <summary>Length of a seed and of a private key, bytes.</summary>
+    public const int Length = 32;
+
+    /// <summary>The seed of a patient who leaves it with the site.</summary>
+    /// <param name="siteKey">The site's key.</param>
+    /// <param name="person">The person's key at the site.</param>
+    public static byte[] SeedAtSite(ReadOnlySpan<byte> siteKey, ulong person)
+    {
+        Span<byte> info = stackalloc byte[SeedInfo.Length + sizeof(ulong)];
+        SeedInfo.CopyTo(info);
+        BinaryPrimitives.WriteUInt64LittleEndian(info[SeedInfo.Length..], person);
+        byte[] seed = new byte[Length];
+        HKDF.Expand(HashAlgorithmName.SHA256, siteKey, seed, info);
+        return seed;
+    }
+
+    /// <summary>The pseudonym of a record on the ledger: the same in every epoch, and another for every schema.</summary>
+    /// <param name="siteKey">The site's key.</param>
+    /// <param name="schemaId">The schema.</param>
+    /// <param name="record">The record's key.</param>
+    public static Bytes32 Pseudonym(ReadOnlySpan<byte> siteKey, Bytes32 schemaId, ulong record)
+    {
+        Span<byte> info = stackalloc byte[PseudonymInfo.Length + Bytes32.Length + sizeof(ulong)];
+        PseudonymInfo.CopyTo(info);
+        schemaId.CopyTo(info[PseudonymInfo.Length..]);
+        BinaryPrimitives.WriteUInt64LittleEndian(info[(PseudonymInfo.Length + Bytes32.Length)..], record);
+        Span<byte> pseudonym = stackalloc byte[Bytes32.Length];
+        HKDF.Expand(HashAlgorithmName.SHA256, siteKey, pseudonym, info);
+        return new Bytes32(pseudonym);
+    }
+
+    /// <summary>The private key that revokes a pseudonym.</summary>
+    public static byte[] Controller(ReadOnlySpan<byte> seed, Bytes32 pseudonym) => PrivateKey(seed, ControllerInfo, pseudonym, 0, 0);
+
+    /// <summary>The private key of a payout address.</summary>
+    /// <param name="seed">The patient's seed.</param>
+    /// <param name="pseudonym">The pseudonym that is paid.</param>
+    /// <param name="epoch">The epoch.</param>
+    /// <param name="index">The index in the epoch's payout tree.</param>
+    public static byte[] Payout(ReadOnlySpan<byte> seed, Bytes32 pseudonym, uint epoch, uint index) => PrivateKey(seed, PayoutInfo, pseudonym, epoch, index);
+
+    private static ReadOnlySpan<byte> SeedInfo => "emrmarket patient seed v1 "u8;
+
+    private static ReadOnlySpan<byte> PseudonymInfo => "emrmarket ledger pseudonym v1 "u8;
+
+    private static ReadOnlySpan<byte> ControllerInfo => "emrmarket controller key v1 "u8;
+
+    private static ReadOnlySpan<byte> PayoutInfo => "emrmarket payout key v1 "u8;
+
+    private static byte[] PrivateKey(ReadOnlySpan<byte> seed, ReadOnlySpan<byte> purpose, Bytes32 pseudonym, uint epoch, uint index)
+    {
+        Span<byte> info = stackalloc byte[purpose.Length + Bytes32.Length + (2 * sizeof(uint)) + 1];
+        purpose.CopyTo(info);
+        pseudonym.CopyTo(info[purpose.Length..]);
+        Span<byte> place = info[(purpose.Length + Bytes32.Length)..];
+        BinaryPrimitives.WriteUInt32LittleEndian(place, epoch);
+        BinaryPrimitives.WriteUInt32LittleEndian(place[4..], index);
+        byte[] key = new byte[Length];
+        do
+        {
+            // Not every 32 bytes are a key of secp256k1; those that are not (1 in 2^128) are passed over.
+            HKDF.Expand(HashAlgorithmName.SHA256, seed, key, info);
+            place[8]++;
+        }
+        while (!IsScalar(key));
+
+        return key;
+    }
+
+    // The order of secp256k1 (SEC 2, 2.4.1) begins with 15 bytes of ones and ...FE: whatever begins with less lies below it.
+    private static bool IsScalar(ReadOnlySpan<byte> key) => key.IndexOfAnyExcept((byte)0) >= 0 && key[..16].IndexOfAnyExcept((byte)0xff) >= 0 && Below(key);
+
+    private static bool Below(ReadOnlySpan<byte> key) => key[..16].SequenceCompareTo(OrderHead) < 0;
+
+    private static ReadOnlySpan<byte> OrderHead => [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe];
+}
