@@ -2,6 +2,7 @@ using EmrMarket.Analytics.Estimation;
 using EmrMarket.Analytics.Estimation.Frequencies;
 using EmrMarket.Analytics.Estimation.Ordered;
 using EmrMarket.Analytics.Estimation.Tallies;
+using EmrMarket.Analytics.Mechanisms;
 using MathNet.Numerics.Distributions;
 
 namespace EmrMarket.Analytics.Quality;
@@ -33,6 +34,44 @@ public static class SiteFindings
 {
     /// <summary>The probability that any honest, exchangeable site is found at all.</summary>
     public const double FamilyWiseError = 0.01;
+
+    /// <summary>Compares the sites' reports of one attribute; nothing is said where they came at different grades, which are not alike.</summary>
+    /// <param name="attribute">The attribute's name.</param>
+    /// <param name="sites">Per site its reports.</param>
+    /// <returns>As <see cref="Frequencies"/> or <see cref="Outputs"/>, whichever suits the channel.</returns>
+    public static IReadOnlyList<SiteFinding> Of(string attribute, IReadOnlyDictionary<string, IReadOnlyList<ReportBatch>> sites)
+    {
+        ArgumentNullException.ThrowIfNull(sites);
+        (string Site, ReportBatch Batch, AttributeReports Reports)[] all =
+            [.. sites.SelectMany(site => site.Value.Select(batch => (site.Key, batch, batch.Find(attribute)!))).Where(entry => entry.Item3 is not null)];
+        if (all.Length == 0 || all.Any(entry => entry.Reports.Grade != all[0].Reports.Grade) || all[0].Reports.Channel is PublicChannel)
+        {
+            return [];
+        }
+
+        Channel channel = all[0].Reports.Channel;
+        bool constant = all[0].Reports.Attribute.ConstantPerPerson;
+        if (channel is Mechanisms.Dsw.DswChannel)
+        {
+            var outputs = new Dictionary<string, OutputTally>(StringComparer.Ordinal);
+            foreach ((string site, ReportBatch batch, AttributeReports reports) in all)
+            {
+                outputs.TryAdd(site, new OutputTally(channel, OrderedSample.Outputs(channel), constant));
+                outputs[site].Add(reports.Reports, batch.Persons);
+            }
+
+            return Outputs(attribute, outputs);
+        }
+
+        var supports = new Dictionary<string, SupportTally>(StringComparer.Ordinal);
+        foreach ((string site, ReportBatch batch, AttributeReports reports) in all)
+        {
+            supports.TryAdd(site, new SupportTally(channel, constant));
+            supports[site].Add(reports.Reports, batch.Persons);
+        }
+
+        return Frequencies(attribute, supports);
+    }
 
     /// <summary>Compares the sites' reports of one attribute at one grade.</summary>
     /// <param name="attribute">The attribute's name.</param>

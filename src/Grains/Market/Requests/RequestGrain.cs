@@ -1,0 +1,400 @@
+using System.Numerics;
+using EmrMarket.Analytics.Pricing;
+using EmrMarket.Contracts.Bindings;
+using EmrMarket.Contracts.Ethereum;
+using EmrMarket.Contracts.Model;
+using EmrMarket.Grains.Abstractions;
+using EmrMarket.Grains.Abstractions.Ledger;
+using EmrMarket.Grains.Abstractions.Market;
+using EmrMarket.Grains.Exchange;
+using EmrMarket.Grains.Ledger.View;
+using EmrMarket.Grains.Market.Hosting;
+using EmrMarket.Grains.Market.Storage;
+using LedgerDelivery = EmrMarket.Grains.Ledger.View.DeliveryRow;
+using LedgerRequest = EmrMarket.Grains.Ledger.View.RequestRow;
+using LedgerRound = EmrMarket.Grains.Ledger.View.RoundRow;
+using StoredRequest = EmrMarket.Grains.Market.Storage.RequestRow;
+
+namespace EmrMarket.Grains.Market.Requests;
+
+/// <summary>
+/// One request's way from its terms to its end. Every step reads the ledger and the stored row, writes the row at most once, and sends commands whose ids follow from the request, so a
+/// crash between any two of them changes nothing but the time.
+/// </summary>
+public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
+{
+    // A claim of 64 payees takes 2.13 million gas, of which 33,000 a payee (docs of the contracts); the limit leaves room for a payee whose balance is new everywhere.
+    private const ulong ClaimGas = 400_000;
+    private const ulong ClaimGasPerPayee = 60_000;
+
+    private string Key => this.GetPrimaryKeyString();
+
+    /// <inheritdoc/>
+    public async Task<RequestStatus> DraftAsync(string researcher, string termsJson)
+    {
+        if (await market.Store.FindRequestAsync(Key, CancellationToken.None) is { } known)
+        {
+            return string.Equals(known.Researcher, researcher, StringComparison.Ordinal) ? Status(known)
+                : throw new RequestRefusedException("not-yours", $"request {Key} is of another researcher than {researcher}");
+        }
+
+        TermsDocument terms = Read(termsJson);
+        MarketSchema schema = market.Schemas.TryGetValue(terms.SchemaId, out MarketSchema? dealt) ? dealt
+            : throw new RequestRefusedException("unknown-schema", $"this market does not deal in schema {terms.SchemaId}; it deals in {string.Join(", ", market.Schemas.Keys)}");
+        if (MarketContext.Name(terms.Hash()) != Key || !string.Equals(terms.Researcher, researcher, StringComparison.Ordinal))
+        {
+            throw new RequestRefusedException("terms", $"the terms have hash {MarketContext.Name(terms.Hash())} and researcher {terms.Researcher}, expected {Key} and {researcher}");
+        }
+
+        EmrMarket.Contracts.Bindings.RequestTerms onLedger;
+        try
+        {
+            onLedger = terms.ToLedger(schema.Schema);
+        }
+        catch (ExchangeFileException e)
+        {
+            throw new RequestRefusedException(e.Code, e.Message);
+        }
+
+        await market.View.SyncAsync();
+        string? obstacle = Obstacle(schema, onLedger);
+        if (obstacle is not null)
+        {
+            throw new RequestRefusedException("terms", $"the terms cannot be served: {obstacle}");
+        }
+
+        StoredRequest row = new()
+        {
+            Key = Key,
+            Researcher = researcher,
+            SchemaId = terms.SchemaId,
+            TermsJson = termsJson,
+            Steps =
+            [
+                new RequestStep { State = RequestState.Draft, Seconds = market.View.NowSeconds, Reason = "the terms were handed in" },
+                new RequestStep { State = RequestState.Planned, Seconds = market.View.NowSeconds, Reason = "the terms fit the schema and the ledger's rules; waiting for the money" },
+            ],
+        };
+        await market.Store.SaveRequestAsync(row, CancellationToken.None);
+        return Status(row);
+    }
+
+    /// <inheritdoc/>
+    public async Task<RequestStatus?> StatusAsync() => await market.Store.FindRequestAsync(Key, CancellationToken.None) is { } row ? Status(row) : null;
+
+    /// <inheritdoc/>
+    public async Task<bool> WithdrawAsync()
+    {
+        StoredRequest? row = await market.Store.FindRequestAsync(Key, CancellationToken.None);
+        if (row is null || row.State == RequestState.Cancelled)
+        {
+            return row is not null;
+        }
+
+        await market.View.SyncAsync();
+        if (row.State > RequestState.Planned || OnLedger(row) is not null)
+        {
+            return false;
+        }
+
+        await SaveAsync(row, RequestState.Cancelled, "the researcher withdrew it before it was funded");
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public async Task<Advance> AdvanceAsync()
+    {
+        StoredRequest? row = await market.Store.FindRequestAsync(Key, CancellationToken.None);
+        if (row is null || row.HasEnded)
+        {
+            return new Advance { Progressed = false };
+        }
+
+        await market.View.SyncAsync();
+        return row.State switch
+        {
+            RequestState.Draft or RequestState.Planned => await FundAsync(row),
+            RequestState.Funded => await MatchAsync(row, OnLedger(row)!),
+            RequestState.Matched => await SaveAsync(row, RequestState.Delivering, "the sites have their orders"),
+            RequestState.Delivering => await DeliverAsync(row, OnLedger(row)!),
+            RequestState.Delivered => await EvaluateAsync(row),
+            _ => await SettleAsync(row, OnLedger(row)!),
+        };
+    }
+
+    private static TermsDocument Read(string termsJson)
+    {
+        try
+        {
+            return TermsDocument.Read(termsJson);
+        }
+        catch (ExchangeFileException e)
+        {
+            throw new RequestRefusedException(e.Code, e.Message);
+        }
+    }
+
+    /// <summary>What the contract would refuse, said before anybody pays for it.</summary>
+    private string? Obstacle(MarketSchema schema, EmrMarket.Contracts.Bindings.RequestTerms terms)
+    {
+        var rules = market.View.Deployment.Terms;
+        long earliest = market.View.NowSeconds + rules.BookIntervalSeconds + rules.RoundWindowSeconds + rules.RevealGraceSeconds + rules.DeliveryWindowSeconds;
+        Analytics.Pricing.RequestTerms demand = terms.ToDemand();
+        long capacity = PriceRules.Capacity(
+            terms.TargetRecords, new TokenAmount(terms.Budget), new TokenAmount(terms.Bid), PriceRules.MaxScorePpb(schema.Table, demand.Minimum, demand.Top),
+            new TokenAmount(rules.RelayFeeUnits));
+        return (long)terms.Deadline < earliest ? $"the deadline {terms.Deadline} is before {earliest}, when it can be served at the earliest"
+            : terms.Budget < rules.MinimumBudgetUnits ? $"the budget {terms.Budget} is below {rules.MinimumBudgetUnits}, the least"
+            : capacity < Math.Max(1, terms.MinimumRecords) ? $"the budget buys {capacity} records at the bid, and at least {Math.Max(1, terms.MinimumRecords)} are wanted"
+            : null;
+    }
+
+    private LedgerRequest? OnLedger(StoredRequest row)
+    {
+        if (row.RequestId > 0)
+        {
+            return market.View.Request(row.RequestId);
+        }
+
+        Bytes32 hash = Bytes32.Parse("0x" + row.Key);
+        Address researcher = Address.Parse(row.Researcher);
+        return market.View.Requests(Bytes32.Parse("0x" + row.SchemaId)).FirstOrDefault(request => request.Terms.TermsHash == hash && request.Researcher == researcher);
+    }
+
+    private async Task<Advance> FundAsync(StoredRequest row)
+    {
+        if (OnLedger(row) is { } funded)
+        {
+            return await SaveAsync(row with { RequestId = funded.RequestId }, RequestState.Funded, $"the ledger holds {funded.Terms.Budget} token units for request {funded.RequestId}");
+        }
+
+        long deadline = Read(row.TermsJson).Deadline;
+        return market.View.NowSeconds > deadline
+            ? await SaveAsync(row, RequestState.Expired, "it was not funded before its deadline")
+            : new Advance { Progressed = false, DueSeconds = deadline + 1, WaitsFor = "the money" };
+    }
+
+    private async Task<Advance> MatchAsync(StoredRequest row, LedgerRequest request)
+    {
+        if (request.Cancelled)
+        {
+            return await EndAsync(row, RequestState.Cancelled, "the researcher cancelled it before its book was closed");
+        }
+
+        LedgerRound? round = FinalRound(request);
+        if (round is null)
+        {
+            return PastRefund(request) ? await RefundLateAsync(row, request, Disputed(request) ? RequestState.Disputed : RequestState.Refunded, "no round became final before its deadline")
+                : new Advance { Progressed = false, DueSeconds = RefundDue(request), WaitsFor = "a final round" };
+        }
+
+        OpenedRound? opened = await market.RoundAsync(round.Header.DataHash);
+        if (opened is null)
+        {
+            return new Advance { Progressed = false, WaitsFor = $"file {round.Header.DataHash} of the round" };
+        }
+
+        long sold = (long)opened.Batch.OpenRequestRow(request.Index).Sum;
+        return await SaveAsync(
+            row with { Sold = sold }, sold > 0 ? RequestState.Matched : RequestState.Evaluated,
+            sold > 0 ? $"the round sells it {sold} records" : opened.File.Requests[(int)request.Index].Dropped ? "the round could not reach its least number of records" : "nothing on offer was worth its price to it");
+    }
+
+    private async Task<Advance> DeliverAsync(StoredRequest row, LedgerRequest request)
+    {
+        LedgerRound ledgerRound = FinalRound(request)!;
+        OpenedRound round = (await market.RoundAsync(ledgerRound.Header.DataHash))!;
+        bool late = market.View.NowSeconds > (long)request.Terms.Deadline + market.View.Deployment.Terms.RepostGraceSeconds;
+        Step step = new();
+        bool waiting = false;
+        foreach (EpochReference epoch in round.File.Epochs.Where(epoch => round.Batch.OpenSiteRow(request.Index, epoch.Site).Sum > 0))
+        {
+            LedgerDelivery? newest = market.View.Deliveries(request.RequestId).Where(delivery => delivery.Header.Site == epoch.Site).MaxBy(delivery => delivery.Header.Attempt);
+            switch (newest?.Status)
+            {
+                case BatchStatus.Final:
+                    continue;
+                case BatchStatus.Posted:
+                    waiting = true;
+                    step.Add(await FinaliseAsync(newest));
+                    break;
+                case BatchStatus.Void when !late:
+                    waiting = true;
+                    await market.Store.PlaceOrdersAsync(
+                        [new OrderRow { Site = epoch.Site, RequestId = row.RequestId, RequestKey = Key, RoundFileHash = MarketContext.Name(ledgerRound.Header.DataHash), Attempt = newest.Header.Attempt + 1 }],
+                        CancellationToken.None);
+                    break;
+                case null when market.View.NowSeconds <= (long)request.Terms.Deadline:
+                    waiting = true;
+                    step.Add(new Advance { Progressed = false, DueSeconds = (long)request.Terms.Deadline + 1, WaitsFor = $"the delivery of site {epoch.Site}" });
+                    break;
+                default:
+                    break;
+            }
+        }
+
+        if (waiting)
+        {
+            return step.ToAdvance();
+        }
+
+        LedgerDelivery[] final = Final(request);
+        long delivered = final.Sum(delivery => (long)delivery.Header.Count);
+        UInt128 paid = final.Aggregate(
+            UInt128.Zero, (sum, delivery) => sum + delivery.Header.Amount + ((UInt128)delivery.Header.Count * market.View.Deployment.Terms.RelayFeeUnits));
+        return await SaveAsync(
+            row with { Delivered = delivered, Paid = paid, EffectivePpb = final.Aggregate(UInt128.Zero, (sum, delivery) => sum + delivery.Header.Effective) },
+            RequestState.Delivered, $"{delivered} of {row.Sold} records were delivered");
+    }
+
+    private async Task<Advance> FinaliseAsync(LedgerDelivery delivery)
+    {
+        long due = (long)delivery.Posting.Timestamp + market.View.Deployment.Terms.DeliveryWindowSeconds;
+        return market.View.NowSeconds < due || market.View.OpenDemands().Any(demand => demand.BatchId == delivery.Id)
+            ? new Advance { Progressed = false, DueSeconds = due, WaitsFor = "the delivery's window for challenges" }
+            : Step.Of(
+                await market.SendAsync(
+                    GrainFactory, $"finalise-delivery/{delivery.Header.RequestId}/{delivery.Header.Site}/{delivery.Header.Attempt}",
+                    market.Evaluation.FinaliseDelivery(new Delivery(delivery.Header, delivery.Posting))),
+                "the delivery to become final");
+    }
+
+    private async Task<Advance> EvaluateAsync(StoredRequest row)
+    {
+        if (row.Delivered > 0)
+        {
+            await GrainFactory.GetGrain<IAggregatorGrain>(Key).EvaluateAsync();
+        }
+
+        return await SaveAsync(row, RequestState.Evaluated, row.Delivered > 0 ? "its statistics are computed" : "there is nothing to compute");
+    }
+
+    private async Task<Advance> SettleAsync(StoredRequest row, LedgerRequest request)
+    {
+        EscrowRow escrow = market.View.Escrow(request.RequestId)!;
+        Step step = new();
+        bool claimed = true;
+        foreach (LedgerDelivery delivery in Final(request).Where(delivery => delivery.Claimed < delivery.Header.Count))
+        {
+            claimed = false;
+            step.Add(await ClaimAsync(delivery, row.SchemaId));
+        }
+
+        if (!escrow.IsClosed)
+        {
+            step.Add(await RefundAsync(row, request));
+            return step.ToAdvance();
+        }
+
+        if (!claimed)
+        {
+            return step.ToAdvance();
+        }
+
+        (RequestState end, string reason) = row.Delivered > 0 ? (RequestState.Settled, row.Delivered == row.Sold ? "all that was sold was delivered and paid" : $"{row.Delivered} of {row.Sold} records were delivered and paid, the rest went back")
+            : Disputed(request) ? (RequestState.Disputed, "what was delivered was proved wrong, and nothing came in its place")
+            : (RequestState.Refunded, row.Sold == 0 ? row.Steps[^1].Reason : "no site delivered before the deadline");
+        return await EndAsync(row, end, reason);
+    }
+
+    /// <summary>Relays the claims of a final delivery, 64 payees at a time. The read model tells which slots were paid, by whomever.</summary>
+    private async Task<Advance> ClaimAsync(LedgerDelivery row, string schemaId)
+    {
+        OpenedDelivery? opened = await market.DeliveryAsync(row.Header.DataHash, market.Schemas[schemaId].Schema);
+        if (opened is null)
+        {
+            return new Advance { Progressed = false, WaitsFor = $"file {row.Header.DataHash} of the delivery" };
+        }
+
+        HashSet<uint> paid = [.. market.View.Claims(row.Id).Select(claim => claim.Slot)];
+        AnonymousTransaction payments = market.Payments;
+        Delivery delivery = new(row.Header, row.Posting);
+        List<(string, ContractCall, ulong)> commands = [];
+        uint first = 0;
+        for (uint subtree = 0; subtree < opened.Batch.SubtreeCount; subtree++)
+        {
+            (DeliveryLeaf[] leaves, Sibling[] path) = opened.Batch.OpenSubtree(subtree);
+            uint start = first;
+            if (leaves.Where((leaf, i) => leaf.PayoutAddress != Address.Zero && !paid.Contains(start + (uint)i)).Any())
+            {
+                commands.Add((
+                    $"claim/{row.Header.RequestId}/{row.Header.Site}/{row.Header.Attempt}/{subtree}", payments.ClaimMany(delivery, subtree, leaves, path),
+                    ClaimGas + (ClaimGasPerPayee * (ulong)leaves.Length)));
+            }
+
+            first += (uint)leaves.Length;
+        }
+
+        LedgerOutcome[] outcomes = await market.SendAllAsync(GrainFactory, commands);
+        return outcomes.FirstOrDefault(outcome => outcome.State == LedgerState.Refused) is { } refused ? Step.Of(refused, "the claims")
+            : new Advance { Progressed = false, WaitsFor = "the claims" };
+    }
+
+    private async Task<Advance> RefundAsync(StoredRequest row, LedgerRequest request)
+    {
+        AnonymousTransaction payments = market.Payments;
+        if (row.Delivered == row.Sold && FinalRound(request) is { } final)
+        {
+            OpenedRound round = (await market.RoundAsync(final.Header.DataHash))!;
+            return Step.Of(
+                await market.SendAsync(
+                    GrainFactory, $"refund-settled/{request.RequestId}",
+                    payments.RefundSettled(request.RequestId, new Round(final.Header, final.Posting), round.Batch.OpenRequestRow(request.Index))),
+                "the refund");
+        }
+
+        return PastRefund(request) ? Step.Of(await market.SendAsync(GrainFactory, $"refund/{request.RequestId}", payments.Refund(request.RequestId)), "the refund")
+            : new Advance { Progressed = false, DueSeconds = RefundDue(request), WaitsFor = "the deadline, after which what was not delivered goes back" };
+    }
+
+    private async Task<Advance> RefundLateAsync(StoredRequest row, LedgerRequest request, RequestState end, string reason) => market.View.Escrow(request.RequestId)!.IsClosed
+        ? await EndAsync(row, end, reason)
+        : Step.Of(await market.SendAsync(GrainFactory, $"refund/{request.RequestId}", market.Payments.Refund(request.RequestId)), "the refund");
+
+    private long RefundDue(LedgerRequest request) => (long)request.Terms.Deadline + market.View.Deployment.Terms.RepostGraceSeconds + 1;
+
+    private bool PastRefund(LedgerRequest request) => market.View.NowSeconds >= RefundDue(request);
+
+    private LedgerDelivery[] Final(LedgerRequest request) => [.. market.View.Deliveries(request.RequestId).Where(delivery => delivery.Status == BatchStatus.Final)];
+
+    private LedgerRound? FinalRound(LedgerRequest request) => market.View.Rounds(request.Terms.SchemaId)
+        .FirstOrDefault(round => round.Header.Ordinal == request.Book && round.Status == BatchStatus.Final);
+
+    private bool Disputed(LedgerRequest request) => market.View.Deliveries(request.RequestId).Any(delivery => delivery.Status == BatchStatus.Void)
+        || market.View.Rounds(request.Terms.SchemaId).Any(round => round.Header.Ordinal == request.Book && round.Status == BatchStatus.Void);
+
+    private Task<Advance> EndAsync(StoredRequest row, RequestState end, string reason)
+    {
+        BigInteger refunded = market.View.Escrow(row.RequestId)?.Refunded ?? 0;
+        string? unusable = end == RequestState.Settled ? Mismatch(row) : null;
+        return SaveAsync(row with { Refunded = (UInt128)refunded }, unusable is null ? end : RequestState.Failed, unusable ?? reason);
+    }
+
+    /// <summary>Terms on the ledger that do not follow from the document under whose hash they stand: what was delivered was paid, but it answers nothing that was asked.</summary>
+    private string? Mismatch(StoredRequest row)
+    {
+        TermsDocument document = TermsDocument.Read(row.TermsJson);
+        return OnLedger(row)!.Terms == document.ToLedger(market.Schemas[row.SchemaId].Schema) ? null : "the terms that were funded do not follow from the terms document";
+    }
+
+    private async Task<Advance> SaveAsync(StoredRequest row, RequestState state, string reason)
+    {
+        await market.Store.SaveRequestAsync(
+            row with { Steps = [.. row.Steps, new RequestStep { State = state, Seconds = market.View.NowSeconds, Reason = reason }] }, CancellationToken.None);
+        return new Advance { Progressed = true };
+    }
+
+    private static RequestStatus Status(StoredRequest row) => new()
+    {
+        Key = row.Key,
+        RequestId = row.RequestId,
+        Researcher = row.Researcher,
+        TermsJson = row.TermsJson,
+        Steps = row.Steps,
+        Sold = row.Sold,
+        Delivered = row.Delivered,
+        Paid = row.Paid,
+        Refunded = row.Refunded,
+        EffectivePpb = row.EffectivePpb,
+    };
+}

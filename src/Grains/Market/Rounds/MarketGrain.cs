@@ -1,0 +1,223 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
+using EmrMarket.Analytics.Matching;
+using EmrMarket.Contracts.Bindings;
+using EmrMarket.Contracts.Ethereum;
+using EmrMarket.Contracts.Model;
+using EmrMarket.Grains.Abstractions;
+using EmrMarket.Grains.Abstractions.Ledger;
+using EmrMarket.Grains.Abstractions.Market;
+using EmrMarket.Grains.Exchange;
+using EmrMarket.Grains.Ledger.View;
+using EmrMarket.Grains.Market.Hosting;
+using EmrMarket.Grains.Market.Storage;
+using Drawing = EmrMarket.Contracts.Batches.Drawing;
+using LedgerRound = EmrMarket.Grains.Ledger.View.RoundRow;
+using StoredRound = EmrMarket.Grains.Market.Storage.RoundRow;
+
+namespace EmrMarket.Grains.Market.Rounds;
+
+/// <summary>Decides a schema's rounds. Where a round stands is read from the ledger every time; only the decided round and its secret reveal are kept, before its header is sent.</summary>
+public sealed class MarketGrain(MarketContext market) : Grain, IMarketGrain
+{
+    // The block whose hash seeds a round is two after its posting; a call runs in the block after the newest one.
+    private const ulong SeedDistance = 2;
+    private const ulong BlockHashesKept = 256;
+
+    private string SchemaKey => this.GetPrimaryKeyString();
+
+    /// <inheritdoc/>
+    public async Task<Advance> AdvanceAsync()
+    {
+        if (!market.Schemas.TryGetValue(SchemaKey, out MarketSchema? schema))
+        {
+            return new Advance { Progressed = false, WaitsFor = $"schema {SchemaKey}, which this market does not deal in" };
+        }
+
+        await market.View.SyncAsync();
+        Bytes32 schemaId = schema.Schema.LedgerId();
+        Step step = new();
+        IReadOnlyList<BookRow> books = market.View.Books(schemaId);
+        foreach (BookRow book in books)
+        {
+            LedgerRound? newest = market.View.Rounds(schemaId).Where(round => round.Header.Ordinal == book.Ordinal).MaxBy(round => round.Header.Attempt);
+            switch (newest?.Status)
+            {
+                case BatchStatus.Final:
+                    step.Add(await PlaceOrdersAsync(newest));
+                    break;
+                case BatchStatus.Posted:
+                    step.Add(await FinishAsync(newest));
+                    break;
+                default:
+                    step.Add(await DecideAsync(schema, book, newest is null ? 0 : newest.Header.Attempt + 1));
+                    break;
+            }
+        }
+
+        step.Add(await CloseAsync(schemaId, books));
+        return step.ToAdvance();
+    }
+
+    /// <inheritdoc/>
+    public async Task<RoundStatus[]> RoundsAsync()
+    {
+        Bytes32 schemaId = Bytes32.Parse("0x" + SchemaKey);
+        Dictionary<(uint, uint), LedgerRound> posted = market.View.Rounds(schemaId).ToDictionary(round => (round.Header.Ordinal, round.Header.Attempt));
+        StoredRound[] kept = await market.Store.FindRoundsAsync(SchemaKey, CancellationToken.None);
+        return
+        [
+            .. kept.Select(row => new RoundStatus
+            {
+                Ordinal = row.Ordinal,
+                Attempt = row.Attempt,
+                State = posted.GetValueOrDefault((row.Ordinal, row.Attempt)) switch
+                {
+                    null => RoundState.Decided,
+                    { Status: BatchStatus.Final } => RoundState.Final,
+                    { Status: BatchStatus.Void } => RoundState.Void,
+                    { SealedBlockHash: not null } => RoundState.Sealed,
+                    _ => RoundState.Committed,
+                },
+                FileHash = row.FileHash,
+                Sales = row.Sales,
+                ProblemMilliseconds = row.Milliseconds[0],
+                SolveMilliseconds = row.Milliseconds[1],
+                VerifyMilliseconds = row.Milliseconds[2],
+            }),
+            .. market.View.Books(schemaId).Where(book => !Array.Exists(kept, row => row.Ordinal == book.Ordinal))
+                .Select(book => new RoundStatus { Ordinal = book.Ordinal, Attempt = 0, State = RoundState.Closed }),
+        ];
+    }
+
+    /// <summary>Closes the book of the open requests, when there are some, something is on offer, and the interval since the last closing is over.</summary>
+    private async Task<Advance> CloseAsync(Bytes32 schemaId, IReadOnlyList<BookRow> books)
+    {
+        uint ordinal = (uint)books.Count;
+        if (!market.View.Requests(schemaId).Any(request => request.Book == ordinal && !request.Cancelled))
+        {
+            return new Advance { Progressed = false };
+        }
+
+        if (!market.View.Sites().Any(site => market.View.FinalEpoch(site.Site, schemaId) is not null))
+        {
+            return new Advance { Progressed = false, WaitsFor = "a final epoch" };
+        }
+
+        long due = books.Count == 0 ? 0 : (long)books[^1].ClosedSeconds + market.View.Deployment.Terms.BookIntervalSeconds;
+        return market.View.NowSeconds < due
+            ? new Advance { Progressed = false, DueSeconds = due, WaitsFor = "the interval between two books" }
+            : Sent(await market.SendAsync(GrainFactory, $"close-book/{SchemaKey}/{ordinal}", market.Matching.CloseBook(schemaId)), "the closing of the book");
+    }
+
+    /// <summary>Decides a closed book, once, and sends its header. What was kept counts, however often this runs: a second reveal would be a second choice of members.</summary>
+    private async Task<Advance> DecideAsync(MarketSchema schema, BookRow book, uint attempt)
+    {
+        StoredRound? kept = (await market.Store.FindRoundsAsync(SchemaKey, CancellationToken.None)).FirstOrDefault(row => row.Ordinal == book.Ordinal && row.Attempt == attempt);
+        if (kept is null)
+        {
+            RoundInputs? inputs = await RoundInputs.ReadAsync(market, book);
+            if (inputs is null)
+            {
+                return new Advance { Progressed = false, WaitsFor = $"the leaf files of the epochs and the requests of book {book.Ordinal}" };
+            }
+
+            RoundDecision decision = RoundDecision.Of(schema.Table, inputs.Supply, inputs.Demand);
+            long started = Stopwatch.GetTimestamp();
+            MatchOutcome outcome = ExactMatcher.Solve(decision.Problem);
+            TimeSpan solving = Stopwatch.GetElapsedTime(started);
+            started = Stopwatch.GetTimestamp();
+            IReadOnlyList<MatchFault> faults = MatchVerifier.FindFaults(decision.Problem, outcome, limit: 1);
+            if (faults.Count > 0)
+            {
+                throw new InvalidOperationException($"The match of book {book.Ordinal} of schema {SchemaKey} does not verify, a defect of the solver: {faults[0]}.");
+            }
+
+            TimeSpan verifying = Stopwatch.GetElapsedTime(started);
+            byte[] reveal = RandomNumberGenerator.GetBytes(Bytes32.Length);
+            RoundFile file = decision.ToFile(outcome, book.SchemaId, book.Ordinal, attempt, Drawing.SeedCommit(new Bytes32(reveal)), inputs.Sites, inputs.MostClasses);
+            byte[] bytes = file.Write();
+            string hash = MarketContext.Name(RoundFile.HashOf(bytes));
+            await market.Store.KeepFileAsync(hash, bytes, CancellationToken.None);
+            kept = await market.Store.KeepRoundAsync(
+                new StoredRound
+                {
+                    SchemaId = SchemaKey,
+                    Ordinal = book.Ordinal,
+                    Attempt = attempt,
+                    FileHash = hash,
+                    Reveal = Convert.ToHexStringLower(reveal),
+                    Sales = (ulong)outcome.SalesByClass.Sum(sale => (long)sale.Records),
+                    Milliseconds = [decision.ProblemTime.TotalMilliseconds, solving.TotalMilliseconds, verifying.TotalMilliseconds],
+                },
+                CancellationToken.None);
+        }
+
+        OpenedRound round = await market.RoundAsync(Bytes32.Parse("0x" + kept.FileHash)) ?? throw new InvalidOperationException($"The store lost file {kept.FileHash}.");
+        return Sent(
+            await market.SendAsync(GrainFactory, $"commit-round/{SchemaKey}/{book.Ordinal}/{attempt}", market.Matching.CommitRound(round.Batch.Header)),
+            "the commitment of the round");
+    }
+
+    /// <summary>Seals the seed of a posted round, and reveals it when the window is over.</summary>
+    private async Task<Advance> FinishAsync(LedgerRound row)
+    {
+        string name = $"{SchemaKey}/{row.Header.Ordinal}/{row.Header.Attempt}";
+        MatchingDecision contract = market.Matching;
+        Round round = new(row.Header, row.Posting);
+        if (row.SealedBlockHash is null)
+        {
+            ulong seedBlock = row.Posting.BlockNumber + SeedDistance;
+            return market.View.Head <= seedBlock ? new Advance { Progressed = false, WaitsFor = $"block {seedBlock}, whose hash seeds the round" }
+                : market.View.Head > seedBlock + BlockHashesKept ? Sent(await market.SendAsync(GrainFactory, "void-unsealed/" + name, contract.VoidUnsealed(round)), "the end of a round that was not sealed")
+                : Sent(await market.SendAsync(GrainFactory, "seal-seed/" + name, contract.SealSeed(round)), "the sealing of the seed");
+        }
+
+        long final = (long)row.Posting.Timestamp + market.View.Deployment.Terms.RoundWindowSeconds;
+        if (market.View.NowSeconds < final || market.View.OpenDemands().Any(demand => demand.BatchId == row.Id))
+        {
+            return new Advance { Progressed = false, DueSeconds = final, WaitsFor = "the round's window for challenges" };
+        }
+
+        StoredRound? kept = (await market.Store.FindRoundsAsync(SchemaKey, CancellationToken.None))
+            .FirstOrDefault(stored => stored.Ordinal == row.Header.Ordinal && stored.Attempt == row.Header.Attempt);
+        return kept is null
+            ? new Advance { Progressed = false, WaitsFor = $"the reveal of round {name}, which the store does not have: the round will be void" }
+            : Sent(
+                await market.SendAsync(GrainFactory, "finalise-round/" + name, contract.FinaliseRound(round, Bytes32.Parse("0x" + kept.Reveal))), "the round to become final");
+    }
+
+    /// <summary>Tells every site what it sells to whom. Orders stand once; the second placing changes nothing.</summary>
+    private async Task<Advance> PlaceOrdersAsync(LedgerRound row)
+    {
+        OpenedRound? round = await market.RoundAsync(row.Header.DataHash);
+        if (round is null)
+        {
+            return new Advance { Progressed = false, WaitsFor = $"file {row.Header.DataHash} of round {row.Header.Ordinal}" };
+        }
+
+        List<OrderRow> orders = [];
+        for (uint j = 0; j < round.File.RequestIds.Count; j++)
+        {
+            ulong requestId = round.File.RequestIds[(int)j];
+            string? key = market.View.Request(requestId) is { } request ? MarketContext.Name(request.Terms.TermsHash) : null;
+            foreach (EpochReference epoch in round.File.Epochs.Where(epoch => round.Batch.OpenSiteRow(j, epoch.Site).Sum > 0))
+            {
+                orders.Add(new OrderRow { Site = epoch.Site, RequestId = requestId, RequestKey = key ?? "", RoundFileHash = MarketContext.Name(row.Header.DataHash), Attempt = 0 });
+            }
+        }
+
+        if (_ordered.Add(row.Header.Ordinal))
+        {
+            await market.Store.PlaceOrdersAsync(orders, CancellationToken.None);
+            return new Advance { Progressed = orders.Count > 0 };
+        }
+
+        return new Advance { Progressed = false };
+    }
+
+    // A memory of this activation alone, so that a final round is not opened again at every tick.
+    private readonly HashSet<uint> _ordered = [];
+
+    private static Advance Sent(LedgerOutcome outcome, string what) => Step.Of(outcome, what);
+}

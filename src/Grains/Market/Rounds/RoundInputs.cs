@@ -1,0 +1,47 @@
+using EmrMarket.Contracts.Ethereum;
+using EmrMarket.Grains.Exchange;
+using EmrMarket.Grains.Ledger.View;
+using EmrMarket.Grains.Market.Hosting;
+
+namespace EmrMarket.Grains.Market.Rounds;
+
+/// <summary>What the ledger fixed for the round of a book: the final epochs at the end of its closing block, and its requests by index.</summary>
+/// <param name="Supply">The epochs by site.</param>
+/// <param name="Demand">The requests by index.</param>
+/// <param name="Sites">Registered sites.</param>
+/// <param name="MostClasses">The largest class count ever posted for the schema.</param>
+internal sealed record RoundInputs(IReadOnlyList<RoundSupply> Supply, IReadOnlyList<RoundDemand> Demand, int Sites, int MostClasses)
+{
+    /// <summary>Reads them; null while a leaf file or a request is missing here.</summary>
+    public static async Task<RoundInputs?> ReadAsync(MarketContext market, BookRow book)
+    {
+        RequestRow[] requests = [.. market.View.Requests(book.SchemaId).Where(request => request.Book == book.Ordinal).OrderBy(request => request.Index)];
+        if (requests.Length != book.RequestCount)
+        {
+            return null;
+        }
+
+        List<RoundSupply> supply = [];
+        foreach (SiteRow site in market.View.Sites().OrderBy(site => site.Site))
+        {
+            if (market.View.FinalEpoch(site.Site, book.SchemaId, book.ClosedBlock) is not { } epoch)
+            {
+                continue;
+            }
+
+            OpenedEpoch? opened = await market.EpochAsync(epoch.Header.DataHash);
+            if (opened is null)
+            {
+                return null;
+            }
+
+            supply.Add(new RoundSupply(new EpochReference(site.Site, epoch.Header.Epoch, epoch.Header.DataHash), opened.File.Classes));
+        }
+
+        return new RoundInputs(
+            supply,
+            [.. requests.Select(request => new RoundDemand(request.RequestId, request.Terms, request.Capacity, request.Cancelled))],
+            market.View.Sites().Count,
+            market.View.Epochs(book.SchemaId).Max(epoch => (int?)epoch.Header.ClassCount) ?? 1);
+    }
+}
