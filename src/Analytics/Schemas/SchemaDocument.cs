@@ -164,7 +164,7 @@ public sealed record LayoutDocument
     /// <summary>The layout's name; part of the keys of text ids.</summary>
     public required string Name { get; init; }
 
-    /// <summary>The top byte of the keys of integer ids, so that the ids of two layouts cannot meet; 0 keeps an id as it is, where there is one layout only.</summary>
+    /// <summary>The top byte of the keys of integer ids, so that the ids of two layouts cannot meet; 0 keeps an id as it is. Unique in the schema.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public int Salt { get; init; }
 

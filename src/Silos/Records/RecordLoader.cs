@@ -141,7 +141,7 @@ public sealed class RecordLoader
                 }
             }
 
-            if (valid && columns.Layout.Person is { } personId && !CheckPerson(person, personId, reader.Line, file))
+            if (columns.Layout.Person is { } personId && !CheckPerson(person, personId, reader.Line, file))
             {
                 return false;
             }

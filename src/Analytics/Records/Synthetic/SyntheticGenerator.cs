@@ -91,7 +91,7 @@ public sealed class SyntheticGenerator
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(records);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batchSize);
-        var counts = new NormalStream(_seed, "records per person");
+        using var counts = new NormalStream(_seed, "records per person");
         double[] uniform = new double[1024];
         long person = -1;
         int remaining = 0;
@@ -201,7 +201,7 @@ public sealed class SyntheticGenerator
 
     private double[] Normals(string stream, long first, int count)
     {
-        var normals = new NormalStream(_seed, stream);
+        using var normals = new NormalStream(_seed, stream);
         double[] values = new double[count];
         normals.Fill(first, values);
         return values;

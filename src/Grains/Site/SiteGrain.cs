@@ -1,0 +1,483 @@
+using System.Security.Cryptography;
+using EmrMarket.Analytics.Pricing;
+using EmrMarket.Analytics.Records;
+using EmrMarket.Analytics.Schemas;
+using EmrMarket.Contracts.Batches;
+using EmrMarket.Contracts.Bindings;
+using EmrMarket.Contracts.Ethereum;
+using EmrMarket.Contracts.Model;
+using EmrMarket.Grains.Abstractions;
+using EmrMarket.Grains.Abstractions.Ledger;
+using EmrMarket.Grains.Abstractions.Link;
+using EmrMarket.Grains.Abstractions.Site;
+using EmrMarket.Grains.Exchange;
+using EmrMarket.Grains.Ledger.Sending;
+using EmrMarket.Grains.Ledger.View;
+using EmrMarket.Grains.Site.Storage;
+
+namespace EmrMarket.Grains.Site;
+
+/// <summary>The site's workflow. Every step is decided from store and ledger alone and may be repeated, so that a crash between any two of them loses and doubles nothing.</summary>
+[GrainType("site")]
+public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketLink market, IEthereumClient node, SiteOptions options) : Grain, ISiteGrain
+{
+    private readonly Dictionary<string, SiteBook> _books = new(StringComparer.Ordinal);
+    private readonly Dictionary<Bytes32, EpochFile> _epochFiles = [];
+    private readonly HashSet<string> _submitted = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _refused = new(StringComparer.Ordinal);
+    private (string Hash, RoundFile File, RoundBatch Batch)? _round;
+
+    private Address AccessControl => Address.Parse(ledger.Deployment.AccessControl.Address);
+
+    private Address Evaluation => Address.Parse(ledger.Deployment.Evaluation.Address);
+
+    private ILedgerGrain Account => GrainFactory.GetGrain<ILedgerGrain>(LedgerGrain.KeyOf(ledger.Deployment.ChainId, options.Account));
+
+    /// <inheritdoc/>
+    public async Task LoadAsync(LoadRecords load)
+    {
+        ArgumentNullException.ThrowIfNull(load);
+        Schema schema = Checked(load);
+        if (_books.TryGetValue(schema.Id, out SiteBook? book) || (await store.ReadSchemasAsync(CancellationToken.None)).Contains(schema.Id))
+        {
+            if ((await store.ReadRecordsAsync(schema.Id, CancellationToken.None)).Any(batch => batch.Id == load.Id))
+            {
+                return;
+            }
+
+            book ??= await BookAsync(schema.Id);
+            int known = Array.FindIndex(load.RecordKeys, book.Holds);
+            if (known >= 0)
+            {
+                throw new SiteRefusedException("record-known", $"record {known + 1} of the batch stands under its key already: a record is loaded once; give a corrected one a new key");
+            }
+        }
+
+        await store.KeepRecordsAsync(load, schema.Id, CancellationToken.None);
+        _books.Remove(schema.Id);
+    }
+
+    /// <inheritdoc/>
+    public async Task SetPoliciesAsync(SetPolicies policies)
+    {
+        ArgumentNullException.ThrowIfNull(policies);
+        SiteBook book = await BookAsync(policies.SchemaId);
+        int count = policies.PersonKeys.Length;
+        if (policies.Profiles.Length != count || policies.Rates.Length != count || policies.Quotas.Length != count || policies.Purposes.Length != count
+            || policies.ExpirySeconds.Length != count || policies.Participation.Length != count)
+        {
+            throw new SiteRefusedException("policy-columns", $"{count} persons need {count} entries in every column");
+        }
+
+        for (int i = 0; i < count; i++)
+        {
+            string? fault = book.PersonOf(policies.PersonKeys[i]) < 0 ? "the person is not known here"
+                : policies.Profiles[i] >= book.Schema.Profiles.Count ? $"profile {policies.Profiles[i]} is not on the menu of {book.Schema.Profiles.Count}"
+                : policies.Rates[i] >= options.Rates.Count ? $"rate {policies.Rates[i]} is not on the menu of {options.Rates.Count}"
+                : policies.Quotas[i] == 0 ? "the quota is at least 1: to be left out, pause or withdraw"
+                : PurposeTree.Default.Purposes.All(purpose => purpose.Code != policies.Purposes[i]) ? $"there is no purpose {policies.Purposes[i]}"
+                : policies.ExpirySeconds[i] < 0 ? "the end lies before 1970"
+                : !Enum.IsDefined(policies.Participation[i]) ? $"there is no participation {policies.Participation[i]}"
+                : book.Policies[book.PersonOf(policies.PersonKeys[i])].Participation == Participation.Withdrawn && policies.Participation[i] != Participation.Withdrawn
+                    ? "the person has withdrawn for good" : null;
+            if (fault is not null)
+            {
+                throw new SiteRefusedException("policy-invalid", $"policy {i + 1} of {count}: {fault}");
+            }
+        }
+
+        await store.SavePoliciesAsync(policies, CancellationToken.None);
+        book.Apply(policies);
+    }
+
+    /// <inheritdoc/>
+    public async Task<SiteEpoch> DecideEpochAsync(string schemaId)
+    {
+        await ledger.SyncAsync();
+        SiteBook book = await BookAsync(schemaId);
+        uint site = SiteNumber();
+        if (site == 0)
+        {
+            throw new SiteRefusedException("not-admitted", $"the consortium has not registered the account {options.Account} as a site: ask it to, then try again");
+        }
+
+        SiteEpochRow[] epochs = await store.ReadEpochsAsync(schemaId, CancellationToken.None);
+        if (epochs.Length > 0 && StatusOf(site, book.LedgerId, epochs[^1].Epoch.Epoch) is BatchStatus.Absent or BatchStatus.Posted)
+        {
+            return epochs[^1].Epoch;
+        }
+
+        EpochRow? latest = ledger.FinalEpoch(site, book.LedgerId);
+        EpochFile? previous = latest is null ? null : await EpochFileAsync(latest.Header.DataHash);
+        uint number = epochs.Length == 0 ? 1 : epochs[^1].Epoch.Epoch + 1;
+        (EpochFile? file, int withheld) = EpochBuilder.Build(book, options, site, number, previous, ledger.NowSeconds);
+        if (file is null)
+        {
+            throw new SiteRefusedException("nobody-to-publish", $"of {book.Records.Count} records none is on offer, or fewer than {OfferClasses.MinPersons} persons are alike in every group: set policies first");
+        }
+
+        byte[] bytes = file.Write();
+        SiteEpoch epoch = new()
+        {
+            Epoch = number, Members = file.Members.Length, Classes = file.Classes.Length, Withheld = withheld, FileHash = Convert.ToHexStringLower(SHA256.HashData(bytes)),
+        };
+        await store.KeepFileAsync(epoch.FileHash, bytes, CancellationToken.None);
+        return (await store.KeepEpochAsync(new SiteEpochRow(schemaId, epoch), CancellationToken.None)).Epoch;
+    }
+
+    /// <inheritdoc/>
+    public async Task<Advance> AdvanceAsync()
+    {
+        await ledger.SyncAsync();
+        uint site = SiteNumber();
+        Progress progress = new();
+        if (site == 0)
+        {
+            progress.Wait(null, "admission by the consortium");
+            return progress.Answer();
+        }
+
+        foreach (string schemaId in await store.ReadSchemasAsync(CancellationToken.None))
+        {
+            await AdvanceEpochsAsync(site, schemaId, progress);
+        }
+
+        await AdvanceOrdersAsync(site, progress);
+        return progress.Answer();
+    }
+
+    /// <inheritdoc/>
+    public async Task<SiteStatus> StatusAsync(string schemaId)
+    {
+        SiteBook book = await BookAsync(schemaId);
+        return new SiteStatus
+        {
+            Site = SiteNumber(),
+            Records = book.Records.Count,
+            Persons = book.Records.PersonCount,
+            Epochs = [.. (await store.ReadEpochsAsync(schemaId, CancellationToken.None)).Select(row => row.Epoch)],
+            Deliveries = [.. (await store.ReadOrdersAsync(CancellationToken.None)).Where(row => row.SchemaId == schemaId).Select(row => row.Delivery)],
+            HighestLossMicro = book.Budgets.Highest.Micro,
+        };
+    }
+
+    // ---- epochs -----------------------------------------------------------------------------------------------------------
+
+    private async Task AdvanceEpochsAsync(uint site, string schemaId, Progress progress)
+    {
+        SiteEpochRow[] epochs = await store.ReadEpochsAsync(schemaId, CancellationToken.None);
+        if (epochs.Length == 0)
+        {
+            return;
+        }
+
+        SiteEpoch epoch = epochs[^1].Epoch;
+        Bytes32 schema = Bytes32.Parse("0x" + schemaId);
+        EpochRow? posted = ledger.Epoch(BatchId.Epoch(ledger.Deployment.ChainId, AccessControl, site, schema, epoch.Epoch));
+        DynamicAccessControl contract = new(node, AccessControl);
+        if (posted is null)
+        {
+            string id = $"post-epoch/{schemaId}/{epoch.Epoch}";
+            if (!_submitted.Contains(id))
+            {
+                byte[] bytes = await FileAsync(epoch.FileHash);
+                await market.PublishEpochAsync(new EpochPublication { Site = site, LeafFile = bytes }, CancellationToken.None);
+                EpochFile file = EpochFile.Read(bytes);
+                EpochBatch batch = file.Build(ledger.Deployment.ChainId, AccessControl, Bytes32.Parse("0x" + epoch.FileHash));
+                _epochFiles[batch.Header.DataHash] = file;
+                await SubmitAsync(id, contract.PostEpoch(batch.Header), progress);
+            }
+
+            progress.Wait(null, $"the ledger to take epoch {epoch.Epoch}");
+        }
+        else if (posted.Status == BatchStatus.Posted)
+        {
+            long due = (long)posted.Posting.Timestamp + ledger.Deployment.Terms.EpochWindowSeconds;
+            if (ledger.NowSeconds >= due)
+            {
+                await SubmitAsync($"finalise-epoch/{schemaId}/{epoch.Epoch}", contract.FinaliseEpoch(new Epoch(posted.Header, posted.Posting)), progress);
+            }
+
+            progress.Wait(due, $"the window of epoch {epoch.Epoch}");
+        }
+    }
+
+    // ---- orders -----------------------------------------------------------------------------------------------------------
+
+    private async Task AdvanceOrdersAsync(uint site, Progress progress)
+    {
+        SiteOrderRow[] known = await store.ReadOrdersAsync(CancellationToken.None);
+        foreach (SiteOrderRow row in known.Where(row => row.State == SiteOrderState.Reserved))
+        {
+            await HandOverAsync(site, row, progress);
+        }
+
+        DeliveryOrder[] orders = await market.GetOrdersAsync(site, known.Length == 0 ? 0 : known[^1].Sequence, CancellationToken.None);
+        foreach (DeliveryOrder order in orders)
+        {
+            SiteOrderRow? row = await DrawAsync(site, order);
+            if (row is null)
+            {
+                progress.Wait(null, $"the ledger to show the round of order {order.Sequence}");
+                break;
+            }
+
+            progress.Done();
+            if (row.State == SiteOrderState.Reserved)
+            {
+                await HandOverAsync(site, row, progress);
+            }
+        }
+
+        foreach (SiteOrderRow row in (await store.ReadOrdersAsync(CancellationToken.None)).Where(row => row.State == SiteOrderState.Released))
+        {
+            await RecordAsync(site, row, progress);
+        }
+    }
+
+    /// <summary>Checks an order against the ledger, draws its delivery and keeps both with the losses reserved; null while the ledger does not show the round yet.</summary>
+    private async Task<SiteOrderRow?> DrawAsync(uint site, DeliveryOrder order)
+    {
+        RequestRow? request = ledger.Request(order.RequestId);
+        string hash = Convert.ToHexStringLower(SHA256.HashData(order.RoundFile));
+        if (_round?.Hash != hash)
+        {
+            RoundFile file = RoundFile.Read(order.RoundFile);
+            _round = (hash, file, file.Build(ledger.Deployment.ChainId, Address.Parse(ledger.Deployment.Matching.Address)));
+        }
+
+        (_, RoundFile round, RoundBatch batch) = _round.Value;
+        RoundRow? posted = ledger.Round(batch.Id);
+        if (request is null || posted is not { Status: BatchStatus.Final, Seed: { } seed })
+        {
+            return null;
+        }
+
+        TermsDocument terms = TermsDocument.Read(order.TermsJson);
+        BookRow? closed = ledger.Books(request.Terms.SchemaId).FirstOrDefault(one => one.Ordinal == batch.Header.Ordinal);
+        EpochRow? epoch = closed is null ? null : ledger.FinalEpoch(site, request.Terms.SchemaId, closed.ClosedBlock);
+        if (terms.Hash() != request.Terms.TermsHash || posted.Header != batch.Header || request.Book != batch.Header.Ordinal
+            || request.Index >= round.RequestIds.Count || round.RequestIds[(int)request.Index] != order.RequestId || epoch is null || request.Cancelled)
+        {
+            throw new LinkRefusedException("order-contradicts-ledger", $"order {order.Sequence} names terms, a round or a request that the ledger does not: nothing is drawn for it");
+        }
+
+        SiteBook book = await BookAsync(terms.SchemaId);
+        DeliveryBuilder.Drawn drawn = new DeliveryBuilder(book, options, await EpochFileAsync(epoch.Header.DataHash), batch, seed)
+            .Draw(order.RequestId, request.Index, request.Terms.ToDemand(), order.Attempt, ledger.NowSeconds);
+        byte[] bytes = drawn.File.Write(book.Schema);
+        SiteOrderRow row = new()
+        {
+            Sequence = order.Sequence,
+            SchemaId = terms.SchemaId,
+            Attempt = order.Attempt,
+            State = drawn.Records.Length > 0 ? SiteOrderState.Reserved : SiteOrderState.Empty,
+            FileHash = Convert.ToHexStringLower(SHA256.HashData(bytes)),
+            RecordKeys = Array.ConvertAll(drawn.Records, record => book.Records.RecordKeys[record]),
+            Attributes = drawn.Attributes,
+            Grades = drawn.Grades,
+            Delivery = new SiteDelivery
+            {
+                Sequence = order.Sequence, RequestId = order.RequestId, Sold = drawn.Sold, Delivered = drawn.Records.Length, OverCap = drawn.OverCap, NotAllowed = drawn.NotAllowed,
+            },
+        };
+        book.Pending[order.Sequence] = drawn.Reserved;
+        await KeepAsync(row, bytes);
+        return row with { Version = row.Version + 1 };
+    }
+
+    private async Task KeepAsync(SiteOrderRow row, byte[] file)
+    {
+        try
+        {
+            await store.KeepFileAsync(row.FileHash, file, CancellationToken.None);
+            await store.SaveOrderAsync(row, CancellationToken.None);
+        }
+        catch
+        {
+            // Whether it was stored is not known: the book is read again from what was.
+            _books.Remove(row.SchemaId);
+            throw;
+        }
+    }
+
+    /// <summary>Hands a delivery to the market. Its answer decides about the losses: spent with the receipt, given back with a refusal; without an answer they stay reserved.</summary>
+    private async Task HandOverAsync(uint site, SiteOrderRow row, Progress progress)
+    {
+        SiteBook book = await BookAsync(row.SchemaId);
+        SiteOrderRow next;
+        try
+        {
+            DeliveryReceipt receipt = await market.DeliverAsync(
+                new DeliveryMessage { Site = site, Sequence = row.Sequence, DeliveryFile = await FileAsync(row.FileHash) }, CancellationToken.None);
+            next = row with { State = SiteOrderState.Released, Receipt = receipt.Signature };
+        }
+        catch (LinkRefusedException refusal)
+        {
+            next = row with { State = SiteOrderState.Refused, Delivery = row.Delivery with { Refusal = refusal.Message } };
+        }
+
+        try
+        {
+            await store.SaveOrderAsync(next, CancellationToken.None);
+        }
+        catch
+        {
+            _books.Remove(row.SchemaId);
+            throw;
+        }
+
+        book.Pending.Remove(row.Sequence, out Analytics.Budgets.Reservation[]? reserved);
+        for (int i = 0; i < (reserved?.Length ?? 0); i++)
+        {
+            if (next.State == SiteOrderState.Released)
+            {
+                book.Budgets.Commit(reserved![i], row.Attributes, row.Grades.AsSpan(i * row.Attributes.Length, row.Attributes.Length));
+            }
+            else
+            {
+                book.Budgets.Release(reserved![i]);
+            }
+        }
+
+        progress.Done();
+    }
+
+    /// <summary>Posts a delivery that the market has, and finalises it after its window.</summary>
+    private async Task RecordAsync(uint site, SiteOrderRow row, Progress progress)
+    {
+        Bytes32 id = BatchId.Delivery(ledger.Deployment.ChainId, Evaluation, row.Delivery.RequestId, site, row.Attempt);
+        DeliveryRow? posted = ledger.Delivery(id);
+        DataEvaluation contract = new(node, Evaluation);
+        string command = $"record-delivery/{row.Delivery.RequestId}/{row.Attempt}";
+        if (posted is null)
+        {
+            if (!_submitted.Contains(command))
+            {
+                SiteBook book = await BookAsync(row.SchemaId);
+                DeliveryFile file = DeliveryFile.Read(await FileAsync(row.FileHash), book.Schema);
+                DeliveryBatch batch = file.Build(ledger.Deployment.ChainId, Evaluation, Bytes32.Parse("0x" + row.FileHash));
+                await SubmitAsync(command, contract.RecordDelivery(batch.Header, row.Receipt), progress);
+            }
+
+            progress.Wait(null, $"the ledger to take the delivery to request {row.Delivery.RequestId}");
+        }
+        else if (posted.Status == BatchStatus.Posted)
+        {
+            long due = (long)posted.Posting.Timestamp + ledger.Deployment.Terms.DeliveryWindowSeconds;
+            if (ledger.NowSeconds >= due)
+            {
+                await SubmitAsync($"finalise-delivery/{row.Delivery.RequestId}/{row.Attempt}", contract.FinaliseDelivery(new Delivery(posted.Header, posted.Posting)), progress);
+            }
+
+            progress.Wait(due, $"the window of the delivery to request {row.Delivery.RequestId}");
+        }
+    }
+
+    // ---- what all steps use -----------------------------------------------------------------------------------------------
+
+    /// <summary>Sends a command once. One that the ledger refused is tried again once an hour of its time: what was lacking, a bond for example, may have come.</summary>
+    private async Task SubmitAsync(string id, ContractCall call, Progress progress)
+    {
+        string attempt = _refused.Contains(id) ? $"{id}@{ledger.NowSeconds / 3600}" : id;
+        LedgerOutcome outcome = (await Account.SubmitAsync([new LedgerCommand { Id = attempt, To = call.To!.Value.ToArray(), Data = call.Data.ToArray() }]))[0];
+        if (outcome.State == LedgerState.Refused)
+        {
+            _refused.Add(id);
+            progress.Wait(((ledger.NowSeconds / 3600) + 1) * 3600, $"the ledger to accept {id}, which it refuses: {outcome.Refusal}");
+        }
+        else if (_submitted.Add(attempt))
+        {
+            progress.Done();
+        }
+    }
+
+    private uint SiteNumber() => ledger.Sites().FirstOrDefault(row => row.Account == options.Account)?.Site ?? 0;
+
+    private BatchStatus StatusOf(uint site, Bytes32 schema, uint epoch) =>
+        ledger.Epoch(BatchId.Epoch(ledger.Deployment.ChainId, AccessControl, site, schema, epoch))?.Status ?? BatchStatus.Absent;
+
+    private async Task<SiteBook> BookAsync(string schemaId)
+    {
+        if (!_books.TryGetValue(schemaId, out SiteBook? book))
+        {
+            if (!(await store.ReadSchemasAsync(CancellationToken.None)).Contains(schemaId))
+            {
+                throw new SiteRefusedException("unknown-schema", $"there are no records of schema {schemaId} here: load some first");
+            }
+
+            book = await SiteBook.ReadAsync(store, schemaId, options, CancellationToken.None);
+            _books.Add(schemaId, book);
+        }
+
+        return book;
+    }
+
+    private async Task<EpochFile> EpochFileAsync(Bytes32 hash)
+    {
+        if (!_epochFiles.TryGetValue(hash, out EpochFile? file))
+        {
+            file = EpochFile.Read(await FileAsync(hash.ToString()[2..]));
+            _epochFiles.Add(hash, file);
+        }
+
+        return file;
+    }
+
+    private async Task<byte[]> FileAsync(string hash) => await store.FindFileAsync(hash, CancellationToken.None)
+        ?? throw new InvalidOperationException($"the site's store lost the file {hash}, which its rows name: restore it from a backup");
+
+    private static Schema Checked(LoadRecords load)
+    {
+        Schema schema;
+        try
+        {
+            schema = Schema.Parse(load.SchemaJson, "the schema");
+        }
+        catch (InputException e)
+        {
+            throw new SiteRefusedException("schema", e.Message);
+        }
+
+        int count = load.RecordKeys.Length;
+        bool fits = count > 0 && load.PersonKeys.Length == count && load.Codes.Length == schema.Attributes.Count && load.Fractions.Length == schema.Attributes.Count
+            && load.Codes.All(column => column.Length == count) && load.Fractions.All(column => column.Length == 0 || column.Length == count)
+            && load.RecordKeys.Distinct().Count() == count;
+        if (!schema.Publishable || !fits)
+        {
+            throw new SiteRefusedException("records", schema.Publishable
+                ? $"the batch has {count} records, of which each needs a key of its own and an entry in every one of the schema's {schema.Attributes.Count} columns"
+                : $"schema '{schema.Name}' was proposed by a program and not yet confirmed by a person: ./emr schema confirm");
+        }
+
+        for (int a = 0; a < load.Codes.Length; a++)
+        {
+            AttributeDefinition attribute = schema.Attributes[a];
+            int wrong = Array.FindIndex(load.Codes[a], code => code >= attribute.Domain.Size && (code != RecordColumn.Missing || attribute.Domain is not GridDomain));
+            if (wrong >= 0)
+            {
+                throw new SiteRefusedException("records", $"record {wrong + 1} of the batch has a code of '{attribute.Name}' outside its domain of {attribute.Domain.Size} values");
+            }
+        }
+
+        return schema;
+    }
+
+    /// <summary>Collects what a pass did and what it waits for.</summary>
+    private sealed class Progress
+    {
+        private bool _progressed;
+        private long? _due;
+        private string _waitsFor = "";
+
+        public void Done() => _progressed = true;
+
+        public void Wait(long? due, string what)
+        {
+            _due = due is { } time ? Math.Min(_due ?? long.MaxValue, time) : _due;
+            _waitsFor = _waitsFor.Length == 0 ? what : _waitsFor;
+        }
+
+        public Advance Answer() => new() { Progressed = _progressed, DueSeconds = _due, WaitsFor = _waitsFor };
+    }
+}
