@@ -12,10 +12,7 @@ public sealed class BudgetBook
     private readonly bool[] _ofPerson;
     private readonly byte[] _highest;
     private readonly byte[] _highestOfPerson;
-    private readonly long[] _own;
-    private readonly long[] _shared;
     private readonly long[] _total;
-    private readonly long[] _largestOwn;
 
     /// <summary>Records of which nothing has been released.</summary>
     /// <param name="grades">The ladder of losses.</param>
@@ -30,10 +27,10 @@ public sealed class BudgetBook
         (_grades, _personOf, _ofPerson) = (grades, personOf, ofPerson);
         _highest = new byte[personOf.Length * ofPerson.Length];
         _highestOfPerson = new byte[persons * ofPerson.Length];
-        (_own, _shared, _total, _largestOwn) = (new long[personOf.Length], new long[persons], new long[persons], new long[persons]);
+        _total = new long[persons];
     }
 
-    /// <summary>The most that may be spent and reserved over all facts of a person, and over those of one record and its person.</summary>
+    /// <summary>The most that may be spent and reserved over all facts of a person; those of one record and its person are part of them.</summary>
     public EpsilonMicro Cap { get; init; } = PersonBudget.DefaultCap;
 
     /// <summary>The highest loss, spent and reserved, of any person.</summary>
@@ -55,10 +52,7 @@ public sealed class BudgetBook
     public Reservation? TryReserve(int record, ReadOnlySpan<int> attributes, ReadOnlySpan<byte> grades)
     {
         Reservation wanted = Wanted(record, attributes, grades);
-        int person = _personOf[record];
-        bool fits = _total[person] + wanted.Own + wanted.Shared <= Cap.Micro
-            && Math.Max(_own[record] + wanted.Own, wanted.Shared > 0 ? _largestOwn[person] : 0) + _shared[person] + wanted.Shared <= Cap.Micro;
-        return fits ? Add(wanted) : null;
+        return _total[_personOf[record]] + wanted.Micro <= Cap.Micro ? Add(wanted) : null;
     }
 
     /// <summary>Reserves what a store says was reserved before, without asking again whether it fits.</summary>
@@ -68,8 +62,7 @@ public sealed class BudgetBook
     public void Commit(Reservation reservation, ReadOnlySpan<int> attributes, ReadOnlySpan<byte> grades)
     {
         Release(reservation);
-        Reservation spent = Wanted(reservation.Record, attributes, grades);
-        Add(spent);
+        Add(Wanted(reservation.Record, attributes, grades));
         for (int i = 0; i < attributes.Length; i++)
         {
             ref byte highest = ref _ofPerson[attributes[i]]
@@ -80,41 +73,27 @@ public sealed class BudgetBook
     }
 
     /// <summary>Nothing went out: what was reserved is given back.</summary>
-    public void Release(Reservation reservation)
-    {
-        int person = _personOf[reservation.Record];
-        _own[reservation.Record] -= reservation.Own;
-        _shared[person] -= reservation.Shared;
-        _total[person] -= reservation.Own + reservation.Shared;
-    }
+    public void Release(Reservation reservation) => _total[_personOf[reservation.Record]] -= reservation.Micro;
 
     private Reservation Wanted(int record, ReadOnlySpan<int> attributes, ReadOnlySpan<byte> grades)
     {
-        long own = 0, shared = 0;
+        long micro = 0;
         for (int i = 0; i < attributes.Length; i++)
         {
-            long more = Math.Max(0, _grades[grades[i]].Micro - _grades[HighestGrade(record, attributes[i])].Micro);
-            (own, shared) = _ofPerson[attributes[i]] ? (own, shared + more) : (own + more, shared);
+            micro += Math.Max(0, _grades[grades[i]].Micro - _grades[HighestGrade(record, attributes[i])].Micro);
         }
 
-        return new Reservation(record, own, shared);
+        return new Reservation(record, micro);
     }
 
     private Reservation Add(Reservation wanted)
     {
-        int person = _personOf[wanted.Record];
-        _own[wanted.Record] += wanted.Own;
-        _shared[person] += wanted.Shared;
-        _total[person] += wanted.Own + wanted.Shared;
-
-        // Only rises: after something was given back it may be too high, which refuses too early and never too late.
-        _largestOwn[person] = Math.Max(_largestOwn[person], _own[wanted.Record]);
+        _total[_personOf[wanted.Record]] += wanted.Micro;
         return wanted;
     }
 }
 
 /// <summary>What was reserved for a record.</summary>
 /// <param name="Record">The record.</param>
-/// <param name="Own">For facts of the record, micro-epsilon.</param>
-/// <param name="Shared">For facts of its person, micro-epsilon.</param>
-public readonly record struct Reservation(int Record, long Own, long Shared);
+/// <param name="Micro">The loss, micro-epsilon.</param>
+public readonly record struct Reservation(int Record, long Micro);
