@@ -89,21 +89,23 @@ public sealed record TermsDocument
     [JsonIgnore]
     public IReadOnlyList<StatisticRequest> Requests => [.. Statistics.Select(StatisticRequest.Parse)];
 
-    /// <summary>How they are estimated.</summary>
+    /// <summary>How they are estimated: about all who allow this use, of whom those who deliver are drawn at random, so the chance of the draw is part of every interval.</summary>
     [JsonIgnore]
     public EstimationOptions Options => EstimationOptions.Default with
     {
         Confidence = (double)Confidence,
+        Target = InferenceTarget.Population,
         Combination = string.Equals(Estimator, "precision", StringComparison.Ordinal) ? CombinationRule.Precision : CombinationRule.Stratified,
     };
 
-    /// <summary>The grades that statistics need when every randomised attribute is wanted at one grade.</summary>
-    public static SortedDictionary<string, GradeRange> GradesFor(Schema schema, IEnumerable<StatisticRequest> statistics, int grade)
+    /// <summary>The grades that statistics need when every randomised attribute is wanted at one grade of its own.</summary>
+    public static SortedDictionary<string, GradeRange> GradesFor(Schema schema, IEnumerable<StatisticRequest> statistics, Func<AttributeDefinition, int> grade)
     {
         ArgumentNullException.ThrowIfNull(statistics);
+        ArgumentNullException.ThrowIfNull(grade);
         IReadOnlyList<AttributeDefinition> attributes = SiteReports.WithPresence(schema, statistics.SelectMany(statistic => statistic.Attributes));
         return new SortedDictionary<string, GradeRange>(
-            attributes.ToDictionary(a => a.Name, a => a.Tier == Tier.Public ? new GradeRange(1, 1) : new GradeRange(grade, grade)), StringComparer.Ordinal);
+            attributes.ToDictionary(a => a.Name, a => a.Tier == Tier.Public ? new GradeRange(1, 1) : new GradeRange(grade(a), grade(a))), StringComparer.Ordinal);
     }
 
     /// <summary>The canonical JSON.</summary>

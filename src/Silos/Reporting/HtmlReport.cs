@@ -42,6 +42,7 @@ internal sealed class HtmlReport
             Experiment(experiment);
         }
 
+        Market();
         Time();
         EveryNumber();
         _html.Append("</main>\n");
@@ -58,6 +59,7 @@ internal sealed class HtmlReport
             _html.Append(CultureInfo.InvariantCulture, $"<a href=\"#{experiment.Name}\">{E(experiment.Title)}</a>");
         }
 
+        _html.Append(_results.Market is null ? "" : "<a href=\"#market\">Market</a>");
         _html.Append("<a href=\"#time\">Time</a><a href=\"#numbers\">Every number</a></nav>\n");
     }
 
@@ -134,6 +136,68 @@ internal sealed class HtmlReport
         }
 
         _html.Append("</div>\n</section>\n");
+    }
+
+    private void Market()
+    {
+        if (_results.Market is not { } market)
+        {
+            return;
+        }
+
+        _html.Append("<section id=\"market\">\n<h2>The market</h2>\n<p class=\"reading\">The same records, offered by ").Append(market.Sites.Count)
+            .Append(CultureInfo.InvariantCulture, $" sites under their patients' policies and sold to {market.Requests.Count} requests on a ledger. Money in token units.</p>\n<ul class=\"plain\">\n");
+        foreach (string finding in MarketFigures.Findings(market))
+        {
+            _html.Append(CultureInfo.InvariantCulture, $"<li>{E(finding)}</li>\n");
+        }
+
+        _html.Append("</ul>\n<div class=\"figures\">\n");
+        foreach (Figure figure in MarketFigures.All(market))
+        {
+            Draw(figure);
+        }
+
+        _html.Append("</div>\n");
+        Rows("Requests", ["request", "wanted", "sold", "delivered", "effective", "budget", "paid", "back", "end"], market.Requests.Select(r => (string[])
+        [
+            $"{r.Id}: {r.Title}", Numbers.Count(r.Target), Numbers.Count(r.Sold), Numbers.Count(r.Delivered), Numbers.Count(r.Effective), Numbers.Count(r.Budget), Numbers.Count(r.Paid),
+            Numbers.Count(r.Refunded), $"{r.State}: {r.Reason}",
+        ]));
+        Rows("Ways to match", ["rule", "time", "welfare", "records", "matched", "blocking pairs", "Gini of earnings"], market.Matchings.Select(m => (string[])
+        [
+            m.Rule, Numbers.Seconds(m.Milliseconds / 1000), Numbers.Count(m.Welfare), Numbers.Count(m.Records), Numbers.Percent(m.ShareMatched), Numbers.Count(m.BlockingPairs), Numbers.Short(m.Gini),
+        ]));
+        Rows("Sites", ["site", "records", "persons", "on offer", "classes", "withheld", "highest loss of a person"], market.Sites.Select(s => (string[])
+        [
+            Numbers.Count(s.Site), Numbers.Count(s.Records), Numbers.Count(s.Persons), Numbers.Count(s.Members), Numbers.Count(s.Classes), Numbers.Count(s.Withheld), $"{Numbers.Short(s.HighestLoss)} epsilon",
+        ]));
+        Rows("Stages", ["stage", "time", "transactions", "gas", "memory"], market.Stages.Select(s => (string[])
+            [s.Name, Numbers.Seconds(s.Seconds), Numbers.Count(s.Transactions), Numbers.Count(s.Gas), Numbers.Mebibytes(s.MemoryBytes)]));
+        _html.Append("<h3>One pseudonym, followed from policy to payout</h3>\n<ol>\n");
+        foreach (string sentence in market.Trace)
+        {
+            _html.Append(CultureInfo.InvariantCulture, $"<li>{E(sentence)}</li>\n");
+        }
+
+        _html.Append("</ol>\n</section>\n");
+    }
+
+    private void Rows(string title, string[] header, IEnumerable<string[]> rows)
+    {
+        _html.Append(CultureInfo.InvariantCulture, $"<h3>{E(title)}</h3>\n<div class=\"scroll\"><table><thead><tr>");
+        foreach (string name in header)
+        {
+            _html.Append(CultureInfo.InvariantCulture, $"<th scope=\"col\">{E(name)}</th>");
+        }
+
+        _html.Append("</tr></thead><tbody>\n");
+        foreach (string[] row in rows)
+        {
+            _html.Append("<tr>").AppendJoin("", row.Select(cell => $"<td>{E(cell)}</td>")).Append("</tr>\n");
+        }
+
+        _html.Append("</tbody></table></div>\n");
     }
 
     private void Time()

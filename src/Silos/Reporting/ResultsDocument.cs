@@ -38,6 +38,10 @@ internal sealed record ResultsDocument
 
     /// <summary>The experiments.</summary>
     public required IReadOnlyList<ExperimentResult> Experiments { get; init; }
+
+    /// <summary>The market; absent when only statistics were asked for.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public MarketSection? Market { get; init; }
 }
 
 /// <summary>How a run was made: enough to repeat it.</summary>

@@ -34,6 +34,29 @@ public sealed class EvaluateCommandTests : IDisposable
         Assert.Equal(json["statistics"]!.AsArray().Sum(s => Math.Max(1, s!["cells"]!.AsArray().Count)), lines);
     }
 
+    [RequiresFact(Tool.Anvil)]
+    public async Task Evaluate_runs_the_whole_market_and_every_unit_of_money_is_accounted_for()
+    {
+        (int code, _, string error) = await _emr.RunAsync("evaluate", "--quick", "--records", "3000", "--out", "out");
+
+        Assert.True(code == 0, error);
+        string results = File.ReadAllText(_emr.Place("out/results.json"));
+        Assert.Empty(JsonSchemaValidator.Validate(ResultsSchema(), results));
+        JsonNode market = JsonNode.Parse(results)!["market"]!;
+        JsonArray requests = market["requests"]!.AsArray();
+        Assert.Equal(20, requests.Count);
+        Assert.All(requests, request => Assert.Contains((string?)request!["state"], (string[])["settled", "refunded"]));
+        Assert.Contains(requests, request => (string?)request!["state"] == "settled" && (long)request["delivered"]! > 0);
+        Assert.Contains(requests, request => (string?)request!["state"] == "refunded");
+        Assert.All(requests, request => Assert.Equal((long)request!["budget"]!, (long)request["paid"]! + (long)request["refunded"]!));
+        Assert.All(requests, request => Assert.InRange((long)request!["delivered"]!, 0, (long)request["sold"]!));
+        Assert.Equal(0, (long)market["matchings"]![0]!["blockingPairs"]!);
+        Assert.All(market["matchings"]!.AsArray(), rule => Assert.True((double)rule!["welfare"]! <= (double)market["matchings"]![0]!["welfare"]!));
+        Assert.All(market["sites"]!.AsArray(), site => Assert.True((double)site!["highestLoss"]! <= 20));
+        Assert.Contains(market["trace"]!.AsArray(), sentence => ((string?)sentence)!.StartsWith("payout: ", StringComparison.Ordinal));
+        Assert.Contains("id=\"market\"", File.ReadAllText(_emr.Place("out/report.html")), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Evaluate_report_asks_nobody_for_anything()
     {

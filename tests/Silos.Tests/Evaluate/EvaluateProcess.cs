@@ -34,6 +34,16 @@ internal sealed class EvaluateProcess : IDisposable
             start.ArgumentList.Add(argument);
         }
 
+        // Statistics alone need no chain: the market runs where a test asks for a quick run.
+        if (arguments.Contains("--quick"))
+        {
+            start.Environment["EMR_ROOT"] = Tools.RepositoryRoot;
+        }
+        else
+        {
+            start.ArgumentList.Add("--no-market");
+        }
+
         return Process.Start(start) ?? throw new InvalidOperationException("dotnet did not start.");
     }
 

@@ -10,11 +10,13 @@ namespace EmrMarket.Grains.Market.Rounds;
 /// <param name="Demand">The requests by index.</param>
 /// <param name="Sites">Registered sites.</param>
 /// <param name="MostClasses">The largest class count ever posted for the schema.</param>
-internal sealed record RoundInputs(IReadOnlyList<RoundSupply> Supply, IReadOnlyList<RoundDemand> Demand, int Sites, int MostClasses)
+public sealed record RoundInputs(IReadOnlyList<RoundSupply> Supply, IReadOnlyList<RoundDemand> Demand, int Sites, int MostClasses)
 {
     /// <summary>Reads them; null while a leaf file or a request is missing here.</summary>
     public static async Task<RoundInputs?> ReadAsync(MarketContext market, BookRow book)
     {
+        ArgumentNullException.ThrowIfNull(market);
+        ArgumentNullException.ThrowIfNull(book);
         RequestRow[] requests = [.. market.View.Requests(book.SchemaId).Where(request => request.Book == book.Ordinal).OrderBy(request => request.Index)];
         if (requests.Length != book.RequestCount)
         {
@@ -43,5 +45,13 @@ internal sealed record RoundInputs(IReadOnlyList<RoundSupply> Supply, IReadOnlyL
             [.. requests.Select(request => new RoundDemand(request.RequestId, request.Terms, request.Capacity, request.Cancelled))],
             market.View.Sites().Count,
             market.View.Epochs(book.SchemaId).Max(epoch => (int?)epoch.Header.ClassCount) ?? 1);
+    }
+
+    /// <summary>The problem of a book, set up anew from the ledger; null while a file is missing here.</summary>
+    public static async Task<RoundDecision?> DecisionAsync(MarketContext market, BookRow book)
+    {
+        ArgumentNullException.ThrowIfNull(market);
+        ArgumentNullException.ThrowIfNull(book);
+        return await ReadAsync(market, book) is { } inputs ? RoundDecision.Of(market.Schemas[MarketContext.Name(book.SchemaId)].Table, inputs.Supply, inputs.Demand) : null;
     }
 }

@@ -10,13 +10,16 @@ internal static class EvaluateCommand
 {
     private const string Description =
         """
-        Measures what randomised reports say about a file of records, beside the truth, and writes a report.
+        Runs the whole market over a file of records: what randomised reports say beside the truth, what is sold to whom, and who is paid what. Writes a report.
 
         Every sensitive value is randomised as a patient's site would do it; statistics are estimated from the reports alone and compared with the
-        truth, which never leaves this process. Without --data, 200,000 synthetic records are made.
+        truth, which never leaves this process. Without --data, 200,000 synthetic records are made. Then two sites offer the records under their patients' policies, and a book of requests
+        is planned, funded, matched, delivered, answered and settled on an embedded chain.
 
         Examples:
           emr evaluate
+          emr evaluate --quick
+          emr evaluate --requests book.json
           emr evaluate --data diabetic_data.csv.gz --schema diabetic_data
           emr evaluate --experiment grades --repetitions 50
           emr evaluate --records 20000 --seed 7 --experiment none --json
@@ -49,6 +52,9 @@ internal static class EvaluateCommand
             Description = "The folder of the results; an earlier evaluation in it is replaced.", HelpName = "DIR",
             DefaultValueFactory = _ => Path.Combine("results", "evaluate"),
         };
+        var quick = new Option<bool>("--quick") { Description = "10,000 records unless --records says otherwise, and no experiment unless one is named." };
+        var requests = new Option<string?>("--requests") { Description = "The market's requests, a JSON file; a default book of twenty without it.", HelpName = "FILE" };
+        var noMarket = new Option<bool>("--no-market") { Description = "Statistics only: no sites, requests and chain (needs neither Node nor npm)." };
         var json = new Option<bool>("--json") { Description = "Print results.json on standard output." };
 
         Between(records, 1, EvaluateOptions.MostRecords);
@@ -69,13 +75,15 @@ internal static class EvaluateCommand
             }
         });
 
-        var command = new Command("evaluate", Description) { data, schema, records, experiments, repetitions, confidence, seed, threads, output, json };
+        var command = new Command("evaluate", Description) { data, schema, records, experiments, repetitions, confidence, seed, threads, quick, requests, noMarket, output, json };
         command.SetAction((parsed, cancellation) => new EvaluateRun(new EvaluateOptions
         {
             Data = parsed.GetValue(data) ?? [],
             Schema = parsed.GetValue(schema),
-            Records = parsed.GetValue(records),
-            Experiments = ExperimentSelection.Of(parsed.GetValue(experiments)!),
+            Records = parsed.GetValue(records) ?? (parsed.GetValue(quick) ? EvaluateOptions.QuickRecords : null),
+            Experiments = ExperimentSelection.Of(parsed.GetValue(quick) && parsed.GetResult(experiments) is null or { Implicit: true } ? ["none"] : parsed.GetValue(experiments)!),
+            Market = !parsed.GetValue(noMarket),
+            Requests = parsed.GetValue(requests),
             Repetitions = parsed.GetValue(repetitions),
             Confidence = parsed.GetValue(confidence),
             Seed = parsed.GetValue(seed),

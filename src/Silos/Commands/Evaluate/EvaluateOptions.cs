@@ -8,6 +8,9 @@ internal sealed record EvaluateOptions
     /// <summary>The records a synthetic run makes when nothing else is asked for.</summary>
     public const long DefaultRecords = 200_000;
 
+    /// <summary>The records of a quick run.</summary>
+    public const long QuickRecords = 10_000;
+
     /// <summary>The most records of one run: they are held in memory, about 100 bytes each.</summary>
     public const long MostRecords = 50_000_000;
 
@@ -37,6 +40,12 @@ internal sealed record EvaluateOptions
 
     /// <summary>The folder of the results.</summary>
     public required string Output { get; init; }
+
+    /// <summary>Whether the whole market runs over the records, on the embedded chain.</summary>
+    public bool Market { get; init; } = true;
+
+    /// <summary>The file of the market's requests; null for the default book.</summary>
+    public string? Requests { get; init; }
 
     /// <summary>Whether results.json goes to standard output too.</summary>
     public bool Json { get; init; }

@@ -7,6 +7,9 @@ using System.Text.Json;
 using EmrMarket.Analytics.Estimation;
 using EmrMarket.Analytics.Evaluation;
 using EmrMarket.Analytics.Records;
+using EmrMarket.Contracts.DevChain;
+using EmrMarket.Silos.Commands.Chain;
+using EmrMarket.Silos.Commands.Evaluate.Market;
 using EmrMarket.Silos.Reporting;
 
 namespace EmrMarket.Silos.Commands.Evaluate;
@@ -22,7 +25,13 @@ internal sealed class EvaluateRun(EvaluateOptions options)
     public async Task<int> RunAsync(CancellationToken cancellation)
     {
         OutputFolder.Check(options.Output);
-        ResultsDocument results = await StageDisplay.RunAsync(display => Task.Run(() => Run(new StageRunner(display), cancellation), cancellation));
+        RequestBook? book = options is { Market: true, Requests: { } file } ? RequestBook.Load(file) : null;
+        if (options.Market)
+        {
+            await RequireChainAsync(cancellation);
+        }
+
+        ResultsDocument results = await StageDisplay.RunAsync(display => Task.Run(() => Run(new StageRunner(display), display, book, cancellation), cancellation));
         if (options.Json)
         {
             await Console.Out.WriteLineAsync(JsonSerializer.Serialize(results, ResultsDocument.Json));
@@ -38,7 +47,21 @@ internal sealed class EvaluateRun(EvaluateOptions options)
         return ExitCode.Success;
     }
 
-    private ResultsDocument Run(StageRunner stages, CancellationToken cancellation)
+    /// <summary>Said before the first stage: nobody should wait for half an evaluation to learn what is missing.</summary>
+    private static async Task RequireChainAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            await ChainFolders.Tools.GetAnvilAsync(cancellation);
+        }
+        catch (ToolMissingException e)
+        {
+            throw new CommandException(
+                ExitCode.Failure, $"the market needs the embedded chain: {e.Message} Install Node 20 or later with npm and run ./emr chain start once, or evaluate the statistics only: ./emr evaluate --no-market", e);
+        }
+    }
+
+    private ResultsDocument Run(StageRunner stages, IStageDisplay display, RequestBook? book, CancellationToken cancellation)
     {
         // Input is checked in full before the output folder is touched.
         EvaluationData data = stages.Run("load records", _ => EvaluationData.Load(options, cancellation));
@@ -84,20 +107,24 @@ internal sealed class EvaluateRun(EvaluateOptions options)
         }
 
         cancellation.ThrowIfCancellationRequested();
-        return stages.Run("write", _ => Write(output, data, stages, statistics, experiments, resumed));
+        MarketSection? market = options.Market
+            ? MarketEvaluation.RunAsync(data, book ?? RequestBook.Default(data.Schema, plan, data.Records.Count), siteKey, display, cancellation).GetAwaiter().GetResult()
+            : null;
+        return stages.Run("write", _ => Write(output, data, stages, statistics, experiments, resumed, market));
     }
 
     private ResultsDocument Write(
         OutputFolder output, EvaluationData data, StageRunner stages, IReadOnlyList<EvaluatedStatistic> statistics,
-        IReadOnlyList<ExperimentResult> experiments, IReadOnlyList<string> resumed)
+        IReadOnlyList<ExperimentResult> experiments, IReadOnlyList<string> resumed, MarketSection? market)
     {
         var results = new ResultsDocument
         {
             Run = Information(data, resumed),
-            Stages = [.. stages.Times],
+            Stages = [.. stages.Times, .. (market?.Stages ?? []).Select(stage => new StageTime(stage.Name, stage.Seconds))],
             Summary = EvaluationSummary.Of(statistics),
             Statistics = statistics,
             Experiments = experiments,
+            Market = market,
         };
         output.Publish(new Dictionary<string, string>
         {
