@@ -17,23 +17,41 @@ public sealed class CorePass(Schema schema, EstimationOptions options, int threa
     /// <param name="Refusal">Why it was refused; null when answered.</param>
     public sealed record Answer(StatisticRequest Request, StatisticResult? Result, string? Refusal);
 
-    /// <summary>Estimates all statistics from reports alone.</summary>
+    /// <summary>
+    /// Estimates all statistics from reports alone, batch by batch: of a batch only sums are kept, so that memory does not grow with the records. One pass for all statistics, and one more for the
+    /// regressions.
+    /// </summary>
     /// <param name="requests">The statistics.</param>
-    /// <param name="reports">The reports; enumerated at most twice per statistic.</param>
-    /// <param name="progress">Is told the share of statistics that are done.</param>
-    /// <param name="cancellation">Stops between statistics.</param>
+    /// <param name="reports">The reports of the named attributes in batches of whole persons; called once per pass, and must give the same reports.</param>
+    /// <param name="records">Number of records in all batches, for the progress.</param>
+    /// <param name="progress">Is told the share that is done.</param>
+    /// <param name="cancellation">Stops between statistics of a batch.</param>
     public IReadOnlyList<Answer> Estimate(
-        IReadOnlyList<StatisticRequest> requests, IReadOnlyList<ReportBatch> reports, IProgress<double>? progress = null, CancellationToken cancellation = default)
+        IReadOnlyList<StatisticRequest> requests, Func<IReadOnlyCollection<string>, IEnumerable<ReportBatch>> reports, long records,
+        IProgress<double>? progress = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(requests);
-        var answers = new Answer[requests.Count];
-        int done = 0;
-        Parallel.For(0, requests.Count, new ParallelOptions { MaxDegreeOfParallelism = threads, CancellationToken = cancellation }, i =>
+        ArgumentNullException.ThrowIfNull(reports);
+        var parallel = new ParallelOptions { MaxDegreeOfParallelism = threads, CancellationToken = cancellation };
+        Pending[] all = [.. requests.Select(r => new Pending(r, new StatisticAccumulator(r, options)))];
+        double whole = (double)records * (requests.Any(r => r.Kind is StatisticKind.Linear or StatisticKind.Logistic) ? 2 : 1);
+        long done = 0;
+        for (Pending[] open = all; open.Length > 0;)
         {
-            answers[i] = EstimateOne(requests[i], reports);
-            progress?.Report((double)Interlocked.Increment(ref done) / requests.Count);
-        });
-        return answers;
+            string[] names = [.. open.SelectMany(p => p.Request.Attributes).Distinct(StringComparer.Ordinal)];
+            foreach (ReportBatch batch in reports(names))
+            {
+                Parallel.ForEach(open, parallel, p => p.Try(sums => sums.Add(batch)));
+                done += batch.Count;
+                progress?.Report(done / whole);
+            }
+
+            Parallel.ForEach(open, parallel, p => p.Try(sums => p.Again = sums.EndPass()));
+            open = [.. open.Where(p => p is { Again: true, Refusal: null })];
+        }
+
+        Parallel.ForEach(all, parallel, p => p.Try(sums => p.Result = sums.Result()));
+        return [.. all.Select(p => new Answer(p.Request, p.Result, p.Refusal))];
     }
 
     /// <summary>Puts the truth beside the answers.</summary>
@@ -48,18 +66,6 @@ public sealed class CorePass(Schema schema, EstimationOptions options, int threa
         Parallel.For(0, answers.Count, new ParallelOptions { MaxDegreeOfParallelism = threads, CancellationToken = cancellation }, i =>
             compared[i] = answers[i] is { Result: { } result, Request: var request } ? Compared(request, result, truth.Of(request, result)) : Refused(answers[i], records.Count));
         return [.. compared.SelectMany(SplitMoments)];
-    }
-
-    private Answer EstimateOne(StatisticRequest request, IReadOnlyList<ReportBatch> reports)
-    {
-        try
-        {
-            return new Answer(request, StatisticEstimator.Estimate(request, reports, options), null);
-        }
-        catch (EstimationRefusedException refusal)
-        {
-            return new Answer(request, null, refusal.Message);
-        }
     }
 
     private EvaluatedStatistic Compared(StatisticRequest request, StatisticResult result, IReadOnlyList<double> truth) => new()
@@ -136,6 +142,33 @@ public sealed class CorePass(Schema schema, EstimationOptions options, int threa
         IntervalKind.TestInversion => "test inversion",
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "A kind of interval without a name."),
     };
+
+    /// <summary>A statistic on its way: after a refusal nothing more is done for it.</summary>
+    private sealed class Pending(StatisticRequest request, StatisticAccumulator sums)
+    {
+        public StatisticRequest Request => request;
+
+        public StatisticResult? Result { get; set; }
+
+        public string? Refusal { get; private set; }
+
+        public bool Again { get; set; }
+
+        public void Try(Action<StatisticAccumulator> step)
+        {
+            try
+            {
+                if (Refusal is null)
+                {
+                    step(sums);
+                }
+            }
+            catch (EstimationRefusedException refusal)
+            {
+                Refusal = refusal.Message;
+            }
+        }
+    }
 
     private static double? Finite(double value) => double.IsFinite(value) ? value : null;
 }

@@ -42,6 +42,17 @@ public sealed class SiteReports(Schema schema, int threads)
         return DrawLadders(records, siteKey, released, a => [grade(a)])[0];
     }
 
+    /// <summary>The reports of attributes at their schema's default grade, table by table and drawn when asked for: what one table needs is the memory that all of them need.</summary>
+    /// <param name="tables">The records in tables of whole persons.</param>
+    /// <param name="siteKey">The site's key, 32 bytes.</param>
+    /// <param name="names">The attributes; those of their presence come along.</param>
+    public IEnumerable<ReportBatch> Stream(IEnumerable<RecordTable> tables, ReadOnlyMemory<byte> siteKey, IEnumerable<string> names)
+    {
+        ArgumentNullException.ThrowIfNull(tables);
+        IReadOnlyList<AttributeDefinition> attributes = WithPresence(schema, names);
+        return tables.Select(table => Draw(table, siteKey, attributes, schema.DefaultGrade));
+    }
+
     /// <summary>The reports of attributes at several grades, all from the same ladders: one batch per grade, Public attributes in each.</summary>
     /// <param name="records">The records.</param>
     /// <param name="siteKey">The site's key, 32 bytes.</param>

@@ -68,6 +68,66 @@ public sealed class RecordTable
         };
     }
 
+    /// <summary>
+    /// The records in tables of at most <paramref name="size"/> records, more only where one person has more: all records of a person are in one table, in their order. Each table is made when it is
+    /// asked for. O(n) in all.
+    /// </summary>
+    public IEnumerable<RecordTable> InPersonBatches(int size)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(size);
+        if (Count <= size)
+        {
+            yield return this;
+            yield break;
+        }
+
+        // A counting sort by person keeps each person's records in their order.
+        int[] starts = new int[PersonCount + 1];
+        foreach (int person in PersonIndex)
+        {
+            starts[person + 1]++;
+        }
+
+        for (int person = 0; person < PersonCount; person++)
+        {
+            starts[person + 1] += starts[person];
+        }
+
+        int[] order = new int[Count], next = starts[..^1];
+        for (int i = 0; i < order.Length; i++)
+        {
+            order[next[PersonIndex[i]]++] = i;
+        }
+
+        for (int first = 0, end; first < PersonCount; first = end)
+        {
+            end = first + 1;
+            while (end < PersonCount && starts[end + 1] - starts[first] <= size)
+            {
+                end++;
+            }
+
+            yield return Take(order[starts[first]..starts[end]], first, end - first);
+        }
+    }
+
+    private RecordTable Take(int[] records, int firstPerson, int persons) => new()
+    {
+        RecordKeys = Array.ConvertAll(records, i => RecordKeys[i]),
+        PersonKeys = Array.ConvertAll(records, i => PersonKeys[i]),
+        PersonIndex = Array.ConvertAll(records, i => PersonIndex[i] - firstPerson),
+        PersonCount = persons,
+        Columns =
+        [
+            .. Columns.Select(column => new RecordColumn
+            {
+                Attribute = column.Attribute,
+                Codes = Array.ConvertAll(records, i => column.Codes[i]),
+                Fractions = column.Fractions is { } fractions ? Array.ConvertAll(records, i => fractions[i]) : null,
+            }),
+        ],
+    };
+
     private static T[] Join<T>(IReadOnlyList<RecordTable> tables, Func<RecordTable, T[]> part)
     {
         T[] whole = new T[tables.Sum(t => t.Count)];

@@ -17,17 +17,23 @@ public static class OrderedEstimator
         var tallies = new SortedDictionary<int, OutputTally>();
         foreach (ReportBatch batch in batches)
         {
-            AttributeReports reports = batch[attribute];
-            if (!tallies.TryGetValue(reports.Grade, out OutputTally? tally))
-            {
-                tally = new OutputTally(reports.Channel, OrderedSample.Outputs(reports.Channel), reports.Attribute.ConstantPerPerson);
-                tallies.Add(reports.Grade, tally);
-            }
-
-            tally.Add(reports.Reports, batch.Persons);
+            Add(attribute, batch, tallies);
         }
 
         return tallies;
+    }
+
+    /// <summary>Adds one batch to the tallies by grade.</summary>
+    internal static void Add(string attribute, ReportBatch batch, SortedDictionary<int, OutputTally> tallies)
+    {
+        AttributeReports reports = batch[attribute];
+        if (!tallies.TryGetValue(reports.Grade, out OutputTally? tally))
+        {
+            tally = new OutputTally(reports.Channel, OrderedSample.Outputs(reports.Channel), reports.Attribute.ConstantPerPerson);
+            tallies.Add(reports.Grade, tally);
+        }
+
+        tally.Add(reports.Reports, batch.Persons);
     }
 
     /// <summary>The statistic from the tallies of all grades.</summary>

@@ -6,55 +6,72 @@ using MathNet.Numerics.LinearAlgebra;
 namespace EmrMarket.Analytics.Estimation.Regression;
 
 /// <summary>Linear and logistic regression from debiased pairwise moments, with sandwich errors clustered by person (docs/ESTIMATORS.md, "Regression").</summary>
-public static class RegressionEstimator
+internal sealed class RegressionEstimator(StatisticRequest request, EstimationOptions options) : IAccumulation
 {
     /// <summary>The standard deviation of the normal prior on log-odds that the ridge amounts to: weak, it only keeps noisy moments from having no fit.</summary>
     private const double PriorDeviation = 5;
 
-    /// <summary>Fits the model.</summary>
-    /// <param name="request">Linear or logistic.</param>
-    /// <param name="batches">The reports; enumerated twice.</param>
-    /// <param name="options">How; the intervals are always those of the population.</param>
-    /// <exception cref="EstimationRefusedException">The reports are too few or too noisy for the moments that the model needs.</exception>
-    public static StatisticResult Estimate(StatisticRequest request, IEnumerable<ReportBatch> batches, EstimationOptions options)
+    private readonly Dictionary<(string Attribute, int Grade), (AttributeReports Reports, long Records)> _grades = [];
+    private RegressionDesign? _design;
+    private PairMoments? _moments;
+    private EpsilonMicro _epsilon = EpsilonMicro.Zero;
+    private double _effective;
+    private Fit? _fit;
+
+    /// <inheritdoc/>
+    /// <remarks>The first pass sums the moments that the model is fitted to; the second, given the fit, what each person adds to its error.</remarks>
+    public void Add(ReportBatch batch)
     {
-        ArgumentNullException.ThrowIfNull(request);
-        ArgumentNullException.ThrowIfNull(batches);
-        ArgumentNullException.ThrowIfNull(options);
-        RegressionDesign? design = null;
-        PairMoments? moments = null;
-        var grades = new Dictionary<(string Attribute, int Grade), (AttributeReports Reports, long Records)>();
-        EpsilonMicro epsilon = EpsilonMicro.Zero;
-        foreach (ReportBatch batch in batches)
+        if (_fit is { } fit)
         {
-            AttributeReports[] reports = [.. request.Attributes.Select(name => batch[name])];
-            design ??= new RegressionDesign(request, reports);
-            moments ??= new PairMoments(design);
-            moments.Add(batch);
-            EpsilonMicro loss = reports.Aggregate(EpsilonMicro.Zero, (sum, r) => sum + r.Channel.Epsilon);
-            epsilon = loss > epsilon ? loss : epsilon;
-            foreach (AttributeReports one in reports)
-            {
-                (string, int) key = (one.Attribute.Name, one.Grade);
-                grades[key] = (one, grades.GetValueOrDefault(key).Records + batch.Count);
-            }
+            fit.Meat.Add(batch);
+            return;
         }
 
-        if (design is null || moments is null || moments.Records == 0)
+        AttributeReports[] reports = [.. request.Attributes.Select(name => batch[name])];
+        _design ??= new RegressionDesign(request, reports);
+        _moments ??= new PairMoments(_design);
+        _moments.Add(batch);
+        EpsilonMicro loss = reports.Aggregate(EpsilonMicro.Zero, (sum, r) => sum + r.Channel.Epsilon);
+        _epsilon = loss > _epsilon ? loss : _epsilon;
+        foreach (AttributeReports one in reports)
+        {
+            (string, int) key = (one.Attribute.Name, one.Grade);
+            _grades[key] = (one, _grades.GetValueOrDefault(key).Records + batch.Count);
+        }
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="EstimationRefusedException">The reports are too few or too noisy for the moments that the model needs.</exception>
+    public bool EndPass()
+    {
+        if (_fit is not null)
+        {
+            return false;
+        }
+
+        if (_design is not { } design || _moments is not { Records: > 0 } moments)
         {
             throw new EstimationRefusedException($"There are no reports for '{request.Id}': widen the grades or the records asked for.");
         }
 
         (string Name, double Quality)[] qualities =
         [
-            .. grades.Values.GroupBy(g => g.Reports.Attribute.Name, StringComparer.Ordinal).Select(g => (
+            .. _grades.Values.GroupBy(g => g.Reports.Attribute.Name, StringComparer.Ordinal).Select(g => (
                 g.Key, EffectiveRecords.Of(g.Select(x => (x.Records, x.Records, RegressionDesign.QualityOf(x.Reports)))) / moments.Records)),
         ];
         RegressionDesign.CheckOrder(qualities, moments.Records);
-        double effective = moments.Records * qualities.OrderBy(q => q.Quality).Take(2).Aggregate(1.0, (product, q) => product * q.Quality);
-        (Vector<double> coefficients, Matrix<double> covariance) = request.Kind == StatisticKind.Linear
-            ? Linear(design, moments, batches)
-            : Logistic(design, moments, batches, effective);
+        _effective = moments.Records * qualities.OrderBy(q => q.Quality).Take(2).Aggregate(1.0, (product, q) => product * q.Quality);
+        _fit = request.Kind == StatisticKind.Linear ? Linear(design, moments) : Logistic(design, moments, _effective);
+        return true;
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>The intervals are always those of the population.</remarks>
+    public StatisticResult Result()
+    {
+        Fit fit = _fit ?? throw new InvalidOperationException("A regression has a result after two passes over its reports.");
+        Matrix<double> covariance = fit.Bread is { } bread ? bread * fit.Meat.Matrix * bread : fit.Meat.Matrix;
         return new StatisticResult
         {
             Id = request.Id,
@@ -63,15 +80,15 @@ public static class RegressionEstimator
             Estimator = request.Kind == StatisticKind.Linear
                 ? "least squares on debiased pairwise moments, sandwich errors"
                 : "largest entropy with debiased pairwise moments, sandwich errors",
-            N = moments.Records,
-            EffectiveRecords = effective,
-            Cells = Cells(design, coefficients, covariance, options),
+            N = _moments!.Records,
+            EffectiveRecords = _effective,
+            Cells = Cells(_design!, fit.Coefficients, covariance, options),
             Confidence = options.Confidence,
             Target = InferenceTarget.Population,
-            ReportsByGrade = [.. grades.Select(g => new GradeCount(g.Key.Attribute, g.Key.Grade, g.Value.Reports.Channel.Epsilon.Micro, g.Value.Records))],
-            Epsilon = epsilon,
+            ReportsByGrade = [.. _grades.Select(g => new GradeCount(g.Key.Attribute, g.Key.Grade, g.Value.Reports.Channel.Epsilon.Micro, g.Value.Records))],
+            Epsilon = _epsilon,
             PostProcessing = request.Kind == StatisticKind.Logistic
-                ? FormattableString.Invariant($"a normal prior of standard deviation {PriorDeviation} on log-odds per {effective:0} effective records") : null,
+                ? FormattableString.Invariant($"a normal prior of standard deviation {PriorDeviation} on log-odds per {_effective:0} effective records") : null,
             Warnings = [.. Warnings(request)],
         };
     }
@@ -86,7 +103,7 @@ public static class RegressionEstimator
         }
     }
 
-    private static (Vector<double> Coefficients, Matrix<double> Covariance) Linear(RegressionDesign design, PairMoments moments, IEnumerable<ReportBatch> batches)
+    private static Fit Linear(RegressionDesign design, PairMoments moments)
     {
         int p = design.Outcome;
         Matrix<double> mean = moments.Sum / moments.Records;
@@ -106,7 +123,7 @@ public static class RegressionEstimator
         Matrix<double> inverse = cholesky.Solve(Matrix<double>.Build.DenseIdentity(p));
 
         // Per record: estimate of x (y - x'b), products within an attribute replaced by their own estimates.
-        Matrix<double> meat = Meat(design, batches, p, (values, squares, record, influence) =>
+        var meat = new SandwichMeat(design, p, (values, squares, record, influence) =>
         {
             double fitted = 0;
             for (int k = 0; k < p; k++)
@@ -129,11 +146,10 @@ public static class RegressionEstimator
                 influence[j] = product;
             }
         });
-        return (coefficients, inverse * meat * inverse);
+        return new Fit(coefficients, inverse, meat);
     }
 
-    private static (Vector<double> Coefficients, Matrix<double> Covariance) Logistic(
-        RegressionDesign design, PairMoments moments, IEnumerable<ReportBatch> batches, double effective)
+    private static Fit Logistic(RegressionDesign design, PairMoments moments, double effective)
     {
         var model = new PairwiseModel(design, 1 / (PriorDeviation * PriorDeviation * effective));
         Matrix<double> mean = moments.Sum / moments.Records;
@@ -145,7 +161,7 @@ public static class RegressionEstimator
         double[] target = [.. pairs.Select(m => mean[m.I, m.J])];
 
         // The fit solves "expected moments - mean moments + ridge = 0": its derivative is the Hessian, its noise that of the records' own moments.
-        Matrix<double> meat = Meat(design, batches, rows.Length, (values, squares, record, influence) =>
+        var meat = new SandwichMeat(design, rows.Length, (values, squares, record, influence) =>
         {
             influence.Clear();
             for (int m = 0; m < pairs.Length; m++)
@@ -158,87 +174,7 @@ public static class RegressionEstimator
                 }
             }
         });
-        return (Vector<double>.Build.DenseOfEnumerable(rows.Select(r => parameters[r])), meat);
-    }
-
-    private delegate void Influence(double[][] values, double[]?[] squares, int record, Span<double> influence);
-
-    /// <summary>(1/n^2) times the sum over persons of the outer product of the person's sum of influences, with the factor persons / (persons - 1).</summary>
-    private static Matrix<double> Meat(RegressionDesign design, IEnumerable<ReportBatch> batches, int size, Influence influence)
-    {
-        double[] sum = new double[size * size];
-        long records = 0;
-        long persons = 0;
-        foreach (ReportBatch batch in batches)
-        {
-            (double[][] values, double[]?[] squares) = design.Estimate(batch);
-            records += batch.Count;
-            persons += batch.Persons.Persons;
-            bool[] clustered = new bool[batch.Count];
-            for (int person = 0; person < batch.Persons.Repeated; person++)
-            {
-                foreach (int record in batch.Persons[person])
-                {
-                    clustered[record] = true;
-                }
-            }
-
-            // Work in blocks; persons with several records are one unit each.
-            const int Block = 4096;
-            int blocks = (batch.Count + Block - 1) / Block;
-            var parts = new double[blocks + 1][];
-            Parallel.For(0, blocks + 1, block =>
-            {
-                double[] local = parts[block] = new double[size * size];
-                Span<double> one = new double[size];
-                if (block < blocks)
-                {
-                    for (int record = block * Block; record < Math.Min(batch.Count, (block + 1) * Block); record++)
-                    {
-                        if (!clustered[record])
-                        {
-                            influence(values, squares, record, one);
-                            AddOuter(local, one);
-                        }
-                    }
-
-                    return;
-                }
-
-                Span<double> whole = new double[size];
-                for (int person = 0; person < batch.Persons.Repeated; person++)
-                {
-                    whole.Clear();
-                    foreach (int record in batch.Persons[person])
-                    {
-                        influence(values, squares, record, one);
-                        System.Numerics.Tensors.TensorPrimitives.Add<double>(whole, one, whole);
-                    }
-
-                    AddOuter(local, whole);
-                }
-
-            });
-            // In the order of the blocks, so that equal reports give equal bits whatever the number of threads.
-            foreach (double[] part in parts)
-            {
-                System.Numerics.Tensors.TensorPrimitives.Add(sum, part, sum);
-            }
-        }
-
-        double scale = persons < 2 ? double.PositiveInfinity : (double)persons / (persons - 1) / ((double)records * records);
-        return Matrix<double>.Build.Dense(size, size, sum) * scale;
-    }
-
-    private static void AddOuter(double[] sum, ReadOnlySpan<double> vector)
-    {
-        for (int i = 0; i < vector.Length; i++)
-        {
-            for (int j = 0; j < vector.Length; j++)
-            {
-                sum[(i * vector.Length) + j] += vector[i] * vector[j];
-            }
-        }
+        return new Fit(Vector<double>.Build.DenseOfEnumerable(rows.Select(r => parameters[r])), null, meat);
     }
 
     private static double Own(RegressionDesign design, int j, int k, double[][] values, double[]?[] squares, int record) =>
@@ -297,4 +233,10 @@ public static class RegressionEstimator
             }),
         ];
     }
+
+    /// <summary>A fitted model and what its errors are summed from.</summary>
+    /// <param name="Coefficients">In scaled columns.</param>
+    /// <param name="Bread">What stands on both sides of the meat; null for the identity.</param>
+    /// <param name="Meat">The sum over persons.</param>
+    private sealed record Fit(Vector<double> Coefficients, Matrix<double>? Bread, SandwichMeat Meat);
 }

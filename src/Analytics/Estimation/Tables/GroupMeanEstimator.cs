@@ -9,8 +9,12 @@ using EmrMarket.Analytics.Schemas;
 namespace EmrMarket.Analytics.Estimation.Tables;
 
 /// <summary>The mean of a square wave by the values of another attribute: mean of z phi over mean of z, with Fieller's limits (docs/ESTIMATORS.md, "Tables").</summary>
-public static class GroupMeanEstimator
+internal sealed class GroupMeanEstimator(StatisticRequest request, EstimationOptions options) : IAccumulation
 {
+    private readonly SortedDictionary<(int Group, int Value), GroupOutputTally> _tallies = [];
+    private readonly SortedDictionary<(string, int), GradeCount> _grades = [];
+    private AttributeReports[]? _first;
+
     /// <summary>Whether a table of these reports is one of group means: two attributes, one of them a square wave.</summary>
     public static bool Applies(IReadOnlyList<AttributeReports> reports)
     {
@@ -18,44 +22,39 @@ public static class GroupMeanEstimator
         return reports.Count == 2 && reports.Count(r => r.Channel is DswChannel) == 1;
     }
 
-    /// <summary>The statistic; one pass.</summary>
-    /// <exception cref="EstimationRefusedException">There is no record, the value may be missing, or several grades are to be combined by another rule than the stratified.</exception>
-    public static StatisticResult Estimate(StatisticRequest request, IEnumerable<ReportBatch> batches, EstimationOptions options)
+    /// <inheritdoc/>
+    public void Add(ReportBatch batch)
     {
-        ArgumentNullException.ThrowIfNull(request);
-        ArgumentNullException.ThrowIfNull(batches);
-        ArgumentNullException.ThrowIfNull(options);
-        var tallies = new SortedDictionary<(int Group, int Value), GroupOutputTally>();
-        AttributeReports[]? first = null;
-        var grades = new SortedDictionary<(string, int), GradeCount>();
-        foreach (ReportBatch batch in batches)
+        AttributeReports[] reports = [.. request.Attributes.Select(name => batch[name]).OrderBy(r => r.Channel is DswChannel)];
+        _first ??= reports;
+        Check(reports);
+        if (!_tallies.TryGetValue((reports[0].Grade, reports[1].Grade), out GroupOutputTally? tally))
         {
-            AttributeReports[] reports = [.. request.Attributes.Select(name => batch[name]).OrderBy(r => r.Channel is DswChannel)];
-            first ??= reports;
-            Check(reports);
-            if (!tallies.TryGetValue((reports[0].Grade, reports[1].Grade), out GroupOutputTally? tally))
-            {
-                bool shares = reports.Any(r => r.Attribute.ConstantPerPerson);
-                tally = new GroupOutputTally(reports[0].Channel, reports[1].Channel, OrderedSample.Outputs(reports[1].Channel), shares);
-                tallies.Add((reports[0].Grade, reports[1].Grade), tally);
-            }
-
-            // Counting the support of the wave checks that its reports lie within its outputs.
-            _ = reports[1].Channel.CountSupport(reports[1].Reports);
-            tally.Add(reports[0].Reports, (CodeReports)reports[1].Reports, batch.Persons);
-            foreach (AttributeReports one in reports)
-            {
-                long before = grades.TryGetValue((one.Attribute.Name, one.Grade), out GradeCount? count) ? count.Reports : 0;
-                grades[(one.Attribute.Name, one.Grade)] = new GradeCount(one.Attribute.Name, one.Grade, one.Channel.Epsilon.Micro, before + batch.Count);
-            }
+            bool shares = reports.Any(r => r.Attribute.ConstantPerPerson);
+            tally = new GroupOutputTally(reports[0].Channel, reports[1].Channel, OrderedSample.Outputs(reports[1].Channel), shares);
+            _tallies.Add((reports[0].Grade, reports[1].Grade), tally);
         }
 
-        if (first is null || tallies.Values.All(t => t.Records == 0))
+        // Counting the support of the wave checks that its reports lie within its outputs.
+        _ = reports[1].Channel.CountSupport(reports[1].Reports);
+        tally.Add(reports[0].Reports, (CodeReports)reports[1].Reports, batch.Persons);
+        foreach (AttributeReports one in reports)
+        {
+            long before = _grades.TryGetValue((one.Attribute.Name, one.Grade), out GradeCount? count) ? count.Reports : 0;
+            _grades[(one.Attribute.Name, one.Grade)] = new GradeCount(one.Attribute.Name, one.Grade, one.Channel.Epsilon.Micro, before + batch.Count);
+        }
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="EstimationRefusedException">There is no record, or several grades are to be combined by another rule than the stratified.</exception>
+    public StatisticResult Result()
+    {
+        if (_first is not { } first || _tallies.Values.All(t => t.Records == 0))
         {
             throw new EstimationRefusedException($"There are no reports for '{request.Id}': widen the grades or the records asked for.");
         }
 
-        if (tallies.Count > 1 && options.Combination != CombinationRule.Stratified)
+        if (_tallies.Count > 1 && options.Combination != CombinationRule.Stratified)
         {
             throw new EstimationRefusedException("Tables over several grades are estimated by the stratified rule only.");
         }
@@ -67,15 +66,15 @@ public static class GroupMeanEstimator
             Id = request.Id,
             Kind = StatisticKind.Table,
             Attributes = [.. request.Attributes],
-            Estimator = "mean by group, " + (tallies.Count == 1 ? "one grade" : "stratified"),
-            N = tallies.Values.Sum(t => t.Records),
-            EffectiveRecords = EffectiveRecords.Of(tallies.Values.Select(t => (
+            Estimator = "mean by group, " + (_tallies.Count == 1 ? "one grade" : "stratified"),
+            N = _tallies.Values.Sum(t => t.Records),
+            EffectiveRecords = EffectiveRecords.Of(_tallies.Values.Select(t => (
                 t.Records, t.Records, ReportQuality.OfFrequency(t.Groups.P, t.Groups.Q, t.Groups.DomainSize) * ReportQuality.OfMean(OrderedSample.Wave(t.Values))))),
-            Cells = [.. Enumerable.Range(0, groups.Size).Select(g => Cell(g, groups, first[1].Attribute.Domain, [.. tallies.Values], confidence, options.Target))],
+            Cells = [.. Enumerable.Range(0, groups.Size).Select(g => Cell(g, groups, first[1].Attribute.Domain, [.. _tallies.Values], confidence, options.Target))],
             Confidence = options.Confidence,
             Target = options.Target,
-            ReportsByGrade = [.. grades.Values],
-            Epsilon = tallies.Values.Max(t => t.Groups.Epsilon + t.Values.Epsilon),
+            ReportsByGrade = [.. _grades.Values],
+            Epsilon = _tallies.Values.Max(t => t.Groups.Epsilon + t.Values.Epsilon),
             Warnings =
             [
                 "Describes the people who allow this use at these grades, not those who do not.",

@@ -23,21 +23,28 @@ public static class TableEstimator
         var seen = new Dictionary<string, IReadOnlyList<AttributeReports>>(StringComparer.Ordinal);
         foreach (ReportBatch batch in batches)
         {
-            AttributeReports[] reports = [.. attributes.Select(name => batch[name])];
-            string key = string.Join(' ', reports.Select(r => r.Grade.ToString("D2", System.Globalization.CultureInfo.InvariantCulture)));
-            if (!tallies.TryGetValue(key, out JointTally? tally))
-            {
-                Check(reports);
-                tally = new JointTally([.. reports.Select(r => r.Channel)], [.. reports.Select(r => r.Attribute.ConstantPerPerson)]);
-                tallies.Add(key, tally);
-                seen.Add(key, reports);
-            }
-
-            tally.Add([.. reports.Select(r => r.Reports)], batch.Persons);
+            Add(attributes, batch, tallies, seen);
         }
 
         firsts = seen;
         return tallies;
+    }
+
+    /// <summary>Adds one batch to the tallies by tuple of grades, and its reports to the first ones seen where there are none yet.</summary>
+    internal static void Add(
+        IReadOnlyList<string> attributes, ReportBatch batch, SortedDictionary<string, JointTally> tallies, Dictionary<string, IReadOnlyList<AttributeReports>> firsts)
+    {
+        AttributeReports[] reports = [.. attributes.Select(name => batch[name])];
+        string key = string.Join(' ', reports.Select(r => r.Grade.ToString("D2", System.Globalization.CultureInfo.InvariantCulture)));
+        if (!tallies.TryGetValue(key, out JointTally? tally))
+        {
+            Check(reports);
+            tally = new JointTally([.. reports.Select(r => r.Channel)], [.. reports.Select(r => r.Attribute.ConstantPerPerson)]);
+            tallies.Add(key, tally);
+            firsts.Add(key, reports);
+        }
+
+        tally.Add([.. reports.Select(r => r.Reports)], batch.Persons);
     }
 
     /// <summary>The statistic from the tallies of all tuples of grades.</summary>

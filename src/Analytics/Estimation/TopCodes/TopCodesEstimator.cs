@@ -26,26 +26,18 @@ public static class TopCodesEstimator
             : [.. chapters.Where(c => c.Chapter is not null).GroupBy(c => c.Chapter!, StringComparer.Ordinal).Select(g => (g.Key, g.Select(c => c.Code).ToArray()))];
     }
 
-    /// <summary>Counts support per code and per group, by grade. One pass.</summary>
-    public static (IReadOnlyDictionary<int, SupportTally> Codes, IReadOnlyDictionary<int, GroupTally> Groups) Tally(string attribute, IEnumerable<ReportBatch> batches)
+    /// <summary>Adds one batch to the support per code and per group, by grade.</summary>
+    internal static void Add(string attribute, ReportBatch batch, SortedDictionary<int, SupportTally> codes, SortedDictionary<int, GroupTally> groups)
     {
-        ArgumentNullException.ThrowIfNull(batches);
-        var codes = new SortedDictionary<int, SupportTally>();
-        var groups = new SortedDictionary<int, GroupTally>();
-        foreach (ReportBatch batch in batches)
+        FrequencyEstimator.Add(attribute, batch, codes);
+        AttributeReports reports = batch[attribute];
+        if (!groups.TryGetValue(reports.Grade, out GroupTally? tally))
         {
-            FrequencyEstimator.Add(attribute, batch, codes);
-            AttributeReports reports = batch[attribute];
-            if (!groups.TryGetValue(reports.Grade, out GroupTally? tally))
-            {
-                tally = new GroupTally(reports.Channel, [.. Groups(reports.Attribute.Domain).Select(g => g.Codes)], reports.Attribute.ConstantPerPerson);
-                groups.Add(reports.Grade, tally);
-            }
-
-            tally.Add(reports.Reports, batch.Persons);
+            tally = new GroupTally(reports.Channel, [.. Groups(reports.Attribute.Domain).Select(g => g.Codes)], reports.Attribute.ConstantPerPerson);
+            groups.Add(reports.Grade, tally);
         }
 
-        return (codes, groups);
+        tally.Add(reports.Reports, batch.Persons);
     }
 
     /// <summary>The statistic from the tallies of all grades.</summary>

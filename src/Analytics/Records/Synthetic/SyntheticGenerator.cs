@@ -76,7 +76,7 @@ public sealed class SyntheticGenerator
         return RecordTable.Concat(_schema, [.. GenerateTables(records, DefaultBatchSize)]);
     }
 
-    /// <summary>Draws records in tables of at most <paramref name="batchSize"/> records each.</summary>
+    /// <summary>Draws records in tables of whole persons: <paramref name="batchSize"/> records each, and the rest of the last one's person.</summary>
     public IEnumerable<RecordTable> GenerateTables(long records, int batchSize)
     {
         ReadValue[][] meanings = Meanings();
@@ -95,10 +95,10 @@ public sealed class SyntheticGenerator
         double[] uniform = new double[1024];
         long person = -1;
         int remaining = 0;
-        for (long first = 0; first < records; first += batchSize)
+        for (long first = 0; first < records;)
         {
-            long[] persons = new long[(int)Math.Min(batchSize, records - first)];
-            for (int i = 0; i < persons.Length; i++)
+            var persons = new List<long>(batchSize + _recordsPerPerson.Length);
+            while (first + persons.Count < records && (persons.Count < batchSize || remaining > 0))
             {
                 if (remaining == 0)
                 {
@@ -113,10 +113,11 @@ public sealed class SyntheticGenerator
                 }
 
                 remaining--;
-                persons[i] = person;
+                persons.Add(person);
             }
 
-            yield return Draw(first, persons);
+            yield return Draw(first, [.. persons]);
+            first += persons.Count;
         }
     }
 

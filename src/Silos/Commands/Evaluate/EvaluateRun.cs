@@ -17,6 +17,9 @@ namespace EmrMarket.Silos.Commands.Evaluate;
 /// <summary>One run of <c>emr evaluate</c>, from its options to its files.</summary>
 internal sealed class EvaluateRun(EvaluateOptions options)
 {
+    // Reports are drawn, counted and dropped in batches of so many records; larger ones are no faster.
+    private const int BatchSize = 65_536;
+
     private readonly DateTimeOffset _started = DateTimeOffset.UtcNow;
 
     /// <summary>Runs it.</summary>
@@ -69,10 +72,10 @@ internal sealed class EvaluateRun(EvaluateOptions options)
         byte[] siteKey = SiteKey();
         using OutputFolder output = OutputFolder.Open(options.Output);
 
-        ReportBatch reports = stages.Run("randomise", _ => new SiteReports(data.Schema, options.Threads)
-            .Draw(data.Records, siteKey, data.Schema.Attributes, data.Schema.DefaultGrade));
+        var site = new SiteReports(data.Schema, options.Threads);
         var core = new CorePass(data.Schema, EstimationOptions.Default with { Confidence = options.Confidence }, options.Threads);
-        IReadOnlyList<CorePass.Answer> answers = stages.Run("estimate", progress => core.Estimate(plan.Statistics, [reports], progress, cancellation));
+        IReadOnlyList<CorePass.Answer> answers = stages.Run("randomise and estimate", progress => core.Estimate(
+            plan.Statistics, names => site.Stream(data.Records.InPersonBatches(BatchSize), siteKey, names), data.Records.Count, progress, cancellation));
         IReadOnlyList<EvaluatedStatistic> statistics = stages.Run("compare with the truth", _ => core.Compare(answers, data.Records, cancellation));
 
         var experiments = new List<ExperimentResult>();
