@@ -1,6 +1,4 @@
-using System.Collections.Concurrent;
 using EmrMarket.Analytics.Budgets;
-using EmrMarket.Analytics.Mechanisms.Coins;
 using EmrMarket.Analytics.Mechanisms.Windows;
 using EmrMarket.Analytics.Records;
 using EmrMarket.Analytics.Schemas;
@@ -12,40 +10,16 @@ namespace EmrMarket.Analytics.Mechanisms.Grr;
 /// domains, k &lt; 3 e^epsilon + 2. Guarantee: proof.md. Squared error of a frequency per report: q(1-q)/(p-q)^2 near frequency 0.
 /// Source: Kairouz, Bonawitz and Ramage 2016, https://proceedings.mlr.press/v48/kairouz16.html.
 /// </summary>
-public sealed class GrrMechanism : IMechanism
+public sealed class GrrMechanism() : LadderMechanism("grr", "Generalised randomised response", MaxDomainSize)
 {
     /// <summary>The largest domain: beyond it the error of GRR is hopeless, and 32-bit thresholds would no longer be far finer than q.</summary>
     public const int MaxDomainSize = 4096;
 
-    private readonly ConcurrentDictionary<string, GrrLadder> _ladders = new(StringComparer.Ordinal);
+    /// <inheritdoc/>
+    private protected override int ShapeOf(int size) => 1;
 
     /// <inheritdoc/>
-    public string Id => "grr";
-
-    /// <inheritdoc/>
-    public string Name => "Generalised randomised response";
-
-    /// <inheritdoc/>
-    public bool CanRandomise(AttributeDomain domain, out string? reason)
-    {
-        ArgumentNullException.ThrowIfNull(domain);
-        reason = domain.Size < 2 ? "the domain has fewer than two values: there is nothing to hide, so declare it Public or leave it out"
-            : domain.Size > MaxDomainSize ? $"the domain has {domain.Size} values, grr takes at most {MaxDomainSize}: use olh"
-            : null;
-        return reason is null;
-    }
-
-    /// <inheritdoc/>
-    public IReportLadder CreateLadder(AttributeDomain domain, GradeLadder grades)
-    {
-        ArgumentNullException.ThrowIfNull(grades);
-        if (!CanRandomise(domain, out string? reason))
-        {
-            throw new ArgumentException($"{Id} cannot randomise this attribute: {reason}.", nameof(domain));
-        }
-
-        return _ladders.GetOrAdd(LadderUse.Of(Id, domain.Size, 1, grades), _ => new GrrLadder(WindowLadder.Create(Id, domain.Size, window: 1, grades), grades));
-    }
+    private protected override IReportLadder Create(int size, int shape, GradeLadder grades) => new GrrLadder(WindowLadder.Create(Id, size, window: shape, grades), grades);
 }
 
 /// <summary>The GRR channels of one domain size.</summary>

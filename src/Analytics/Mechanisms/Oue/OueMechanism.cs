@@ -1,6 +1,4 @@
-using System.Collections.Concurrent;
 using EmrMarket.Analytics.Budgets;
-using EmrMarket.Analytics.Mechanisms.Coins;
 using EmrMarket.Analytics.Mechanisms.Sets;
 using EmrMarket.Analytics.Records;
 using EmrMarket.Analytics.Schemas;
@@ -12,40 +10,13 @@ namespace EmrMarket.Analytics.Mechanisms.Oue;
 /// independent, which makes it fast. Guarantee: proof.md. Squared error of a frequency per report: 4 e^epsilon / (e^epsilon - 1)^2 near frequency 0.
 /// Source: Wang, Blocki, Li and Jha, USENIX Security 2017.
 /// </summary>
-public sealed class OueMechanism : IMechanism
+public sealed class OueMechanism() : LadderMechanism("oue", "Optimised unary encoding", MaxDomainSize)
 {
     /// <summary>The largest domain; beyond it a report of k bits costs more than the same error by OLH.</summary>
     public const int MaxDomainSize = 4096;
 
-    private readonly ConcurrentDictionary<string, OueLadder> _ladders = new(StringComparer.Ordinal);
-
     /// <inheritdoc/>
-    public string Id => "oue";
-
-    /// <inheritdoc/>
-    public string Name => "Optimised unary encoding";
-
-    /// <inheritdoc/>
-    public bool CanRandomise(AttributeDomain domain, out string? reason)
-    {
-        ArgumentNullException.ThrowIfNull(domain);
-        reason = domain.Size < 2 ? "the domain has fewer than two values: there is nothing to hide, so declare it Public or leave it out"
-            : domain.Size > MaxDomainSize ? $"the domain has {domain.Size} values, oue takes at most {MaxDomainSize}: use olh"
-            : null;
-        return reason is null;
-    }
-
-    /// <inheritdoc/>
-    public IReportLadder CreateLadder(AttributeDomain domain, GradeLadder grades)
-    {
-        ArgumentNullException.ThrowIfNull(grades);
-        if (!CanRandomise(domain, out string? reason))
-        {
-            throw new ArgumentException($"{Id} cannot randomise this attribute: {reason}.", nameof(domain));
-        }
-
-        return _ladders.GetOrAdd(LadderUse.Of(Id, domain.Size, 0, grades), _ => OueLadder.Create(domain.Size, grades));
-    }
+    private protected override IReportLadder Create(int size, int shape, GradeLadder grades) => OueLadder.Create(size, grades);
 }
 
 /// <summary>OUE at one grade: a report supports the values whose bits are 1.</summary>

@@ -1,6 +1,4 @@
-using System.Collections.Concurrent;
 using EmrMarket.Analytics.Budgets;
-using EmrMarket.Analytics.Mechanisms.Coins;
 using EmrMarket.Analytics.Mechanisms.Sets;
 using EmrMarket.Analytics.Records;
 using EmrMarket.Analytics.Schemas;
@@ -12,40 +10,13 @@ namespace EmrMarket.Analytics.Mechanisms.Ss;
 /// and is otherwise uniform. Of all mechanisms it has the least error for every k; at d = 1 it is GRR. Guarantee: proof.md.
 /// Source: Ye and Barg, IEEE Transactions on Information Theory 2018, doi:10.1109/TIT.2018.2809790.
 /// </summary>
-public sealed class SsMechanism : IMechanism
+public sealed class SsMechanism() : LadderMechanism("ss", "Subset selection", MaxDomainSize)
 {
     /// <summary>The largest domain; beyond it a report of k bits costs more than its advantage over OLH is worth.</summary>
     public const int MaxDomainSize = 1024;
 
-    private readonly ConcurrentDictionary<string, SsLadder> _ladders = new(StringComparer.Ordinal);
-
     /// <inheritdoc/>
-    public string Id => "ss";
-
-    /// <inheritdoc/>
-    public string Name => "Subset selection";
-
-    /// <inheritdoc/>
-    public bool CanRandomise(AttributeDomain domain, out string? reason)
-    {
-        ArgumentNullException.ThrowIfNull(domain);
-        reason = domain.Size < 2 ? "the domain has fewer than two values: there is nothing to hide, so declare it Public or leave it out"
-            : domain.Size > MaxDomainSize ? $"the domain has {domain.Size} values, ss takes at most {MaxDomainSize}: use olh"
-            : null;
-        return reason is null;
-    }
-
-    /// <inheritdoc/>
-    public IReportLadder CreateLadder(AttributeDomain domain, GradeLadder grades)
-    {
-        ArgumentNullException.ThrowIfNull(grades);
-        if (!CanRandomise(domain, out string? reason))
-        {
-            throw new ArgumentException($"{Id} cannot randomise this attribute: {reason}.", nameof(domain));
-        }
-
-        return _ladders.GetOrAdd(LadderUse.Of(Id, domain.Size, 0, grades), _ => SsLadder.Create(domain.Size, grades));
-    }
+    private protected override IReportLadder Create(int size, int shape, GradeLadder grades) => SsLadder.Create(size, grades);
 }
 
 /// <summary>SS at one grade: a report supports the values of its subset.</summary>
