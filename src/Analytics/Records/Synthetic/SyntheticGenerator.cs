@@ -316,38 +316,9 @@ public sealed class SyntheticGenerator
         return new Law(name, law, constant, texts, thresholds);
     }
 
-    private (List<string> Texts, List<double> Shares) Categorical(string name, AttributeLaw law)
-    {
-        if (law.Weights is not { Count: > 0 } weights)
-        {
-            throw Wrong(name, "it has neither weights nor a distribution");
-        }
-
-        if (law.ZipfExponent is not { } exponent)
-        {
-            return ([.. weights.Keys], [.. weights.Values.Select(w => (double)w)]);
-        }
-
-        int attribute = _schema.IndexOf(name);
-        if (attribute < 0 || _schema.Attributes[attribute].Domain is not CategoricalDomain domain || law.WeightsTotal is not { } total || total < weights.Values.Sum())
-        {
-            throw Wrong(name, "Zipf's law needs a categorical attribute of the schema and the total that the weights are of");
-        }
-
-        // Ranks by a hash of the label, so that rare and frequent codes lie beside each other as they do in a code book.
-        string[] tail = [.. domain.Labels.Where(l => !weights.ContainsKey(l) && l != Schema.MissingLabel)
-            .OrderBy(l => Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(l))), StringComparer.Ordinal)];
-        double left = (double)(total - weights.Values.Sum());
-        double norm = Enumerable.Range(1, tail.Length).Sum(r => Math.Pow(r, -exponent));
-        var shares = new Dictionary<string, double>(StringComparer.Ordinal);
-        for (int rank = 1; rank <= tail.Length; rank++)
-        {
-            shares.Add(tail[rank - 1], left * Math.Pow(rank, -exponent) / norm);
-        }
-
-        List<string> texts = [.. domain.Labels.Where(l => l != Schema.MissingLabel)];
-        return (texts, [.. texts.Select(t => shares.TryGetValue(t, out double share) ? share : (double)weights[t])]);
-    }
+    private static (List<string> Texts, List<double> Shares) Categorical(string name, AttributeLaw law) => law.Weights is { Count: > 0 } weights
+        ? ([.. weights.Keys], [.. weights.Values.Select(w => (double)w)])
+        : throw Wrong(name, "it has neither weights nor a distribution");
 
     private static (List<string> Texts, List<double> Shares) Numeric(string name, AttributeLaw law, IReadOnlyList<IReadOnlyList<decimal>> points)
     {

@@ -55,12 +55,6 @@ public sealed record AttributeLaw
     /// <summary>Categorical: the weight of each label, in the order in which the latent passes them.</summary>
     public IReadOnlyDictionary<string, decimal>? Weights { get; init; }
 
-    /// <summary>Categorical over a code list: the mass that <see cref="Weights"/> leaves, over the other labels by Zipf's law with this exponent, ranks drawn once.</summary>
-    public double? ZipfExponent { get; init; }
-
-    /// <summary>Categorical over a code list: the total that the weights are of.</summary>
-    public decimal? WeightsTotal { get; init; }
-
     /// <summary>Numeric: points [value, share of values below it] of the distribution function, linear between them, from share 0 to share 1.</summary>
     public IReadOnlyList<IReadOnlyList<decimal>>? Distribution { get; init; }
 
