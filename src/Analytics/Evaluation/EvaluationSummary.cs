@@ -1,3 +1,5 @@
+using EmrMarket.Analytics.Estimation;
+
 namespace EmrMarket.Analytics.Evaluation;
 
 /// <summary>A run in a few numbers.</summary>
@@ -39,6 +41,19 @@ public sealed record EvaluationSummary
     /// <summary>The unit of shares.</summary>
     public const string ShareUnit = "share";
 
+    /// <summary>
+    /// How far randomised shares are from the truth, by kind, the most precise kind first: one number over all of them would be that of the kind that the reports carry least.
+    /// </summary>
+    public static IReadOnlyList<ShareErrors> ErrorsByKind(IReadOnlyList<EvaluatedStatistic> statistics) =>
+    [
+        .. statistics.Where(s => s.Unit == ShareUnit && s.Cells.Count > 0 && s.Grades.Any(g => g is not null)).GroupBy(s => s.Kind).Select(kind =>
+        {
+            (EvaluatedStatistic Statistic, EvaluatedCell Cell)[] cells = [.. kind.SelectMany(s => s.Cells.Select(c => (s, c))).OrderBy(p => Math.Abs(p.c.Error))];
+            return new ShareErrors(
+                kind.Key, cells.Length, Math.Abs(cells[cells.Length / 2].Cell.Error), Math.Abs(cells[^1].Cell.Error), cells[^1].Statistic.Id, cells[^1].Cell.Value);
+        }).OrderBy(e => e.Median),
+    ];
+
     /// <summary>Summarises statistics.</summary>
     public static EvaluationSummary Of(IReadOnlyList<EvaluatedStatistic> statistics)
     {
@@ -64,3 +79,12 @@ public sealed record EvaluationSummary
         };
     }
 }
+
+/// <summary>How far the shares of one kind of statistic are from the truth.</summary>
+/// <param name="Kind">The kind.</param>
+/// <param name="Cells">Number of shares.</param>
+/// <param name="Median">The median absolute error, as a share of 1.</param>
+/// <param name="Largest">The largest.</param>
+/// <param name="LargestId">The statistic with the largest.</param>
+/// <param name="LargestCell">Its cell.</param>
+public sealed record ShareErrors(StatisticKind Kind, int Cells, double Median, double Largest, string LargestId, string LargestCell);

@@ -81,10 +81,12 @@ internal sealed class HtmlReport
                 $"{Numbers.Count(summary.Covered)} of {Numbers.Count(summary.Intervals)}; {Numbers.Count(summary.ExpectedCovered)} were to be expected");
         }
 
-        if (summary.LargestErrorId is not null)
+        foreach (ShareErrors errors in EvaluationSummary.ErrorsByKind(_results.Statistics))
         {
-            Fact("Median error of a share", Points(summary.MedianError), "percentage points");
-            Fact("Largest error of a share", Points(summary.LargestError), $"percentage points: {summary.LargestErrorId} = {summary.LargestErrorCell}");
+            string name = StatisticNames.Plural(errors.Kind);
+            Fact(
+                $"Error of a share, {name}", Points(errors.Median),
+                $"percentage points at half of {Numbers.Count(errors.Cells)} shares; at most {Points(errors.Largest)}, at {errors.LargestId} = {errors.LargestCell}");
         }
 
         _html.Append("</dl>\n<h3>Limits</h3>\n<ul class=\"plain\">\n");

@@ -53,6 +53,12 @@ public sealed class DataCommandsTests : IDisposable
         Assert.Contains("f.csv:4: column 'sex'", output, StringComparison.Ordinal);
         Assert.Contains("1 records are valid, 0 values lie outside their bounds and are clipped, 2 problems", output, StringComparison.Ordinal);
 
+        (code, output, _) = await _emr.RunAsync("schema", "check", "s.json", "f.csv", "--json");
+        Assert.Equal(2, code);
+        JsonElement found = JsonDocument.Parse(output).RootElement;
+        Assert.Equal((1, 2), (found.GetProperty("records").GetInt32(), found.GetProperty("totalProblems").GetInt32()));
+        Assert.Equal(["x1", "q2"], found.GetProperty("problems").EnumerateArray().Select(p => p.GetProperty("value").GetString()!));
+
         (code, output, string error) = await _emr.RunAsync("perturb", "--data", "f.csv", "--schema", "s.json", "--site-key", "none", "--out", "o");
         Assert.Equal(2, code);
         Assert.DoesNotContain("x1", output + error, StringComparison.Ordinal);

@@ -16,7 +16,9 @@ internal static class PerturbCommand
         """
         Randomises records where they are and writes a file of reports, from which anyone estimates elsewhere.
 
-        The same key and data give the same reports, byte for byte. Without --grade every attribute is written at its tier's default ceiling, for the records
+        The cap holds within this hand-out: no ledger is kept between runs, and reports of other attributes or higher grades that are out already add to
+        what a person has lost. A person with many records reaches the cap first, and the records after that are withheld: ask for fewer attributes to hand
+        out more of them. The same key and data give the same reports, byte for byte. Without --grade every attribute is written at its tier's default ceiling, for the records
         whose policy allows it.
 
         Examples:
@@ -154,6 +156,10 @@ internal static class PerturbCommand
             CultureInfo.InvariantCulture,
             $"Withheld: {summary.WithheldByPolicy} by policy, {summary.WithheldBySuppression} in units of fewer than {SuppressionUnits.MinPersons} persons, {summary.WithheldByCap} by the cap. "
             + $"Published under a stricter profile: {summary.MovedToStricter}."));
-        Console.Out.WriteLine($"Highest loss: {summary.LossPerRecord} epsilon of a record, {summary.LossPerPerson} of a person.");
+        Console.Out.WriteLine($"Highest loss: {summary.LossPerRecord} epsilon of a record, {summary.LossPerPerson} of a person, in this hand-out; earlier ones add to it.");
+        if (summary.WithheldByCap > 0)
+        {
+            Console.Out.WriteLine("Fewer attributes or lower grades leave room under the cap for more records of a person.");
+        }
     }
 }

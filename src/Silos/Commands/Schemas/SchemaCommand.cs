@@ -93,16 +93,23 @@ internal static class SchemaCommand
     {
         var schema = new Argument<string>("SCHEMA") { Description = "The name of a built-in schema, or a schema file." };
         var files = new Argument<string[]>("FILE") { Description = "CSV files, plain or .gz.", Arity = ArgumentArity.OneOrMore };
+        var json = new Option<bool>("--json") { Description = "Print JSON." };
         var command = new Command(
             "check",
             $"""
             Reads every record and lists what the schema does not allow: line, column, value, code and fix of the first {RecordLoader.MaxListedProblems}, and how many
             there are. The list shows raw values: it is for the site's own eyes. Exit code 2 when anything is wrong.
-            """) { schema, files };
+            """) { schema, files, json };
         command.SetAction((parsed, cancellation) =>
         {
             Schema declared = DataFolder.LoadSchema(parsed.GetValue(schema)!);
             (long records, long clipped, IReadOnlyList<InputProblem> problems, long total) = new RecordLoader(declared).Check(parsed.GetValue(files)!, cancellation);
+            if (parsed.GetValue(json))
+            {
+                Console.Out.WriteLine(JsonSerializer.Serialize(new { schema = declared.Id, records, clipped, problems, totalProblems = total }, JsonSerializerOptions.Web));
+                return Task.FromResult(total == 0 ? ExitCode.Success : ExitCode.Usage);
+            }
+
             foreach (InputProblem problem in problems)
             {
                 Console.Out.WriteLine(problem.Value is { } value ? $"{problem} Value: '{value}'" : problem.ToString());
