@@ -18,10 +18,10 @@ public sealed class RoundBatch
     private readonly IReadOnlyList<RequestLeaf> _requests;
 
     private RoundBatch(
-        Bytes32 id, RoundHeader header, Dictionary<(uint Class, uint Request), uint> quantities, Dictionary<uint, PriceLeaf> prices,
-        IReadOnlyList<RequestLeaf> requests, SumTree[] trees)
+        Bytes32 id, RoundHeader header, Dictionary<(uint Class, uint Request), uint> quantities, IReadOnlyCollection<(uint Class, uint Request)> pairs,
+        Dictionary<uint, PriceLeaf> prices, IReadOnlyList<RequestLeaf> requests, SumTree[] trees)
     {
-        (Id, Header, _quantities, _prices, _requests) = (id, header, quantities, prices, requests);
+        (Id, Header, _quantities, Pairs, _prices, _requests) = (id, header, quantities, pairs, prices, requests);
         (PriceTree, RequestTree, ByClassTree, ByRequestTree) = (trees[0], trees[1], trees[2], trees[3]);
     }
 
@@ -45,6 +45,9 @@ public sealed class RoundBatch
 
     /// <summary>Y.</summary>
     public SumTree ByRequestTree { get; }
+
+    /// <summary>Classes and requests between which X or Y holds a sale.</summary>
+    public IReadOnlyCollection<(uint Class, uint Request)> Pairs { get; }
 
     /// <summary>Bits of a class's position.</summary>
     public int PositionBits => Header.SiteBits + Header.ClassBits;
@@ -91,6 +94,7 @@ public sealed class RoundBatch
             }
         }
 
+        HashSet<(uint Class, uint Request)> pairs = [.. quantities.Keys, .. byRequest.Select(sale => (sale.Class, sale.Request))];
         RoundHeader header = shape with
         {
             TotalSales = (ulong)byClassTree.Root.Sum.Value,
@@ -99,7 +103,7 @@ public sealed class RoundBatch
             SalesByClassRoot = byClassTree.Root.Hash,
             SalesByRequestRoot = byRequestTree.Root.Hash,
         };
-        return new RoundBatch(id, header, quantities, new Dictionary<uint, PriceLeaf>(prices), requests, [priceTree, requestTree, byClassTree, byRequestTree]);
+        return new RoundBatch(id, header, quantities, pairs, new Dictionary<uint, PriceLeaf>(prices), requests, [priceTree, requestTree, byClassTree, byRequestTree]);
     }
 
     /// <summary>x of a class and a request, 0 when nothing is sold.</summary>

@@ -300,16 +300,33 @@ public sealed partial class LedgerModel
             RequireRequestRow(header, stored.Index, row);
             if (row.Sum >= stored.Capacity)
             {
-                uint support = RequireEvidence(round, supportClass);
-                new Rules().Require(support == price.Leaf.SupportClass, "Unrelated").Check();
-                RequirePrice(id, header, support, supportPrice);
-                RequireByClass(id, header, support, stored.Index, supportSale);
-                holds = supportSale.Quantity > 0 && Weight(supportClass.Class.Leaf, stored) == (BigInteger)supportPrice.Leaf.Premium + v
-                    && (supportPrice.Leaf.Premium == 0 || supportPrice.Leaf.Rank < price.Leaf.Rank);
+                holds = Supports(round, id, price.Leaf, stored, v, supportClass, supportPrice, supportSale);
             }
         }
 
         VoidRound(context, id, batch, holds ? BatchFault.None : BatchFault.UnsupportedPremium);
+    }
+
+    // The named class sells to the request at no gain, and needs no support itself or ranks below. One that sells nothing need not even exist.
+    private bool Supports(
+        Round round, Bytes32 id, PriceLeaf price, Request request, BigInteger surplus, ClassEvidence evidence, PriceOpening supportPrice, SalesOpening supportSale)
+    {
+        RoundHeader header = round.Header;
+        if (price.SupportClass >> PositionBits(header) != 0)
+        {
+            return false;
+        }
+
+        RequireByClass(id, header, price.SupportClass, request.Index, supportSale);
+        if (supportSale.Quantity == 0)
+        {
+            return false;
+        }
+
+        new Rules().Require(RequireEvidence(round, evidence) == price.SupportClass, "Unrelated").Check();
+        RequirePrice(id, header, price.SupportClass, supportPrice);
+        return Weight(evidence.Class.Leaf, request) == (BigInteger)supportPrice.Leaf.Premium + surplus
+            && (supportPrice.Leaf.Premium == 0 || supportPrice.Leaf.Rank < price.Rank);
     }
 
     /// <summary>A sale by a class, or to a request, that does not exist.</summary>

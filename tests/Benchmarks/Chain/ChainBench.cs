@@ -2,7 +2,9 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using EmrMarket.Benchmarks.Chain.Generated;
+using EmrMarket.Contracts.Batches;
 using EmrMarket.Contracts.DevChain;
+using DeliveryLeaf = EmrMarket.Contracts.Bindings.DeliveryLeaf;
 using DevelopmentToken = EmrMarket.Contracts.Bindings.DevelopmentToken;
 using EmrMarket.Contracts.Ethereum;
 using EmrMarket.Contracts.Ethereum.Logs;
@@ -19,6 +21,7 @@ public static class ChainBench
 {
     private const int Transactions = 6_000;
     private const int InFlight = 512;
+    private const int Leaves = 200_000;
     private const int Events = 200_000;
     private const int EventsPerTransaction = 1_000;
     private const ulong Gas = 120_000;
@@ -43,13 +46,16 @@ public static class ChainBench
             EthereumAccount account = EthereumAccount.Generate();
             await chain.FundAsync([account.Address], CancellationToken.None);
             using FileOutbox outbox = new(Path.Combine(folder, "outbox.jsonl"));
-            using TransactionSender sender = new(chain.Client, account, EmbeddedChain.DevelopmentChainId, outbox, new TransactionSenderOptions { Confirmations = 1, Pause = TimeSpan.FromMilliseconds(5), LargestNumberInFlight = InFlight });
+            using TransactionSender sender = new(
+                chain.Client, account, EmbeddedChain.DevelopmentChainId, outbox,
+                new TransactionSenderOptions { Confirmations = 1, Pause = TimeSpan.FromMilliseconds(5), LargestNumberInFlight = InFlight });
             Address token = await CreateAsync(sender, "token", DevelopmentToken.Create());
             DevelopmentToken payment = new(chain.Client, token);
             await sender.SendAsync([new TransactionIntent("mint", payment.Mint(account.Address, 1_000_000_000))], CancellationToken.None);
 
             ulong transfer = await GasOfTransferAsync(sender, payment);
-            await GasAsync(output, transfer, Path.Combine(root, "src", "Contracts", "solidity", "snapshots", "gas.json"));
+            await GasAsync(output, transfer, Path.Combine(root, "src", "Contracts", "solidity"), Path.Combine(folder, "snapshots"));
+            await TreeAsync(output);
             await ThroughputAsync(output, chain, sender, account, payment);
             await LogsAsync(output, chain, sender);
         }
@@ -59,20 +65,66 @@ public static class ChainBench
         }
     }
 
-    private static async Task GasAsync(TextWriter output, ulong transfer, string snapshot)
+    /// <summary>The gas tests of the contracts, run now: a bare token transfer among them, and the same transfer by the client.</summary>
+    private static async Task GasAsync(TextWriter output, ulong transfer, string solidity, string folder)
     {
-        await output.WriteLineAsync("chain: gas                                  gas    ratio to a token transfer");
-        await output.WriteLineAsync(Row("token transfer to a new holder, this run", transfer, transfer));
-        using JsonDocument figures = JsonDocument.Parse(await File.ReadAllTextAsync(snapshot));
-        foreach (JsonProperty figure in figures.RootElement.EnumerateObject())
+        await RunForgeAsync(solidity, folder);
+        using JsonDocument figures = JsonDocument.Parse(await File.ReadAllTextAsync(Path.Combine(folder, "gas.json")));
+        Dictionary<string, ulong> gas = figures.RootElement.EnumerateObject().ToDictionary(
+            figure => figure.Name, figure => ulong.Parse(figure.Value.GetString()!, CultureInfo.InvariantCulture), StringComparer.Ordinal);
+        ulong baseline = gas["token transfer to a new holder"];
+        await output.WriteLineAsync("chain: gas, measured now                    gas    ratio to a token transfer");
+        await output.WriteLineAsync(Row("token transfer sent by the client", transfer, baseline));
+        foreach ((string name, ulong used) in gas)
         {
-            await output.WriteLineAsync(Row(figure.Name, ulong.Parse(figure.Value.GetString()!, CultureInfo.InvariantCulture), transfer));
+            await output.WriteLineAsync(Row(name, used, baseline));
         }
-
-        await output.WriteLineAsync("  (all but the first: the committed snapshot, which the Solidity tests compare with their own run)");
 
         static string Row(string name, ulong gas, ulong transfer) =>
             string.Create(CultureInfo.InvariantCulture, $"  {name,-42} {gas,9:N0}   {(double)gas / transfer,8:F2}");
+    }
+
+    private static async Task RunForgeAsync(string solidity, string folder)
+    {
+        ProcessStartInfo start = new(Path.Combine(solidity, "node_modules", ".bin", "forge"), ["test", "--match-path", "test/Gas.t.sol"])
+        {
+            WorkingDirectory = solidity, RedirectStandardOutput = true, RedirectStandardError = true,
+        };
+        start.Environment["FOUNDRY_SNAPSHOTS"] = folder;
+        using Process forge = Process.Start(start) ?? throw new InvalidOperationException("forge could not be started");
+        Task<string> said = forge.StandardOutput.ReadToEndAsync();
+        Task<string> complained = forge.StandardError.ReadToEndAsync();
+        await forge.WaitForExitAsync();
+        Require(forge.ExitCode == 0, $"the gas tests fail: {await said}{await complained}");
+    }
+
+    /// <summary>A delivery of 200,000 leaves: the tree, and the opening of every slot; beside the bare hashes of the same leaves and nodes.</summary>
+    private static async Task TreeAsync(TextWriter output)
+    {
+        DeliveryLeaf[] leaves = new DeliveryLeaf[Leaves];
+        Parallel.For(0, Leaves, i => leaves[i] = new DeliveryLeaf((uint)i % 50, (uint)i, Holder(i), Bytes32.Zero, (uint)i + 1, 1_000_000_000));
+        byte[] node = new byte[129];
+        long started = Stopwatch.GetTimestamp();
+        for (int i = 0; i < 2 * Leaves; i++)
+        {
+            Keccak256.Hash(node);
+        }
+
+        double bare = Stopwatch.GetElapsedTime(started).TotalSeconds;
+        started = Stopwatch.GetTimestamp();
+        DeliveryBatch batch = DeliveryBatch.Build(EmbeddedChain.DevelopmentChainId, Address.Zero, 1, 1, 0, leaves, default);
+        double built = Stopwatch.GetElapsedTime(started).TotalSeconds;
+        long siblings = 0;
+        for (uint slot = 0; slot < Leaves; slot++)
+        {
+            siblings += batch.Tree.Open(slot).Length;
+        }
+
+        double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
+        Require(siblings == (long)Leaves * batch.Tree.Depth && batch.Header.Count == Leaves, "an opening is missing");
+        await output.WriteLineAsync(string.Create(
+            CultureInfo.InvariantCulture,
+            $"chain: tree of {Leaves:N0} leaves {built:F2} s, with every opening {seconds:F2} s; {seconds / bare:F2} of {2 * Leaves:N0} bare hashes on one core ({bare:F2} s)"));
     }
 
     private static async Task<ulong> GasOfTransferAsync(TransactionSender sender, DevelopmentToken token) =>

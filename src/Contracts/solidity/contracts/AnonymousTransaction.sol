@@ -132,14 +132,13 @@ contract AnonymousTransaction is IAnonymousTransaction, ReentrancyGuardTransient
 
     /// @inheritdoc IAnonymousTransaction
     function reserve(address committer, uint256 bond, uint64 requestId, uint256 amount) external only(address(EVALUATION)) {
-        Escrow memory escrow = _escrows[requestId];
-        uint256 available = Payouts.available(escrow.balance, escrow.owed);
+        Escrow storage escrow = _escrows[requestId];
+        (uint256 balance, uint256 owed, uint32 pending) = (escrow.balance, escrow.owed, escrow.pending);
+        uint256 available = Payouts.available(balance, owed);
         if (amount > available) revert InsufficientEscrow(requestId, available, amount);
         // At most the balance.
         // forge-lint: disable-next-line(unsafe-typecast)
-        escrow.owed = uint112(Payouts.reserve(escrow.owed, amount));
-        ++escrow.pending;
-        _escrows[requestId] = escrow;
+        (escrow.owed, escrow.pending) = (uint112(Payouts.reserve(owed, amount)), pending + 1);
         emit Reserved(requestId, amount);
         _take(committer, bond);
         emit Locked(committer, bond);

@@ -19,6 +19,10 @@ abstract contract Commitments is ICommitments {
     mapping(bytes32 demandId => Demand) private _demands;
 
     constructor(Contracts memory contracts, Parameters memory parameters, uint32 window, uint96 bond) {
+        // Demands have half a window each to be made and answered; what costs nothing to lose binds nobody.
+        if (window < 2) revert InvalidParameter("window");
+        if (bond == 0) revert InvalidParameter("bond");
+        if (parameters.demandDeposit == 0) revert InvalidParameter("demandDeposit");
         PAYMENTS = IAnonymousTransaction(contracts.payments);
         WINDOW = window;
         BOND = bond;

@@ -48,6 +48,8 @@ contract DataEvaluation is IDataEvaluation, Commitments, EIP712 {
         "DeliveryReceipt(bytes32 deliveryId,bytes32 root,uint8 depth,uint32 count,uint112 amount,uint96 effective,bytes32 dataHash)"
     );
     uint256 private constant MAXIMUM_DEPTH = 24;
+    /// Nine words of a header and the committer.
+    uint256 private constant RECORDED_BYTES = 320;
 
     IDynamicAccessControl private immutable ACCESS;
     IMatchingDecision private immutable MATCHING;
@@ -119,12 +121,12 @@ contract DataEvaluation is IDataEvaluation, Commitments, EIP712 {
 
     /// @inheritdoc IDataEvaluation
     function recordDelivery(DeliveryHeader calldata header, bytes calldata receipt) external returns (bytes32 deliveryId) {
-        if (msg.sender != ACCESS.siteAccount(header.site)) revert Unauthorised(msg.sender);
+        (address account, address market) = ACCESS.accountsFor(header.site);
+        if (msg.sender != account) revert Unauthorised(msg.sender);
         if (header.depth > MAXIMUM_DEPTH) revert InvalidHeader("depth");
         if (header.count == 0 || header.count > 1 << header.depth) revert InvalidHeader("count");
-        (bytes32 roundId, uint40 deadline) = MATCHING.deliveryTermsOf(header.requestId);
+        (bytes32 roundId, uint256 last) = MATCHING.deliveryTermsOf(header.requestId);
         if (roundId == 0) revert RoundNotFinal(header.requestId);
-        uint256 last = deadline;
         if (header.attempt > 0) {
             bytes32 earlier = deliveryIdOf(header.requestId, header.site, header.attempt - 1);
             if (batchState(earlier).status != Status.Void) revert PreviousAttemptStands(earlier);
@@ -133,9 +135,11 @@ contract DataEvaluation is IDataEvaluation, Commitments, EIP712 {
         if (block.timestamp > last) revert DeliveryTooLate(last);
 
         deliveryId = _id(header);
-        _requireReceipt(deliveryId, header, receipt);
-        _post(deliveryId, keccak256(abi.encode(header, _posting())));
-        emit DeliveryRecorded(deliveryId, header.requestId, header.site, header, msg.sender);
+        _requireReceipt(deliveryId, header, receipt, market);
+        // A Delivery, word by word; time and height fit 64 bits.
+        bytes memory delivery = abi.encode(header, msg.sender, block.timestamp, block.number);
+        _post(deliveryId, keccak256(delivery));
+        _emitRecorded(deliveryId, header.requestId, header.site, delivery);
         PAYMENTS.reserve(msg.sender, BOND, header.requestId, _cost(header));
     }
 
@@ -349,13 +353,20 @@ contract DataEvaluation is IDataEvaluation, Commitments, EIP712 {
         PAYMENTS.unreserve(header.requestId, _cost(header));
     }
 
-    function _requireReceipt(bytes32 deliveryId, DeliveryHeader calldata header, bytes calldata receipt) private view {
+    function _requireReceipt(bytes32 deliveryId, DeliveryHeader calldata header, bytes calldata receipt, address market) private view {
         bytes32 structHash = keccak256(
             abi.encode(RECEIPT_TYPE, deliveryId, header.root, header.depth, header.count, header.amount, header.effective, header.dataHash)
         );
         (address signer,,) = ECDSA.tryRecoverCalldata(_hashTypedDataV4(structHash), receipt);
-        address market = ACCESS.market();
         if (signer != market) revert InvalidReceipt(signer, market);
+    }
+
+    /// DeliveryRecorded. Its data, header and committer, are the first words of the encoded delivery.
+    function _emitRecorded(bytes32 deliveryId, uint256 requestId, uint256 site, bytes memory delivery) private {
+        bytes32 topic = DeliveryRecorded.selector;
+        assembly ("memory-safe") {
+            log4(add(delivery, 32), RECORDED_BYTES, topic, deliveryId, requestId, site)
+        }
     }
 
     /// Verifies the opening of a slot, empty or not.

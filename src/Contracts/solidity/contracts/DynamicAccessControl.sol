@@ -126,6 +126,11 @@ contract DynamicAccessControl is IDynamicAccessControl, Commitments, EIP712 {
         emit RotationCompleted(subject, rotation.account);
     }
 
+    /// @inheritdoc IDynamicAccessControl
+    function accountsFor(uint32 site) external view returns (address account, address market_) {
+        return (siteAccount[site], market);
+    }
+
     // ---- epochs -----------------------------------------------------------------------------------------------------
 
     /// @inheritdoc IDynamicAccessControl

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import { DataEvaluation } from "../contracts/DataEvaluation.sol";
 import { DynamicAccessControl } from "../contracts/DynamicAccessControl.sol";
+import { MatchingDecision } from "../contracts/MatchingDecision.sol";
 import { IAnonymousTransaction } from "../contracts/interfaces/IAnonymousTransaction.sol";
 import { ICommitments } from "../contracts/interfaces/ICommitments.sol";
 import { IDynamicAccessControl } from "../contracts/interfaces/IDynamicAccessControl.sol";
@@ -22,6 +24,29 @@ contract DynamicAccessControlTest is World {
         (bad.market, bad.consortium) = (market, address(0));
         vm.expectRevert(IDynamicAccessControl.ZeroAddress.selector);
         new DynamicAccessControl(contracts, bad);
+    }
+
+    function test_Constructor_withoutWindowBondOrDeposit_isRefused() public {
+        Contracts memory contracts;
+        Parameters memory bad = parametersOf(address(token));
+        (bad.epochWindow, bad.roundWindow, bad.deliveryWindow) = (1, 1, 0);
+        _isRefusedByAll(contracts, bad, "window");
+        bad = parametersOf(address(token));
+        (bad.epochBond, bad.roundBond, bad.deliveryBond) = (0, 0, 0);
+        _isRefusedByAll(contracts, bad, "bond");
+        bad = parametersOf(address(token));
+        bad.demandDeposit = 0;
+        _isRefusedByAll(contracts, bad, "demandDeposit");
+    }
+
+    function _isRefusedByAll(Contracts memory contracts, Parameters memory bad, string memory name) private {
+        bytes memory refusal = abi.encodeWithSelector(ICommitments.InvalidParameter.selector, name);
+        vm.expectRevert(refusal);
+        new DynamicAccessControl(contracts, bad);
+        vm.expectRevert(refusal);
+        new MatchingDecision(contracts, bad);
+        vm.expectRevert(refusal);
+        new DataEvaluation(contracts, bad);
     }
 
     function testFuzz_RegisterSite_numbersSitesInOrder(address account, bytes32 profile) public {

@@ -229,16 +229,27 @@ contract GasTest is World {
     function test_DeliveryChallenges_cost() public {
         (Case memory case_, DeliveryData memory data) = _delivered();
         uint32 member = data.leaves[3].memberPosition;
+        DeliveryLeaf[] memory leaves = new DeliveryLeaf[](6);
+        for (uint256 i = 0; i < 6; ++i) {
+            leaves[i] = data.leaves[i < 5 ? i : 0];
+        }
+        data.leaves = leaves;
         data.leaves[4].amount = 39;
         data.leaves[3].payoutAddress = address(0xBAD);
         plant(data);
         _revoke(case_, data.leaves[0].memberPosition);
         pass(parameters.revocationGrace);
         bytes memory call_ = abi.encodeCall(evaluation.recordDelivery, (data.delivery.header, receipt(data)));
-        _measure("recordDelivery", address(evaluation), siteAccounts[0], call_, 105_000);
+        _measure("recordDelivery", address(evaluation), siteAccounts[0], call_, 98_000);
         data.delivery.posting = Posting(siteAccounts[0], uint64(block.timestamp), uint64(block.number));
         SlotEvidence memory evidence = slotEvidence(case_.epochs[0], case_.round, 1, 0);
         _deliveryChallenge("challengeSlot", abi.encodeCall(evaluation.challengeSlot, (data.delivery, openSlot(data, 4), evidence)));
+        _deliveryChallenge(
+            "challengeExcess",
+            abi.encodeCall(
+                evaluation.challengeExcess, (data.delivery, openSlot(data, 5), case_.round.round, openSiteRow(case_.round, 0, 1))
+            )
+        );
         _deliveryChallenge(
             "challengePayee",
             abi.encodeCall(

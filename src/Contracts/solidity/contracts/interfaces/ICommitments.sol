@@ -64,6 +64,8 @@ interface ICommitments {
     event LeafAnswered(bytes32 indexed batchId, uint8 indexed kind, uint64 indexed position, address responder);
     event DemandReclaimed(bytes32 indexed batchId, uint8 indexed kind, uint64 indexed position, address demander);
 
+    /// @notice A deployment parameter under which the rules would bind nobody.
+    error InvalidParameter(string name);
     error BatchExists(bytes32 batchId);
     /// @notice The header handed in is not the one that was posted, or nothing was.
     error UnknownBatch(bytes32 batchId);

@@ -102,6 +102,8 @@ interface IDynamicAccessControl is ICommitments {
     function paused() external view returns (bool);
     function siteCount() external view returns (uint32);
     function siteAccount(uint32 site) external view returns (address);
+    /// @notice Who may post a site's deliveries, and who must have signed their receipt.
+    function accountsFor(uint32 site) external view returns (address account, address market);
     /// @notice The site of an account; 0 when it is none's.
     function siteOf(address account) external view returns (uint32);
     function isAuditor(address account) external view returns (bool);

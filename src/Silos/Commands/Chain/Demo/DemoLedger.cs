@@ -11,12 +11,12 @@ namespace EmrMarket.Silos.Commands.Chain.Demo;
 /// <summary>A ledger of its own for a demonstration: an embedded chain that is forgotten afterwards, the contracts, and people with keys, ether and tokens.</summary>
 internal sealed class DemoLedger : IAsyncDisposable
 {
-    private readonly string _folder = Directory.CreateTempSubdirectory("emrmarket-demo-").FullName;
+    private readonly string _folder;
     private readonly Dictionary<Address, (TransactionSender Sender, FileOutbox Outbox)> _senders = [];
     private readonly EmbeddedChain _chain;
     private int _commands;
 
-    private DemoLedger(EmbeddedChain chain) => _chain = chain;
+    private DemoLedger(EmbeddedChain chain, string folder) => (_chain, _folder) = (chain, folder);
 
     /// <summary>Tokens that every person starts with, in token units.</summary>
     public static readonly BigInteger Wealth = 1_000_000_000_000;
@@ -39,16 +39,16 @@ internal sealed class DemoLedger : IAsyncDisposable
     public static async Task<DemoLedger> StartAsync(
         EmbeddedTools tools, EthereumAccount consortium, EthereumAccount market, EthereumAccount fund, IReadOnlyList<EthereumAccount> people, CancellationToken cancellationToken)
     {
-        string folder = Directory.CreateTempSubdirectory("emrmarket-demo-chain-").FullName;
+        string folder = Directory.CreateTempSubdirectory("emrmarket-demo-").FullName;
         EmbeddedChain chain = await EmbeddedChain.StartAsync(
             new EmbeddedChainOptions { Folder = folder, Tools = tools, KeepsState = false, BlockTime = TimeSpan.FromMilliseconds(50) }, cancellationToken);
-        DemoLedger ledger = new(chain);
+        DemoLedger ledger = new(chain, folder);
         try
         {
             await chain.FundAsync([.. people.Select(person => person.Address)], cancellationToken);
             ledger.Deployment = await ContractDeployment.DeployAsync(
-                ledger.SenderOf(consortium), ledger.Client, EmbeddedChain.DevelopmentChainId, new DeploymentRoles(consortium.Address, market.Address, fund.Address), DeploymentTerms.Default, null,
-                cancellationToken);
+                ledger.SenderOf(consortium), ledger.Client, EmbeddedChain.DevelopmentChainId, new DeploymentRoles(consortium.Address, market.Address, fund.Address),
+                DeploymentTerms.Default, null, cancellationToken);
             foreach (EthereumAccount person in people)
             {
                 await ledger.SendAsync(consortium, ledger.Token.Mint(person.Address, Wealth), cancellationToken);

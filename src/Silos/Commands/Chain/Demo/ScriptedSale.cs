@@ -9,6 +9,7 @@ using EmrMarket.Contracts.Ethereum;
 using EmrMarket.Contracts.Ethereum.Sending;
 using EmrMarket.Contracts.Ethereum.Signing;
 using EmrMarket.Contracts.Merkle;
+using EmrMarket.Grains.Exchange;
 using Spectre.Console;
 using StoredRequest = EmrMarket.Contracts.Bindings.Request;
 using Sale = EmrMarket.Contracts.Batches.Sale;
@@ -35,9 +36,6 @@ internal sealed class ScriptedSale : IAsyncDisposable
     private static readonly uint[] LadderMicro = [500_000, 1_000_000, 2_000_000];
     private static readonly uint[] Quality =
         [1_000_000_000, 1_000_000_000, 1_000_000_000, 59_985_151, 213_552_267, 580_025_658, 59_985_151, 213_552_267, 580_025_658];
-
-    private static readonly TypedDataType ReceiptType = TypedDataType.Parse(
-        "DeliveryReceipt(bytes32 deliveryId,bytes32 root,uint8 depth,uint32 count,uint112 amount,uint96 effective,bytes32 dataHash)");
 
     private readonly EthereumAccount _consortium = EthereumAccount.Generate();
     private readonly EthereumAccount _market = EthereumAccount.Generate();
@@ -280,9 +278,7 @@ internal sealed class ScriptedSale : IAsyncDisposable
                 leaves.AsSpan(leaves.Length - missing).Fill(DeliveryBatch.Undelivered);
                 DeliveryBatch batch = DeliveryBatch.Build(EmbeddedChain.DevelopmentChainId, _ledger.Evaluation.Address, ids[j], (uint)s + 1, 0, leaves, RandomHash());
                 DeliveryHeader h = batch.Header;
-                Bytes32 digest = ReceiptType.HashToSign(
-                    new TypedDataDomain("EmrMarket", "1", EmbeddedChain.DevelopmentChainId, _ledger.Evaluation.Address),
-                    [batch.Id, h.Root, h.Depth, h.Count, h.Amount, h.Effective, h.DataHash]);
+                Bytes32 digest = DeliveryReceipts.Digest(EmbeddedChain.DevelopmentChainId, _ledger.Evaluation.Address, batch.Id, h);
                 Posting posting = await _ledger.PostAsync(_sites[s], _ledger.Evaluation.RecordDelivery(h, _market.Sign(digest).ToBytes()), _cancellation);
                 deliveries.Add(new PostedDelivery(batch, new Delivery(h, posting), j, s));
                 Say($"site {s + 1} to request {ids[j]}: {h.Count} of {leaves.Length} records, {(decimal)h.Effective / 1_000_000_000:0.0} effective ones, for {h.Amount} units.");
