@@ -88,7 +88,7 @@ public static class ChainBench
     {
         ProcessStartInfo start = new(Path.Combine(solidity, "node_modules", ".bin", "forge"), ["test", "--match-path", "test/Gas.t.sol"])
         {
-            WorkingDirectory = solidity, RedirectStandardOutput = true, RedirectStandardError = true,
+            WorkingDirectory = solidity, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false,
         };
         start.Environment["FOUNDRY_SNAPSHOTS"] = folder;
         using Process forge = Process.Start(start) ?? throw new InvalidOperationException("forge could not be started");
