@@ -69,7 +69,7 @@ public sealed class RoundChallengesTests(ChainFixture fixture) : IClassFixture<C
         // Nothing was left out: each pair twice, each class and request, each premium, each sale twice.
         int pairs = market.Classes.Count * market.RequestIds.Length;
         Assert.Equal(
-            (2 * pairs) + market.Classes.Count + market.RequestIds.Length + market.Right.Prices.Count + (2 * market.Right.ByClass.Count), all.Length);
+            (2 * pairs) + market.Classes.Count + market.RequestIds.Length + market.Right.Prices.Count + (2 * market.Right.ByClass.Length), all.Length);
         Assert.True(market.Right.Prices.Count >= 3, "too few premiums to speak of");
     }
 
@@ -98,7 +98,7 @@ public sealed class RoundChallengesTests(ChainFixture fixture) : IClassFixture<C
         uint room = market.Positions.First(c => Sold(c) < market.Supply(c));
         yield return ("E3, a premium though not sold out", "challengeClass", BatchFault.UnsoldPremium, Priced(room, new PriceLeaf(1, 0, 0, 0)));
 
-        int unfilled = Enumerable.Range(0, right.Requests.Count).First(j => Filled(j) < market.Stored[j].Capacity);
+        int unfilled = Enumerable.Range(0, right.Requests.Length).First(j => Filled(j) < market.Stored[j].Capacity);
         yield return ("E4, a surplus though not filled", "challengeRequest", BatchFault.UnfilledSurplus, Surplus(unfilled, new RequestLeaf(1, false)));
 
         Sale any = right.ByClass.First();
@@ -108,7 +108,7 @@ public sealed class RoundChallengesTests(ChainFixture fixture) : IClassFixture<C
         Sale last = right.ByClass.First(sale => Filled((int)sale.Request) == market.Stored[sale.Request].Capacity && sale.Quantity < MembersPerClass);
         yield return ("E5, more than asked for", "challengeRequest", BatchFault.QuantityExceeded, Selling(last.Class, last.Request, last.Quantity + 1));
 
-        (uint strict, uint wanted) = market.Positions.SelectMany(c => Enumerable.Range(0, right.Requests.Count).Select(j => (c, (uint)j)))
+        (uint strict, uint wanted) = market.Positions.SelectMany(c => Enumerable.Range(0, right.Requests.Length).Select(j => (c, (uint)j)))
             .First(pair => market.Weight(pair.c, pair.Item2) == WeightMatrix.Inadmissible);
         yield return ("E6, a grade above the ceiling", "challengePair", BatchFault.Inadmissible, Selling(strict, wanted, 1));
 
@@ -120,7 +120,7 @@ public sealed class RoundChallengesTests(ChainFixture fixture) : IClassFixture<C
         });
 
         // What w is, u + v must be, wherever a premium says that it is held up.
-        uint slack = (uint)Enumerable.Range(0, right.Requests.Count).First(
+        uint slack = (uint)Enumerable.Range(0, right.Requests.Length).First(
             j => market.Weight(premiumAt, (uint)j) != (long)premium.Premium + (long)right.Requests[j].Surplus);
         yield return ("E8, a support with slack", "challengeSupport", BatchFault.UnsupportedPremium, Priced(premiumAt, premium with { SupportRequest = slack }));
         yield return ("E8, a support that is no request", "challengeSupport", BatchFault.UnsupportedPremium, Priced(premiumAt, premium with { SupportRequest = 15 }));
@@ -281,7 +281,7 @@ public sealed class RoundChallengesTests(ChainFixture fixture) : IClassFixture<C
 
     /// <summary>What a round says, before it is hashed.</summary>
     private sealed record Draft(
-        IReadOnlyDictionary<uint, PriceLeaf> Prices, IReadOnlyList<RequestLeaf> Requests, IReadOnlyCollection<Sale> ByClass, IReadOnlyCollection<Sale> ByRequest)
+        Dictionary<uint, PriceLeaf> Prices, RequestLeaf[] Requests, Sale[] ByClass, Sale[] ByRequest)
     {
         public UInt128 Premium(uint position) => Prices.GetValueOrDefault(position, RoundBatch.NoPremium).Premium;
     }

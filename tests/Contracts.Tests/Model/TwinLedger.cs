@@ -79,7 +79,7 @@ internal sealed class TwinLedger : IAsyncDisposable
             Assert.Equal("0x1", receipt.GetProperty("status").GetString());
         }
 
-        Assert.NotEqual(0, (await twin.TokenClient.Client.GetCodeAsync(At(4), default, default)).Length);
+        Assert.NotEmpty(await twin.TokenClient.Client.GetCodeAsync(At(4), default, default));
         return twin;
     }
 
