@@ -32,6 +32,25 @@ public sealed class EmbeddedTools
     public Task<string> GetAnvilAsync(CancellationToken cancellationToken) =>
         GetAsync(Path.Combine("@foundry-rs", "anvil-" + Platform.Replace("x64", "amd64", StringComparison.Ordinal), "bin", "anvil"), cancellationToken);
 
+    /// <summary>The folder of the embedded database's programs, with the links among its libraries that the package's install script makes where npm runs such scripts.</summary>
+    public async Task<string> GetPostgresAsync(CancellationToken cancellationToken)
+    {
+        string package = Path.Combine("@embedded-postgres", Platform);
+        string programs = Path.GetDirectoryName(await GetAsync(Path.Combine(package, "native", "bin", "postgres"), cancellationToken))!;
+        string root = Path.GetFullPath(Path.Combine(programs, "..", ".."));
+        foreach (System.Text.Json.JsonElement link in System.Text.Json.JsonDocument.Parse(
+            await File.ReadAllBytesAsync(Path.Combine(root, "native", "pg-symlinks.json"), cancellationToken)).RootElement.EnumerateArray())
+        {
+            string target = Path.Combine(root, link.GetProperty("target").GetString()!);
+            if (!File.Exists(target))
+            {
+                File.CreateSymbolicLink(target, Path.GetFileName(link.GetProperty("source").GetString()!));
+            }
+        }
+
+        return programs;
+    }
+
     /// <summary>The path of a file of an installed package; installs what the manifest names when it is missing or the manifest has changed.</summary>
     /// <param name="file">The path below node_modules.</param>
     /// <param name="cancellationToken">Ends the wait.</param>

@@ -28,6 +28,9 @@ public sealed record SupervisedProcessOptions
     /// <summary>True as soon as it answers; asked every few milliseconds after a start.</summary>
     public required Func<CancellationToken, Task<bool>> IsReadyAsync { get; init; }
 
+    /// <summary>Run once when the folder is taken, before the first start: what must not run beside another owner's process.</summary>
+    public Func<CancellationToken, Task>? BeforeFirstStartAsync { get; init; }
+
     /// <summary>Run after every start, the first included, before the process counts as ready.</summary>
     public Func<CancellationToken, Task>? PrepareAsync { get; init; }
 
@@ -115,6 +118,11 @@ public sealed class SupervisedProcess : IAsyncDisposable
         SupervisedProcess process = new(options, held);
         try
         {
+            if (options.BeforeFirstStartAsync is { } prepare)
+            {
+                await prepare(cancellationToken);
+            }
+
             await process.StartChildAsync(cancellationToken);
         }
         catch
