@@ -7,10 +7,12 @@ using EmrMarket.Silos.Commands.Evaluate;
 using EmrMarket.Silos.Commands.Perturb;
 using EmrMarket.Silos.Commands.Request;
 using EmrMarket.Silos.Commands.Schemas;
+using EmrMarket.Silos.Commands.Serve;
 
 return await CommandLine.RunAsync(
     args,
     ChainCommand.Create(),
+    ServeCommand.Create(),
     EvaluateCommand.Create(),
     EstimateCommand.Create(),
     RequestCommand.Create(),

@@ -1,0 +1,37 @@
+using EmrMarket.Contracts.Ethereum;
+using EmrMarket.Grains.Ledger.View;
+using EmrMarket.Silos.Commands.Serve;
+
+namespace EmrMarket.Silos.Api;
+
+/// <summary>Whether the process lives, and whether it does its work.</summary>
+internal static class HealthRoutes
+{
+    private const int RetryAfterSeconds = 2;
+
+    /// <summary><c>GET /health</c> answers as long as the process does; <c>GET /ready</c> when the ledger can be read and everybody goes on, and 503 with the reason otherwise.</summary>
+    public static void MapHealth(this IEndpointRouteBuilder routes, MarketLoop loop, ILedgerView ledger)
+    {
+        routes.MapGet("/health", () => Results.Text("alive\n"));
+        routes.MapGet("/ready", async (HttpContext context) =>
+        {
+            string? problem = loop.Problem;
+            try
+            {
+                await ledger.SyncAsync(context.RequestAborted);
+            }
+            catch (EthereumException e)
+            {
+                problem = e.Message;
+            }
+
+            if (problem is null)
+            {
+                return Results.Text($"ready at block {ledger.Head}\n");
+            }
+
+            context.Response.Headers.RetryAfter = RetryAfterSeconds.ToString(System.Globalization.CultureInfo.InvariantCulture);
+            return Results.Problem(problem, statusCode: StatusCodes.Status503ServiceUnavailable, title: "not ready", type: "urn:emrmarket:problem:not-ready");
+        });
+    }
+}

@@ -1,0 +1,55 @@
+using System.CommandLine;
+using System.Net;
+using EmrMarket.Silos.Commands.Chain;
+
+namespace EmrMarket.Silos.Commands.Serve;
+
+/// <summary><c>emr serve</c>: the market as a process that goes on by itself.</summary>
+internal static class ServeCommand
+{
+    private const string DefaultUrl = "http://127.0.0.1:5080";
+
+    private const string Description =
+        """
+        Runs the market on the embedded chain: starts the chain and deploys the contracts where that has not been done, follows the ledger, closes books, decides rounds and pays out.
+
+        What the ledger says is read from it again after a restart. Everything else (drafts of requests, files of sites, transactions under way) is kept in memory in this version and
+        ends with the process: it is for demonstrations, not for a market that people rely on.
+
+        Examples:
+          emr serve
+          emr serve --urls http://127.0.0.1:8080
+          curl http://127.0.0.1:5080/ready
+
+        Ctrl-C or SIGTERM ends it. Exit codes: 0 ended on request, 1 failed, 2 wrong command, 75 not ready.
+        """;
+
+    /// <summary>The command.</summary>
+    public static Command Create()
+    {
+        var url = new Option<string>("--urls") { Description = "Where it listens.", HelpName = "URL", DefaultValueFactory = _ => DefaultUrl };
+        var folder = new Option<string>("--folder") { Description = "Where the embedded chain keeps its state.", HelpName = "DIR", DefaultValueFactory = _ => ChainFolders.DefaultChain };
+        var demo = new Option<bool>("--insecure-demo") { Description = "Listen on an address that others reach, although whoever has this machine can forge the embedded chain." };
+        var command = new Command("serve", Description) { url, folder, demo };
+        command.Validators.Add(result =>
+        {
+            if (Parse(result.GetValue(url)) is not { } address)
+            {
+                result.AddError($"--urls is an http URL such as {DefaultUrl}.");
+            }
+            else if (!IsLoopback(address) && !result.GetValue(demo))
+            {
+                result.AddError($"{address.Host} can be reached by others, and the embedded chain can be forged by whoever has this machine: listen on 127.0.0.1, or add --insecure-demo.");
+            }
+        });
+        command.SetAction((parsed, cancellation) => ServeRun.RunAsync(Parse(parsed.GetValue(url))!, parsed.GetValue(folder)!, cancellation));
+        return command;
+    }
+
+    private static Uri? Parse(string? text) =>
+        Uri.TryCreate(text, UriKind.Absolute, out Uri? parsed) && string.Equals(parsed.Scheme, Uri.UriSchemeHttp, StringComparison.Ordinal) ? parsed : null;
+
+    // A name other than localhost may resolve to anything, now or later.
+    private static bool IsLoopback(Uri address) =>
+        string.Equals(address.Host, "localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(address.Host.Trim('[', ']'), out IPAddress? ip) && IPAddress.IsLoopback(ip));
+}
