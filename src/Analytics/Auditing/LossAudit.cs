@@ -16,7 +16,9 @@ namespace EmrMarket.Analytics.Auditing;
 /// <param name="Hits">Reports of v that support v and not v', in the direction that looked worse.</param>
 /// <param name="FalseHits">Reports of v' that support v and not v', in the same direction.</param>
 /// <param name="Measured">ln(hits / false hits), the loss as measured; infinite when there were no false hits.</param>
-/// <param name="LowerBound">The loss is at least this, except with probability <see cref="LossAudit.TailProbability"/> for each of the two counts.</param>
+/// <param name="LowerBound">
+/// The loss is at least this, except with probability <see cref="LossAudit.TailProbability"/> for each of the two counts.
+/// </param>
 /// <param name="UpperBound">The loss that this event shows is at most this, with the same exception.</param>
 public sealed record LossAuditFinding(
     string Mechanism,
@@ -34,15 +36,18 @@ public sealed record LossAuditFinding(
     public bool Violated => LowerBound > Epsilon.Value;
 
     /// <summary>
-    /// The smallest excess over the claimed loss that this audit could have seen: the distance from the measured loss to its lower bound. A mechanism with a larger
+    /// The smallest excess over the claimed loss that this audit could have seen: the distance from the measured loss to its lower bound. A
+    /// mechanism with a larger
     /// excess is flagged at least every other time, one with twice this excess all but surely.
     /// </summary>
     public double SmallestVisibleExcess => Measured - LowerBound;
 }
 
 /// <summary>
-/// A black-box audit: draws reports of two values through the public interface, counts an event that tells them apart best, and bounds the loss from below.
-/// It knows nothing of thresholds or channels, so it would see a wrong sampler that the exact tests of the laws cannot. Method: Ding et al. 2018,
+/// A black-box audit: draws reports of two values through the public interface, counts an event that tells them apart best, and bounds the
+/// loss from below.
+/// It knows nothing of thresholds or channels, so it would see a wrong sampler that the exact tests of the laws cannot. Method: Ding et al.
+/// 2018,
 /// doi:10.1145/3243734.3243818, with exact binomial bounds (Clopper and Pearson 1934).
 /// </summary>
 public static class LossAudit
@@ -53,7 +58,8 @@ public static class LossAudit
     private const int Batch = 1 << 19;
 
     /// <summary>
-    /// Audits all grades of one mechanism. The event: a report supports v and not v', for v and v' the first and the last value and the other way round
+    /// Audits all grades of one mechanism. The event: a report supports v and not v', for v and v' the first and the last value and the
+    /// other way round
     /// (for DSW: the report lies in v's window only). Under v it is e^epsilon times as likely as under v' for every mechanism offered.
     /// </summary>
     /// <param name="mechanism">The mechanism.</param>

@@ -25,8 +25,10 @@ public sealed record ReidentificationFinding(int People, int Attributes, double 
 }
 
 /// <summary>
-/// The measurement behind the sentence "reports are fingerprints to someone who knows the raw values". The attacker is the strongest there is: the likelihood of a
-/// row of reports given the known values, which for these mechanisms orders rows by the summed log odds of the attributes whose report supports the
+/// The measurement behind the sentence "reports are fingerprints to someone who knows the raw values". The attacker is the strongest there
+/// is: the likelihood of a
+/// row of reports given the known values, which for these mechanisms orders rows by the summed log odds of the attributes whose report
+/// supports the
 /// known value (proof.md of each mechanism: a report has one of two probabilities).
 /// </summary>
 public static class Reidentification
@@ -77,12 +79,16 @@ public static class Reidentification
         };
     }
 
-    /// <summary>Measures the attack after the first so many of the released reports, for each wanted number. O(people² attributes).</summary>
+    /// <summary>
+    /// Measures the attack after the first so many of the released reports, for each wanted number. O(people² attributes).
+    /// </summary>
     /// <param name="crowd">The crowd, from <see cref="ChooseCrowd"/>.</param>
     /// <param name="grades">The ladder.</param>
     /// <param name="released">What is released about everybody, in the order in which the attacker gets it.</param>
     /// <param name="counts">The wanted numbers of reports, increasing, each in 1..released.Count.</param>
-    /// <param name="knownAsTheyAre">Attributes that leave the site as they are (Public ones): the attacker passes over rows that differ in one.</param>
+    /// <param name="knownAsTheyAre">
+    /// Attributes that leave the site as they are (Public ones): the attacker passes over rows that differ in one.
+    /// </param>
     /// <param name="siteKey">The site key of the reports' coins.</param>
     /// <param name="cancellation">Stops between attributes.</param>
     public static IReadOnlyList<ReidentificationFinding> Measure(

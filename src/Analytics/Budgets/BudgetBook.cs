@@ -1,8 +1,10 @@
 namespace EmrMarket.Analytics.Budgets;
 
 /// <summary>
-/// The losses of all records of a site, column by column: the rules of <see cref="PersonBudget"/> for hundreds of thousands of records at once. A release is reserved when it is matched,
-/// spent when it goes out, and given back when it does not. Against committed grades: what is pending for the same fact counts again, so that spent and reserved never exceed a cap,
+/// The losses of all records of a site, column by column: the rules of <see cref="PersonBudget"/> for hundreds of thousands of records at
+/// once. A release is reserved when it is matched,
+/// spent when it goes out, and given back when it does not. Against committed grades: what is pending for the same fact counts again, so
+/// that spent and reserved never exceed a cap,
 /// whichever of the pending ones go out. Not thread-safe: its owner serialises calls.
 /// </summary>
 public sealed class BudgetBook
@@ -30,7 +32,9 @@ public sealed class BudgetBook
         _total = new long[persons];
     }
 
-    /// <summary>The most that may be spent and reserved over all facts of a person; those of one record and its person are part of them.</summary>
+    /// <summary>
+    /// The most that may be spent and reserved over all facts of a person; those of one record and its person are part of them.
+    /// </summary>
     public EpsilonMicro Cap { get; init; } = PersonBudget.DefaultCap;
 
     /// <summary>The highest loss, spent and reserved, of any person.</summary>
@@ -48,7 +52,9 @@ public sealed class BudgetBook
     /// <param name="record">The record.</param>
     /// <param name="attributes">The attributes, each at most once.</param>
     /// <param name="grades">Their grades, each in 1 to the ladder's count.</param>
-    /// <returns>What was reserved, to be handed back once to <see cref="Commit"/> or <see cref="Release"/>; null when a cap would be exceeded.</returns>
+    /// <returns>
+    /// What was reserved, to be handed back once to <see cref="Commit"/> or <see cref="Release"/>; null when a cap would be exceeded.
+    /// </returns>
     public Reservation? TryReserve(int record, ReadOnlySpan<int> attributes, ReadOnlySpan<byte> grades)
     {
         Reservation wanted = Wanted(record, attributes, grades);

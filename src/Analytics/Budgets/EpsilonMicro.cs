@@ -1,6 +1,8 @@
 namespace EmrMarket.Analytics.Budgets;
 
-/// <summary>A privacy loss in micro-epsilon: 1,000,000 is epsilon = 1 (natural logarithm of the odds ratio). Integers, so that sums are exact.</summary>
+/// <summary>
+/// A privacy loss in micro-epsilon: 1,000,000 is epsilon = 1 (natural logarithm of the odds ratio). Integers, so that sums are exact.
+/// </summary>
 /// <param name="Micro">Micro-epsilon, at least 0.</param>
 public readonly record struct EpsilonMicro(long Micro) : IComparable<EpsilonMicro>
 {

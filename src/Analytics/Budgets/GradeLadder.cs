@@ -1,6 +1,8 @@
 namespace EmrMarket.Analytics.Budgets;
 
-/// <summary>The fixed ladder of privacy losses. Grade 1 is the strictest; grade <see cref="Count"/> releases most. Grade 0 means "withheld".</summary>
+/// <summary>
+/// The fixed ladder of privacy losses. Grade 1 is the strictest; grade <see cref="Count"/> releases most. Grade 0 means "withheld".
+/// </summary>
 public sealed class GradeLadder
 {
     private readonly EpsilonMicro[] _epsilons;

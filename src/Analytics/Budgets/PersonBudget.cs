@@ -1,6 +1,8 @@
 namespace EmrMarket.Analytics.Budgets;
 
-/// <summary>A fact that reports are drawn of: an attribute of one record, or of the person when it is constant over the person's records.</summary>
+/// <summary>
+/// A fact that reports are drawn of: an attribute of one record, or of the person when it is constant over the person's records.
+/// </summary>
 /// <param name="Record">The record's key; null for a fact of the person.</param>
 /// <param name="Source">The source of its coins (<see cref="Schemas.AttributeDefinition.Source"/>).</param>
 /// <param name="ValueVersion">The version of its value: a corrected value is a new fact and charged anew.</param>
@@ -28,9 +30,12 @@ public enum BudgetOutcome
 }
 
 /// <summary>
-/// The losses of one person at one site: reserved when a match is made, spent when reports go out, given back when they do not. A fact's loss is that of the highest
-/// grade ever released (its lower grades are functions of it), so a commit charges the difference to the highest so far. Every operation is all or nothing and, by its
-/// command id, may be repeated without effect. At any time spent + reserved stays within both caps, unless the caps were lowered below it; then nothing more is reserved.
+/// The losses of one person at one site: reserved when a match is made, spent when reports go out, given back when they do not. A fact's
+/// loss is that of the highest
+/// grade ever released (its lower grades are functions of it), so a commit charges the difference to the highest so far. Every operation is
+/// all or nothing and, by its
+/// command id, may be repeated without effect. At any time spent + reserved stays within both caps, unless the caps were lowered below it;
+/// then nothing more is reserved.
 /// Not thread-safe: its owner serialises calls.
 /// </summary>
 public sealed class PersonBudget

@@ -11,7 +11,9 @@ namespace EmrMarket.Analytics.Budgets;
 /// <param name="Parts">The share in millionths.</param>
 public readonly record struct ProfileShare(int Profile, int Parts);
 
-/// <summary>Who takes which profile, for simulations and for sites that set policies by default. A person's records all have one profile.</summary>
+/// <summary>
+/// Who takes which profile, for simulations and for sites that set policies by default. A person's records all have one profile.
+/// </summary>
 public sealed class PolicyChoice
 {
     private const int Whole = 1_000_000;
@@ -38,7 +40,10 @@ public sealed class PolicyChoice
         return new PolicyChoice(shares, shares, -1, []);
     }
 
-    /// <summary>People who hold one of some values in any of their records choose in other shares than the rest: selection, which biases what only the generous deliver.</summary>
+    /// <summary>
+    /// People who hold one of some values in any of their records choose in other shares than the rest: selection, which biases what only
+    /// the generous deliver.
+    /// </summary>
     /// <param name="schema">The schema.</param>
     /// <param name="attribute">The attribute.</param>
     /// <param name="labels">The values, by their labels.</param>
@@ -65,7 +70,10 @@ public sealed class PolicyChoice
             : new PolicyChoice(others, holders, index, held);
     }
 
-    /// <summary>The profile of each record: that of its person. A function of the key, the person and (for <see cref="ByValue"/>) the person's values.</summary>
+    /// <summary>
+    /// The profile of each record: that of its person. A function of the key, the person and (for <see cref="ByValue"/>) the person's
+    /// values.
+    /// </summary>
     /// <param name="table">The records.</param>
     /// <param name="key">The key of the choices, 16 bytes or more.</param>
     public int[] Assign(RecordTable table, ReadOnlySpan<byte> key)

@@ -77,7 +77,9 @@ public sealed class PolicyProfile
         return true;
     }
 
-    /// <summary>The loss of a record when everything that the profile allows has been released: the sum over attributes of their ceilings' losses.</summary>
+    /// <summary>
+    /// The loss of a record when everything that the profile allows has been released: the sum over attributes of their ceilings' losses.
+    /// </summary>
     public EpsilonMicro TotalLoss(GradeLadder grades)
     {
         ArgumentNullException.ThrowIfNull(grades);

@@ -5,7 +5,10 @@ namespace EmrMarket.Analytics.Budgets;
 /// <summary>The menu of profiles: what is published of a person's choice is one of a few, so that a choice singles nobody out.</summary>
 public static class ProfileMenu
 {
-    /// <summary>The built-in menu around a schema's default ceilings: every field one grade lower, as it is, and one grade higher; private attributes withheld; all withheld.</summary>
+    /// <summary>
+    /// The built-in menu around a schema's default ceilings: every field one grade lower, as it is, and one grade higher; private
+    /// attributes withheld; all withheld.
+    /// </summary>
     internal static IReadOnlyList<ProfileDocument> Default(GradeLadder grades, TierCeilings ceilings)
     {
         int Shift(int grade, int by) => grade == 0 ? 0 : Math.Clamp(grade + by, 1, grades.Count);
@@ -22,8 +25,10 @@ public static class ProfileMenu
     }
 
     /// <summary>
-    /// The profile of the menu that is published for a person's own choice: among those that are stricter or equal in every field, the one that gives away
-    /// least of what the person allowed (the largest total loss; then the first in the menu). Null when none is, and the person is then withheld.
+    /// The profile of the menu that is published for a person's own choice: among those that are stricter or equal in every field, the one
+    /// that gives away
+    /// least of what the person allowed (the largest total loss; then the first in the menu). Null when none is, and the person is then
+    /// withheld.
     /// </summary>
     /// <param name="schema">The schema, whose menu is used.</param>
     /// <param name="wish">The person's own choice.</param>

@@ -1,7 +1,8 @@
 namespace EmrMarket.Analytics.Budgets;
 
 /// <summary>
-/// Records are published in units of equal site, Public values, profile and asks. A unit of fewer than 20 distinct persons would single its members out; its records
+/// Records are published in units of equal site, Public values, profile and asks. A unit of fewer than 20 distinct persons would single its
+/// members out; its records
 /// join the unit of the nearest stricter profile with the same Public values, and where there is none they are withheld.
 /// </summary>
 public static class SuppressionUnits
@@ -13,15 +14,20 @@ public static class SuppressionUnits
     public const int Withheld = -1;
 
     /// <summary>
-    /// The profile under which each record is published. Units are visited from the most generous profile down, so that what joined a unit on the way counts for it. O(n log n).
+    /// The profile under which each record is published. Units are visited from the most generous profile down, so that what joined a unit
+    /// on the way counts for it. O(n log n).
     /// </summary>
     /// <param name="menu">The schema's profiles.</param>
     /// <param name="grades">The ladder of losses.</param>
-    /// <param name="cells">Per record a number for its combination of Public values (and asks): records of different cells never share a unit.</param>
+    /// <param name="cells">
+    /// Per record a number for its combination of Public values (and asks): records of different cells never share a unit.
+    /// </param>
     /// <param name="profiles">Per record the index of its profile in the menu, or <see cref="Withheld"/>.</param>
     /// <param name="persons">Per record its person.</param>
     /// <param name="minPersons">The least number of distinct persons of a unit, at least 1.</param>
-    /// <returns>Per record the index of the profile of its unit, or <see cref="Withheld"/>; never more generous in any field than its own profile.</returns>
+    /// <returns>
+    /// Per record the index of the profile of its unit, or <see cref="Withheld"/>; never more generous in any field than its own profile.
+    /// </returns>
     public static int[] Assign(
         IReadOnlyList<PolicyProfile> menu, GradeLadder grades, ReadOnlySpan<int> cells, ReadOnlySpan<int> profiles, ReadOnlySpan<int> persons, int minPersons = MinPersons)
     {
@@ -71,7 +77,10 @@ public static class SuppressionUnits
         return assigned;
     }
 
-    /// <summary>The profile that is stricter or equal in every field and lower in total, and gives away least; <see cref="Withheld"/> when there is none.</summary>
+    /// <summary>
+    /// The profile that is stricter or equal in every field and lower in total, and gives away least; <see cref="Withheld"/> when there is
+    /// none.
+    /// </summary>
     private static int NearestStricter(IReadOnlyList<PolicyProfile> menu, GradeLadder grades, int profile)
     {
         EpsilonMicro own = menu[profile].TotalLoss(grades);

@@ -1,15 +1,21 @@
 namespace EmrMarket.Analytics.Estimation;
 
-/// <summary>What one group of records contributes to a guarantee: public quantities of its channel and the sizes of its clusters, never its reports.</summary>
+/// <summary>
+/// What one group of records contributes to a guarantee: public quantities of its channel and the sizes of its clusters, never its reports.
+/// </summary>
 /// <param name="Records">Number of records n.</param>
-/// <param name="SumSquaredSizes">The sum of squared sizes of the groups of records that share one draw; n when every record has its own.</param>
+/// <param name="SumSquaredSizes">
+/// The sum of squared sizes of the groups of records that share one draw; n when every record has its own.
+/// </param>
 /// <param name="MaxSize">The size of the largest such group.</param>
 /// <param name="Range">The distance of the largest and smallest value that one report's estimate takes.</param>
 /// <param name="MaxDeviation">The largest distance of one report's estimate from its expectation, over all truths.</param>
 /// <param name="WorstVariance">The largest variance of one report's estimate, over all truths.</param>
 public sealed record GuaranteeTerm(long Records, long SumSquaredSizes, int MaxSize, double Range, double MaxDeviation, double WorstVariance)
 {
-    /// <summary>The term of a frequency: R = 1/(p - q), max(p, 1 - q) R, max(p(1 - p), q(1 - q)) R^2 (docs/ESTIMATORS.md, "Guarantee").</summary>
+    /// <summary>
+    /// The term of a frequency: R = 1/(p - q), max(p, 1 - q) R, max(p(1 - p), q(1 - q)) R^2 (docs/ESTIMATORS.md, "Guarantee").
+    /// </summary>
     public static GuaranteeTerm Frequency(double p, double q, long records, long sumSquaredSizes, int maxSize)
     {
         double range = 1 / (p - q);
@@ -22,14 +28,17 @@ public sealed record GuaranteeTerm(long Records, long SumSquaredSizes, int MaxSi
 }
 
 /// <summary>
-/// Half-widths known before the reports are: how far the `stratified` (or one grade's) estimate may lie from the value over these very records. Nothing is guaranteed for ratios,
+/// Half-widths known before the reports are: how far the `stratified` (or one grade's) estimate may lie from the value over these very
+/// records. Nothing is guaranteed for ratios,
 /// quantiles, regressions, or for people beyond those matched.
 /// </summary>
 public static class Guarantee
 {
     /// <summary>
-    /// With probability at least <paramref name="confidence"/> all <paramref name="cells"/> errors are at most this: the smaller of Hoeffding's (1963, doi:10.1080/01621459.1963.10500830)
-    /// and Bernstein's bound (Boucheron, Lugosi and Massart 2013, corollary 2.11, doi:10.1093/acprof:oso/9780199535255.001.0001) with a union over cells. Holds for every set of records.
+    /// With probability at least <paramref name="confidence"/> all <paramref name="cells"/> errors are at most this: the smaller of
+    /// Hoeffding's (1963, doi:10.1080/01621459.1963.10500830)
+    /// and Bernstein's bound (Boucheron, Lugosi and Massart 2013, corollary 2.11, doi:10.1093/acprof:oso/9780199535255.001.0001) with a
+    /// union over cells. Holds for every set of records.
     /// </summary>
     /// <returns>The half-width in the estimate's unit; 0 for attributes that are not randomised, infinite without records.</returns>
     public static double HalfWidth(IReadOnlyList<GuaranteeTerm> terms, int cells, double confidence)

@@ -8,7 +8,9 @@ internal static class Intervals
     /// <summary>The normal quantile of a two-sided interval: 1.96 at 95 %.</summary>
     public static double NormalQuantile(double confidence) => Normal.InvCDF(0, 1, 0.5 + (confidence / 2));
 
-    /// <summary>The confidence of each of <paramref name="cells"/> intervals that hold together (Bonferroni), or the confidence itself.</summary>
+    /// <summary>
+    /// The confidence of each of <paramref name="cells"/> intervals that hold together (Bonferroni), or the confidence itself.
+    /// </summary>
     public static double PerCell(EstimationOptions options, int cells) =>
         options.Simultaneous ? 1 - ((1 - options.Confidence) / Math.Max(1, cells)) : options.Confidence;
 
@@ -22,7 +24,8 @@ internal static class Intervals
     }
 
     /// <summary>
-    /// The ratios rho that "numerator - rho * denominator = 0" does not reject (Fieller 1954, doi:10.1111/j.2517-6161.1954.tb00159.x). Null when the denominator is not
+    /// The ratios rho that "numerator - rho * denominator = 0" does not reject (Fieller 1954, doi:10.1111/j.2517-6161.1954.tb00159.x). Null
+    /// when the denominator is not
     /// distinguishable from zero at this confidence: the set is then unbounded and the ratio is not estimable.
     /// </summary>
     public static (double Low, double High)? Fieller(

@@ -4,8 +4,10 @@ using MathNet.Numerics.LinearAlgebra;
 namespace EmrMarket.Analytics.Estimation;
 
 /// <summary>
-/// The second moments of one report's estimates of a channel that treats all values alike (GRR, subset selection, OUE, OLH, Public): with P[supports v | truth v] = p and q otherwise,
-/// a support of fixed size D has P[supports v and w | truth v] = r = p (D - 1)/(k - 1) and P[supports v and w | other truth] = s = (q (D - 1) - r)/(k - 2) by symmetry; supports that are
+/// The second moments of one report's estimates of a channel that treats all values alike (GRR, subset selection, OUE, OLH, Public): with
+/// P[supports v | truth v] = p and q otherwise,
+/// a support of fixed size D has P[supports v and w | truth v] = r = p (D - 1)/(k - 1) and P[supports v and w | other truth] = s = (q (D -
+/// 1) - r)/(k - 2) by symmetry; supports that are
 /// pairwise independent given the truth (OUE's bits, OLH's hash) have r = p q and s = q^2.
 /// </summary>
 internal sealed class PairLaw
@@ -38,7 +40,10 @@ internal sealed class PairLaw
     /// <summary>1 / (p - q).</summary>
     public double R => 1 / (P - Q);
 
-    /// <summary>E[z_v z_w | truth u] = Constant(v, w) + Slope(v, w) (1[u = v] + 1[u = w]) for v other than w, and Constant + Slope 1[u = v] for v = w.</summary>
+    /// <summary>
+    /// E[z_v z_w | truth u] = Constant(v, w) + Slope(v, w) (1[u = v] + 1[u = w]) for v other than w, and Constant + Slope 1[u = v] for v =
+    /// w.
+    /// </summary>
     public (double Constant, double Slope) Product(bool same)
     {
         double scale = R * R;
@@ -63,7 +68,9 @@ internal sealed class PairLaw
         return constant + (slope * (i == j ? fi : fi + fj)) - (fi * fj);
     });
 
-    /// <summary>True when p + (k - 1) q, the expected number of supported values, is a whole number exactly: GRR (1) and subset selection (d).</summary>
+    /// <summary>
+    /// True when p + (k - 1) q, the expected number of supported values, is a whole number exactly: GRR (1) and subset selection (d).
+    /// </summary>
     private static bool HasFixedSupportSize(Channel channel) =>
         (channel.ExactP + ((channel.DomainSize - 1) * channel.ExactQ)).Denominator.IsOne;
 }

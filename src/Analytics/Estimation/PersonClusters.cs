@@ -2,7 +2,9 @@ using System.Numerics;
 
 namespace EmrMarket.Analytics.Estimation;
 
-/// <summary>Which records of a batch belong to one person. Only persons with several records are listed: the others are clusters of one.</summary>
+/// <summary>
+/// Which records of a batch belong to one person. Only persons with several records are listed: the others are clusters of one.
+/// </summary>
 internal sealed class PersonClusters
 {
     private readonly int[] _offsets;
@@ -62,7 +64,8 @@ internal sealed class PersonClusters
     public ReadOnlySpan<int> this[int i] => _records.AsSpan(_offsets[i], _offsets[i + 1] - _offsets[i]);
 
     /// <summary>
-    /// The persons with several records, those with most first, by rank: entry r holds the r-th record of every person with more than r. Bitmaps over ranks turn pairs of records of one person into
+    /// The persons with several records, those with most first, by rank: entry r holds the r-th record of every person with more than r.
+    /// Bitmaps over ranks turn pairs of records of one person into
     /// bits at one place.
     /// </summary>
     public int[][] Ranks => _ranks ??= RankRecords();
@@ -84,7 +87,8 @@ internal sealed class PersonClusters
     }
 
     /// <summary>
-    /// For an integer x_i per record: the sums over persons s of (size_s * X_s) and of X_s^2 with X_s the sum of x over the person's records, given the same
+    /// For an integer x_i per record: the sums over persons s of (size_s * X_s) and of X_s^2 with X_s the sum of x over the person's
+    /// records, given the same
     /// sums as if every record were a person (sum of x, sum of x^2).
     /// </summary>
     public (Int128 SizeTimesSum, Int128 SquaredSum) Sums<T>(Int128 sum, Int128 sumOfSquares, Func<int, T> valueOfRecord)

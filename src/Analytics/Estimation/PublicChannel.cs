@@ -3,7 +3,9 @@ using EmrMarket.Analytics.Mechanisms;
 
 namespace EmrMarket.Analytics.Estimation;
 
-/// <summary>The channel of a Public attribute: the report is the value. It lets Public and randomised attributes meet in one table or model.</summary>
+/// <summary>
+/// The channel of a Public attribute: the report is the value. It lets Public and randomised attributes meet in one table or model.
+/// </summary>
 /// <param name="domainSize">Domain size k.</param>
 public sealed class PublicChannel(int domainSize) : Channel
 {

@@ -11,7 +11,8 @@ namespace EmrMarket.Analytics.Estimation;
 public sealed record AttributeReports(AttributeDefinition Attribute, int Grade, Channel Channel, ReportColumn Reports);
 
 /// <summary>
-/// Reports of some records, all at the same grade per attribute. Estimators take any number of batches and add them up; records that deliver at different
+/// Reports of some records, all at the same grade per attribute. Estimators take any number of batches and add them up; records that
+/// deliver at different
 /// grades come in different batches. All records of one person are in one batch, so that clusters are whole.
 /// </summary>
 public sealed class ReportBatch
@@ -20,7 +21,9 @@ public sealed class ReportBatch
 
     /// <summary>A batch.</summary>
     /// <param name="attributes">The reports, one entry per attribute, all of the same length.</param>
-    /// <param name="personIndex">Per record the index of its person, unique within the batch; null when every record is a different person.</param>
+    /// <param name="personIndex">
+    /// Per record the index of its person, unique within the batch; null when every record is a different person.
+    /// </param>
     /// <exception cref="ArgumentException">The lengths differ, an attribute occurs twice, or there is none.</exception>
     public ReportBatch(IReadOnlyList<AttributeReports> attributes, int[]? personIndex = null)
     {

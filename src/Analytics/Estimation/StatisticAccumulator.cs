@@ -10,7 +10,8 @@ using EmrMarket.Analytics.Schemas;
 namespace EmrMarket.Analytics.Estimation;
 
 /// <summary>
-/// One statistic while its reports are still coming: batches are added one after the other and may be dropped, since only sums are kept. Memory O(cells), whatever the number of records. Not thread-safe.
+/// One statistic while its reports are still coming: batches are added one after the other and may be dropped, since only sums are kept.
+/// Memory O(cells), whatever the number of records. Not thread-safe.
 /// </summary>
 /// <param name="request">What is asked for.</param>
 /// <param name="options">How.</param>

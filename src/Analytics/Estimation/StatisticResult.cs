@@ -8,7 +8,9 @@ public enum InferenceTarget
     /// <summary>The value over exactly these records: the only chance is the randomiser's.</summary>
     Records,
 
-    /// <summary>The value in the population that these persons are a simple random sample of: sampling is added, clustered by person.</summary>
+    /// <summary>
+    /// The value in the population that these persons are a simple random sample of: sampling is added, clustered by person.
+    /// </summary>
     Population,
 }
 
@@ -34,16 +36,22 @@ public enum IntervalKind
 /// <summary>How records that delivered at different grades are combined.</summary>
 public enum CombinationRule
 {
-    /// <summary>Each grade's estimate weighted by its records: unbiased for the pooled records, however the grades were chosen. The default.</summary>
+    /// <summary>
+    /// Each grade's estimate weighted by its records: unbiased for the pooled records, however the grades were chosen. The default.
+    /// </summary>
     Stratified,
 
-    /// <summary>Weighted by precision: smallest variance when the choice of grade does not depend on the value; tested by Cochran's Q.</summary>
+    /// <summary>
+    /// Weighted by precision: smallest variance when the choice of grade does not depend on the value; tested by Cochran's Q.
+    /// </summary>
     Precision,
 
     /// <summary>Each grade's estimate shrunk to the precision-weighted one: smaller error on average, no claim of coverage.</summary>
     Shrunk,
 
-    /// <summary>All reports as if they came from the average channel: for comparison only, biased when the choice of grade depends on the value.</summary>
+    /// <summary>
+    /// All reports as if they came from the average channel: for comparison only, biased when the choice of grade depends on the value.
+    /// </summary>
     Unweighted,
 }
 
@@ -65,14 +73,19 @@ public sealed record EstimationOptions
     /// <summary>When true the intervals of all cells of one statistic hold together at <see cref="Confidence"/> (Bonferroni).</summary>
     public bool Simultaneous { get; init; }
 
-    /// <summary>When true a consistent value (non-negative, adding to one) is put beside each estimate and labelled; intervals stay those of the unbiased estimate.</summary>
+    /// <summary>
+    /// When true a consistent value (non-negative, adding to one) is put beside each estimate and labelled; intervals stay those of the
+    /// unbiased estimate.
+    /// </summary>
     public bool Consistent { get; init; }
 }
 
 /// <summary>One number of a statistic.</summary>
 public sealed record StatisticCell
 {
-    /// <summary>What the number is about: a label, the labels of a table's cell joined by " | ", "mean", "0.5", a term of a model.</summary>
+    /// <summary>
+    /// What the number is about: a label, the labels of a table's cell joined by " | ", "mean", "0.5", a term of a model.
+    /// </summary>
     public required string Value { get; init; }
 
     /// <summary>The codes behind <see cref="Value"/>, one per attribute; empty where there are none.</summary>
@@ -93,10 +106,15 @@ public sealed record StatisticCell
     /// <summary>How the interval was made.</summary>
     public IntervalKind IntervalKind { get; init; }
 
-    /// <summary>The half-width promised before the data were seen (normal, worst-case variance of these records); null where none is promised.</summary>
+    /// <summary>
+    /// The half-width promised before the data were seen (normal, worst-case variance of these records); null where none is promised.
+    /// </summary>
     public double? ExpectedHalfWidth { get; init; }
 
-    /// <summary>The half-width that holds with the stated confidence whatever the data, from public quantities only (docs/ESTIMATORS.md); null where nothing is guaranteed.</summary>
+    /// <summary>
+    /// The half-width that holds with the stated confidence whatever the data, from public quantities only (docs/ESTIMATORS.md); null where
+    /// nothing is guaranteed.
+    /// </summary>
     public double? GuaranteedHalfWidth { get; init; }
 
     /// <summary>The value after the post-processing that the result names; null when there was none.</summary>
@@ -172,7 +190,9 @@ public sealed record StatisticResult
 /// <param name="Cells">The numbers.</param>
 public sealed record StatisticSection(string Name, string Note, IReadOnlyList<StatisticCell> Cells);
 
-/// <summary>A statistic that would be worthless or misleading on these reports. The message says why and what would have to change.</summary>
+/// <summary>
+/// A statistic that would be worthless or misleading on these reports. The message says why and what would have to change.
+/// </summary>
 public sealed class EstimationRefusedException : Exception
 {
     /// <summary>A refusal without a reason; prefer the one with.</summary>

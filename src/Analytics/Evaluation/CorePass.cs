@@ -18,11 +18,14 @@ public sealed class CorePass(Schema schema, EstimationOptions options, int threa
     public sealed record Answer(StatisticRequest Request, StatisticResult? Result, string? Refusal);
 
     /// <summary>
-    /// Estimates all statistics from reports alone, batch by batch: of a batch only sums are kept, so that memory does not grow with the records. One pass for all statistics, and one more for the
+    /// Estimates all statistics from reports alone, batch by batch: of a batch only sums are kept, so that memory does not grow with the
+    /// records. One pass for all statistics, and one more for the
     /// regressions.
     /// </summary>
     /// <param name="requests">The statistics.</param>
-    /// <param name="reports">The reports of the named attributes in batches of whole persons; called once per pass, and must give the same reports.</param>
+    /// <param name="reports">
+    /// The reports of the named attributes in batches of whole persons; called once per pass, and must give the same reports.
+    /// </param>
     /// <param name="records">Number of records in all batches, for the progress.</param>
     /// <param name="progress">Is told the share that is done.</param>
     /// <param name="cancellation">Stops between statistics of a batch.</param>

@@ -77,7 +77,9 @@ public sealed record AttributeGrade(string Mechanism, int Grade, double Epsilon)
 /// <param name="Low">Lower end of the interval.</param>
 /// <param name="High">Upper end of the interval.</param>
 /// <param name="ExpectedHalfWidth">Half-width that was to be expected before any report was seen.</param>
-/// <param name="GuaranteedHalfWidth">Half-width that holds with the stated confidence for all cells at once, whatever the records; null where nothing is guaranteed.</param>
+/// <param name="GuaranteedHalfWidth">
+/// Half-width that holds with the stated confidence for all cells at once, whatever the records; null where nothing is guaranteed.
+/// </param>
 public sealed record EvaluatedCell(
     string Value, double Truth, double Estimate, double? StandardError, double? Low, double? High, double? ExpectedHalfWidth, double? GuaranteedHalfWidth)
 {

@@ -12,13 +12,17 @@ public sealed record EvaluationPlan
     /// <summary>The statistics, in the order in which they are reported.</summary>
     public required IReadOnlyList<StatisticRequest> Statistics { get; init; }
 
-    /// <summary>The categorical attribute whose value people may be shy about: the experiment on choice makes the choice of a grade depend on it.</summary>
+    /// <summary>
+    /// The categorical attribute whose value people may be shy about: the experiment on choice makes the choice of a grade depend on it.
+    /// </summary>
     public required string Sensitive { get; init; }
 
     /// <summary>The label of <see cref="Sensitive"/> that makes people stricter.</summary>
     public required string SensitiveLabel { get; init; }
 
-    /// <summary>A statistic of each kind that stands for its kind in the experiments; kinds that the schema has no attributes for are absent.</summary>
+    /// <summary>
+    /// A statistic of each kind that stands for its kind in the experiments; kinds that the schema has no attributes for are absent.
+    /// </summary>
     public IReadOnlyDictionary<StatisticKind, StatisticRequest> Representatives => Statistics
         .GroupBy(s => s.Kind).ToDictionary(g => g.Key, g => g.First(s => s.Kind != StatisticKind.Frequency || s.Attributes[0] == TypicalCategorical));
 
@@ -26,12 +30,15 @@ public sealed record EvaluationPlan
     public required string TypicalCategorical { get; init; }
 
     /// <summary>
-    /// The plan of a schema: a frequency for every categorical attribute; mean, bins and quartiles for every grid; top codes for every dictionary; and the
+    /// The plan of a schema: a frequency for every categorical attribute; mean, bins and quartiles for every grid; top codes for every
+    /// dictionary; and the
     /// given tables and models.
     /// </summary>
     /// <param name="schema">The schema.</param>
     /// <param name="together">Statistics of several attributes; null for some that the schema itself suggests.</param>
-    /// <param name="sensitive">Attribute and label of <see cref="Sensitive"/>; null for the first attribute of the most sensitive tier.</param>
+    /// <param name="sensitive">
+    /// Attribute and label of <see cref="Sensitive"/>; null for the first attribute of the most sensitive tier.
+    /// </param>
     /// <exception cref="FormatException">A statistic names an attribute that the schema does not have or that it cannot use.</exception>
     public static EvaluationPlan Of(Schema schema, IReadOnlyList<StatisticRequest>? together = null, (string Attribute, string Label)? sensitive = null)
     {

@@ -42,7 +42,8 @@ public sealed record EvaluationSummary
     public const string ShareUnit = "share";
 
     /// <summary>
-    /// How far randomised shares are from the truth, by kind, the most precise kind first: one number over all of them would be that of the kind that the reports carry least.
+    /// How far randomised shares are from the truth, by kind, the most precise kind first: one number over all of them would be that of the
+    /// kind that the reports carry least.
     /// </summary>
     public static IReadOnlyList<ShareErrors> ErrorsByKind(IReadOnlyList<EvaluatedStatistic> statistics) =>
     [

@@ -6,8 +6,10 @@ using MathNet.Numerics.LinearAlgebra;
 namespace EmrMarket.Analytics.Evaluation;
 
 /// <summary>
-/// The model that raw records give: least squares, or logistic regression by maximum likelihood (Newton's method; McCullagh and Nelder 1989,
-/// doi:10.1007/978-1-4899-3242-6, section 4.4). Terms are those of the estimators: an intercept, numbers in their unit, an indicator per label but the first.
+/// The model that raw records give: least squares, or logistic regression by maximum likelihood (Newton's method; McCullagh and Nelder
+/// 1989,
+/// doi:10.1007/978-1-4899-3242-6, section 4.4). Terms are those of the estimators: an intercept, numbers in their unit, an indicator per
+/// label but the first.
 /// </summary>
 internal sealed class RawModel
 {
@@ -47,7 +49,10 @@ internal sealed class RawModel
     /// <summary>Whether a record's outcome counts as yes.</summary>
     public bool Yes(int record) => _yes[_outcome.Codes[record]];
 
-    /// <summary>The coefficients by term; NaN for a term that these records cannot tell from others (a label that nobody has, or a perfect separation).</summary>
+    /// <summary>
+    /// The coefficients by term; NaN for a term that these records cannot tell from others (a label that nobody has, or a perfect
+    /// separation).
+    /// </summary>
     public IReadOnlyDictionary<string, double> Fit()
     {
         (double[] X, double Count, double Sum)[] patterns = Patterns();

@@ -10,7 +10,9 @@ namespace EmrMarket.Analytics.Evaluation;
 /// <param name="threads">Threads at most, at least 1.</param>
 public sealed class SiteReports(Schema schema, int threads)
 {
-    /// <summary>The schema's attributes with a value that can be asked for, and the presence attributes of optional grids among them.</summary>
+    /// <summary>
+    /// The schema's attributes with a value that can be asked for, and the presence attributes of optional grids among them.
+    /// </summary>
     /// <param name="schema">The schema.</param>
     /// <param name="names">The attributes that are needed.</param>
     public static IReadOnlyList<AttributeDefinition> WithPresence(Schema schema, IEnumerable<string> names)
@@ -29,7 +31,9 @@ public sealed class SiteReports(Schema schema, int threads)
         return [.. schema.Attributes.Where(a => wanted.Contains(a.Name))];
     }
 
-    /// <summary>The reports of attributes, each at one grade; attributes whose grade is 0 (withheld) have none. O(records) per attribute.</summary>
+    /// <summary>
+    /// The reports of attributes, each at one grade; attributes whose grade is 0 (withheld) have none. O(records) per attribute.
+    /// </summary>
     /// <param name="records">The records.</param>
     /// <param name="siteKey">The site's key, 32 bytes.</param>
     /// <param name="attributes">The attributes.</param>
@@ -42,7 +46,10 @@ public sealed class SiteReports(Schema schema, int threads)
         return DrawLadders(records, siteKey, released, a => [grade(a)])[0];
     }
 
-    /// <summary>The reports of attributes at their schema's default grade, table by table and drawn when asked for: what one table needs is the memory that all of them need.</summary>
+    /// <summary>
+    /// The reports of attributes at their schema's default grade, table by table and drawn when asked for: what one table needs is the
+    /// memory that all of them need.
+    /// </summary>
     /// <param name="tables">The records in tables of whole persons.</param>
     /// <param name="siteKey">The site's key, 32 bytes.</param>
     /// <param name="names">The attributes; those of their presence come along.</param>
@@ -53,7 +60,9 @@ public sealed class SiteReports(Schema schema, int threads)
         return tables.Select(table => Draw(table, siteKey, attributes, schema.DefaultGrade));
     }
 
-    /// <summary>The reports of attributes at several grades, all from the same ladders: one batch per grade, Public attributes in each.</summary>
+    /// <summary>
+    /// The reports of attributes at several grades, all from the same ladders: one batch per grade, Public attributes in each.
+    /// </summary>
     /// <param name="records">The records.</param>
     /// <param name="siteKey">The site's key, 32 bytes.</param>
     /// <param name="attributes">The attributes.</param>

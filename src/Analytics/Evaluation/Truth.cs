@@ -7,7 +7,8 @@ using EmrMarket.Analytics.Schemas;
 namespace EmrMarket.Analytics.Evaluation;
 
 /// <summary>
-/// What is true of raw records, for every kind of statistic, by plain counting that shares no code with the estimators. Only an evaluator who owns the
+/// What is true of raw records, for every kind of statistic, by plain counting that shares no code with the estimators. Only an evaluator
+/// who owns the
 /// records may call it.
 /// </summary>
 /// <param name="schema">The schema of the records.</param>
@@ -76,7 +77,9 @@ public sealed class Truth(Schema schema, RecordTable records)
         };
     }
 
-    /// <summary>A value off the grid counts for both neighbouring cells in proportion, as its stochastic rounding does on average.</summary>
+    /// <summary>
+    /// A value off the grid counts for both neighbouring cells in proportion, as its stochastic rounding does on average.
+    /// </summary>
     private Func<StatisticCell, double> Bins(StatisticRequest request)
     {
         RecordColumn column = Column(request.Attributes[0]);

@@ -4,7 +4,10 @@ using EmrMarket.Analytics.Mechanisms.Coins;
 
 namespace EmrMarket.Analytics.Mechanisms;
 
-/// <summary>The AES-256 key of one source column: HKDF-SHA-256 (RFC 5869) of the site key with the column's name, so that no two columns share coins.</summary>
+/// <summary>
+/// The AES-256 key of one source column: HKDF-SHA-256 (RFC 5869) of the site key with the column's name, so that no two columns share
+/// coins.
+/// </summary>
 public sealed class ColumnKey
 {
     private readonly byte[] _key;
@@ -33,7 +36,8 @@ public sealed class ColumnKey
     }
 
     /// <summary>
-    /// The generator of one use of this column's coins. Two ladders over one column (another mechanism, domain or grades) must not share coins: their losses add
+    /// The generator of one use of this column's coins. Two ladders over one column (another mechanism, domain or grades) must not share
+    /// coins: their losses add
     /// only when their coins are independent.
     /// </summary>
     /// <param name="use">What the coins are for; equal uses have equal coins.</param>

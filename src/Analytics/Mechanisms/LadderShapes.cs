@@ -3,8 +3,10 @@ using EmrMarket.Analytics.Budgets;
 namespace EmrMarket.Analytics.Mechanisms;
 
 /// <summary>
-/// Chooses the sizes (SS: elements of a subset; OLH: cells of a hash) of all grades of a ladder together. The best size of each grade alone cannot always be
-/// derived from the best size of the next higher grade, so the chain with the least sum of squared excess variances is taken, by dynamic programming.
+/// Chooses the sizes (SS: elements of a subset; OLH: cells of a hash) of all grades of a ladder together. The best size of each grade alone
+/// cannot always be
+/// derived from the best size of the next higher grade, so the chain with the least sum of squared excess variances is taken, by dynamic
+/// programming.
 /// A choice of utility only: the loss of whatever is chosen is bounded by its thresholds. docs/MECHANISMS.md, "Sizes along a ladder".
 /// </summary>
 internal static class LadderShapes
@@ -14,7 +16,8 @@ internal static class LadderShapes
     /// <param name="candidates">The sizes to choose from.</param>
     /// <param name="variance">The variance of a frequency at a size and e^epsilon.</param>
     /// <param name="weight">
-    /// w(size) such that a grade yields the next lower one exactly when w &lt;= w' and w (e^epsilon - 1) >= w' (e^epsilon' - 1), primes for the lower grade.
+    /// w(size) such that a grade yields the next lower one exactly when w &lt;= w' and w (e^epsilon - 1) >= w' (e^epsilon' - 1), primes for
+    /// the lower grade.
     /// </param>
     public static int[] Choose(
         GradeLadder grades,

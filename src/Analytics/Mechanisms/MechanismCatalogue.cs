@@ -23,7 +23,8 @@ public static class MechanismCatalogue
         ?? throw new ArgumentException($"There is no mechanism '{id}': expected one of {string.Join(", ", All.Select(mechanism => mechanism.Id))}.", nameof(id));
 
     /// <summary>
-    /// The mechanism that a schema means when it names none: DSW for grids; otherwise the least frequency variance at a loss among GRR, SS (up to 256 values) and OLH
+    /// The mechanism that a schema means when it names none: DSW for grids; otherwise the least frequency variance at a loss among GRR, SS
+    /// (up to 256 values) and OLH
     /// (above), and the simpler one where they agree to 1 %. OUE is never the least and is there for those who want independent bits.
     /// </summary>
     /// <param name="domain">The domain.</param>
@@ -49,7 +50,9 @@ public static class MechanismCatalogue
         return choices.First(choice => choice.Variance <= 1.01 * least).Mechanism;
     }
 
-    /// <summary>The variance of one report's frequency estimate for a rare value, q(1-q)/(p-q)^2 (Wang et al., USENIX Security 2017, equation 2).</summary>
+    /// <summary>
+    /// The variance of one report's frequency estimate for a rare value, q(1-q)/(p-q)^2 (Wang et al., USENIX Security 2017, equation 2).
+    /// </summary>
     public static double FrequencyVariance(Channel channel)
     {
         ArgumentNullException.ThrowIfNull(channel);

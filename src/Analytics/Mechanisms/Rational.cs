@@ -2,7 +2,10 @@ using System.Numerics;
 
 namespace EmrMarket.Analytics.Mechanisms;
 
-/// <summary>An exact fraction of integers in lowest terms. Realised channel probabilities are held in it, so that no privacy claim rests on a rounding.</summary>
+/// <summary>
+/// An exact fraction of integers in lowest terms. Realised channel probabilities are held in it, so that no privacy claim rests on a
+/// rounding.
+/// </summary>
 public readonly record struct Rational : IComparable<Rational>
 {
     private readonly BigInteger _denominatorMinusOne;

@@ -1,6 +1,9 @@
 namespace EmrMarket.Analytics.Mechanisms;
 
-/// <summary>The reports of one attribute at one grade, one per record, in the records' order. The only thing about a sensitive attribute that leaves a site.</summary>
+/// <summary>
+/// The reports of one attribute at one grade, one per record, in the records' order. The only thing about a sensitive attribute that leaves
+/// a site.
+/// </summary>
 public abstract class ReportColumn
 {
     /// <summary>Number of reports n.</summary>
@@ -18,7 +21,9 @@ public sealed class CodeReports(ushort[] codes) : ReportColumn
     public override int Count => Codes.Length;
 }
 
-/// <summary>Reports that are a set of values each: SS (d of k) and OUE (any). Bit v of a row says that the report supports value v.</summary>
+/// <summary>
+/// Reports that are a set of values each: SS (d of k) and OUE (any). Bit v of a row says that the report supports value v.
+/// </summary>
 /// <param name="words">Rows of <paramref name="wordsPerReport"/> 64-bit words, least significant bit first.</param>
 /// <param name="wordsPerReport">ceil(k / 64).</param>
 public sealed class SetReports(ulong[] words, int wordsPerReport) : ReportColumn
@@ -34,7 +39,8 @@ public sealed class SetReports(ulong[] words, int wordsPerReport) : ReportColumn
 }
 
 /// <summary>
-/// Reports that are a hash function and a cell each: OLH. Supports the values that its hash, the top bits of a v + b (mod 2^32), sends to its cell.
+/// Reports that are a hash function and a cell each: OLH. Supports the values that its hash, the top bits of a v + b (mod 2^32), sends to
+/// its cell.
 /// </summary>
 /// <param name="multipliers">Per report the multiplier a of the hash, uniform over 32 bits.</param>
 /// <param name="addends">Per report the addend b of the hash, uniform over 32 bits.</param>

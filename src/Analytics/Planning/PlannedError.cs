@@ -51,7 +51,9 @@ internal sealed class PlannedError
     public double? Guaranteed(long records) => !_guaranteed ? null
         : _perCell.Distinct().Max(term => Guarantee.HalfWidth([Scale(term, records)], _perCell.Length, _confidence));
 
-    /// <summary>The least number of records whose error is at most a target; null when no number up to 2^40 is enough, or nothing is guaranteed.</summary>
+    /// <summary>
+    /// The least number of records whose error is at most a target; null when no number up to 2^40 is enough, or nothing is guaranteed.
+    /// </summary>
     public long? Records(double target, bool guaranteed)
     {
         const long Most = 1L << 40;

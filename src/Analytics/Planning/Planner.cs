@@ -8,7 +8,10 @@ using EmrMarket.Analytics.Schemas;
 
 namespace EmrMarket.Analytics.Planning;
 
-/// <summary>What a researcher wants to know before anything is paid: give exactly one of <see cref="TargetHalfWidth"/>, <see cref="Records"/> and <see cref="Budget"/>.</summary>
+/// <summary>
+/// What a researcher wants to know before anything is paid: give exactly one of <see cref="TargetHalfWidth"/>, <see cref="Records"/> and
+/// <see cref="Budget"/>.
+/// </summary>
 public sealed record PlanQuestion
 {
     /// <summary>The schema.</summary>
@@ -66,14 +69,18 @@ public sealed record PlanOption(
 
 /// <summary>The answer.</summary>
 /// <param name="Options">One per grade.</param>
-/// <param name="Recommended">With a target: the cheapest that meets it; otherwise the one of least error. Null when none can be had.</param>
+/// <param name="Recommended">
+/// With a target: the cheapest that meets it; otherwise the one of least error. Null when none can be had.
+/// </param>
 /// <param name="NextCheaper">The recommendation for a target, budget or number of records looser by a quarter.</param>
 /// <param name="NextBetter">The recommendation for one tighter by a quarter.</param>
 /// <param name="Notes">What the reader must know.</param>
 public sealed record Plan(
     IReadOnlyList<PlanOption> Options, PlanOption? Recommended, PlanOption? NextCheaper, PlanOption? NextBetter, IReadOnlyList<string> Notes);
 
-/// <summary>Plans a request from public quantities only: which grade, how many records, at which error and price. Pure: no money or budget moves.</summary>
+/// <summary>
+/// Plans a request from public quantities only: which grade, how many records, at which error and price. Pure: no money or budget moves.
+/// </summary>
 public static class Planner
 {
     private const double Step = 1.25;

@@ -9,10 +9,15 @@ using EmrMarket.Analytics.Schemas;
 
 namespace EmrMarket.Analytics.Quality;
 
-/// <summary>The quality of one report of an attribute at a grade: the unperturbed records that it is worth, in 0..1 (docs/ESTIMATORS.md, "Effective records").</summary>
+/// <summary>
+/// The quality of one report of an attribute at a grade: the unperturbed records that it is worth, in 0..1 (docs/ESTIMATORS.md, "Effective
+/// records").
+/// </summary>
 public static class ReportQuality
 {
-    /// <summary>(1/k)(1 - 1/k)(p - q)^2 / (P (1 - P)), P = p/k + (1 - 1/k) q: clear over report variance at the uniform reference.</summary>
+    /// <summary>
+    /// (1/k)(1 - 1/k)(p - q)^2 / (P (1 - P)), P = p/k + (1 - 1/k) q: clear over report variance at the uniform reference.
+    /// </summary>
     public static double OfFrequency(double p, double q, int domainSize)
     {
         double f = 1.0 / domainSize;
@@ -21,7 +26,8 @@ public static class ReportQuality
     }
 
     /// <summary>
-    /// The quality in parts per billion, floored, from the realised probabilities as exact fractions: the number that prices and contracts use. A grid attribute is judged by its mean, any other by its
+    /// The quality in parts per billion, floored, from the realised probabilities as exact fractions: the number that prices and contracts
+    /// use. A grid attribute is judged by its mean, any other by its
     /// frequencies.
     /// </summary>
     /// <param name="attribute">The attribute.</param>
@@ -58,7 +64,9 @@ public static class ReportQuality
         return new QualityTable([.. schema.Attributes.Select(a => a.Tier)], schema.Grades, quality);
     }
 
-    /// <summary>V / (V + N): V = (d^2 - 1)/12 the variance of a uniform cell, N the mean noise variance of one report's estimate of the cell.</summary>
+    /// <summary>
+    /// V / (V + N): V = (d^2 - 1)/12 the variance of a uniform cell, N the mean noise variance of one report's estimate of the cell.
+    /// </summary>
     internal static double OfMean(SquareWave law)
     {
         double clear = (((double)law.Cells * law.Cells) - 1) / 12;
@@ -74,8 +82,10 @@ public static class ReportQuality
     }
 
     /// <summary>
-    /// The same as <see cref="OfMean"/> in closed form. The estimator adds t/(p - q) to the t-th output of each residue class modulo the window w, centred in its class; so V + N is the sum over classes
-    /// of [sum P t^2 - (sum P t)^2 / sum P] / (p - q)^2, P the output probabilities at the uniform reference, whose sum over a class of m outputs is m q + p - q.
+    /// The same as <see cref="OfMean"/> in closed form. The estimator adds t/(p - q) to the t-th output of each residue class modulo the
+    /// window w, centred in its class; so V + N is the sum over classes
+    /// of [sum P t^2 - (sum P t)^2 / sum P] / (p - q)^2, P the output probabilities at the uniform reference, whose sum over a class of m
+    /// outputs is m q + p - q.
     /// </summary>
     internal static Rational ExactMean(int cells, int window, Rational p, Rational q)
     {

@@ -29,13 +29,18 @@ public enum FindingKind
 /// <param name="AdjustedPValue">The p-value after Holm's step-down over all comparisons made.</param>
 public sealed record SiteFinding(string Site, string Attribute, FindingKind Kind, int Value, double Statistic, double AdjustedPValue);
 
-/// <summary>The evaluation of published data after the fact: sites against one another, and reports against what their channel can produce (docs/ESTIMATORS.md, "Ex-post quality").</summary>
+/// <summary>
+/// The evaluation of published data after the fact: sites against one another, and reports against what their channel can produce
+/// (docs/ESTIMATORS.md, "Ex-post quality").
+/// </summary>
 public static class SiteFindings
 {
     /// <summary>The probability that any honest, exchangeable site is found at all.</summary>
     public const double FamilyWiseError = 0.01;
 
-    /// <summary>Compares the sites' reports of one attribute; nothing is said where they came at different grades, which are not alike.</summary>
+    /// <summary>
+    /// Compares the sites' reports of one attribute; nothing is said where they came at different grades, which are not alike.
+    /// </summary>
     /// <param name="attribute">The attribute's name.</param>
     /// <param name="sites">Per site its reports.</param>
     /// <returns>As <see cref="Frequencies"/> or <see cref="Outputs"/>, whichever suits the channel.</returns>
@@ -104,7 +109,10 @@ public static class SiteFindings
         return Adjust(found);
     }
 
-    /// <summary>Compares the sites' reports of one grid attribute at one grade: means, rates of outputs, and the residue classes whose totals the truth cannot move.</summary>
+    /// <summary>
+    /// Compares the sites' reports of one grid attribute at one grade: means, rates of outputs, and the residue classes whose totals the
+    /// truth cannot move.
+    /// </summary>
     /// <inheritdoc cref="Frequencies"/>
     public static IReadOnlyList<SiteFinding> Outputs(string attribute, IReadOnlyDictionary<string, OutputTally> sites)
     {
@@ -171,7 +179,8 @@ public static class SiteFindings
         site, attribute, value, (double)support / tally.Records, DrawsOf(tally.ConstantPerPerson, tally.Records, tally.SumSquaredSizes), p, q);
 
     /// <summary>
-    /// Every report supports a value with probability p or q. By stochastic dominance a share below q, or above p, is at most as likely as for that many reports of probability q, or p: exact
+    /// Every report supports a value with probability p or q. By stochastic dominance a share below q, or above p, is at most as likely as
+    /// for that many reports of probability q, or p: exact
     /// binomial tails, doubled for looking on both sides.
     /// </summary>
     private static SiteFinding Rate(string site, string attribute, int value, double share, double draws, double p, double q)
@@ -195,7 +204,10 @@ public static class SiteFindings
         return new SiteFinding(site, attribute, FindingKind.ImpossibleRate, value, deviation, pValue);
     }
 
-    /// <summary>The mean number of supported values is p + (k - 1) q whatever the truths; where it is not fixed per report, its deviation is standardised by the values' null variances.</summary>
+    /// <summary>
+    /// The mean number of supported values is p + (k - 1) q whatever the truths; where it is not fixed per report, its deviation is
+    /// standardised by the values' null variances.
+    /// </summary>
     private static IEnumerable<SiteFinding> ImpossibleSize(string site, string attribute, SupportTally tally)
     {
         var law = new PairLaw(tally.Channel);

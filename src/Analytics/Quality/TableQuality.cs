@@ -2,7 +2,10 @@ using EmrMarket.Analytics.Mechanisms;
 
 namespace EmrMarket.Analytics.Quality;
 
-/// <summary>The quality of a record's reports for one cell of a table: it describes the table's error, not its price, since a table is computed from reports already bought.</summary>
+/// <summary>
+/// The quality of a record's reports for one cell of a table: it describes the table's error, not its price, since a table is computed from
+/// reports already bought.
+/// </summary>
 public static class TableQuality
 {
     /// <summary>f (1 - f) / (prod E[z_a^2] - f^2) at the uniform reference f = prod 1/k_a.</summary>

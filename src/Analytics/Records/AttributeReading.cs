@@ -4,8 +4,12 @@ using EmrMarket.Analytics.Schemas;
 namespace EmrMarket.Analytics.Records;
 
 /// <summary>What a text means for an attribute.</summary>
-/// <param name="Code">The code, or <see cref="RecordColumn.Missing"/> for a missing grid value. Without meaning when there is a fault.</param>
-/// <param name="Fraction">For a value between two grid points, its distance to the lower one in cells, as a 32-bit fraction rounded down.</param>
+/// <param name="Code">
+/// The code, or <see cref="RecordColumn.Missing"/> for a missing grid value. Without meaning when there is a fault.
+/// </param>
+/// <param name="Fraction">
+/// For a value between two grid points, its distance to the lower one in cells, as a 32-bit fraction rounded down.
+/// </param>
 /// <param name="Clipped">Whether the value lay outside the bounds and was moved to the nearer one.</param>
 /// <param name="Fault">Why the text is no value of the attribute; null when it is one.</param>
 public readonly record struct ReadValue(ushort Code, uint Fraction, bool Clipped, ReadFault? Fault)

@@ -69,7 +69,8 @@ public sealed class RecordTable
     }
 
     /// <summary>
-    /// The records in tables of at most <paramref name="size"/> records, more only where one person has more: all records of a person are in one table, in their order. Each table is made when it is
+    /// The records in tables of at most <paramref name="size"/> records, more only where one person has more: all records of a person are
+    /// in one table, in their order. Each table is made when it is
     /// asked for. O(n) in all.
     /// </summary>
     public IEnumerable<RecordTable> InPersonBatches(int size)
@@ -152,10 +153,16 @@ public sealed class RecordColumn
     /// <summary>The attribute.</summary>
     public required AttributeDefinition Attribute { get; init; }
 
-    /// <summary>Per record a code in 0..Size-1, or <see cref="Missing"/>. For a grid attribute with <see cref="Fractions"/>, the lower neighbouring cell.</summary>
+    /// <summary>
+    /// Per record a code in 0..Size-1, or <see cref="Missing"/>. For a grid attribute with <see cref="Fractions"/>, the lower neighbouring
+    /// cell.
+    /// </summary>
     public required ushort[] Codes { get; init; }
 
-    /// <summary>For grid attributes with values off the grid: per record the distance to the lower cell in cells, in 0..1, as a 32-bit fraction; otherwise null.</summary>
+    /// <summary>
+    /// For grid attributes with values off the grid: per record the distance to the lower cell in cells, in 0..1, as a 32-bit fraction;
+    /// otherwise null.
+    /// </summary>
     public uint[]? Fractions { get; init; }
 
     /// <summary>Number of values that lay outside the declared bounds and were clipped.</summary>

@@ -7,7 +7,8 @@ public sealed record AttributeDefinition
     public required string Name { get; init; }
 
     /// <summary>
-    /// The name that the coins of the ladder are keyed by: the source column and a hash of how its text becomes codes and codes become reports. Schemas that
+    /// The name that the coins of the ladder are keyed by: the source column and a hash of how its text becomes codes and codes become
+    /// reports. Schemas that
     /// use a column in the same way share its ladder; two uses of one column that differ have coins of their own and their losses add.
     /// </summary>
     public required string Source { get; init; }
@@ -18,7 +19,9 @@ public sealed record AttributeDefinition
     /// <summary>Sensitivity.</summary>
     public required Tier Tier { get; init; }
 
-    /// <summary>The id of the mechanism that randomises it (a folder of Mechanisms): grr, ss, oue, olh, dsw; null for Public attributes.</summary>
+    /// <summary>
+    /// The id of the mechanism that randomises it (a folder of Mechanisms): grr, ss, oue, olh, dsw; null for Public attributes.
+    /// </summary>
     public string? Mechanism { get; init; }
 
     /// <summary>True when all records of a person hold the same value, so that it is drawn and charged once per person.</summary>
@@ -44,7 +47,9 @@ public abstract record AttributeDomain
     public abstract string Label(int code);
 }
 
-/// <summary>Unordered or ordered labels. When values may be missing, "missing" is one of the labels, since absence is sensitive too.</summary>
+/// <summary>
+/// Unordered or ordered labels. When values may be missing, "missing" is one of the labels, since absence is sensitive too.
+/// </summary>
 /// <param name="Labels">The labels in code order.</param>
 /// <param name="Ordered">Whether the order of the labels has a meaning.</param>
 public sealed record CategoricalDomain(IReadOnlyList<string> Labels, bool Ordered) : AttributeDomain
@@ -59,7 +64,10 @@ public sealed record CategoricalDomain(IReadOnlyList<string> Labels, bool Ordere
     public IReadOnlyList<string>? Texts { get; init; }
 }
 
-/// <summary>An equally spaced grid: code c stands for Min + c * Step. Values off the grid are rounded to it stochastically, values outside are clipped and counted.</summary>
+/// <summary>
+/// An equally spaced grid: code c stands for Min + c * Step. Values off the grid are rounded to it stochastically, values outside are
+/// clipped and counted.
+/// </summary>
 /// <param name="Min">The value of code 0.</param>
 /// <param name="Step">The distance of neighbouring values, positive.</param>
 /// <param name="Cells">Number of grid points d, at least 2.</param>

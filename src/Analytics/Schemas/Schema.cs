@@ -50,7 +50,9 @@ public sealed class Schema
     /// <summary>The ladder of losses.</summary>
     public GradeLadder Grades { get; }
 
-    /// <summary>The attributes in the order of a table's columns; the presence attribute of an optional grid attribute follows it.</summary>
+    /// <summary>
+    /// The attributes in the order of a table's columns; the presence attribute of an optional grid attribute follows it.
+    /// </summary>
     public IReadOnlyList<AttributeDefinition> Attributes { get; }
 
     /// <summary>The default ceilings.</summary>

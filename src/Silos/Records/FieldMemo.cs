@@ -5,7 +5,8 @@ using EmrMarket.Analytics.Records;
 namespace EmrMarket.Silos.Records;
 
 /// <summary>
-/// Remembers what the texts of one column mean, by their bytes: a record file has millions of fields and few distinct texts, so that nearly every field
+/// Remembers what the texts of one column mean, by their bytes: a record file has millions of fields and few distinct texts, so that nearly
+/// every field
 /// is one look-up. At most 65,536 texts are kept.
 /// </summary>
 internal sealed class FieldMemo
@@ -113,7 +114,10 @@ internal sealed class FieldMemo
         return Mix(hash ^ BinaryPrimitives.ReadUInt64LittleEndian(text[^8..]));
     }
 
-    /// <summary>An odd multiplication and a shift, both invertible (the finaliser of SplitMix64; Steele, Lea and Flood 2014, doi:10.1145/2660193.2660195).</summary>
+    /// <summary>
+    /// An odd multiplication and a shift, both invertible (the finaliser of SplitMix64; Steele, Lea and Flood 2014,
+    /// doi:10.1145/2660193.2660195).
+    /// </summary>
     private static ulong Mix(ulong word)
     {
         word = (word ^ (word >> 30)) * 0xBF58476D1CE4E5B9UL;

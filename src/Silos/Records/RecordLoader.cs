@@ -4,8 +4,10 @@ using EmrMarket.Analytics.Schemas;
 namespace EmrMarket.Silos.Records;
 
 /// <summary>
-/// Reads record files (CSV, packed with gzip or not) into columns. Each file is recognised by its columns as one of the schema's layouts. Strict: whatever the
-/// schema does not declare is refused with file, line, column, code and fix, before any record is used. Memory: the batch, and 16 to 53 bytes per record
+/// Reads record files (CSV, packed with gzip or not) into columns. Each file is recognised by its columns as one of the schema's layouts.
+/// Strict: whatever the
+/// schema does not declare is refused with file, line, column, code and fix, before any record is used. Memory: the batch, and 16 to 53
+/// bytes per record
 /// for finding duplicates where ids come from the file.
 /// </summary>
 public sealed class RecordLoader
@@ -30,7 +32,10 @@ public sealed class RecordLoader
     public RecordTable Load(IReadOnlyList<string> files, CancellationToken cancellationToken = default) =>
         RecordTable.Concat(_schema, [.. ReadBatches(files, DefaultBatchSize, cancellationToken)]);
 
-    /// <summary>The records of the files in tables of at most <paramref name="batchSize"/> records; the dense person index of each counts its own persons.</summary>
+    /// <summary>
+    /// The records of the files in tables of at most <paramref name="batchSize"/> records; the dense person index of each counts its own
+    /// persons.
+    /// </summary>
     /// <exception cref="InputException">A file is refused: thrown while enumerating, when the problem is met.</exception>
     public IEnumerable<RecordTable> ReadBatches(IReadOnlyList<string> files, int batchSize, CancellationToken cancellationToken = default)
     {
@@ -39,7 +44,9 @@ public sealed class RecordLoader
         return new Pass(_schema, batchSize, problem => throw new InputException(problem)).Read(files, cancellationToken);
     }
 
-    /// <summary>Reads every record of the files and lists what is wrong, with the offending text of each value: for the site's own eyes.</summary>
+    /// <summary>
+    /// Reads every record of the files and lists what is wrong, with the offending text of each value: for the site's own eyes.
+    /// </summary>
     public (long Records, long Clipped, IReadOnlyList<InputProblem> Problems, long TotalProblems) Check(
         IReadOnlyList<string> files, CancellationToken cancellationToken = default)
     {

@@ -7,7 +7,9 @@ namespace EmrMarket.Silos.Records;
 /// <summary>Writes synthetic records as CSV, as a site would hold them.</summary>
 internal static class SyntheticFile
 {
-    /// <summary>Writes exactly this many records; the file appears under its name when it is whole. Packed when the name ends in .gz.</summary>
+    /// <summary>
+    /// Writes exactly this many records; the file appears under its name when it is whole. Packed when the name ends in .gz.
+    /// </summary>
     public static void Write(SyntheticGenerator generator, long records, string path, CancellationToken cancellationToken)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);

@@ -8,7 +8,8 @@ using EmrMarket.Silos.Reporting.Plots;
 namespace EmrMarket.Silos.Reporting;
 
 /// <summary>
-/// report.html: one file without scripts and without a single request (its content policy forbids both), in the order in which a data officer reads:
+/// report.html: one file without scripts and without a single request (its content policy forbids both), in the order in which a data
+/// officer reads:
 /// what was found in words, then plots, then every number.
 /// </summary>
 internal sealed class HtmlReport

@@ -52,7 +52,10 @@ internal sealed record Combination(double[] Frequency, double[]? Variance)
         return new Combination(frequency, variance);
     }
 
-    /// <summary>sum (n_h/n) [B_h f_h + (1 - B_h) f_precision], B_h = tau^2 / (tau^2 + V_h/n_h), tau^2 by the method of moments (DerSimonian and Laird 1986) pooled over values.</summary>
+    /// <summary>
+    /// sum (n_h/n) [B_h f_h + (1 - B_h) f_precision], B_h = tau^2 / (tau^2 + V_h/n_h), tau^2 by the method of moments (DerSimonian and
+    /// Laird 1986) pooled over values.
+    /// </summary>
     private static Combination Shrunk(IReadOnlyList<StratumEstimate> strata)
     {
         double[] weights = PrecisionWeights(strata);

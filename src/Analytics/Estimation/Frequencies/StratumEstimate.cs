@@ -38,7 +38,9 @@ internal sealed class StratumEstimate
     /// <summary>1 / (p - q).</summary>
     public double R => 1 / (P - Q);
 
-    /// <summary>q (1 - q) / (p - q)^2: the variance of one report about a value that nobody has; the public weight of this grade's precision.</summary>
+    /// <summary>
+    /// q (1 - q) / (p - q)^2: the variance of one report about a value that nobody has; the public weight of this grade's precision.
+    /// </summary>
     public double NullVariance => Q * (1 - Q) * R * R;
 
     /// <summary>(C_v / n - q) / (p - q).</summary>
@@ -59,7 +61,8 @@ internal sealed class StratumEstimate
     public double[] Variance(InferenceTarget target) => target == InferenceTarget.Records ? VarianceOnRecords : VarianceInPopulation;
 
     /// <summary>
-    /// [F p(1 - p) + (M - F) q(1 - q)] / (n (p - q))^2 with M the sum of squared sizes of the groups that share a draw and F the part of M whose truth is v.
+    /// [F p(1 - p) + (M - F) q(1 - q)] / (n (p - q))^2 with M the sum of squared sizes of the groups that share a draw and F the part of M
+    /// whose truth is v.
     /// F is estimated without bias and kept within 0..M, the range of the truth.
     /// </summary>
     private double OnRecords(SupportTally tally, int v, double frequency)

@@ -233,7 +233,8 @@ public static class OrderedEstimator
         [
             .. probabilities.Select(probability =>
             {
-                // Cell v is refused as the quantile when F(v) is significantly below the probability or F(v - 1) significantly not below it.
+                // Cell v is refused as the quantile when F(v) is significantly below the probability or F(v - 1) significantly not below
+                // it.
                 int low = 0;
                 while (low < d - 1 && distribution[low].High < probability)
                 {
@@ -262,7 +263,9 @@ public static class OrderedEstimator
         ];
     }
 
-    /// <summary>The least-squares non-decreasing sequence (pool adjacent violators; Ayer et al. 1955, doi:10.1214/aoms/1177728423).</summary>
+    /// <summary>
+    /// The least-squares non-decreasing sequence (pool adjacent violators; Ayer et al. 1955, doi:10.1214/aoms/1177728423).
+    /// </summary>
     internal static double[] Isotonic(double[] values)
     {
         List<(double Sum, int Count)> blocks = [];

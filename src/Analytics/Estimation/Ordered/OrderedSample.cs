@@ -24,7 +24,9 @@ internal sealed class OrderedSample
 
     /// <summary>Prepares the estimators.</summary>
     /// <param name="tallies">Per grade the tally of outputs, at least one record in all.</param>
-    /// <param name="presence">Per grade the tally of the presence attribute (code 1: present), or null when no value may be missing.</param>
+    /// <param name="presence">
+    /// Per grade the tally of the presence attribute (code 1: present), or null when no value may be missing.
+    /// </param>
     /// <param name="options">Target and combination rule: stratified or precision.</param>
     public OrderedSample(
         IReadOnlyDictionary<int, OutputTally> tallies, IReadOnlyDictionary<int, SupportTally>? presence, EstimationOptions options)
@@ -101,7 +103,10 @@ internal sealed class OrderedSample
     /// <summary>0, 1, ..., d - 1.</summary>
     public static double[] Identity(int cells) => [.. Enumerable.Range(0, cells).Select(v => (double)v)];
 
-    /// <summary>The mean of c over the records where the value is present. O(d) per grade; with clustering also O(distinct pairs of outputs of one person).</summary>
+    /// <summary>
+    /// The mean of c over the records where the value is present. O(d) per grade; with clustering also O(distinct pairs of outputs of one
+    /// person).
+    /// </summary>
     /// <param name="c">c(v) for v in 0..d-1.</param>
     /// <param name="confidence">Of the limits.</param>
     public OrderedEstimate Estimate(double[] c, double confidence)
@@ -132,7 +137,8 @@ internal sealed class OrderedSample
             variance += missing * spread * _strata.Sum(s => s.Weight * s.Weight * Draws(s.Tally) / ((double)s.Tally.Records * s.Tally.Records));
         }
 
-        // (value - (1 - present) mean) / present; the coins of value and presence are independent. In a population their truths' covariance is negative here, so leaving it out is conservative.
+        // (value - (1 - present) mean) / present; the coins of value and presence are independent. In a population their truths' covariance
+        // is negative here, so leaving it out is conservative.
         double numerator = value - ((1 - _present) * mean);
         double ratio = numerator / _present;
         double slope = mean - ratio;

@@ -3,7 +3,8 @@ using System.Numerics.Tensors;
 namespace EmrMarket.Analytics.Estimation.Ordered;
 
 /// <summary>
-/// Expectation maximisation with smoothing (Li et al., SIGMOD 2020, doi:10.1145/3318464.3389700): a descriptive curve. Smoothing leaves a bias, so no interval is claimed for it.
+/// Expectation maximisation with smoothing (Li et al., SIGMOD 2020, doi:10.1145/3318464.3389700): a descriptive curve. Smoothing leaves a
+/// bias, so no interval is claimed for it.
 /// </summary>
 internal static class SmoothedDistribution
 {

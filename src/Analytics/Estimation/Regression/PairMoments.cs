@@ -4,7 +4,8 @@ using Lanes = System.Numerics.Vector<double>;
 namespace EmrMarket.Analytics.Estimation.Regression;
 
 /// <summary>
-/// The sum over records of the unbiased estimates of all pairwise products of a model's columns: the sufficient statistic of its coefficients. Adds over batches, in floating point: merging is associative
+/// The sum over records of the unbiased estimates of all pairwise products of a model's columns: the sufficient statistic of its
+/// coefficients. Adds over batches, in floating point: merging is associative
 /// to rounding.
 /// </summary>
 internal sealed class PairMoments
@@ -47,7 +48,8 @@ internal sealed class PairMoments
     }
 
     /// <summary>
-    /// The sum of products in an order of its own: library sums start at an aligned address, so that equal reports would give bits that depend on where an array lies.
+    /// The sum of products in an order of its own: library sums start at an aligned address, so that equal reports would give bits that
+    /// depend on where an array lies.
     /// </summary>
     private static double SumOfProducts(double[] first, double[] second)
     {

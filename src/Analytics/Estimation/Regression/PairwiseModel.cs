@@ -4,8 +4,10 @@ using MathNet.Numerics.Optimization;
 namespace EmrMarket.Analytics.Estimation.Regression;
 
 /// <summary>
-/// The distribution of covariates and outcome of largest entropy that has given pairwise moments: the log-linear model with all interactions of two attributes. In it the log-odds of the outcome are
-/// linear in the covariates, so its outcome-by-covariate parameters are the coefficients of a logistic regression with main effects (Agresti 2013, section 9.5, ISBN 978-0-470-46363-5). Fitted by Newton's method on the
+/// The distribution of covariates and outcome of largest entropy that has given pairwise moments: the log-linear model with all
+/// interactions of two attributes. In it the log-odds of the outcome are
+/// linear in the covariates, so its outcome-by-covariate parameters are the coefficients of a logistic regression with main effects
+/// (Agresti 2013, section 9.5, ISBN 978-0-470-46363-5). Fitted by Newton's method on the
 /// convex dual with a weak ridge, since noisy moments may belong to no distribution.
 /// </summary>
 internal sealed class PairwiseModel
@@ -86,7 +88,10 @@ internal sealed class PairwiseModel
         }
     }
 
-    /// <summary>The logarithm of the total weight less parameters times moments, plus the ridge; its gradient is expected less wanted moments, its Hessian the covariance of the moments.</summary>
+    /// <summary>
+    /// The logarithm of the total weight less parameters times moments, plus the ridge; its gradient is expected less wanted moments, its
+    /// Hessian the covariance of the moments.
+    /// </summary>
     private (double Value, Vector<double> Gradient, Matrix<double> Hessian) Dual(Vector<double> theta)
     {
         int size = _moments.Count;

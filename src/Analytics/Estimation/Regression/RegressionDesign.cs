@@ -6,7 +6,9 @@ using EmrMarket.Analytics.Schemas;
 
 namespace EmrMarket.Analytics.Estimation.Regression;
 
-/// <summary>One column of a model: the intercept, an indicator of one code, a grid attribute scaled to about -1..1, or the outcome.</summary>
+/// <summary>
+/// One column of a model: the intercept, an indicator of one code, a grid attribute scaled to about -1..1, or the outcome.
+/// </summary>
 /// <param name="Name">The term's name.</param>
 /// <param name="Attribute">The index of its attribute in the request (0: the outcome); -1 for the intercept.</param>
 /// <param name="Codes">The codes that an indicator counts; empty for the intercept and for numbers.</param>
@@ -22,8 +24,10 @@ internal sealed record RegressionTerm(string Name, int Attribute, int[] Codes, d
 }
 
 /// <summary>
-/// The terms of a model and, per record, unbiased estimates of them and of their pairwise products: the coins of different attributes are independent given the truth, so products of their estimates are
-/// unbiased; within one attribute the product is an indicator, zero, or a square with an estimator of its own (docs/ESTIMATORS.md, "Regression").
+/// The terms of a model and, per record, unbiased estimates of them and of their pairwise products: the coins of different attributes are
+/// independent given the truth, so products of their estimates are
+/// unbiased; within one attribute the product is an indicator, zero, or a square with an estimator of its own (docs/ESTIMATORS.md,
+/// "Regression").
 /// </summary>
 internal sealed class RegressionDesign
 {
@@ -65,7 +69,9 @@ internal sealed class RegressionDesign
     public (double Origin, double Step) Unit(int attribute) =>
         _attributes[attribute].Domain is GridDomain grid ? ((double)grid.Min, (double)grid.Step) : (0, 1);
 
-    /// <summary>Per term the estimates of a batch's records, and per number the estimates of its square; the columns run over records.</summary>
+    /// <summary>
+    /// Per term the estimates of a batch's records, and per number the estimates of its square; the columns run over records.
+    /// </summary>
     public (double[][] Values, double[]?[] Squares) Estimate(ReportBatch batch)
     {
         var values = new double[Columns.Count][];

@@ -5,10 +5,16 @@ using MathNet.Numerics.LinearAlgebra;
 
 namespace EmrMarket.Analytics.Estimation.Regression;
 
-/// <summary>Linear and logistic regression from debiased pairwise moments, with sandwich errors clustered by person (docs/ESTIMATORS.md, "Regression").</summary>
+/// <summary>
+/// Linear and logistic regression from debiased pairwise moments, with sandwich errors clustered by person (docs/ESTIMATORS.md,
+/// "Regression").
+/// </summary>
 internal sealed class RegressionEstimator(StatisticRequest request, EstimationOptions options) : IAccumulation
 {
-    /// <summary>The standard deviation of the normal prior on log-odds that the ridge amounts to: weak, it only keeps noisy moments from having no fit.</summary>
+    /// <summary>
+    /// The standard deviation of the normal prior on log-odds that the ridge amounts to: weak, it only keeps noisy moments from having no
+    /// fit.
+    /// </summary>
     private const double PriorDeviation = 5;
 
     private readonly Dictionary<(string Attribute, int Grade), (AttributeReports Reports, long Records)> _grades = [];
@@ -19,7 +25,9 @@ internal sealed class RegressionEstimator(StatisticRequest request, EstimationOp
     private Fit? _fit;
 
     /// <inheritdoc/>
-    /// <remarks>The first pass sums the moments that the model is fitted to; the second, given the fit, what each person adds to its error.</remarks>
+    /// <remarks>
+    /// The first pass sums the moments that the model is fitted to; the second, given the fit, what each person adds to its error.
+    /// </remarks>
     public void Add(ReportBatch batch)
     {
         if (_fit is { } fit)
@@ -160,7 +168,8 @@ internal sealed class RegressionEstimator(StatisticRequest request, EstimationOp
         (int I, int J)[] pairs = [.. model.Moments];
         double[] target = [.. pairs.Select(m => mean[m.I, m.J])];
 
-        // The fit solves "expected moments - mean moments + ridge = 0": its derivative is the Hessian, its noise that of the records' own moments.
+        // The fit solves "expected moments - mean moments + ridge = 0": its derivative is the Hessian, its noise that of the records' own
+        // moments.
         var meat = new SandwichMeat(design, rows.Length, (values, squares, record, influence) =>
         {
             influence.Clear();

@@ -3,7 +3,8 @@ using EmrMarket.Analytics.Estimation.Frequencies;
 namespace EmrMarket.Analytics.Estimation.Tables;
 
 /// <summary>
-/// The non-negative table nearest to the unbiased one (least squares) whose margins are the attributes' own consistent frequencies: alternating projections with Dykstra's correction
+/// The non-negative table nearest to the unbiased one (least squares) whose margins are the attributes' own consistent frequencies:
+/// alternating projections with Dykstra's correction
 /// (Boyle and Dykstra 1986, doi:10.1007/978-1-4613-9940-7_3). The product of the margins is always feasible, so a solution exists.
 /// </summary>
 internal static class ConsistentTable
@@ -45,7 +46,8 @@ internal static class ConsistentTable
         return table;
     }
 
-    // The projection on the tables with these margins: margins of a product set are orthogonal after the total is right, so one pass over the attributes is exact.
+    // The projection on the tables with these margins: margins of a product set are orthogonal after the total is right, so one pass over
+    // the attributes is exact.
     private static void FitMargins(double[] table, int[] sizes, double[][] targets)
     {
         int stride = table.Length;

@@ -8,7 +8,10 @@ using EmrMarket.Analytics.Schemas;
 
 namespace EmrMarket.Analytics.Estimation.Tables;
 
-/// <summary>The mean of a square wave by the values of another attribute: mean of z phi over mean of z, with Fieller's limits (docs/ESTIMATORS.md, "Tables").</summary>
+/// <summary>
+/// The mean of a square wave by the values of another attribute: mean of z phi over mean of z, with Fieller's limits (docs/ESTIMATORS.md,
+/// "Tables").
+/// </summary>
 internal sealed class GroupMeanEstimator(StatisticRequest request, EstimationOptions options) : IAccumulation
 {
     private readonly SortedDictionary<(int Group, int Value), GroupOutputTally> _tallies = [];
@@ -46,7 +49,9 @@ internal sealed class GroupMeanEstimator(StatisticRequest request, EstimationOpt
     }
 
     /// <inheritdoc/>
-    /// <exception cref="EstimationRefusedException">There is no record, or several grades are to be combined by another rule than the stratified.</exception>
+    /// <exception cref="EstimationRefusedException">
+    /// There is no record, or several grades are to be combined by another rule than the stratified.
+    /// </exception>
     public StatisticResult Result()
     {
         if (_first is not { } first || _tallies.Values.All(t => t.Records == 0))
@@ -151,7 +156,8 @@ internal sealed class GroupMeanEstimator(StatisticRequest request, EstimationOpt
                 truthSquared += z * square[j];
             }
 
-            // On fixed records the unbiased estimate of the squared truths is taken off; in a population the squared means. Records of one person: the largest design effect.
+            // On fixed records the unbiased estimate of the squared truths is taken off; in a population the squared means. Records of one
+            // person: the largest design effect.
             double n = tally.Records;
             bool clustered = tally.SharesDraws || target == InferenceTarget.Population;
             double scale = (clustered ? tally.SumSquaredSizes / n : 1) / (n * n);

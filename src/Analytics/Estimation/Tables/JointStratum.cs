@@ -4,7 +4,8 @@ using EmrMarket.Analytics.Mechanisms;
 namespace EmrMarket.Analytics.Estimation.Tables;
 
 /// <summary>
-/// Unbiased estimates of joint shares, and of their covariances, from one tuple of grades. Everything about a cell is a function of its pattern of support: z_a = (1[supports] - q_a)/(p_a - q_a),
+/// Unbiased estimates of joint shares, and of their covariances, from one tuple of grades. Everything about a cell is a function of its
+/// pattern of support: z_a = (1[supports] - q_a)/(p_a - q_a),
 /// and the share of a subset of attributes is the mean of the product of their z (docs/ESTIMATORS.md, "Tables").
 /// </summary>
 internal sealed class JointStratum
@@ -59,7 +60,8 @@ internal sealed class JointStratum
         return worst;
     }
 
-    // Sum over persons of Z_s W_s less the unbiased estimate of the product of their truths; only records that share a draw, or are the same, contribute.
+    // Sum over persons of Z_s W_s less the unbiased estimate of the product of their truths; only records that share a draw, or are the
+    // same, contribute.
     private double OnRecords(int cell, int first, int second)
     {
         long[] counts = Tally.PatternCounts(cell);

@@ -6,7 +6,9 @@ using EmrMarket.Analytics.Schemas;
 
 namespace EmrMarket.Analytics.Estimation.Tables;
 
-/// <summary>Joint shares of two or three attributes, with conditional rates, ratios and a test of independence (docs/ESTIMATORS.md, "Tables").</summary>
+/// <summary>
+/// Joint shares of two or three attributes, with conditional rates, ratios and a test of independence (docs/ESTIMATORS.md, "Tables").
+/// </summary>
 public static class TableEstimator
 {
     /// <summary>Rates and ratios are given for tables up to this many cells: beyond it they are nearly all noise.</summary>
@@ -30,7 +32,9 @@ public static class TableEstimator
         return tallies;
     }
 
-    /// <summary>Adds one batch to the tallies by tuple of grades, and its reports to the first ones seen where there are none yet.</summary>
+    /// <summary>
+    /// Adds one batch to the tallies by tuple of grades, and its reports to the first ones seen where there are none yet.
+    /// </summary>
     internal static void Add(
         IReadOnlyList<string> attributes, ReportBatch batch, SortedDictionary<string, JointTally> tallies, Dictionary<string, IReadOnlyList<AttributeReports>> firsts)
     {

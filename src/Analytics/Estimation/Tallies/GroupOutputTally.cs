@@ -2,7 +2,10 @@ using EmrMarket.Analytics.Mechanisms;
 
 namespace EmrMarket.Analytics.Estimation.Tallies;
 
-/// <summary>The sufficient statistic of a square wave's mean by group: per group how often each output occurred among the records that support it, and among all. Integers that add over batches.</summary>
+/// <summary>
+/// The sufficient statistic of a square wave's mean by group: per group how often each output occurred among the records that support it,
+/// and among all. Integers that add over batches.
+/// </summary>
 public sealed class GroupOutputTally
 {
     private readonly long[][] _supporting;

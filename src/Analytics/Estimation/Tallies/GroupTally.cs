@@ -4,7 +4,8 @@ using EmrMarket.Analytics.Mechanisms;
 namespace EmrMarket.Analytics.Estimation.Tallies;
 
 /// <summary>
-/// The sufficient statistic of roll-ups: per group of codes, over records, the number of supported codes of the group and its square; over persons, what clustering needs. Squares are counted and not
+/// The sufficient statistic of roll-ups: per group of codes, over records, the number of supported codes of the group and its square; over
+/// persons, what clustering needs. Squares are counted and not
 /// derived, since the supports of several codes by one hash are not mutually independent. Integers that add over batches.
 /// </summary>
 public sealed class GroupTally
@@ -109,7 +110,9 @@ public sealed class GroupTally
         return sum;
     }
 
-    /// <summary>The share of records in a group, unbiased, and its variance. A record's estimate is (supported codes - |G| q) / (p - q).</summary>
+    /// <summary>
+    /// The share of records in a group, unbiased, and its variance. A record's estimate is (supported codes - |G| q) / (p - q).
+    /// </summary>
     internal (double Share, double Variance) Estimate(int group, InferenceTarget target)
     {
         double r = 1 / (Channel.P - Channel.Q);
@@ -145,7 +148,8 @@ public sealed class GroupTally
         return count;
     }
 
-    // Bit b of a record's count is in plane b: adding a bitmap is a ripple-carry addition of 64 records at once, which mostly ends after two planes.
+    // Bit b of a record's count is in plane b: adding a bitmap is a ripple-carry addition of 64 records at once, which mostly ends after
+    // two planes.
     private ulong[][] CountPlanes(ReportColumn reports, int[] codes)
     {
         const int CodesAtOnce = 64;

@@ -4,7 +4,8 @@ using EmrMarket.Analytics.Mechanisms;
 namespace EmrMarket.Analytics.Estimation.Tallies;
 
 /// <summary>
-/// The sufficient statistic of a table of two or three attributes at one grade each: how many records support each combination of values, for every subset of the attributes; and, for persons
+/// The sufficient statistic of a table of two or three attributes at one grade each: how many records support each combination of values,
+/// for every subset of the attributes; and, for persons
 /// with several records, how often two records of one person show two patterns of support. Integers that add over batches.
 /// </summary>
 public sealed class JointTally
@@ -52,7 +53,9 @@ public sealed class JointTally
     /// <summary>Number of cells: the product of the domain sizes; the last attribute runs fastest.</summary>
     public int Cells => Product(Patterns - 1);
 
-    /// <summary>Number of patterns of support of one cell: a bit per attribute, set when the record supports the cell's value of it.</summary>
+    /// <summary>
+    /// Number of patterns of support of one cell: a bit per attribute, set when the record supports the cell's value of it.
+    /// </summary>
     internal int Patterns => 1 << Channels.Count;
 
     /// <summary>The code of an attribute in a cell.</summary>

@@ -3,7 +3,8 @@ using EmrMarket.Analytics.Mechanisms;
 namespace EmrMarket.Analytics.Estimation.Tallies;
 
 /// <summary>
-/// The sufficient statistic of everything about one grid attribute at one grade: how often each output occurred, and, for persons with several records, how often two outputs occurred
+/// The sufficient statistic of everything about one grid attribute at one grade: how often each output occurred, and, for persons with
+/// several records, how often two outputs occurred
 /// together. Integers that add over batches.
 /// </summary>
 public sealed class OutputTally

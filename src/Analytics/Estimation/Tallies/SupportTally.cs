@@ -4,7 +4,8 @@ using EmrMarket.Analytics.Mechanisms;
 namespace EmrMarket.Analytics.Estimation.Tallies;
 
 /// <summary>
-/// The sufficient statistic of frequencies at one grade: integers that add over batches. Beside the support counts it holds what clustering by person needs;
+/// The sufficient statistic of frequencies at one grade: integers that add over batches. Beside the support counts it holds what clustering
+/// by person needs;
 /// where every record is a person, the three arrays are equal.
 /// </summary>
 public sealed class SupportTally
@@ -81,7 +82,8 @@ public sealed class SupportTally
             SupportBitmaps[] bitmaps = [.. columns.Select(c => Channel.Support(c, values))];
             Parallel.For(0, values.Length, i =>
             {
-                // As if every record were a person, a person was counted `supporting` times in both sums. What is missing is, per pair of its records, the supports
+                // As if every record were a person, a person was counted `supporting` times in both sums. What is missing is, per pair of
+                // its records, the supports
                 // of both, and twice whether both support.
                 long size = 0;
                 long both = 0;
@@ -101,7 +103,9 @@ public sealed class SupportTally
         }
     }
 
-    /// <summary>Over the first <paramref name="count"/> bits: the set bits of both bitmaps added up, and the bits that are set in both.</summary>
+    /// <summary>
+    /// Over the first <paramref name="count"/> bits: the set bits of both bitmaps added up, and the bits that are set in both.
+    /// </summary>
     private static (long Either, long Together) Pairs(ReadOnlySpan<ulong> first, ReadOnlySpan<ulong> second, int count)
     {
         long either = 0;

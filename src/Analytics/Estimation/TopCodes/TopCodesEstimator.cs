@@ -12,7 +12,9 @@ public static class TopCodesEstimator
     /// <summary>The probability that any code that nobody has is shown.</summary>
     private const double FamilyWiseError = 0.05;
 
-    /// <summary>The groups that an attribute's codes roll up to: the chapters of ICD-9-CM when its labels are such codes; otherwise none.</summary>
+    /// <summary>
+    /// The groups that an attribute's codes roll up to: the chapters of ICD-9-CM when its labels are such codes; otherwise none.
+    /// </summary>
     public static IReadOnlyList<(string Name, int[] Codes)> Groups(AttributeDomain domain)
     {
         ArgumentNullException.ThrowIfNull(domain);
@@ -84,7 +86,8 @@ public static class TopCodesEstimator
     }
 
     /// <summary>
-    /// The least estimate that a code nobody has reaches with probability at most 0.05 / k: by the exact binomial of its support count for one grade and independent reports, otherwise
+    /// The least estimate that a code nobody has reaches with probability at most 0.05 / k: by the exact binomial of its support count for
+    /// one grade and independent reports, otherwise
     /// by the normal approximation at frequency 0.
     /// </summary>
     internal static double Threshold(SupportTally[] tallies)

@@ -39,7 +39,8 @@ internal sealed class Coverage : IExperiment
         {
             Outcome[] own = [.. outcomes.Select(r => r[i]).OfType<Outcome>()];
             string name = ErrorScale.Name(requests[i]);
-            // Intervals of top codes are made to hold together, since which of them are shown depends on the estimates; a repetition that shows none holds.
+            // Intervals of top codes are made to hold together, since which of them are shown depends on the estimates; a repetition that
+            // shows none holds.
             bool together = requests[i].Kind == StatisticKind.TopCodes;
             double[] shares = together ? [.. own.Select(o => o.Covered == o.Intervals ? 1.0 : 0)]
                 : [.. own.Where(o => o.Intervals > 0).Select(o => (double)o.Covered / o.Intervals)];
@@ -99,7 +100,9 @@ internal sealed class Coverage : IExperiment
         };
     }
 
-    /// <summary>About 95 % of what repetitions leave open; the cells of one repetition err together, so repetitions are the units.</summary>
+    /// <summary>
+    /// About 95 % of what repetitions leave open; the cells of one repetition err together, so repetitions are the units.
+    /// </summary>
     private static double HalfWidth(double[] shares)
     {
         if (shares.Length < 2)

@@ -97,7 +97,10 @@ internal sealed class EffectiveRecordsCheck : IExperiment
         };
     }
 
-    /// <summary>The noise alone: 1/(effective records) is the variance of the estimate for a population, of which 1/n (by person where draws are shared) would remain without noise.</summary>
+    /// <summary>
+    /// The noise alone: 1/(effective records) is the variance of the estimate for a population, of which 1/n (by person where draws are
+    /// shared) would remain without noise.
+    /// </summary>
     private static double Predicted(StatisticResult answer, AttributeDefinition attribute, RecordTable records)
     {
         double clear = attribute.ConstantPerPerson ? SumOfSquaredSizes(records) / ((double)records.Count * records.Count) : 1.0 / records.Count;

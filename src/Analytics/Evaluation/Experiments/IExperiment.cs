@@ -8,7 +8,9 @@ using EmrMarket.Analytics.Schemas;
 
 namespace EmrMarket.Analytics.Evaluation;
 
-/// <summary>A repeated measurement that answers one question. To add one: a class beside the others and a line in <see cref="ExperimentCatalogue"/>.</summary>
+/// <summary>
+/// A repeated measurement that answers one question. To add one: a class beside the others and a line in <see cref="ExperimentCatalogue"/>.
+/// </summary>
 public interface IExperiment
 {
     /// <summary>Its name on the command line: lower case and hyphens.</summary>
@@ -76,7 +78,10 @@ public sealed record ExperimentContext
     /// <summary>The number of repetitions.</summary>
     public int RepetitionsOr(int quick, int full) => Repetitions ?? Choose(quick, full);
 
-    /// <summary>A site key of its own for one repetition of one experiment, so that repetitions are independent: HKDF-SHA-256 (RFC 5869) of the run's key.</summary>
+    /// <summary>
+    /// A site key of its own for one repetition of one experiment, so that repetitions are independent: HKDF-SHA-256 (RFC 5869) of the
+    /// run's key.
+    /// </summary>
     public byte[] KeyOf(string experiment, int repetition) => HKDF.DeriveKey(
         HashAlgorithmName.SHA256, SiteKey.ToArray(), 32,
         info: Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"emrmarket evaluate {experiment} {repetition}")));

@@ -3,7 +3,9 @@ using System.Security.Cryptography;
 
 namespace EmrMarket.Analytics.Evaluation;
 
-/// <summary>Choices that an experiment makes by itself (which records, which person is strict), as a function of a key: AES-256 in counter mode.</summary>
+/// <summary>
+/// Choices that an experiment makes by itself (which records, which person is strict), as a function of a key: AES-256 in counter mode.
+/// </summary>
 internal sealed class KeyedRandom : IDisposable
 {
     private readonly Aes _aes;
@@ -37,7 +39,9 @@ internal sealed class KeyedRandom : IDisposable
     /// <summary>A uniform number in [0, 1) with 32 bits.</summary>
     public double Unit() => Next() / 4294967296.0;
 
-    /// <summary><paramref name="count"/> of the indexes 0..total-1, each set equally likely, in increasing order (Floyd's algorithm).</summary>
+    /// <summary>
+    /// <paramref name="count"/> of the indexes 0..total-1, each set equally likely, in increasing order (Floyd's algorithm).
+    /// </summary>
     public int[] Sample(int total, int count)
     {
         var chosen = new HashSet<int>(count);

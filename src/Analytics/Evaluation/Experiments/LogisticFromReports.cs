@@ -144,7 +144,10 @@ internal sealed class LogisticFromReports : IExperiment
         return [.. points];
     }
 
-    /// <summary>The area under the ROC curve: the share of pairs (yes, no) that the score orders rightly, ties counting half (Mann and Whitney 1947, doi:10.1214/aoms/1177730491).</summary>
+    /// <summary>
+    /// The area under the ROC curve: the share of pairs (yes, no) that the score orders rightly, ties counting half (Mann and Whitney 1947,
+    /// doi:10.1214/aoms/1177730491).
+    /// </summary>
     internal static double Area(RawModel model, int records, IReadOnlyDictionary<string, double> coefficients)
     {
         double[] scores = [.. Enumerable.Range(0, records).Select(i => Math.Round(model.Score(i, coefficients), 9))];

@@ -37,7 +37,9 @@ public static class RecordSubset
         };
     }
 
-    /// <summary>A random choice of at most <paramref name="count"/> records, a function of the key (32 bytes); all records when there are no more.</summary>
+    /// <summary>
+    /// A random choice of at most <paramref name="count"/> records, a function of the key (32 bytes); all records when there are no more.
+    /// </summary>
     public static RecordTable Sample(RecordTable records, int count, byte[] key)
     {
         ArgumentNullException.ThrowIfNull(records);

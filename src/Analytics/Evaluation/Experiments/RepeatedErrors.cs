@@ -72,7 +72,8 @@ internal sealed class RepeatedErrors
         get
         {
             double mean = Rmse * Rmse;
-            // On the logarithmic scale on which errors are compared and drawn: half / mean is the error of log(mean), and the root halves it.
+            // On the logarithmic scale on which errors are compared and drawn: half / mean is the error of log(mean), and the root halves
+            // it.
             return Spread(s => s.Squares / s.Cells) is { } half && mean > 0
                 ? (Rmse * Math.Exp(-half / (2 * mean)), Rmse * Math.Exp(half / (2 * mean))) : null;
         }

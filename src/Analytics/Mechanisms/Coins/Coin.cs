@@ -4,8 +4,10 @@ using System.Runtime.Intrinsics;
 namespace EmrMarket.Analytics.Mechanisms.Coins;
 
 /// <summary>
-/// How coins are addressed. A counter is, from its least significant bit: fact id (64 bits), value version (16), value (16), step (8), block (24).
-/// The value is part of it so that two values of one fact never meet the same coins: were they shared, a pair of reports of a value corrected
+/// How coins are addressed. A counter is, from its least significant bit: fact id (64 bits), value version (16), value (16), step (8),
+/// block (24).
+/// The value is part of it so that two values of one fact never meet the same coins: were they shared, a pair of reports of a value
+/// corrected
 /// without a new version, or of a "constant" attribute that is not, could reveal both values outright; so their losses merely add.
 /// </summary>
 internal static class Coin
@@ -25,7 +27,8 @@ internal static class Coin
         Vector128.Create(fact, version | ((ulong)value << 16) | ((ulong)(uint)step << 32) | ((ulong)(uint)block << 40)).AsByte();
 
     /// <summary>
-    /// A uniform integer in 0..size-1 from a word: the high half of word * size, rejected when the low half falls in the incomplete last round
+    /// A uniform integer in 0..size-1 from a word: the high half of word * size, rejected when the low half falls in the incomplete last
+    /// round
     /// (Lemire 2019, doi:10.1145/3230636). Whether a word is rejected does not depend on the raw value.
     /// </summary>
     /// <returns>False when the word has to be replaced by a fresh one.</returns>
@@ -40,7 +43,10 @@ internal static class Coin
     /// <summary>2^32 mod size: low halves below it are rejected.</summary>
     public static uint RejectBelow(uint size) => (uint)((1UL << Bits) % size);
 
-    /// <summary>A uniform integer in 0..size-1 for a fact whose first word was rejected: the first acceptable word of its retry blocks for <paramref name="purpose"/>.</summary>
+    /// <summary>
+    /// A uniform integer in 0..size-1 for a fact whose first word was rejected: the first acceptable word of its retry blocks for <paramref
+    /// name="purpose"/>.
+    /// </summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static uint UniformAfterRejection(CoinCipher cipher, ulong fact, ushort version, ushort value, int purpose, uint size)
     {

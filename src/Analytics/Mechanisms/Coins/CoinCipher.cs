@@ -9,7 +9,8 @@ using HardwareAes = System.Runtime.Intrinsics.X86.Aes;
 namespace EmrMarket.Analytics.Mechanisms.Coins;
 
 /// <summary>
-/// AES-256 as a pseudorandom function from 128-bit counters to 128-bit blocks of coins. Instances are immutable and safe for concurrent use.
+/// AES-256 as a pseudorandom function from 128-bit counters to 128-bit blocks of coins. Instances are immutable and safe for concurrent
+/// use.
 /// Source: FIPS 197; used as in counter mode, NIST SP 800-38A.
 /// </summary>
 internal sealed class CoinCipher
@@ -131,7 +132,9 @@ internal sealed class CoinCipher
         Encrypt(coins);
     }
 
-    /// <summary>The platform's AES, one call for all counters: the path of machines without AES instructions, and the tests' oracle.</summary>
+    /// <summary>
+    /// The platform's AES, one call for all counters: the path of machines without AES instructions, and the tests' oracle.
+    /// </summary>
     internal void EncryptPortable(Span<Vector128<byte>> counters)
     {
         using CryptographyAes aes = CryptographyAes.Create();

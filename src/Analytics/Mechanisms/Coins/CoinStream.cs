@@ -5,7 +5,8 @@ using System.Runtime.Intrinsics;
 namespace EmrMarket.Analytics.Mechanisms.Coins;
 
 /// <summary>
-/// The coins of one fact in sequence, for mechanisms that take a random number of them. How many are taken never depends on the raw value: every loop that
+/// The coins of one fact in sequence, for mechanisms that take a random number of them. How many are taken never depends on the raw value:
+/// every loop that
 /// takes coins until something happens does so with a probability that is the same for all values.
 /// </summary>
 internal ref struct CoinStream
@@ -13,7 +14,8 @@ internal ref struct CoinStream
     /// <summary>Blocks of a buffer.</summary>
     public const int BufferBlocks = 8;
 
-    // After the first fill, half a buffer at a time: most facts need little more, and four blocks in flight hide most of the cipher's latency.
+    // After the first fill, half a buffer at a time: most facts need little more, and four blocks in flight hide most of the cipher's
+    // latency.
     private const int RefillBlocks = 4;
 
     private readonly CoinCipher? _cipher;

@@ -1,6 +1,8 @@
 namespace EmrMarket.Analytics.Mechanisms.Coins;
 
-/// <summary>The coins of a batch of facts in sequence, one word of every fact at a time, for mechanisms that take a fixed number of words per fact.</summary>
+/// <summary>
+/// The coins of a batch of facts in sequence, one word of every fact at a time, for mechanisms that take a fixed number of words per fact.
+/// </summary>
 internal ref struct CoinWords
 {
     private readonly Span<uint> _planes;

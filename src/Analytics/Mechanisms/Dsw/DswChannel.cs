@@ -52,7 +52,9 @@ public sealed class DswChannel : Channel
     /// <inheritdoc/>
     public override Rational ExactQ { get; }
 
-    /// <summary>How often each output 0..d+2b-1 occurs: the sufficient statistic of moments, bins and curves; adds over batches. O(n).</summary>
+    /// <summary>
+    /// How often each output 0..d+2b-1 occurs: the sufficient statistic of moments, bins and curves; adds over batches. O(n).
+    /// </summary>
     public long[] OutputHistogram(ReportColumn reports) => WindowCounts.Histogram(WindowCounts.CodesOf(reports, Outputs), Outputs);
 
     /// <inheritdoc/>
@@ -65,7 +67,9 @@ public sealed class DswChannel : Channel
     public override SupportBitmaps Support(ReportColumn reports, ReadOnlySpan<int> values) =>
         WindowCounts.Bitmaps(WindowCounts.CodesOf(reports, Outputs), values, Cells, Window);
 
-    /// <summary>The mean number of outputs that the windows of two different cells share: max(0, window - distance), averaged over ordered pairs.</summary>
+    /// <summary>
+    /// The mean number of outputs that the windows of two different cells share: max(0, window - distance), averaged over ordered pairs.
+    /// </summary>
     private static Rational MeanOverlap(int cells, int window)
     {
         // 2 (cells - distance) ordered pairs lie at each distance.

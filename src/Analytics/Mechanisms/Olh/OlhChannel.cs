@@ -6,7 +6,9 @@ using EmrMarket.Analytics.Mechanisms.Windows;
 
 namespace EmrMarket.Analytics.Mechanisms.Olh;
 
-/// <summary>OLH at one grade: a report supports the values that its hash sends to its cell. Cell of v: the top log2 g bits of a v + b (mod 2^32).</summary>
+/// <summary>
+/// OLH at one grade: a report supports the values that its hash sends to its cell. Cell of v: the top log2 g bits of a v + b (mod 2^32).
+/// </summary>
 public sealed class OlhChannel : Channel
 {
     private readonly WindowLaw _law;
@@ -89,7 +91,8 @@ public sealed class OlhChannel : Channel
     }
 
     /// <summary>
-    /// Four reports against all values, 16 values at a time: the hash of v + 16 is that of v plus 16 a. The cell is taken off the addend, so that the
+    /// Four reports against all values, 16 values at a time: the hash of v + 16 is that of v plus 16 a. The cell is taken off the addend,
+    /// so that the
     /// values of the cell are those whose hash falls below 2^32 / g.
     /// </summary>
     private void CountFour(ReadOnlySpan<uint> multipliers, ReadOnlySpan<uint> addends, ReadOnlySpan<ushort> cells, Span<int> counts)

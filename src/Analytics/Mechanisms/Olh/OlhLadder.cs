@@ -7,18 +7,22 @@ using EmrMarket.Analytics.Records;
 
 namespace EmrMarket.Analytics.Mechanisms.Olh;
 
-/// <summary>The OLH channels of one domain size, and the sampler. Word w of a fact's coins: 0 is the hash's multiplier, 1 its addend, the next ones replace the
+/// <summary>The OLH channels of one domain size, and the sampler. Word w of a fact's coins: 0 is the hash's multiplier, 1 its addend, the
+/// next ones replace the
 /// cell at the top grade and at each lower one.</summary>
 internal sealed class OlhLadder : IReportLadder
 {
-    // 2^16 cells and 2^16 values leave the hash's collision probability exact: at most 15 low bits of a (v - w) are fixed, and 32 - 16 are cut off.
+    // 2^16 cells and 2^16 values leave the hash's collision probability exact: at most 15 low bits of a (v - w) are fixed, and 32 - 16 are
+    // cut off.
     private const int MaxCellBits = 16;
 
     private readonly WindowLaw[] _laws;
     private readonly OlhChannel[] _channels;
     private readonly string _use;
 
-    /// <summary>A ladder of given laws, index 0 for grade 1: the laws of <see cref="Create"/>, or those of a test that plants an error.</summary>
+    /// <summary>
+    /// A ladder of given laws, index 0 for grade 1: the laws of <see cref="Create"/>, or those of a test that plants an error.
+    /// </summary>
     internal OlhLadder(int domainSize, WindowLaw[] laws, GradeLadder grades)
     {
         _laws = laws;

@@ -15,7 +15,9 @@ internal sealed class OueLadder : IReportLadder
     private readonly BernoulliLanes _lanes;
     private readonly string _use;
 
-    /// <summary>A ladder of given laws, index 0 for grade 1: the laws of <see cref="Create"/>, or those of a test that plants an error.</summary>
+    /// <summary>
+    /// A ladder of given laws, index 0 for grade 1: the laws of <see cref="Create"/>, or those of a test that plants an error.
+    /// </summary>
     internal OueLadder(int domainSize, OueLaw[] laws, GradeLadder grades)
     {
         (_k, _laws) = (domainSize, laws);

@@ -5,8 +5,10 @@ using EmrMarket.Analytics.Mechanisms.Coins;
 namespace EmrMarket.Analytics.Mechanisms.Sets;
 
 /// <summary>
-/// Many independent bits of one fact at once, bit i with probability thresholds[i] / 2^32 exactly: 128 comparisons "uniform 32-bit number &lt; threshold" per
-/// group, one plane of bits at a time from the most significant, until every comparison is decided. A block of coins is one plane of one group, so which coins
+/// Many independent bits of one fact at once, bit i with probability thresholds[i] / 2^32 exactly: 128 comparisons "uniform 32-bit number
+/// &lt; threshold" per
+/// group, one plane of bits at a time from the most significant, until every comparison is decided. A block of coins is one plane of one
+/// group, so which coins
 /// a bit is made of does not depend on when the comparison stopped; when it stops depends on coins and thresholds alone.
 /// </summary>
 internal sealed class BernoulliLanes
@@ -23,7 +25,8 @@ internal sealed class BernoulliLanes
     private const int WordsPerGroup = 2;
     private readonly int _count;
 
-    // Per group: the lanes whose thresholds are not 0. Per group and plane: the thresholds' bits of that plane, and the lanes with bits left below it.
+    // Per group: the lanes whose thresholds are not 0. Per group and plane: the thresholds' bits of that plane, and the lanes with bits
+    // left below it.
     private readonly Vector128<ulong>[] _open;
     private readonly Vector128<ulong>[] _bits;
     private readonly Vector128<ulong>[] _left;
@@ -79,7 +82,8 @@ internal sealed class BernoulliLanes
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Draw(CoinCipher cipher, ReadOnlySpan<ulong> facts, ushort version, ReadOnlySpan<ushort> values, int lanes, Span<ulong> words)
     {
-        // Half of the open lanes are decided by each plane: eight planes settle most groups (four are all there is when thresholds have no more bits).
+        // Half of the open lanes are decided by each plane: eight planes settle most groups (four are all there is when thresholds have no
+        // more bits).
         const int MostPlanes = 8;
         Span<Vector128<byte>> coins = stackalloc Vector128<byte>[Batch * MostPlanes];
         int stride = WordsFor(lanes);

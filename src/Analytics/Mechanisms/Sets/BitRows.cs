@@ -5,7 +5,9 @@ using EmrMarket.Analytics.Mechanisms.Coins;
 
 namespace EmrMarket.Analytics.Mechanisms.Sets;
 
-/// <summary>Random operations on a subset of 0..k-1 that is held as a row of bits. All are exchangeable: they treat every element alike.</summary>
+/// <summary>
+/// Random operations on a subset of 0..k-1 that is held as a row of bits. All are exchangeable: they treat every element alike.
+/// </summary>
 internal static class BitRows
 {
     /// <summary>Words of a row of k bits.</summary>
@@ -15,7 +17,8 @@ internal static class BitRows
     public static ulong LastWordMask(int k) => k % 64 == 0 ? ulong.MaxValue : (1UL << (k % 64)) - 1;
 
     /// <summary>
-    /// Turns an exchangeable random subset of the elements outside <paramref name="excluded"/> into a uniform one of exactly <paramref name="size"/> elements: uniform
+    /// Turns an exchangeable random subset of the elements outside <paramref name="excluded"/> into a uniform one of exactly <paramref
+    /// name="size"/> elements: uniform
     /// elements are added, or removed, until the size is right. Given its size an exchangeable subset is uniform, and the walk keeps it so.
     /// </summary>
     /// <param name="coins">The coins.</param>

@@ -22,7 +22,10 @@ internal static class SetCounts
                 ? sets
                 : throw new ArgumentException($"A report has {sets.WordsPerReport} words; {k} values take {BitRows.WordsFor(k)}. The reports belong to another domain.", nameof(reports));
 
-    /// <summary>How many sets hold each value: O(n k / 512) by carry-save addition of whole rows (Muła, Kurz and Lemire 2018, doi:10.1093/comjnl/bxx046).</summary>
+    /// <summary>
+    /// How many sets hold each value: O(n k / 512) by carry-save addition of whole rows (Muła, Kurz and Lemire 2018,
+    /// doi:10.1093/comjnl/bxx046).
+    /// </summary>
     public static long[] Count(SetReports sets, int k)
     {
         ReadOnlySpan<ulong> words = sets.Words;
@@ -166,7 +169,9 @@ internal static class SetCounts
         }
     }
 
-    /// <summary>Transposes a 64 x 64 bit matrix by swapping ever smaller off-diagonal squares (Warren, Hacker's Delight, section 7-3).</summary>
+    /// <summary>
+    /// Transposes a 64 x 64 bit matrix by swapping ever smaller off-diagonal squares (Warren, Hacker's Delight, section 7-3).
+    /// </summary>
     private static void Transpose(Span<ulong> rows)
     {
         ulong mask = 0x00000000FFFFFFFF;

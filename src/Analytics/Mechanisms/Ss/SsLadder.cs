@@ -7,7 +7,9 @@ using EmrMarket.Analytics.Records;
 
 namespace EmrMarket.Analytics.Mechanisms.Ss;
 
-/// <summary>The SS channels of one domain size, and the sampler that extends and re-randomises a record's subset from grade to grade.</summary>
+/// <summary>
+/// The SS channels of one domain size, and the sampler that extends and re-randomises a record's subset from grade to grade.
+/// </summary>
 internal sealed class SsLadder : IReportLadder
 {
     private readonly int _k;
@@ -16,7 +18,9 @@ internal sealed class SsLadder : IReportLadder
     private readonly BernoulliLanes _lanes;
     private readonly string _use;
 
-    /// <summary>A ladder of given laws, index 0 for grade 1: the laws of <see cref="Create"/>, or those of a test that plants an error.</summary>
+    /// <summary>
+    /// A ladder of given laws, index 0 for grade 1: the laws of <see cref="Create"/>, or those of a test that plants an error.
+    /// </summary>
     internal SsLadder(SsLaw[] laws, GradeLadder grades)
     {
         (_k, _laws) = (laws[0].DomainSize, laws);
@@ -137,7 +141,9 @@ internal sealed class SsLadder : IReportLadder
 
     private int ExtensionLane(int grade) => FreshLane(grade) + _k;
 
-    /// <summary>The lanes of all grades: densities in sixteenths that make few corrections, for speed only. Four planes of coins decide them.</summary>
+    /// <summary>
+    /// The lanes of all grades: densities in sixteenths that make few corrections, for speed only. Four planes of coins decide them.
+    /// </summary>
     private static BernoulliLanes Lanes(SsLaw[] laws)
     {
         int k = laws[0].DomainSize;
@@ -155,7 +161,10 @@ internal sealed class SsLadder : IReportLadder
         static uint Sixteenths(int size, int among) => (uint)(((32 * size) + among) / (2 * among)) << 28;
     }
 
-    /// <summary>The sum over all values of a report's frequency variances, uniform truth: [p(1-p) + (k-1) q(1-q)] / (p-q)^2 (Ye and Barg 2018, section IV).</summary>
+    /// <summary>
+    /// The sum over all values of a report's frequency variances, uniform truth: [p(1-p) + (k-1) q(1-q)] / (p-q)^2 (Ye and Barg 2018,
+    /// section IV).
+    /// </summary>
     private static double Variance(int k, int d, double odds)
     {
         double p = d * odds / ((d * odds) + k - d);
@@ -163,6 +172,9 @@ internal sealed class SsLadder : IReportLadder
         return ((p * (1 - p)) + ((k - 1) * q * (1 - q))) / ((p - q) * (p - q));
     }
 
-    /// <summary>Extension leaves P[truth outside] at (k-d') / (d e^epsilon + k - d); the lower grade needs it at least (k-d') / (d' e^epsilon' + k - d').</summary>
+    /// <summary>
+    /// Extension leaves P[truth outside] at (k-d') / (d e^epsilon + k - d); the lower grade needs it at least (k-d') / (d' e^epsilon' + k -
+    /// d').
+    /// </summary>
     private static double Weight(int subsetSize) => subsetSize;
 }

@@ -17,7 +17,9 @@ internal sealed record SsLaw(int DomainSize, int SubsetSize, Rational Membership
     /// <summary>P[value in subset | another truth]: the other d - 1 or d members are uniform among the other k - 1 values.</summary>
     public Rational OtherMembership => ((Membership * (SubsetSize - 1)) + ((Rational.One - Membership) * SubsetSize)) / (DomainSize - 1);
 
-    /// <summary>The law after uniform outside elements are added up to a larger size: a truth outside enters with probability (d' - d) / (k - d).</summary>
+    /// <summary>
+    /// The law after uniform outside elements are added up to a larger size: a truth outside enters with probability (d' - d) / (k - d).
+    /// </summary>
     public SsLaw Extend(int subsetSize) => this with
     {
         SubsetSize = subsetSize,
@@ -25,7 +27,8 @@ internal sealed record SsLaw(int DomainSize, int SubsetSize, Rational Membership
     };
 
     /// <summary>
-    /// The law after "with probability t / 2^32 replace the subset by a uniform one", t the smallest integer that keeps the odds of a subset with the truth
+    /// The law after "with probability t / 2^32 replace the subset by a uniform one", t the smallest integer that keeps the odds of a
+    /// subset with the truth
     /// against one without, [p / (1-p)] (k-d) / d, at most e^epsilon (docs/MECHANISMS.md, "Subset selection").
     /// </summary>
     public SsLaw Randomise(EpsilonMicro epsilon)

@@ -9,8 +9,10 @@ using EmrMarket.Analytics.Records;
 
 namespace EmrMarket.Analytics.Mechanisms.Windows;
 
-/// <summary>The laws of a window mechanism at all grades, and the sampler that draws a ladder of its reports. Word w of a fact's coins serves one purpose only:
-/// 0 replaces at the top grade, 1 picks the place in the window (when it has more than one), the next ones replace at the next lower grades.</summary>
+/// <summary>The laws of a window mechanism at all grades, and the sampler that draws a ladder of its reports. Word w of a fact's coins
+/// serves one purpose only:
+/// 0 replaces at the top grade, 1 picks the place in the window (when it has more than one), the next ones replace at the next lower
+/// grades.</summary>
 internal sealed class WindowLadder
 {
     private readonly WindowLaw[] _laws;
@@ -18,7 +20,9 @@ internal sealed class WindowLadder
     private readonly int _window;
     private readonly string _use;
 
-    /// <summary>A ladder of given laws, index 0 for grade 1: the laws of <see cref="Create"/>, or those of a test that plants an error.</summary>
+    /// <summary>
+    /// A ladder of given laws, index 0 for grade 1: the laws of <see cref="Create"/>, or those of a test that plants an error.
+    /// </summary>
     internal WindowLadder(string mechanism, WindowLaw[] laws, GradeLadder grades)
     {
         (_outputs, _window, _laws) = (laws[0].Outputs, laws[0].Window, laws);
@@ -105,7 +109,8 @@ internal sealed class WindowLadder
     }
 
     /// <summary>
-    /// One rung: the report becomes output floor(u D / 2^32) when the low half of u D is below D c, and stays otherwise. Both are computed for every record,
+    /// One rung: the report becomes output floor(u D / 2^32) when the low half of u D is below D c, and stays otherwise. Both are computed
+    /// for every record,
     /// so that time does not tell which it was.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -51,7 +51,10 @@ internal sealed class NormalStream : IDisposable
         }
     }
 
-    /// <summary>Writes uniform numbers in (0, 1) of indices first .. first + destination.Length - 1. Not to be mixed with <see cref="Fill"/> on one stream.</summary>
+    /// <summary>
+    /// Writes uniform numbers in (0, 1) of indices first .. first + destination.Length - 1. Not to be mixed with <see cref="Fill"/> on one
+    /// stream.
+    /// </summary>
     public void FillUniform(long first, Span<double> destination)
     {
         for (int done = 0; done < destination.Length;)

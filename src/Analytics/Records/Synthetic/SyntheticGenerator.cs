@@ -4,7 +4,9 @@ using MathNet.Numerics.Distributions;
 
 namespace EmrMarket.Analytics.Records.Synthetic;
 
-/// <summary>A batch of synthetic records: per attribute of the parameters one text per record, as an index into the attribute's texts.</summary>
+/// <summary>
+/// A batch of synthetic records: per attribute of the parameters one text per record, as an index into the attribute's texts.
+/// </summary>
 /// <param name="FirstRecord">The index of the first record, from 0; its id is one more.</param>
 /// <param name="Persons">Per record the index of its person, from 0; the person's id is one more.</param>
 /// <param name="Values">Per attribute, per record an index into <see cref="SyntheticGenerator.Texts"/>.</param>
@@ -14,8 +16,10 @@ internal sealed record SyntheticBatch(long FirstRecord, long[] Persons, IReadOnl
 }
 
 /// <summary>
-/// Draws synthetic records: latent x = sum of loadings times factors + own noise, standard normal; the value is the one whose band of the normal distribution
-/// holds x (Gaussian copula; Nelsen 2006, doi:10.1007/0-387-28678-0). Deterministic in (parameters, schema, seed), whatever the size of batches or the number of cores.
+/// Draws synthetic records: latent x = sum of loadings times factors + own noise, standard normal; the value is the one whose band of the
+/// normal distribution
+/// holds x (Gaussian copula; Nelsen 2006, doi:10.1007/0-387-28678-0). Deterministic in (parameters, schema, seed), whatever the size of
+/// batches or the number of cores.
 /// </summary>
 public sealed class SyntheticGenerator
 {
@@ -76,7 +80,9 @@ public sealed class SyntheticGenerator
         return RecordTable.Concat(_schema, [.. GenerateTables(records, DefaultBatchSize)]);
     }
 
-    /// <summary>Draws records in tables of whole persons: <paramref name="batchSize"/> records each, and the rest of the last one's person.</summary>
+    /// <summary>
+    /// Draws records in tables of whole persons: <paramref name="batchSize"/> records each, and the rest of the last one's person.
+    /// </summary>
     public IEnumerable<RecordTable> GenerateTables(long records, int batchSize)
     {
         ReadValue[][] meanings = Meanings();

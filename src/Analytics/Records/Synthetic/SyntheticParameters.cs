@@ -3,7 +3,9 @@ using System.Text.Json.Serialization;
 
 namespace EmrMarket.Analytics.Records.Synthetic;
 
-/// <summary>The law of the synthetic records: published marginals tied together by a Gaussian copula with shared factors. Data, not code.</summary>
+/// <summary>
+/// The law of the synthetic records: published marginals tied together by a Gaussian copula with shared factors. Data, not code.
+/// </summary>
 public sealed record SyntheticParameters
 {
     /// <summary>What is modelled.</summary>
@@ -47,7 +49,8 @@ public sealed record SyntheticParameters
 }
 
 /// <summary>
-/// The law of one attribute: its marginal, and the loadings of its standard normal latent on the factors. The rest of the latent's variance is its own noise,
+/// The law of one attribute: its marginal, and the loadings of its standard normal latent on the factors. The rest of the latent's variance
+/// is its own noise,
 /// so that the marginal holds whatever the loadings are.
 /// </summary>
 public sealed record AttributeLaw
@@ -55,13 +58,17 @@ public sealed record AttributeLaw
     /// <summary>Categorical: the weight of each label, in the order in which the latent passes them.</summary>
     public IReadOnlyDictionary<string, decimal>? Weights { get; init; }
 
-    /// <summary>Numeric: points [value, share of values below it] of the distribution function, linear between them, from share 0 to share 1.</summary>
+    /// <summary>
+    /// Numeric: points [value, share of values below it] of the distribution function, linear between them, from share 0 to share 1.
+    /// </summary>
     public IReadOnlyList<IReadOnlyList<decimal>>? Distribution { get; init; }
 
     /// <summary>Numeric: digits after the decimal point.</summary>
     public int Decimals { get; init; }
 
-    /// <summary>Loadings on factors; squares sum to at most 1. An attribute that is constant per person loads on person factors only.</summary>
+    /// <summary>
+    /// Loadings on factors; squares sum to at most 1. An attribute that is constant per person loads on person factors only.
+    /// </summary>
     public IReadOnlyDictionary<string, double> Loadings { get; init; } = new Dictionary<string, double>();
 
     /// <summary>When a value is missing; null for never.</summary>

@@ -173,7 +173,9 @@ internal sealed record AuditFindings(
     PolicyFinding ByPolicy,
     bool Violated);
 
-/// <summary>One mechanism at one grade; losses in epsilon (natural logarithm). Null where no report of the other value hit the event.</summary>
+/// <summary>
+/// One mechanism at one grade; losses in epsilon (natural logarithm). Null where no report of the other value hit the event.
+/// </summary>
 internal sealed record LossRow(
     string Mechanism, int DomainSize, int Grade, double Epsilon, double? Measured, double LowerBound, double? UpperBound, double? SmallestVisibleExcess, bool Violated)
 {

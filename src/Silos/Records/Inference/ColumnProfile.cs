@@ -5,7 +5,10 @@ using EmrMarket.Analytics.Schemas;
 
 namespace EmrMarket.Silos.Records.Inference;
 
-/// <summary>What one column of an unknown file looks like: counts of patterns and of distinct texts, no more than a bounded number of texts themselves.</summary>
+/// <summary>
+/// What one column of an unknown file looks like: counts of patterns and of distinct texts, no more than a bounded number of texts
+/// themselves.
+/// </summary>
 internal sealed partial class ColumnProfile(string name)
 {
     /// <summary>The most distinct texts that are remembered; a column with more is no set of labels.</summary>

@@ -11,7 +11,9 @@ namespace EmrMarket.Silos.Records.Reports;
 /// <summary>What a site wants to hand out, and within which limits.</summary>
 public sealed record PerturbationPlan
 {
-    /// <summary>By attribute (index in the schema) the grades to write, ascending; a Public attribute is written when it is listed, with no grade.</summary>
+    /// <summary>
+    /// By attribute (index in the schema) the grades to write, ascending; a Public attribute is written when it is listed, with no grade.
+    /// </summary>
     public required IReadOnlyDictionary<int, int[]> Grades { get; init; }
 
     /// <summary>The most loss of a person, and of a record; null for no cap.</summary>
@@ -36,7 +38,9 @@ public sealed record PerturbationSummary(
 /// <summary>A plan would spend more of one record than the cap allows.</summary>
 public sealed class CapExceededException(string message) : Exception(message);
 
-/// <summary>Turns raw records into reports: the step after which nothing raw is left. A function of records, policies, plan and site key.</summary>
+/// <summary>
+/// Turns raw records into reports: the step after which nothing raw is left. A function of records, policies, plan and site key.
+/// </summary>
 public static class Perturbation
 {
     /// <summary>Draws the reports.</summary>
@@ -99,7 +103,10 @@ public static class Perturbation
         }).Where(c => c.Rows.Length > 0)];
     }
 
-    /// <summary>Random-looking pseudonyms: AES-256, a permutation of 128-bit blocks, of the record key under a key of site and schema; and the records in their order.</summary>
+    /// <summary>
+    /// Random-looking pseudonyms: AES-256, a permutation of 128-bit blocks, of the record key under a key of site and schema; and the
+    /// records in their order.
+    /// </summary>
     private static (int[] Order, byte[] Pseudonyms) Pseudonyms(Schema schema, RecordTable table, ReadOnlySpan<byte> siteKey)
     {
         byte[] key = new byte[32];
@@ -126,7 +133,8 @@ public static class Perturbation
     }
 
     /// <summary>
-    /// Per record a number for its combination of all Public values, handed out or not: were it of those in the plan alone, two hand-outs of one record could be compared,
+    /// Per record a number for its combination of all Public values, handed out or not: were it of those in the plan alone, two hand-outs
+    /// of one record could be compared,
     /// and who is missing from the second would show a value of the rare.
     /// </summary>
     private static int[] Cells(Schema schema, RecordTable table)
@@ -181,7 +189,10 @@ public static class Perturbation
         }
     }
 
-    /// <summary>Which records go out: those that some report is wanted of, a person's in the order of their pseudonyms until the person's cap is used up.</summary>
+    /// <summary>
+    /// Which records go out: those that some report is wanted of, a person's in the order of their pseudonyms until the person's cap is
+    /// used up.
+    /// </summary>
     private static bool[] Released(RecordTable table, int[] units, ProfileLoss[] losses, PerturbationPlan plan, int[] order, PersonLosses persons, out int byCap)
     {
         bool[] released = new bool[table.Count];

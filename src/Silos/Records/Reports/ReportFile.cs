@@ -4,7 +4,10 @@ using EmrMarket.Analytics.Schemas;
 
 namespace EmrMarket.Silos.Records.Reports;
 
-/// <summary>The reports that a site hands out, by pseudonym: all that leaves a site about its records. <see cref="ReportFileFormat"/> reads and writes it.</summary>
+/// <summary>
+/// The reports that a site hands out, by pseudonym: all that leaves a site about its records. <see cref="ReportFileFormat"/> reads and
+/// writes it.
+/// </summary>
 public sealed class ReportFile
 {
     /// <summary>Bytes of a pseudonym.</summary>
@@ -31,7 +34,9 @@ public sealed class ReportFile
     /// <summary>The grades at which there are reports of an attribute, ascending; 0 for a Public attribute.</summary>
     public IReadOnlyList<int> Grades(string attribute) => [.. Columns.Where(c => c.Attribute.Name == attribute).Select(c => c.Grade).Order()];
 
-    /// <summary>The records that have a report of each of these attributes at these grades, as one batch; null when there are none.</summary>
+    /// <summary>
+    /// The records that have a report of each of these attributes at these grades, as one batch; null when there are none.
+    /// </summary>
     /// <exception cref="EstimationRefusedException">The file has no such column.</exception>
     public ReportBatch? Batch(IReadOnlyList<(string Attribute, int Grade)> wanted)
     {
@@ -41,7 +46,9 @@ public sealed class ReportFile
         return rows.Length == 0 ? null : ToBatch(columns, rows);
     }
 
-    /// <summary>All records that have a report of each of these attributes, each at its highest grades, one batch per combination of grades.</summary>
+    /// <summary>
+    /// All records that have a report of each of these attributes, each at its highest grades, one batch per combination of grades.
+    /// </summary>
     /// <exception cref="EstimationRefusedException">The file has no report of an attribute.</exception>
     public IEnumerable<ReportBatch> HighestGrades(IReadOnlyList<string> attributes)
     {

@@ -2,7 +2,9 @@ using EmrMarket.Analytics.Evaluation;
 
 namespace EmrMarket.Silos.Reporting.Plots;
 
-/// <summary>Draws a figure as SVG, in the colours of the page's style sheet (classes s0 to s7), so that it follows light, dark and print.</summary>
+/// <summary>
+/// Draws a figure as SVG, in the colours of the page's style sheet (classes s0 to s7), so that it follows light, dark and print.
+/// </summary>
 internal static class FigurePlot
 {
     private const double Width = 540;

@@ -39,7 +39,8 @@ using LedgerRequest = EmrMarket.Grains.Ledger.View.RequestRow;
 namespace EmrMarket.Silos.Commands.Evaluate.Market;
 
 /// <summary>
-/// The whole market over the records of an evaluation: two sites, their policies and epochs, a book of requests, the round, deliveries, statistics, claims and refunds, on the embedded
+/// The whole market over the records of an evaluation: two sites, their policies and epochs, a book of requests, the round, deliveries,
+/// statistics, claims and refunds, on the embedded
 /// chain. Every role is the one that <c>serve</c> runs; only time is moved.
 /// </summary>
 internal sealed class MarketEvaluation : IAsyncDisposable
@@ -56,7 +57,8 @@ internal sealed class MarketEvaluation : IAsyncDisposable
     private static readonly int[] PurposeParts = [400_000, 400_000, 200_000];
     private static readonly byte[] PurposeMenu = [0, 1, 2];
 
-    // Token units per epsilon: half, once and twice a rate of 1,000 for Private attributes, half of it for Moderate and a quarter for Low ones.
+    // Token units per epsilon: half, once and twice a rate of 1,000 for Private attributes, half of it for Moderate and a quarter for Low
+    // ones.
     private static readonly TierRates[] Rates = [.. new[] { 500, 1_000, 2_000 }.Select(rate => new TierRates(
         TokenAmount.Zero, new TokenAmount((UInt128)(rate / 4)), new TokenAmount((UInt128)(rate / 2)), new TokenAmount((UInt128)rate)))];
 

@@ -74,7 +74,10 @@ internal sealed record RequestBook(IReadOnlyList<BookEntry> Requests)
         }
     }
 
-    /// <summary>Twenty requests around an evaluation's plan: its kinds in turn, other purposes, a cell, a least number of records, and two that cannot be served.</summary>
+    /// <summary>
+    /// Twenty requests around an evaluation's plan: its kinds in turn, other purposes, a cell, a least number of records, and two that
+    /// cannot be served.
+    /// </summary>
     public static RequestBook Default(Schema schema, EvaluationPlan plan, int records)
     {
         uint target = (uint)Math.Max(40, records / RecordsPerTarget);

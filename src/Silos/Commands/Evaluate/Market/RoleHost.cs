@@ -12,7 +12,10 @@ using EmrMarket.Silos.Hosting;
 
 namespace EmrMarket.Silos.Commands.Evaluate.Market;
 
-/// <summary>One role of the market with grains, accounts and a view of the ledger of its own: nothing is shared between roles but the chain and the link.</summary>
+/// <summary>
+/// One role of the market with grains, accounts and a view of the ledger of its own: nothing is shared between roles but the chain and the
+/// link.
+/// </summary>
 internal sealed class RoleHost : IAsyncDisposable
 {
     private readonly IHost _host;
