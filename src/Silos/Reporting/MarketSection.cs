@@ -26,6 +26,9 @@ internal sealed record MarketSection
     /// <summary>The money, token units.</summary>
     public required MarketMoney Money { get; init; }
 
+    /// <summary>Served requests that an auditor's full replay from chain and files found without fault; a fault fails the run.</summary>
+    public required int Replayed { get; init; }
+
     /// <summary>One pseudonym followed from policy to payout, every proof checked.</summary>
     public required IReadOnlyList<string> Trace { get; init; }
 }

@@ -53,6 +53,7 @@ public sealed class EvaluateCommandTests : IDisposable
         Assert.Equal(0, (long)market["matchings"]![0]!["blockingPairs"]!);
         Assert.All(market["matchings"]!.AsArray(), rule => Assert.True((double)rule!["welfare"]! <= (double)market["matchings"]![0]!["welfare"]!));
         Assert.All(market["sites"]!.AsArray(), site => Assert.True((double)site!["highestLoss"]! <= 20));
+        Assert.Equal(requests.Count(request => (long)request!["delivered"]! > 0), (int)market["replayed"]!);
         Assert.Contains(market["trace"]!.AsArray(), sentence => ((string?)sentence)!.StartsWith("payout: ", StringComparison.Ordinal));
         Assert.Contains("id=\"market\"", File.ReadAllText(_emr.Place("out/report.html")), StringComparison.Ordinal);
     }

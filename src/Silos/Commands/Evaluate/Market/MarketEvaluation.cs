@@ -133,7 +133,7 @@ internal sealed class MarketEvaluation : IAsyncDisposable
         await StageAsync("market: compute statistics", () => _driver.UntilAsync("the statistics", () => AllAsync(keys, state => state >= RequestState.Evaluated)));
         await StageAsync("market: claims and refunds", () => _driver.UntilAsync("the settlement", () => AllAsync(keys, state => state >= RequestState.Settled)));
         MarketSection section = null!;
-        await StageAsync("market: compare and trace", async () => section = await SummariseAsync(keys));
+        await StageAsync("market: replay, compare and trace", async () => section = await SummariseAsync(keys));
         return section with { Stages = _stages };
     }
 
@@ -312,6 +312,7 @@ internal sealed class MarketEvaluation : IAsyncDisposable
             Matchings = await MatchingsAsync(),
             Profiles = Profiles(deliveries),
             Money = Money(requests),
+            Replayed = await ReplayAsync(requests),
             Trace = await SaleTrace.FollowAsync(Market, Best(deliveries), _cancellation),
         };
     }
@@ -379,6 +380,22 @@ internal sealed class MarketEvaluation : IAsyncDisposable
         }
 
         return new CorePass(Schema, EstimationOptions.Default, Environment.ProcessorCount).Compare(answers, _data.Records, _cancellation);
+    }
+
+    /// <summary>Replays every served request as an auditor would.</summary>
+    private async Task<int> ReplayAsync(List<RequestStatus> requests)
+    {
+        RequestStatus[] served = [.. requests.Where(request => request.Delivered > 0)];
+        foreach (RequestStatus request in served)
+        {
+            string results = await _market.Grains.GetGrain<IRequesterGrain>(request.Researcher).ResultsAsync(request.Key);
+            if (await RequestReplay.FindFaultAsync(Market, request.RequestId, request.TermsJson, results) is { } fault)
+            {
+                throw new CommandException(ExitCode.Failure, $"the replay of request {request.RequestId} fails: {fault}");
+            }
+        }
+
+        return served.Length;
     }
 
     private async Task<IReadOnlyList<MarketMatching>> MatchingsAsync()
