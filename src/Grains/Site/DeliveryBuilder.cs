@@ -20,7 +20,7 @@ internal sealed class DeliveryBuilder(SiteBook book, SiteOptions options, EpochF
     internal sealed record Drawn(DeliveryFile File, int[] Records, int[] Attributes, byte[] Grades, Reservation[] Reserved, int Sold, int OverCap, int NotAllowed);
 
     /// <summary>One sold record.</summary>
-    private readonly record struct Slot(int Index, int Record, uint LocalClass, uint Member, Address Payee, UInt128 Amount, UInt128 Effective, byte[] Grades);
+    private readonly record struct Slot(int Index, int Record, uint LocalClass, uint Member, uint PayoutIndex, UInt128 Amount, UInt128 Effective, byte[] Grades);
 
     /// <summary>Draws the delivery of one request.</summary>
     /// <param name="request">The request's id on the ledger.</param>
@@ -90,16 +90,25 @@ internal sealed class DeliveryBuilder(SiteBook book, SiteOptions options, EpochF
                 uint member = start + offset;
                 int record = book.RecordOf(epoch.Members[member].Pseudonym);
                 yield return new Slot(
-                    (int)(first + i), record, k, member, PayeeOf(record, member, Drawing.PayoutIndex(round.Header.Ordinal, leaf.Quota, lap, epoch.PayoutDepth)), amount,
-                    (UInt128)price.ScorePpb, grades);
+                    (int)(first + i), record, k, member, Drawing.PayoutIndex(round.Header.Ordinal, leaf.Quota, lap, epoch.PayoutDepth), amount, (UInt128)price.ScorePpb,
+                    grades);
             }
         }
     }
 
-    private Address PayeeOf(int record, uint member, uint index)
+    /// <summary>The payout addresses of slots, derived many at a time: most of their cost is shared.</summary>
+    private Address[] PayeesOf(List<Slot> slots)
     {
-        byte[] patient = PatientKeys.SeedAtSite(options.Key, book.Records.PersonKeys[record]);
-        return EthereumAccount.AddressesOf([PatientKeys.Payout(patient, epoch.Members[member].Pseudonym, epoch.Epoch, index)])[0];
+        const int AtOnce = 512;
+        byte[] siteKey = options.Key.ToArray();
+        Address[] payees = new Address[slots.Count];
+        Parallel.For(0, (slots.Count + AtOnce - 1) / AtOnce, chunk =>
+        {
+            byte[][] keys = [.. slots.Skip(chunk * AtOnce).Take(AtOnce).Select(slot => PatientKeys.Payout(
+                PatientKeys.SeedAtSite(siteKey, book.Records.PersonKeys[slot.Record]), epoch.Members[slot.Member].Pseudonym, epoch.Epoch, slot.PayoutIndex))];
+            EthereumAccount.AddressesOf(keys).CopyTo(payees, chunk * AtOnce);
+        });
+        return payees;
     }
 
     /// <summary>Whether today's policy still allows what the published class allowed: whoever became stricter since is left out, not overruled.</summary>
@@ -139,9 +148,10 @@ internal sealed class DeliveryBuilder(SiteBook book, SiteOptions options, EpochF
         DeliveryLeaf[] leaves = new DeliveryLeaf[sold];
         Array.Fill(leaves, DeliveryBatch.Undelivered);
         DeliveryFile file = Of(leaves);
-        foreach (Slot slot in slots)
+        Address[] payees = PayeesOf(slots);
+        for (int i = 0; i < slots.Count; i++)
         {
-            leaves[slot.Index] = new DeliveryLeaf(slot.LocalClass, slot.Member, slot.Payee, Bytes32.Zero, slot.Amount, slot.Effective);
+            leaves[slots[i].Index] = new DeliveryLeaf(slots[i].LocalClass, slots[i].Member, payees[i], Bytes32.Zero, slots[i].Amount, slots[i].Effective);
         }
 
         // The hashes are of the reports, which are there already; only then are the leaves whole.
