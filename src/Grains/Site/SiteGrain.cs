@@ -5,6 +5,7 @@ using EmrMarket.Analytics.Schemas;
 using EmrMarket.Contracts.Batches;
 using EmrMarket.Contracts.Bindings;
 using EmrMarket.Contracts.Ethereum;
+using EmrMarket.Contracts.Ethereum.Signing;
 using EmrMarket.Contracts.Model;
 using EmrMarket.Grains.Abstractions;
 using EmrMarket.Grains.Abstractions.Ledger;
@@ -13,6 +14,7 @@ using EmrMarket.Grains.Abstractions.Site;
 using EmrMarket.Grains.Exchange;
 using EmrMarket.Grains.Ledger.Sending;
 using EmrMarket.Grains.Ledger.View;
+using EmrMarket.Grains.Site.Publishers;
 using EmrMarket.Grains.Site.Storage;
 
 namespace EmrMarket.Grains.Site;
@@ -159,6 +161,64 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
             Deliveries = [.. (await store.ReadOrdersAsync(CancellationToken.None)).Where(row => row.SchemaId == schemaId).Select(row => row.Delivery)],
             HighestLossMicro = book.Budgets.Highest.Micro,
         };
+    }
+
+    /// <inheritdoc/>
+    public async Task<SitePublisher> PublisherAsync(string schemaId, string pseudonym)
+    {
+        (SiteBook book, int record) = await RecordAsync(schemaId, pseudonym);
+        int person = book.Records.PersonIndex[record];
+        SiteBook.PersonPolicy policy = book.Policies[person];
+        byte[] seed = PatientKeys.SeedAtSite(options.Key, book.PersonKeys[person]);
+        return new SitePublisher
+        {
+            Controller = EthereumAccount.AddressesOf([PatientKeys.Controller(seed, book.Pseudonyms[record])])[0].ToArray(),
+            Policy = new SetPolicies
+            {
+                SchemaId = schemaId,
+                PersonKeys = [book.PersonKeys[person]],
+                Profiles = [policy.Profile],
+                Rates = [policy.Rate],
+                Quotas = [policy.Quota],
+                Purposes = [policy.Purpose],
+                ExpirySeconds = [policy.ExpirySeconds],
+                Participation = [policy.Participation],
+            },
+            LossMicro = book.Budgets.LossOf(person).Micro,
+            CapMicro = book.Budgets.Cap.Micro,
+        };
+    }
+
+    /// <inheritdoc/>
+    public async Task<PublisherUse[]> UsesAsync(string schemaId, string pseudonym)
+    {
+        (SiteBook book, int record) = await RecordAsync(schemaId, pseudonym);
+        await ledger.SyncAsync();
+        uint site = SiteNumber();
+        List<PublisherUse> uses = [];
+        foreach (SiteOrderRow order in await store.ReadOrdersAsync(CancellationToken.None))
+        {
+            if (order.SchemaId != schemaId || order.State is not (SiteOrderState.Reserved or SiteOrderState.Released) || !order.RecordKeys.Contains(book.Records.RecordKeys[record]))
+            {
+                continue;
+            }
+
+            RequestRow request = ledger.Request(order.Delivery.RequestId)!;
+            ulong closed = ledger.Books(book.LedgerId).First(one => one.Ordinal == request.Book).ClosedBlock;
+            EpochRow epoch = ledger.FinalEpoch(site, book.LedgerId, closed)!;
+            DeliveryFile file = DeliveryFile.Read(await FileAsync(order.FileHash), book.Schema);
+            uses.AddRange(PublisherUses.Of(book, ledger, site, order, file, (await EpochFileAsync(epoch.Header.DataHash), epoch), record));
+        }
+
+        return [.. uses];
+    }
+
+    private async Task<(SiteBook Book, int Record)> RecordAsync(string schemaId, string pseudonym)
+    {
+        SiteBook book = await BookAsync(schemaId);
+        int record = pseudonym.Length == 64 && pseudonym.All(char.IsAsciiHexDigit) ? book.RecordOf(Bytes32.Parse("0x" + pseudonym)) : -1;
+        return record >= 0 ? (book, record)
+            : throw new SiteRefusedException("publisher-unknown", "this site has no such pseudonym in this schema: give the 64 hexadecimal digits of the wallet's entry");
     }
 
     // ---- epochs -----------------------------------------------------------------------------------------------------------

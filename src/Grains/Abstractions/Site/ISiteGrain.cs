@@ -30,6 +30,18 @@ public interface ISiteGrain : IGrainWithStringKey
     /// <summary>Where the site stands with a schema.</summary>
     [Alias("Status")]
     Task<SiteStatus> StatusAsync(string schemaId);
+
+    /// <summary>What the site's own publisher grains need to know of a pseudonym.</summary>
+    /// <exception cref="SiteRefusedException"><c>publisher-unknown</c>: the site has no such pseudonym in the schema.</exception>
+    [Alias("Publisher")]
+    [ResponseTimeout("00:05:00")]
+    Task<SitePublisher> PublisherAsync(string schemaId, string pseudonym);
+
+    /// <summary>The uses of a pseudonym's record, in the order of their orders.</summary>
+    /// <exception cref="SiteRefusedException"><c>publisher-unknown</c>: the site has no such pseudonym in the schema.</exception>
+    [Alias("Uses")]
+    [ResponseTimeout("00:05:00")]
+    Task<PublisherUse[]> UsesAsync(string schemaId, string pseudonym);
 }
 
 /// <summary>Records, column by column.</summary>

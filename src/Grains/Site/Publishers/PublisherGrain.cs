@@ -1,0 +1,209 @@
+using EmrMarket.Contracts.Ethereum;
+using EmrMarket.Contracts.Ethereum.Signing;
+using EmrMarket.Grains.Abstractions.Site;
+using EmrMarket.Grains.Ledger.View;
+
+namespace EmrMarket.Grains.Site.Publishers;
+
+/// <summary>
+/// Checks who commands a pseudonym, and passes on what is rightly commanded. It keeps the nonce: a command is stored before the site is told of it, and the site may be told twice, so that a
+/// crash in between neither loses it nor lets it be used again.
+/// </summary>
+[GrainType("publisher")]
+public sealed class PublisherGrain([PersistentState("publisher", "Default")] IPersistentState<PublisherState> state, ILedgerView ledger) : Grain, IPublisherGrain
+{
+    private string _schemaId = "";
+    private string _pseudonym = "";
+    private ISiteGrain _site = null!;
+
+    private PublisherDomain Domain => new(
+        ledger.Deployment.ChainId, Address.Parse(ledger.Deployment.AccessControl.Address), Bytes32.Parse("0x" + _schemaId), Bytes32.Parse("0x" + _pseudonym));
+
+    /// <inheritdoc/>
+    public override Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        string[] parts = this.GetPrimaryKeyString().Split('/');
+        if (parts.Length < 3 || !IsHash(parts[^1]) || !IsHash(parts[^2]))
+        {
+            throw new SiteRefusedException("publisher-unknown", "a publisher is named by site/schema/pseudonym, schema and pseudonym with 64 lower-case hexadecimal digits");
+        }
+
+        (_schemaId, _pseudonym) = (parts[^2], parts[^1]);
+        _site = GrainFactory.GetGrain<ISiteGrain>(string.Join('/', parts[..^2]));
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public async Task<PublisherOffer> CommandAsync(PublisherCommand command)
+    {
+        ArgumentNullException.ThrowIfNull(command);
+        bool bare = command is { Profile: 0, Rate: 0, Quota: 0, Purpose: 0, ExpirySeconds: 0 };
+        if (!Enum.IsDefined(command.Kind) || command.Signature is not { Length: 65 } || command.Nonce == 0 || command.ExpirySeconds < 0
+            || bare != (command.Kind != PublisherCommandKind.SetPolicy))
+        {
+            throw new SiteRefusedException(
+                "command-malformed", "a command has a kind from 1 to 4, a nonce from 1, a signature of 65 bytes, and a policy when and only when it sets one");
+        }
+
+        Bytes32 digest = PublisherMessages.Digest(Domain, command);
+        SitePublisher known = await SignedAsync(digest, command.Signature);
+        await FinishAsync();
+        PublisherState before = state.State;
+        if (command.Nonce != before.Nonce || digest.ToString() != before.Digest)
+        {
+            if (command.Nonce != before.Nonce + 1)
+            {
+                throw new SiteRefusedException("command-nonce", $"the command has nonce {command.Nonce}, expected {before.Nonce + 1}: ask for the offer, and sign again");
+            }
+
+            // Read after the unfinished one was carried out, which may have changed it.
+            known = await _site.PublisherAsync(_schemaId, _pseudonym);
+            await StoreAsync(new PublisherState { Nonce = command.Nonce, Digest = digest.ToString(), EarlierDigest = before.Digest, Unfinished = Next(known.Policy, command) });
+            await FinishAsync();
+        }
+
+        return OfferOf(await _site.PublisherAsync(_schemaId, _pseudonym));
+    }
+
+    /// <inheritdoc/>
+    public async Task<PublisherOffer> OfferAsync(PublisherQuery query)
+    {
+        SitePublisher known = await AskedAsync(query);
+        return OfferOf(known);
+    }
+
+    /// <inheritdoc/>
+    public async Task<PublisherUse[]> HistoryAsync(PublisherQuery query)
+    {
+        await AskedAsync(query);
+        return await _site.UsesAsync(_schemaId, _pseudonym);
+    }
+
+    private async Task<SitePublisher> AskedAsync(PublisherQuery query)
+    {
+        ArgumentNullException.ThrowIfNull(query);
+        if (query.Signature is not { Length: 65 } || query.ValidUntilSeconds < 0)
+        {
+            throw new SiteRefusedException("query-malformed", "a question has an end after 1970 and a signature of 65 bytes");
+        }
+
+        SitePublisher known = await SignedAsync(PublisherMessages.Digest(Domain, query), query.Signature);
+        await ledger.SyncAsync();
+        long left = query.ValidUntilSeconds - ledger.NowSeconds;
+        return left is >= 0 and <= PublisherMessages.LongestQuerySeconds ? known
+            : throw new SiteRefusedException("query-expired", $"the question ends {left} seconds from now, expected 0 to {PublisherMessages.LongestQuerySeconds}: sign a new one");
+    }
+
+    /// <summary>What the site knows of the pseudonym, once its controller is seen to have signed.</summary>
+    private async Task<SitePublisher> SignedAsync(Bytes32 digest, byte[] signature)
+    {
+        SitePublisher known = await _site.PublisherAsync(_schemaId, _pseudonym);
+        Address? signer = null;
+        try
+        {
+            signer = EthereumAccount.Recover(digest, Signature.FromBytes(signature));
+        }
+        catch (InvalidSignatureException)
+        {
+            // Whatever is wrong with it, it is not the controller's; a more precise answer would help a forger only.
+        }
+
+        return signer == new Address(known.Controller) ? known
+            : throw new SiteRefusedException("command-signature", "the signature is not of the pseudonym's controller key for this message, ledger, schema and pseudonym");
+    }
+
+    /// <summary>Tells the site of a command that is stored and that it may not know of yet. One that it refuses was never given: its nonce is free again.</summary>
+    private async Task FinishAsync()
+    {
+        if (state.State.Unfinished is not { } policy)
+        {
+            return;
+        }
+
+        PublisherState given = state.State;
+        try
+        {
+            await _site.SetPoliciesAsync(policy);
+        }
+        catch (SiteRefusedException)
+        {
+            await StoreAsync(new PublisherState { Nonce = given.Nonce - 1, Digest = given.EarlierDigest });
+            throw;
+        }
+
+        await StoreAsync(given with { Unfinished = null });
+    }
+
+    private async Task StoreAsync(PublisherState next)
+    {
+        state.State = next;
+        try
+        {
+            await state.WriteStateAsync();
+        }
+        catch
+        {
+            // Whether it was stored is not known: the next call begins from the store.
+            DeactivateOnIdle();
+            throw;
+        }
+    }
+
+    private static SetPolicies Next(SetPolicies now, PublisherCommand command) => command.Kind == PublisherCommandKind.SetPolicy
+        ? now with
+        {
+            Profiles = [command.Profile], Rates = [command.Rate], Quotas = [command.Quota], Purposes = [command.Purpose], ExpirySeconds = [command.ExpirySeconds],
+            Participation = [Participation.Active],
+        }
+        : now with
+        {
+            // Who never had a policy can leave too; what is written for them ended in 1970 and offers nothing.
+            Quotas = [Math.Max((ushort)1, now.Quotas[0])],
+            Participation =
+            [
+                command.Kind switch
+                {
+                    PublisherCommandKind.Pause => Participation.Paused,
+                    PublisherCommandKind.Resume => Participation.Active,
+                    _ => Participation.Withdrawn,
+                },
+            ],
+        };
+
+    private PublisherOffer OfferOf(SitePublisher known) => new()
+    {
+        NextNonce = state.State.Nonce + 1,
+        Profile = known.Policy.Profiles[0],
+        Rate = known.Policy.Rates[0],
+        Quota = known.Policy.Quotas[0],
+        Purpose = known.Policy.Purposes[0],
+        ExpirySeconds = known.Policy.ExpirySeconds[0],
+        Participation = known.Policy.Participation[0],
+        LossMicro = known.LossMicro,
+        CapMicro = known.CapMicro,
+    };
+
+    private static bool IsHash(string text) => text.Length == 64 && text.All(digit => char.IsAsciiDigit(digit) || digit is >= 'a' and <= 'f');
+}
+
+/// <summary>The commands of a pseudonym so far.</summary>
+[GenerateSerializer]
+[Alias("emr.PublisherState")]
+public sealed record PublisherState
+{
+    /// <summary>The nonce of the newest command; 0 before the first.</summary>
+    [Id(0)]
+    public ulong Nonce { get; init; }
+
+    /// <summary>Its digest.</summary>
+    [Id(1)]
+    public string Digest { get; init; } = "";
+
+    /// <summary>The digest of the one before, which is the newest again when the site refuses this one.</summary>
+    [Id(2)]
+    public string EarlierDigest { get; init; } = "";
+
+    /// <summary>What the site is still to be told; null when it was.</summary>
+    [Id(3)]
+    public SetPolicies? Unfinished { get; init; }
+}

@@ -1,0 +1,64 @@
+using System.Numerics;
+using EmrMarket.Contracts.Ethereum;
+using EmrMarket.Contracts.Ethereum.Signing;
+using EmrMarket.Grains.Abstractions.Site;
+
+namespace EmrMarket.Grains.Site.Publishers;
+
+/// <summary>
+/// What patients sign (docs/WIRE.md, "Patients' messages"): EIP-712 under the domain of the ledger's DynamicAccessControl, whose own messages have other types, so that none stands for another.
+/// </summary>
+public static class PublisherMessages
+{
+    /// <summary>How far ahead a question's end may lie, seconds.</summary>
+    public const long LongestQuerySeconds = 3600;
+
+    private static readonly TypedDataType CommandType = TypedDataType.Parse(
+        "PublisherCommand(bytes32 schemaId,bytes32 pseudonym,uint64 nonce,uint8 kind,uint8 profile,uint8 rate,uint16 quota,uint8 purpose,uint64 expiry)");
+
+    private static readonly TypedDataType QueryType = TypedDataType.Parse("PublisherQuery(bytes32 schemaId,bytes32 pseudonym,uint64 validUntil)");
+
+    /// <summary>The digest of a command; its signature is not looked at.</summary>
+    public static Bytes32 Digest(PublisherDomain domain, PublisherCommand command)
+    {
+        ArgumentNullException.ThrowIfNull(domain);
+        ArgumentNullException.ThrowIfNull(command);
+        return CommandType.HashToSign(domain.TypedData,
+        [
+            domain.SchemaId, domain.Pseudonym, (BigInteger)command.Nonce, (BigInteger)(int)command.Kind, (BigInteger)command.Profile, (BigInteger)command.Rate,
+            (BigInteger)command.Quota, (BigInteger)command.Purpose, (BigInteger)command.ExpirySeconds,
+        ]);
+    }
+
+    /// <summary>The digest of a question; its signature is not looked at.</summary>
+    public static Bytes32 Digest(PublisherDomain domain, PublisherQuery query)
+    {
+        ArgumentNullException.ThrowIfNull(domain);
+        ArgumentNullException.ThrowIfNull(query);
+        return QueryType.HashToSign(domain.TypedData, [domain.SchemaId, domain.Pseudonym, (BigInteger)query.ValidUntilSeconds]);
+    }
+
+    /// <summary>Signs a command with the pseudonym's controller key.</summary>
+    public static PublisherCommand Sign(this PublisherCommand command, PublisherDomain domain, EthereumAccount controller)
+    {
+        ArgumentNullException.ThrowIfNull(controller);
+        return command with { Signature = controller.Sign(Digest(domain, command)).ToBytes() };
+    }
+
+    /// <summary>Signs a question with the pseudonym's controller key.</summary>
+    public static PublisherQuery Sign(this PublisherQuery query, PublisherDomain domain, EthereumAccount controller)
+    {
+        ArgumentNullException.ThrowIfNull(controller);
+        return query with { Signature = controller.Sign(Digest(domain, query)).ToBytes() };
+    }
+}
+
+/// <summary>For whom and where a patient's message holds.</summary>
+/// <param name="ChainId">The ledger's chain.</param>
+/// <param name="AccessControl">The ledger's DynamicAccessControl.</param>
+/// <param name="SchemaId">The schema.</param>
+/// <param name="Pseudonym">The pseudonym.</param>
+public sealed record PublisherDomain(ulong ChainId, Address AccessControl, Bytes32 SchemaId, Bytes32 Pseudonym)
+{
+    internal TypedDataDomain TypedData => new("EmrMarket", "1", ChainId, AccessControl);
+}
