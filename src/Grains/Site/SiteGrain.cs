@@ -88,7 +88,17 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
             }
         }
 
-        await store.SavePoliciesAsync(policies, CancellationToken.None);
+        try
+        {
+            await store.SavePoliciesAsync(policies, CancellationToken.None);
+        }
+        catch
+        {
+            // Whether they were stored is not known, and a withdrawal that was has to count: the book is read again.
+            _books.Remove(policies.SchemaId);
+            throw;
+        }
+
         book.Apply(policies);
     }
 

@@ -1,0 +1,321 @@
+using EmrMarket.Contracts.Ethereum;
+using EmrMarket.Contracts.Ethereum.Signing;
+using EmrMarket.Grains.Abstractions.Link;
+using EmrMarket.Grains.Abstractions.Site;
+using EmrMarket.Grains.Embedded.Hosting;
+using EmrMarket.Grains.Embedded.State;
+using EmrMarket.Grains.Ledger.Storage;
+using EmrMarket.Grains.Ledger.View;
+using EmrMarket.Grains.Site;
+using EmrMarket.Grains.Site.Publishers;
+using EmrMarket.Grains.Site.Storage;
+using EmrMarket.Grains.Tests.Ledger;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace EmrMarket.Grains.Tests.Site;
+
+/// <summary>Only its controller commands a pseudonym, each command counts once, and what is refused changes nothing.</summary>
+public sealed class PublisherGrainTests(LedgerFixture fixture) : IClassFixture<LedgerFixture>
+{
+    private const ulong Person = 1001;
+    private static readonly byte[] Key = [.. Enumerable.Range(1, SiteOptions.KeyBytes).Select(i => (byte)i)];
+    private static readonly Bytes32 Schema = Bytes32.Parse("0x" + Clinic.Schema.Id);
+    private static readonly Bytes32 Pseudonym = PatientKeys.Pseudonym(Key, Schema, 1);
+    private static readonly EthereumAccount Controller = new(PatientKeys.Controller(PatientKeys.SeedAtSite(Key, Person), Pseudonym));
+
+    private static PublisherCommand Policy(ulong nonce) => new()
+    {
+        Nonce = nonce, Kind = PublisherCommandKind.SetPolicy, Profile = 2, Rate = 1, Quota = 7, Purpose = 2, ExpirySeconds = 3_000_000_000, Signature = [],
+    };
+
+    private static PublisherCommand Plain(ulong nonce, PublisherCommandKind kind) => new() { Nonce = nonce, Kind = kind, Signature = [] };
+
+    [RequiresFact(Tool.Anvil)]
+    public async Task Signed_policy_holds_and_the_same_again_changes_nothing()
+    {
+        await using Site site = await Site.OpenAsync(await fixture.StartedAsync());
+        PublisherCommand command = Policy(1).Sign(site.Domain, Controller);
+        PublisherOffer first = await site.Publisher.CommandAsync(command);
+        PublisherOffer again = await site.Publisher.CommandAsync(command);
+
+        Assert.Equal(first, again);
+        Assert.Equal((2UL, 2, 1, 7, 2, 3_000_000_000L), (first.NextNonce, (int)first.Profile, (int)first.Rate, (int)first.Quota, (int)first.Purpose, first.ExpirySeconds));
+        Assert.Equal(first, await site.AskAsync());
+        Assert.Equal(1, site.Store.Saved);
+    }
+
+    [RequiresFact(Tool.Anvil)]
+    public async Task Pause_and_resume_keep_the_policy_and_withdrawal_is_for_ever()
+    {
+        await using Site site = await Site.OpenAsync(await fixture.StartedAsync());
+        PublisherOffer paused = await site.Publisher.CommandAsync(Plain(1, PublisherCommandKind.Pause).Sign(site.Domain, Controller));
+        PublisherOffer resumed = await site.Publisher.CommandAsync(Plain(2, PublisherCommandKind.Resume).Sign(site.Domain, Controller));
+        PublisherOffer gone = await site.Publisher.CommandAsync(Plain(3, PublisherCommandKind.Withdraw).Sign(site.Domain, Controller));
+        SiteRefusedException refusal = await Assert.ThrowsAsync<SiteRefusedException>(
+            () => site.Publisher.CommandAsync(Plain(4, PublisherCommandKind.Resume).Sign(site.Domain, Controller)));
+
+        Assert.Equal((Participation.Paused, 3, 2), (paused.Participation, (int)paused.Profile, (int)paused.Quota));
+        Assert.Equal(paused with { Participation = Participation.Active, NextNonce = 3 }, resumed);
+        Assert.Equal(resumed with { Participation = Participation.Withdrawn, NextNonce = 4 }, gone);
+        Assert.Equal("policy-invalid", refusal.Code);
+        Assert.Equal(gone, await site.AskAsync());
+    }
+
+    [RequiresFact(Tool.Anvil)]
+    public async Task Command_that_is_replayed_forged_altered_or_malformed_is_refused_and_changes_nothing()
+    {
+        await using Site site = await Site.OpenAsync(await fixture.StartedAsync());
+        PublisherCommand first = Policy(1).Sign(site.Domain, Controller);
+        await site.Publisher.CommandAsync(first);
+        await site.Publisher.CommandAsync(Plain(2, PublisherCommandKind.Pause).Sign(site.Domain, Controller));
+        PublisherOffer before = await site.AskAsync();
+        PublisherCommand good = Policy(3).Sign(site.Domain, Controller);
+        EthereumAccount other = new(PatientKeys.Controller(PatientKeys.SeedAtSite(Key, Person + 1), PatientKeys.Pseudonym(Key, Schema, 2)));
+        (string Code, PublisherCommand Command)[] wrong =
+        [
+            ("command-nonce", first),
+            ("command-nonce", Policy(4).Sign(site.Domain, Controller)),
+            ("command-nonce", Plain(2, PublisherCommandKind.Resume).Sign(site.Domain, Controller)),
+            ("command-nonce", Policy(ulong.MaxValue).Sign(site.Domain, Controller)),
+            ("command-signature", Policy(3).Sign(site.Domain, other)),
+            ("command-signature", Policy(3).Sign(site.Domain with { ChainId = 1 }, Controller)),
+            ("command-signature", Policy(3).Sign(site.Domain with { Pseudonym = PatientKeys.Pseudonym(Key, Schema, 2) }, Controller)),
+            ("command-signature", Policy(3).Sign(site.Domain with { SchemaId = Bytes32.Zero }, Controller)),
+            ("command-signature", good with { Profile = 4 }),
+            ("command-signature", good with { Rate = 0 }),
+            ("command-signature", good with { Quota = 8 }),
+            ("command-signature", good with { Purpose = 1 }),
+            ("command-signature", good with { ExpirySeconds = 3_000_000_001 }),
+            ("command-signature", good with { Nonce = 4 }),
+            ("command-signature", good with { Signature = [.. good.Signature.AsSpan(0, 64), 29] }),
+            ("command-signature", good with { Signature = new byte[65] }),
+            ("command-malformed", good with { Signature = good.Signature[..64] }),
+            ("command-malformed", good with { Signature = [.. good.Signature, 0] }),
+            ("command-malformed", good with { Signature = null! }),
+            ("command-malformed", good with { Kind = (PublisherCommandKind)5 }),
+            ("command-malformed", good with { Kind = PublisherCommandKind.Pause }),
+            ("command-malformed", good with { Nonce = 0 }),
+            ("command-malformed", good with { ExpirySeconds = -1 }),
+            ("command-malformed", Plain(3, PublisherCommandKind.SetPolicy).Sign(site.Domain, Controller)),
+            ("policy-invalid", (Policy(3) with { Profile = 200 }).Sign(site.Domain, Controller)),
+            ("policy-invalid", (Policy(3) with { Rate = 2 }).Sign(site.Domain, Controller)),
+            ("policy-invalid", (Policy(3) with { Quota = 0 }).Sign(site.Domain, Controller)),
+            ("policy-invalid", (Policy(3) with { Purpose = 250 }).Sign(site.Domain, Controller)),
+        ];
+        foreach ((string code, PublisherCommand command) in wrong)
+        {
+            SiteRefusedException refusal = await Assert.ThrowsAsync<SiteRefusedException>(() => site.Publisher.CommandAsync(command));
+            Assert.Equal(code, refusal.Code);
+            Assert.Equal(before, await site.AskAsync());
+        }
+
+        Assert.Equal(4UL, (await site.Publisher.CommandAsync(good)).NextNonce);
+    }
+
+    [RequiresFact(Tool.Anvil)]
+    public async Task Question_is_answered_to_its_controller_within_its_hour_alone()
+    {
+        await using Site site = await Site.OpenAsync(await fixture.StartedAsync());
+        await site.View.SyncAsync();
+        long now = site.View.NowSeconds;
+        PublisherQuery Until(long seconds) => new PublisherQuery { ValidUntilSeconds = seconds, Signature = [] }.Sign(site.Domain, Controller);
+
+        async Task<string> CodeAsync(PublisherQuery query) => (await Assert.ThrowsAsync<SiteRefusedException>(() => site.Publisher.HistoryAsync(query))).Code;
+        Assert.Empty(await site.Publisher.HistoryAsync(Until(now + 600)));
+        Assert.Equal("query-expired", await CodeAsync(Until(now - 1)));
+        Assert.Equal("query-expired", await CodeAsync(Until(now + 36_000)));
+        Assert.Equal("query-malformed", await CodeAsync(Until(now + 600) with { Signature = [1] }));
+        Assert.Equal("command-signature", await CodeAsync(Until(now + 600) with { ValidUntilSeconds = now + 601 }));
+        IPublisherGrain nobody = site.Runtime.GetGrain<IPublisherGrain>(PublisherKey.Of("ward", Clinic.Schema.Id, new string('a', 64)));
+        Assert.Equal("publisher-unknown", (await Assert.ThrowsAsync<SiteRefusedException>(() => nobody.HistoryAsync(Until(now + 600)))).Code);
+    }
+
+    [RequiresFact(Tool.Anvil)]
+    public async Task Crash_at_any_write_leaves_a_command_to_be_given_again_with_the_effect_of_once()
+    {
+        LedgerFixture ledger = await fixture.StartedAsync();
+        int faults = 0;
+        for (int at = 1; ; at++)
+        {
+            foreach (bool stored in new[] { false, true })
+            {
+                FaultyStates states = new();
+                FaultySiteStore store = new(await Clinic.StoreAsync(Clinic.Records([0, 1], [0, 1])));
+                PublisherCommand command;
+                await using (Site first = await Site.OpenAsync(ledger, store, states))
+                {
+                    command = Policy(1).Sign(first.Domain, Controller);
+                    Countdown fault = new(at, stored);
+                    (states.Fault, store.Fault) = (fault, fault);
+                    bool failed = await FailsAsync(() => first.Publisher.CommandAsync(command));
+                    if (!failed && !fault.Struck)
+                    {
+                        // Every write of a command is behind us: three, each lost and each stored without an answer.
+                        Assert.Equal(6, faults);
+                        return;
+                    }
+
+                    faults++;
+                    first.Runtime.Kill();
+                    (states.Fault, store.Fault) = (null, null);
+                }
+
+                await using Site second = await Site.OpenAsync(ledger, store, states);
+                PublisherOffer offer = await second.Publisher.CommandAsync(command);
+                Assert.Equal((2UL, 2, 7, Participation.Active), (offer.NextNonce, (int)offer.Profile, (int)offer.Quota, offer.Participation));
+                PublisherOffer paused = await second.Publisher.CommandAsync(Plain(2, PublisherCommandKind.Pause).Sign(second.Domain, Controller));
+                Assert.Equal("command-nonce", (await Assert.ThrowsAsync<SiteRefusedException>(() => second.Publisher.CommandAsync(command))).Code);
+                Assert.Equal(paused, await second.AskAsync());
+            }
+        }
+    }
+
+    private static async Task<bool> FailsAsync(Func<Task> call)
+    {
+        try
+        {
+            await call();
+            return false;
+        }
+        catch (Exception e) when (e is IOException || e.InnerException is IOException)
+        {
+            return true;
+        }
+    }
+
+    /// <summary>Lets the n-th write fail: before it is stored, or after.</summary>
+    private sealed class Countdown(int writes, bool stored)
+    {
+        private int _left = writes;
+
+        public bool Struck => _left <= 0;
+
+        public async Task RunAsync(Func<Task> write)
+        {
+            bool strikes = --_left == 0;
+            if (!strikes || stored)
+            {
+                await write();
+            }
+
+            if (strikes)
+            {
+                throw new IOException("the connection broke");
+            }
+        }
+    }
+
+    private sealed class FaultyStates : IGrainStateStore
+    {
+        private readonly MemoryGrainStateStore _inner = new();
+
+        public Countdown? Fault { get; set; }
+
+        public Task<StoredGrainState?> ReadAsync(GrainStateKey key, CancellationToken cancellationToken) => _inner.ReadAsync(key, cancellationToken);
+
+        public async Task<string> WriteAsync(GrainStateKey key, ReadOnlyMemory<byte> payload, string? expectedEtag, CancellationToken cancellationToken)
+        {
+            if (Fault is null)
+            {
+                return await _inner.WriteAsync(key, payload, expectedEtag, cancellationToken);
+            }
+
+            string etag = "";
+            await Fault.RunAsync(async () => etag = await _inner.WriteAsync(key, payload, expectedEtag, cancellationToken));
+            return etag;
+        }
+
+        public Task ClearAsync(GrainStateKey key, string? expectedEtag, CancellationToken cancellationToken) => _inner.ClearAsync(key, expectedEtag, cancellationToken);
+    }
+
+    private sealed class FaultySiteStore(MemorySiteStore inner) : ISiteStore
+    {
+        public Countdown? Fault { get; set; }
+
+        public int Saved { get; private set; }
+
+        public Task SavePoliciesAsync(SetPolicies policies, CancellationToken cancellationToken)
+        {
+            Saved++;
+            return Fault is null ? inner.SavePoliciesAsync(policies, cancellationToken) : Fault.RunAsync(() => inner.SavePoliciesAsync(policies, cancellationToken));
+        }
+
+        public Task KeepRecordsAsync(LoadRecords batch, string schemaId, CancellationToken cancellationToken) => inner.KeepRecordsAsync(batch, schemaId, cancellationToken);
+
+        public Task<LoadRecords[]> ReadRecordsAsync(string schemaId, CancellationToken cancellationToken) => inner.ReadRecordsAsync(schemaId, cancellationToken);
+
+        public Task<string[]> ReadSchemasAsync(CancellationToken cancellationToken) => inner.ReadSchemasAsync(cancellationToken);
+
+        public Task<SetPolicies> ReadPoliciesAsync(string schemaId, CancellationToken cancellationToken) => inner.ReadPoliciesAsync(schemaId, cancellationToken);
+
+        public Task KeepFileAsync(string sha256, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) => inner.KeepFileAsync(sha256, content, cancellationToken);
+
+        public Task<byte[]?> FindFileAsync(string sha256, CancellationToken cancellationToken) => inner.FindFileAsync(sha256, cancellationToken);
+
+        public Task<SiteEpochRow> KeepEpochAsync(SiteEpochRow row, CancellationToken cancellationToken) => inner.KeepEpochAsync(row, cancellationToken);
+
+        public Task<SiteEpochRow[]> ReadEpochsAsync(string schemaId, CancellationToken cancellationToken) => inner.ReadEpochsAsync(schemaId, cancellationToken);
+
+        public Task SaveOrderAsync(SiteOrderRow row, CancellationToken cancellationToken) => inner.SaveOrderAsync(row, cancellationToken);
+
+        public Task<SiteOrderRow[]> ReadOrdersAsync(CancellationToken cancellationToken) => inner.ReadOrdersAsync(cancellationToken);
+    }
+
+    /// <summary>What a patient's commands must never need.</summary>
+    private sealed class NoMarket : ISiteMarketLink
+    {
+        public Task<MarketDescription> DescribeAsync(CancellationToken cancellationToken) => throw new InvalidOperationException("a patient's command reached the market");
+
+        public Task PublishEpochAsync(EpochPublication publication, CancellationToken cancellationToken) => throw new InvalidOperationException("a patient's command reached the market");
+
+        public Task<DeliveryOrder[]> GetOrdersAsync(uint site, long afterSequence, CancellationToken cancellationToken) =>
+            throw new InvalidOperationException("a patient's command reached the market");
+
+        public Task<DeliveryReceipt> DeliverAsync(DeliveryMessage message, CancellationToken cancellationToken) =>
+            throw new InvalidOperationException("a patient's command reached the market");
+    }
+
+    /// <summary>A site's process on stores that outlive it.</summary>
+    private sealed class Site : IAsyncDisposable
+    {
+        private readonly ServiceProvider _services;
+
+        private Site(LedgerFixture ledger, FaultySiteStore store, IGrainStateStore states)
+        {
+            (Store, View) = (store, ledger.View(new MemoryLedgerStore()));
+            _services = new ServiceCollection().AddSingleton<ISiteStore>(store).AddSingleton<ILedgerView>(View).AddSingleton<ISiteMarketLink>(new NoMarket())
+                .AddSingleton(ledger.Client).AddSingleton(Clinic.Options(Key)).BuildServiceProvider();
+            Runtime = new EmbeddedGrainRuntime(
+                new EmbeddedGrainOptions { GrainAssemblies = { typeof(SiteGrain).Assembly }, StateStores = { [EmbeddedGrainOptions.DefaultStore] = _ => states } },
+                _services, TimeProvider.System);
+            Publisher = Runtime.GetGrain<IPublisherGrain>(PublisherKey.Of("ward", Clinic.Schema.Id, Pseudonym.ToString()[2..]));
+            Domain = new PublisherDomain(ledger.Deployment.ChainId, Address.Parse(ledger.Deployment.AccessControl.Address), Schema, Pseudonym);
+        }
+
+        public FaultySiteStore Store { get; }
+
+        public LedgerReadModel View { get; }
+
+        public EmbeddedGrainRuntime Runtime { get; }
+
+        public IPublisherGrain Publisher { get; }
+
+        public PublisherDomain Domain { get; }
+
+        public static async Task<Site> OpenAsync(LedgerFixture ledger, FaultySiteStore? store = null, IGrainStateStore? states = null) =>
+            new(ledger, store ?? new FaultySiteStore(await Clinic.StoreAsync(Clinic.Records([0, 1], [0, 1]))), states ?? new MemoryGrainStateStore());
+
+        public async Task<PublisherOffer> AskAsync()
+        {
+            await View.SyncAsync();
+            return await Publisher.OfferAsync(new PublisherQuery { ValidUntilSeconds = View.NowSeconds + 600, Signature = [] }.Sign(Domain, Controller));
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            Runtime.Kill();
+            await _services.DisposeAsync();
+            View.Dispose();
+        }
+    }
+}
