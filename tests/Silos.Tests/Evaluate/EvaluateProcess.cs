@@ -39,7 +39,7 @@ internal sealed class EvaluateProcess : IDisposable
         {
             start.Environment["EMR_ROOT"] = Tools.RepositoryRoot;
         }
-        else
+        else if (arguments is ["evaluate", ..])
         {
             start.ArgumentList.Add("--no-market");
         }
