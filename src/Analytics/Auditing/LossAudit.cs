@@ -37,18 +37,15 @@ public sealed record LossAuditFinding(
 
     /// <summary>
     /// The smallest excess over the claimed loss that this audit could have seen: the distance from the measured loss to its lower bound. A
-    /// mechanism with a larger
-    /// excess is flagged at least every other time, one with twice this excess all but surely.
+    /// mechanism with a larger excess is flagged at least every other time, one with twice this excess all but surely.
     /// </summary>
     public double SmallestVisibleExcess => Measured - LowerBound;
 }
 
 /// <summary>
 /// A black-box audit: draws reports of two values through the public interface, counts an event that tells them apart best, and bounds the
-/// loss from below.
-/// It knows nothing of thresholds or channels, so it would see a wrong sampler that the exact tests of the laws cannot. Method: Ding et al.
-/// 2018,
-/// doi:10.1145/3243734.3243818, with exact binomial bounds (Clopper and Pearson 1934).
+/// loss from below. It knows nothing of thresholds or channels, so it would see a wrong sampler that the exact tests of the laws cannot.
+/// Method: Ding et al. 2018, doi:10.1145/3243734.3243818, with exact binomial bounds (Clopper and Pearson 1934).
 /// </summary>
 public static class LossAudit
 {
@@ -59,8 +56,8 @@ public static class LossAudit
 
     /// <summary>
     /// Audits all grades of one mechanism. The event: a report supports v and not v', for v and v' the first and the last value and the
-    /// other way round
-    /// (for DSW: the report lies in v's window only). Under v it is e^epsilon times as likely as under v' for every mechanism offered.
+    /// other way round (for DSW: the report lies in v's window only). Under v it is e^epsilon times as likely as under v' for every
+    /// mechanism offered.
     /// </summary>
     /// <param name="mechanism">The mechanism.</param>
     /// <param name="domain">The domain.</param>

@@ -26,10 +26,8 @@ public sealed record ReidentificationFinding(int People, int Attributes, double 
 
 /// <summary>
 /// The measurement behind the sentence "reports are fingerprints to someone who knows the raw values". The attacker is the strongest there
-/// is: the likelihood of a
-/// row of reports given the known values, which for these mechanisms orders rows by the summed log odds of the attributes whose report
-/// supports the
-/// known value (proof.md of each mechanism: a report has one of two probabilities).
+/// is: the likelihood of a row of reports given the known values, which for these mechanisms orders rows by the summed log odds of the
+/// attributes whose report supports the known value (proof.md of each mechanism: a report has one of two probabilities).
 /// </summary>
 public static class Reidentification
 {

@@ -2,10 +2,9 @@ namespace EmrMarket.Analytics.Budgets;
 
 /// <summary>
 /// The losses of all records of a site, column by column: the rules of <see cref="PersonBudget"/> for hundreds of thousands of records at
-/// once. A release is reserved when it is matched,
-/// spent when it goes out, and given back when it does not. Against committed grades: what is pending for the same fact counts again, so
-/// that spent and reserved never exceed a cap,
-/// whichever of the pending ones go out. Not thread-safe: its owner serialises calls.
+/// once. A release is reserved when it is matched, spent when it goes out, and given back when it does not. Against committed grades: what
+/// is pending for the same fact counts again, so that spent and reserved never exceed a cap, whichever of the pending ones go out. Not
+/// thread-safe: its owner serialises calls.
 /// </summary>
 public sealed class BudgetBook
 {

@@ -31,12 +31,10 @@ public enum BudgetOutcome
 
 /// <summary>
 /// The losses of one person at one site: reserved when a match is made, spent when reports go out, given back when they do not. A fact's
-/// loss is that of the highest
-/// grade ever released (its lower grades are functions of it), so a commit charges the difference to the highest so far. Every operation is
-/// all or nothing and, by its
-/// command id, may be repeated without effect. At any time spent + reserved stays within both caps, unless the caps were lowered below it;
-/// then nothing more is reserved.
-/// Not thread-safe: its owner serialises calls.
+/// loss is that of the highest grade ever released (its lower grades are functions of it), so a commit charges the difference to the
+/// highest so far. Every operation is all or nothing and, by its command id, may be repeated without effect. At any time spent + reserved
+/// stays within both caps, unless the caps were lowered below it; then nothing more is reserved. Not thread-safe: its owner serialises
+/// calls.
 /// </summary>
 public sealed class PersonBudget
 {

@@ -26,9 +26,8 @@ public static class ProfileMenu
 
     /// <summary>
     /// The profile of the menu that is published for a person's own choice: among those that are stricter or equal in every field, the one
-    /// that gives away
-    /// least of what the person allowed (the largest total loss; then the first in the menu). Null when none is, and the person is then
-    /// withheld.
+    /// that gives away least of what the person allowed (the largest total loss; then the first in the menu). Null when none is, and the
+    /// person is then withheld.
     /// </summary>
     /// <param name="schema">The schema, whose menu is used.</param>
     /// <param name="wish">The person's own choice.</param>

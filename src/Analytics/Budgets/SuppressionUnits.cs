@@ -2,8 +2,8 @@ namespace EmrMarket.Analytics.Budgets;
 
 /// <summary>
 /// Records are published in units of equal site, Public values, profile and asks. A unit of fewer than 20 distinct persons would single its
-/// members out; its records
-/// join the unit of the nearest stricter profile with the same Public values, and where there is none they are withheld.
+/// members out; its records join the unit of the nearest stricter profile with the same Public values, and where there is none they are
+/// withheld.
 /// </summary>
 public static class SuppressionUnits
 {

@@ -29,16 +29,14 @@ public sealed record GuaranteeTerm(long Records, long SumSquaredSizes, int MaxSi
 
 /// <summary>
 /// Half-widths known before the reports are: how far the `stratified` (or one grade's) estimate may lie from the value over these very
-/// records. Nothing is guaranteed for ratios,
-/// quantiles, regressions, or for people beyond those matched.
+/// records. Nothing is guaranteed for ratios, quantiles, regressions, or for people beyond those matched.
 /// </summary>
 public static class Guarantee
 {
     /// <summary>
     /// With probability at least <paramref name="confidence"/> all <paramref name="cells"/> errors are at most this: the smaller of
-    /// Hoeffding's (1963, doi:10.1080/01621459.1963.10500830)
-    /// and Bernstein's bound (Boucheron, Lugosi and Massart 2013, corollary 2.11, doi:10.1093/acprof:oso/9780199535255.001.0001) with a
-    /// union over cells. Holds for every set of records.
+    /// Hoeffding's (1963, doi:10.1080/01621459.1963.10500830) and Bernstein's bound (Boucheron, Lugosi and Massart 2013, corollary 2.11,
+    /// doi:10.1093/acprof:oso/9780199535255.001.0001) with a union over cells. Holds for every set of records.
     /// </summary>
     /// <returns>The half-width in the estimate's unit; 0 for attributes that are not randomised, infinite without records.</returns>
     public static double HalfWidth(IReadOnlyList<GuaranteeTerm> terms, int cells, double confidence)

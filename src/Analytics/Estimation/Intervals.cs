@@ -25,8 +25,7 @@ internal static class Intervals
 
     /// <summary>
     /// The ratios rho that "numerator - rho * denominator = 0" does not reject (Fieller 1954, doi:10.1111/j.2517-6161.1954.tb00159.x). Null
-    /// when the denominator is not
-    /// distinguishable from zero at this confidence: the set is then unbounded and the ratio is not estimable.
+    /// when the denominator is not distinguishable from zero at this confidence: the set is then unbounded and the ratio is not estimable.
     /// </summary>
     public static (double Low, double High)? Fieller(
         double numerator, double denominator, double varNumerator, double varDenominator, double covariance, double confidence)

@@ -5,10 +5,9 @@ namespace EmrMarket.Analytics.Estimation;
 
 /// <summary>
 /// The second moments of one report's estimates of a channel that treats all values alike (GRR, subset selection, OUE, OLH, Public): with
-/// P[supports v | truth v] = p and q otherwise,
-/// a support of fixed size D has P[supports v and w | truth v] = r = p (D - 1)/(k - 1) and P[supports v and w | other truth] = s = (q (D -
-/// 1) - r)/(k - 2) by symmetry; supports that are
-/// pairwise independent given the truth (OUE's bits, OLH's hash) have r = p q and s = q^2.
+/// P[supports v | truth v] = p and q otherwise, a support of fixed size D has P[supports v and w | truth v] = r = p (D - 1)/(k - 1) and
+/// P[supports v and w | other truth] = s = (q (D - 1) - r)/(k - 2) by symmetry; supports that are pairwise independent given the truth
+/// (OUE's bits, OLH's hash) have r = p q and s = q^2.
 /// </summary>
 internal sealed class PairLaw
 {

@@ -65,8 +65,7 @@ internal sealed class PersonClusters
 
     /// <summary>
     /// The persons with several records, those with most first, by rank: entry r holds the r-th record of every person with more than r.
-    /// Bitmaps over ranks turn pairs of records of one person into
-    /// bits at one place.
+    /// Bitmaps over ranks turn pairs of records of one person into bits at one place.
     /// </summary>
     public int[][] Ranks => _ranks ??= RankRecords();
 
@@ -88,8 +87,7 @@ internal sealed class PersonClusters
 
     /// <summary>
     /// For an integer x_i per record: the sums over persons s of (size_s * X_s) and of X_s^2 with X_s the sum of x over the person's
-    /// records, given the same
-    /// sums as if every record were a person (sum of x, sum of x^2).
+    /// records, given the same sums as if every record were a person (sum of x, sum of x^2).
     /// </summary>
     public (Int128 SizeTimesSum, Int128 SquaredSum) Sums<T>(Int128 sum, Int128 sumOfSquares, Func<int, T> valueOfRecord)
         where T : IBinaryInteger<T>

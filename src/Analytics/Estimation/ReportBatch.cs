@@ -12,8 +12,7 @@ public sealed record AttributeReports(AttributeDefinition Attribute, int Grade, 
 
 /// <summary>
 /// Reports of some records, all at the same grade per attribute. Estimators take any number of batches and add them up; records that
-/// deliver at different
-/// grades come in different batches. All records of one person are in one batch, so that clusters are whole.
+/// deliver at different grades come in different batches. All records of one person are in one batch, so that clusters are whole.
 /// </summary>
 public sealed class ReportBatch
 {

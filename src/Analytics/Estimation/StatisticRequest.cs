@@ -92,10 +92,8 @@ public sealed record StatisticRequest
 
     /// <summary>
     /// Reads the text form: <c>frequency:race</c>, <c>mean:time_in_hospital</c>, <c>bins:age:10</c> (cells per bin),
-    /// <c>quantile:age:0.25,0.5</c>,
-    /// <c>table:race,gender</c>, <c>topCodes:diag_1</c>, <c>linear:time_in_hospital~age,gender</c>,
-    /// <c>logistic:readmitted=&lt;30~age,gender</c>
-    /// (several outcome labels are separated by <c>|</c>).
+    /// <c>quantile:age:0.25,0.5</c>, <c>table:race,gender</c>, <c>topCodes:diag_1</c>, <c>linear:time_in_hospital~age,gender</c>,
+    /// <c>logistic:readmitted=&lt;30~age,gender</c> (several outcome labels are separated by <c>|</c>).
     /// </summary>
     /// <exception cref="FormatException">The text is none of these; the message says which part and gives the forms.</exception>
     public static StatisticRequest Parse(string text)

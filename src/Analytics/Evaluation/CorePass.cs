@@ -19,8 +19,7 @@ public sealed class CorePass(Schema schema, EstimationOptions options, int threa
 
     /// <summary>
     /// Estimates all statistics from reports alone, batch by batch: of a batch only sums are kept, so that memory does not grow with the
-    /// records. One pass for all statistics, and one more for the
-    /// regressions.
+    /// records. One pass for all statistics, and one more for the regressions.
     /// </summary>
     /// <param name="requests">The statistics.</param>
     /// <param name="reports">

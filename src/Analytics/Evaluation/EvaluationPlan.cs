@@ -31,8 +31,7 @@ public sealed record EvaluationPlan
 
     /// <summary>
     /// The plan of a schema: a frequency for every categorical attribute; mean, bins and quartiles for every grid; top codes for every
-    /// dictionary; and the
-    /// given tables and models.
+    /// dictionary; and the given tables and models.
     /// </summary>
     /// <param name="schema">The schema.</param>
     /// <param name="together">Statistics of several attributes; null for some that the schema itself suggests.</param>

@@ -7,9 +7,8 @@ namespace EmrMarket.Analytics.Evaluation;
 
 /// <summary>
 /// The model that raw records give: least squares, or logistic regression by maximum likelihood (Newton's method; McCullagh and Nelder
-/// 1989,
-/// doi:10.1007/978-1-4899-3242-6, section 4.4). Terms are those of the estimators: an intercept, numbers in their unit, an indicator per
-/// label but the first.
+/// 1989, doi:10.1007/978-1-4899-3242-6, section 4.4). Terms are those of the estimators: an intercept, numbers in their unit, an indicator
+/// per label but the first.
 /// </summary>
 internal sealed class RawModel
 {

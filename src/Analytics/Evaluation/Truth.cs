@@ -8,8 +8,7 @@ namespace EmrMarket.Analytics.Evaluation;
 
 /// <summary>
 /// What is true of raw records, for every kind of statistic, by plain counting that shares no code with the estimators. Only an evaluator
-/// who owns the
-/// records may call it.
+/// who owns the records may call it.
 /// </summary>
 /// <param name="schema">The schema of the records.</param>
 /// <param name="records">The raw records.</param>

@@ -4,8 +4,8 @@ namespace EmrMarket.Analytics.Mechanisms;
 
 /// <summary>
 /// One mechanism at one grade over one domain: the conditional law of a report given the truth, as it is really sampled (integer
-/// thresholds), not as
-/// it is written on paper. A report y "supports" value v when y counts for v; every estimator is built on the two support probabilities.
+/// thresholds), not as it is written on paper. A report y "supports" value v when y counts for v; every estimator is built on the two
+/// support probabilities.
 /// </summary>
 public abstract class Channel
 {
@@ -25,9 +25,8 @@ public abstract class Channel
 
     /// <summary>
     /// The realised e^epsilon, exactly: the probability of a report given a value that it supports, over that given a value that it does
-    /// not support. It is the same for
-    /// every report and pair of values, hence the largest likelihood ratio that one report can give anybody. Null when there is no bound:
-    /// the value itself is released.
+    /// not support. It is the same for every report and pair of values, hence the largest likelihood ratio that one report can give
+    /// anybody. Null when there is no bound: the value itself is released.
     /// </summary>
     public virtual Rational? ExactOdds => null;
 

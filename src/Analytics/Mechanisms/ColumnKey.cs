@@ -37,8 +37,7 @@ public sealed class ColumnKey
 
     /// <summary>
     /// The generator of one use of this column's coins. Two ladders over one column (another mechanism, domain or grades) must not share
-    /// coins: their losses add
-    /// only when their coins are independent.
+    /// coins: their losses add only when their coins are independent.
     /// </summary>
     /// <param name="use">What the coins are for; equal uses have equal coins.</param>
     internal CoinCipher CipherFor(string use)

@@ -31,9 +31,8 @@ public interface IReportLadder
 
     /// <summary>
     /// Draws, for all records, the reports of the wanted grades: one report at the top of the ladder, then each lower grade from the next
-    /// higher one.
-    /// A function of key, source column, record (or person) id, value version and value only, so that the same fact always has the same
-    /// reports.
+    /// higher one. A function of key, source column, record (or person) id, value version and value only, so that the same fact always has
+    /// the same reports.
     /// </summary>
     /// <param name="key">The site's key for this source column.</param>
     /// <param name="column">The raw values.</param>

@@ -4,10 +4,9 @@ namespace EmrMarket.Analytics.Mechanisms;
 
 /// <summary>
 /// Chooses the sizes (SS: elements of a subset; OLH: cells of a hash) of all grades of a ladder together. The best size of each grade alone
-/// cannot always be
-/// derived from the best size of the next higher grade, so the chain with the least sum of squared excess variances is taken, by dynamic
-/// programming.
-/// A choice of utility only: the loss of whatever is chosen is bounded by its thresholds. docs/MECHANISMS.md, "Sizes along a ladder".
+/// cannot always be derived from the best size of the next higher grade, so the chain with the least sum of squared excess variances is
+/// taken, by dynamic programming. A choice of utility only: the loss of whatever is chosen is bounded by its thresholds.
+/// docs/MECHANISMS.md, "Sizes along a ladder".
 /// </summary>
 internal static class LadderShapes
 {

@@ -24,8 +24,8 @@ public static class MechanismCatalogue
 
     /// <summary>
     /// The mechanism that a schema means when it names none: DSW for grids; otherwise the least frequency variance at a loss among GRR, SS
-    /// (up to 256 values) and OLH
-    /// (above), and the simpler one where they agree to 1 %. OUE is never the least and is there for those who want independent bits.
+    /// (up to 256 values) and OLH (above), and the simpler one where they agree to 1 %. OUE is never the least and is there for those who
+    /// want independent bits.
     /// </summary>
     /// <param name="domain">The domain.</param>
     /// <param name="ceiling">The loss at which attributes of this kind are mostly sold: the tier's default ceiling.</param>

@@ -27,8 +27,7 @@ public static class ReportQuality
 
     /// <summary>
     /// The quality in parts per billion, floored, from the realised probabilities as exact fractions: the number that prices and contracts
-    /// use. A grid attribute is judged by its mean, any other by its
-    /// frequencies.
+    /// use. A grid attribute is judged by its mean, any other by its frequencies.
     /// </summary>
     /// <param name="attribute">The attribute.</param>
     /// <param name="channel">Its channel at a grade.</param>
@@ -83,9 +82,8 @@ public static class ReportQuality
 
     /// <summary>
     /// The same as <see cref="OfMean"/> in closed form. The estimator adds t/(p - q) to the t-th output of each residue class modulo the
-    /// window w, centred in its class; so V + N is the sum over classes
-    /// of [sum P t^2 - (sum P t)^2 / sum P] / (p - q)^2, P the output probabilities at the uniform reference, whose sum over a class of m
-    /// outputs is m q + p - q.
+    /// window w, centred in its class; so V + N is the sum over classes of [sum P t^2 - (sum P t)^2 / sum P] / (p - q)^2, P the output
+    /// probabilities at the uniform reference, whose sum over a class of m outputs is m q + p - q.
     /// </summary>
     internal static Rational ExactMean(int cells, int window, Rational p, Rational q)
     {

@@ -180,8 +180,7 @@ public static class SiteFindings
 
     /// <summary>
     /// Every report supports a value with probability p or q. By stochastic dominance a share below q, or above p, is at most as likely as
-    /// for that many reports of probability q, or p: exact
-    /// binomial tails, doubled for looking on both sides.
+    /// for that many reports of probability q, or p: exact binomial tails, doubled for looking on both sides.
     /// </summary>
     private static SiteFinding Rate(string site, string attribute, int value, double share, double draws, double p, double q)
     {

@@ -2,8 +2,8 @@ namespace EmrMarket.Analytics.Records;
 
 /// <summary>
 /// Dense indices for 64-bit keys in the order of their first appearance. Open addressing at a load of at most 3/4: 16 to 32 bytes per key
-/// (27 to 53 with
-/// check words), no allocation per key. A second word per key tells two texts whose hashes share 64 bits from one text seen twice.
+/// (27 to 53 with check words), no allocation per key. A second word per key tells two texts whose hashes share 64 bits from one text seen
+/// twice.
 /// </summary>
 public sealed class KeyIndex
 {

@@ -70,8 +70,7 @@ public sealed class RecordTable
 
     /// <summary>
     /// The records in tables of at most <paramref name="size"/> records, more only where one person has more: all records of a person are
-    /// in one table, in their order. Each table is made when it is
-    /// asked for. O(n) in all.
+    /// in one table, in their order. Each table is made when it is asked for. O(n) in all.
     /// </summary>
     public IEnumerable<RecordTable> InPersonBatches(int size)
     {

@@ -8,8 +8,8 @@ public sealed record AttributeDefinition
 
     /// <summary>
     /// The name that the coins of the ladder are keyed by: the source column and a hash of how its text becomes codes and codes become
-    /// reports. Schemas that
-    /// use a column in the same way share its ladder; two uses of one column that differ have coins of their own and their losses add.
+    /// reports. Schemas that use a column in the same way share its ladder; two uses of one column that differ have coins of their own and
+    /// their losses add.
     /// </summary>
     public required string Source { get; init; }
 

@@ -8,8 +8,7 @@ namespace EmrMarket.Analytics.Schemas;
 
 /// <summary>
 /// The one byte form of a JSON value, for hashing: UTF-8, members sorted by ordinal name, no white space, minimal escapes, numbers as
-/// decimals without
-/// exponent or trailing zeros (a subset of RFC 8785 for documents whose numbers are exact decimals).
+/// decimals without exponent or trailing zeros (a subset of RFC 8785 for documents whose numbers are exact decimals).
 /// </summary>
 public static class CanonicalJson
 {

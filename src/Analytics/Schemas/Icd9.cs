@@ -4,8 +4,7 @@ namespace EmrMarket.Analytics.Schemas;
 
 /// <summary>
 /// The public code list of diagnoses ICD-9-CM (Centers for Disease Control and Prevention, last revision of October 2011), by rule: which
-/// categories and
-/// chapters exist, and the normal form of a code that lost its point or its leading zeros.
+/// categories and chapters exist, and the normal form of a code that lost its point or its leading zeros.
 /// </summary>
 public static class Icd9
 {
@@ -78,8 +77,8 @@ public static class Icd9
 
     /// <summary>
     /// The normal form of a code: three-digit category with its leading zeros, then the point and the subdivision without trailing zeros
-    /// (files that once
-    /// were numbers have lost them, so that 250.1 and 250.10 cannot be told apart). Accepts 38, 038, 250.83, 25083, 4019-, V270-, E8120.
+    /// (files that once were numbers have lost them, so that 250.1 and 250.10 cannot be told apart). Accepts 38, 038, 250.83, 25083, 4019-,
+    /// V270-, E8120.
     /// </summary>
     /// <returns>Category and normal form, or null when the text is no code of ICD-9.</returns>
     public static (string Category, string Code)? Normalise(string text)

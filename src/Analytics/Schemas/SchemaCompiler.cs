@@ -215,8 +215,7 @@ internal sealed partial class SchemaCompiler(SchemaDocument document, string fil
 
     /// <summary>
     /// The coins' name: the columns, then a hash of everything that decides which report a text of theirs leads to. What people read
-    /// (titles, texts) and what they may
-    /// choose (tiers, ceilings) is no part of it.
+    /// (titles, texts) and what they may choose (tiers, ceilings) is no part of it.
     /// </summary>
     private string SourceOf(AttributeDocument attribute, string name, string? mechanism)
     {

@@ -6,8 +6,7 @@ namespace EmrMarket.Silos.Records;
 
 /// <summary>
 /// Unpacks a gzip file (RFC 1952, one member) and refuses one that is cut short: .NET's <see cref="GZipStream"/> checks the sum of a whole
-/// member but takes
-/// the end of a cut file for the end of the data. The length that the trailer states must be the length that was unpacked.
+/// member but takes the end of a cut file for the end of the data. The length that the trailer states must be the length that was unpacked.
 /// </summary>
 internal sealed class CheckedGzipStream : Stream
 {

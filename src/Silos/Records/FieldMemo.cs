@@ -6,8 +6,7 @@ namespace EmrMarket.Silos.Records;
 
 /// <summary>
 /// Remembers what the texts of one column mean, by their bytes: a record file has millions of fields and few distinct texts, so that nearly
-/// every field
-/// is one look-up. At most 65,536 texts are kept.
+/// every field is one look-up. At most 65,536 texts are kept.
 /// </summary>
 internal sealed class FieldMemo
 {

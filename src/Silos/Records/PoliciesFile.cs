@@ -9,8 +9,8 @@ namespace EmrMarket.Silos.Records;
 
 /// <summary>
 /// Who allows what: the name of a profile of the schema's menu, a JSON file with shares, or a CSV file with one line per person
-/// (docs/SCHEMAS.md, "Policies").
-/// Persons without a line are withheld. A choice of one's own becomes the nearest profile of the menu that is stricter in every field.
+/// (docs/SCHEMAS.md, "Policies"). Persons without a line are withheld. A choice of one's own becomes the nearest profile of the menu that
+/// is stricter in every field.
 /// </summary>
 public static class PoliciesFile
 {

@@ -8,8 +8,7 @@ namespace EmrMarket.Silos.Records;
 
 /// <summary>
 /// The 64-bit keys of records and persons. Integer ids are kept exactly, with the layout's salt as top byte; text ids become the first 64
-/// bits of the SHA-256 of
-/// layout and text, with 64 more to tell a collision from a repetition.
+/// bits of the SHA-256 of layout and text, with 64 more to tell a collision from a repetition.
 /// </summary>
 internal static class RecordKey
 {

@@ -5,10 +5,8 @@ namespace EmrMarket.Silos.Records;
 
 /// <summary>
 /// Reads record files (CSV, packed with gzip or not) into columns. Each file is recognised by its columns as one of the schema's layouts.
-/// Strict: whatever the
-/// schema does not declare is refused with file, line, column, code and fix, before any record is used. Memory: the batch, and 16 to 53
-/// bytes per record
-/// for finding duplicates where ids come from the file.
+/// Strict: whatever the schema does not declare is refused with file, line, column, code and fix, before any record is used. Memory: the
+/// batch, and 16 to 53 bytes per record for finding duplicates where ids come from the file.
 /// </summary>
 public sealed class RecordLoader
 {

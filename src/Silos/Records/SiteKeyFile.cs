@@ -5,8 +5,7 @@ namespace EmrMarket.Silos.Records;
 
 /// <summary>
 /// The file of a site's secret key: 64 hexadecimal digits that only its owner may read. All coins and pseudonyms derive from it: whoever
-/// has it undoes every
-/// report, and a site that loses it would draw second, independent reports of the same facts.
+/// has it undoes every report, and a site that loses it would draw second, independent reports of the same facts.
 /// </summary>
 public static class SiteKeyFile
 {

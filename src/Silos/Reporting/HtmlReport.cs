@@ -9,8 +9,7 @@ namespace EmrMarket.Silos.Reporting;
 
 /// <summary>
 /// report.html: one file without scripts and without a single request (its content policy forbids both), in the order in which a data
-/// officer reads:
-/// what was found in words, then plots, then every number.
+/// officer reads: what was found in words, then plots, then every number.
 /// </summary>
 internal sealed class HtmlReport
 {

@@ -120,9 +120,8 @@ public static class FrequencyEstimator
 
     /// <summary>
     /// Exact limits need one channel and reports that are independent of one another. They are those of a population; for fixed records
-    /// they are conservative, since a sum of
-    /// unequal Bernoulli variables is less spread than a binomial (Hoeffding 1956, doi:10.1214/aoms/1177728178), and replace the normal
-    /// ones where those are doubtful.
+    /// they are conservative, since a sum of unequal Bernoulli variables is less spread than a binomial (Hoeffding 1956,
+    /// doi:10.1214/aoms/1177728178), and replace the normal ones where those are doubtful.
     /// </summary>
     private static bool UseExactLimits(StratumEstimate[] strata, InferenceTarget target)
     {

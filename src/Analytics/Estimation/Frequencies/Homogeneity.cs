@@ -6,9 +6,8 @@ namespace EmrMarket.Analytics.Estimation.Frequencies;
 
 /// <summary>
 /// Cochran's Q in vector form (Cochran 1954, doi:10.2307/3001666): do all grades describe people with the same distribution? Its covariance
-/// is that of one report's
-/// estimates at the pooled distribution, off-diagonal terms included: the diagonal alone, or the variance at a frequency of zero, rejects
-/// true nulls far too often.
+/// is that of one report's estimates at the pooled distribution, off-diagonal terms included: the diagonal alone, or the variance at a
+/// frequency of zero, rejects true nulls far too often.
 /// </summary>
 internal static class Homogeneity
 {
@@ -55,8 +54,7 @@ internal static class Homogeneity
 
     /// <summary>
     /// One hash supports several values in a way that is only pairwise independent, so their joint covariance is not known: each value is
-    /// tested on its own, and the smallest of the
-    /// p-values is multiplied by their number (Bonferroni).
+    /// tested on its own, and the smallest of the p-values is multiplied by their number (Bonferroni).
     /// </summary>
     private static TestOutcome LargestOfValues(IReadOnlyList<StratumEstimate> strata, int[] values)
     {

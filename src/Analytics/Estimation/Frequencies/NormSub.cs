@@ -2,9 +2,8 @@ namespace EmrMarket.Analytics.Estimation.Frequencies;
 
 /// <summary>
 /// The Norm-Sub step: adds one constant to all estimates and cuts negative ones to zero, so that they add to a total; the Euclidean
-/// projection on the simplex
-/// (Wang et al., NDSS 2020, doi:10.14722/ndss.2020.24186). It lowers the squared error but biases small values up: intervals stay those of
-/// the unbiased estimates.
+/// projection on the simplex (Wang et al., NDSS 2020, doi:10.14722/ndss.2020.24186). It lowers the squared error but biases small values
+/// up: intervals stay those of the unbiased estimates.
 /// </summary>
 internal static class NormSub
 {

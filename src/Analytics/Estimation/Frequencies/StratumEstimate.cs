@@ -62,8 +62,7 @@ internal sealed class StratumEstimate
 
     /// <summary>
     /// [F p(1 - p) + (M - F) q(1 - q)] / (n (p - q))^2 with M the sum of squared sizes of the groups that share a draw and F the part of M
-    /// whose truth is v.
-    /// F is estimated without bias and kept within 0..M, the range of the truth.
+    /// whose truth is v. F is estimated without bias and kept within 0..M, the range of the truth.
     /// </summary>
     private double OnRecords(SupportTally tally, int v, double frequency)
     {

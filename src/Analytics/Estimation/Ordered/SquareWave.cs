@@ -2,8 +2,7 @@ namespace EmrMarket.Analytics.Estimation.Ordered;
 
 /// <summary>
 /// The law of a discrete square wave: of d + 2b outputs those in the window v..v+2b of the truth v have probability p each, the others q
-/// each. A Public grid
-/// attribute is the case b = 0, p = 1, q = 0.
+/// each. A Public grid attribute is the case b = 0, p = 1, q = 0.
 /// </summary>
 /// <param name="Cells">The number of grid cells d.</param>
 /// <param name="HalfWidth">b, at least 0.</param>

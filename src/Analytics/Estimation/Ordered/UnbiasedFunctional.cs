@@ -2,15 +2,14 @@ namespace EmrMarket.Analytics.Estimation.Ordered;
 
 /// <summary>
 /// A function phi of one report whose expectation is c(v) for every truth v: the linear unbiased estimator of the mean of c over records.
-/// Of all such functions it is the one of least
-/// variance when the truth is uniform (docs/ESTIMATORS.md, "Linear estimators of a square wave"). O(d).
+/// Of all such functions it is the one of least variance when the truth is uniform (docs/ESTIMATORS.md, "Linear estimators of a square
+/// wave"). O(d).
 /// </summary>
 /// <remarks>
 /// Every window of w outputs meets each residue class modulo w exactly once. So E[phi] = c forces phi(j + w) - phi(j) = (c(j + 1) - c(j)) /
-/// (p - q) within each class and leaves one
-/// constant per class free; the count of a class has a known expectation whatever the truth, so its constant adds nothing but noise. The
-/// least variance gives every class the same
-/// mean of phi under the reference, which is the mean of c.
+/// (p - q) within each class and leaves one constant per class free; the count of a class has a known expectation whatever the truth, so
+/// its constant adds nothing but noise. The least variance gives every class the same mean of phi under the reference, which is the mean of
+/// c.
 /// </remarks>
 internal sealed class UnbiasedFunctional
 {

@@ -5,8 +5,7 @@ namespace EmrMarket.Analytics.Estimation.Regression;
 
 /// <summary>
 /// The sum over records of the unbiased estimates of all pairwise products of a model's columns: the sufficient statistic of its
-/// coefficients. Adds over batches, in floating point: merging is associative
-/// to rounding.
+/// coefficients. Adds over batches, in floating point: merging is associative to rounding.
 /// </summary>
 internal sealed class PairMoments
 {

@@ -5,10 +5,9 @@ namespace EmrMarket.Analytics.Estimation.Regression;
 
 /// <summary>
 /// The distribution of covariates and outcome of largest entropy that has given pairwise moments: the log-linear model with all
-/// interactions of two attributes. In it the log-odds of the outcome are
-/// linear in the covariates, so its outcome-by-covariate parameters are the coefficients of a logistic regression with main effects
-/// (Agresti 2013, section 9.5, ISBN 978-0-470-46363-5). Fitted by Newton's method on the
-/// convex dual with a weak ridge, since noisy moments may belong to no distribution.
+/// interactions of two attributes. In it the log-odds of the outcome are linear in the covariates, so its outcome-by-covariate parameters
+/// are the coefficients of a logistic regression with main effects (Agresti 2013, section 9.5, ISBN 978-0-470-46363-5). Fitted by Newton's
+/// method on the convex dual with a weak ridge, since noisy moments may belong to no distribution.
 /// </summary>
 internal sealed class PairwiseModel
 {

@@ -25,9 +25,8 @@ internal sealed record RegressionTerm(string Name, int Attribute, int[] Codes, d
 
 /// <summary>
 /// The terms of a model and, per record, unbiased estimates of them and of their pairwise products: the coins of different attributes are
-/// independent given the truth, so products of their estimates are
-/// unbiased; within one attribute the product is an indicator, zero, or a square with an estimator of its own (docs/ESTIMATORS.md,
-/// "Regression").
+/// independent given the truth, so products of their estimates are unbiased; within one attribute the product is an indicator, zero, or a
+/// square with an estimator of its own (docs/ESTIMATORS.md, "Regression").
 /// </summary>
 internal sealed class RegressionDesign
 {

@@ -11,8 +11,7 @@ internal delegate void Influence(double[][] values, double[]?[] squares, int rec
 
 /// <summary>
 /// The middle of a sandwich error: (1/n^2) times the sum over persons of the outer product of the person's sum of influences, with the
-/// factor persons / (persons - 1) (Liang and Zeger 1986,
-/// doi:10.1093/biomet/73.1.13). Adds over batches.
+/// factor persons / (persons - 1) (Liang and Zeger 1986, doi:10.1093/biomet/73.1.13). Adds over batches.
 /// </summary>
 internal sealed class SandwichMeat(RegressionDesign design, int size, Influence influence)
 {

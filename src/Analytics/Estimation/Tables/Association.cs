@@ -41,8 +41,7 @@ internal sealed class Association
 
     /// <summary>
     /// True when the joint law of two supports of one report is known. It is not for a hash, whose values are only pairwise independent:
-    /// three in arithmetic progression meet more often than
-    /// chance, so ratios and tests on such an attribute are not offered.
+    /// three in arithmetic progression meet more often than chance, so ratios and tests on such an attribute are not offered.
     /// </summary>
     public static bool IsKnown(IEnumerable<JointStratum> strata) => strata.All(s => s.Tally.Channels.All(c => c is not OlhChannel));
 
@@ -54,9 +53,9 @@ internal sealed class Association
 
     /// <summary>
     /// The tests of independence in the population, one per tuple of grades. GRR on both sides perturbs a table of independent attributes
-    /// into one of independent reports, so Pearson's test
-    /// of the reports is exact in level; otherwise the Wald statistic n tr(A^-1 T B^-1 T'), with T the estimated joint shares less the
-    /// products of their margins and A, B the covariance matrices of one report's estimates.
+    /// into one of independent reports, so Pearson's test of the reports is exact in level; otherwise the Wald statistic n tr(A^-1 T B^-1
+    /// T'), with T the estimated joint shares less the products of their margins and A, B the covariance matrices of one report's
+    /// estimates.
     /// </summary>
     public IEnumerable<TestOutcome> IndependenceTests()
     {
@@ -160,8 +159,7 @@ internal sealed class Association
 
     /// <summary>
     /// The covariance of two estimated shares, each of a cell or (row -1) of a column. Given the truths u, u' of a record the two reports
-    /// are independent, so
-    /// E[z_v z_v' | u] E[z_w z_w' | u'] is known up to the table's own shares.
+    /// are independent, so E[z_v z_v' | u] E[z_w z_w' | u'] is known up to the table's own shares.
     /// </summary>
     internal double Covariance(int v, int w, int otherV, int otherW)
     {

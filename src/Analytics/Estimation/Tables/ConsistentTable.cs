@@ -4,8 +4,8 @@ namespace EmrMarket.Analytics.Estimation.Tables;
 
 /// <summary>
 /// The non-negative table nearest to the unbiased one (least squares) whose margins are the attributes' own consistent frequencies:
-/// alternating projections with Dykstra's correction
-/// (Boyle and Dykstra 1986, doi:10.1007/978-1-4613-9940-7_3). The product of the margins is always feasible, so a solution exists.
+/// alternating projections with Dykstra's correction (Boyle and Dykstra 1986, doi:10.1007/978-1-4613-9940-7_3). The product of the margins
+/// is always feasible, so a solution exists.
 /// </summary>
 internal static class ConsistentTable
 {

@@ -5,8 +5,8 @@ namespace EmrMarket.Analytics.Estimation.Tables;
 
 /// <summary>
 /// Unbiased estimates of joint shares, and of their covariances, from one tuple of grades. Everything about a cell is a function of its
-/// pattern of support: z_a = (1[supports] - q_a)/(p_a - q_a),
-/// and the share of a subset of attributes is the mean of the product of their z (docs/ESTIMATORS.md, "Tables").
+/// pattern of support: z_a = (1[supports] - q_a)/(p_a - q_a), and the share of a subset of attributes is the mean of the product of their z
+/// (docs/ESTIMATORS.md, "Tables").
 /// </summary>
 internal sealed class JointStratum
 {

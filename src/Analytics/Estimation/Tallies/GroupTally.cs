@@ -5,8 +5,8 @@ namespace EmrMarket.Analytics.Estimation.Tallies;
 
 /// <summary>
 /// The sufficient statistic of roll-ups: per group of codes, over records, the number of supported codes of the group and its square; over
-/// persons, what clustering needs. Squares are counted and not
-/// derived, since the supports of several codes by one hash are not mutually independent. Integers that add over batches.
+/// persons, what clustering needs. Squares are counted and not derived, since the supports of several codes by one hash are not mutually
+/// independent. Integers that add over batches.
 /// </summary>
 public sealed class GroupTally
 {

@@ -5,8 +5,8 @@ namespace EmrMarket.Analytics.Estimation.Tallies;
 
 /// <summary>
 /// The sufficient statistic of a table of two or three attributes at one grade each: how many records support each combination of values,
-/// for every subset of the attributes; and, for persons
-/// with several records, how often two records of one person show two patterns of support. Integers that add over batches.
+/// for every subset of the attributes; and, for persons with several records, how often two records of one person show two patterns of
+/// support. Integers that add over batches.
 /// </summary>
 public sealed class JointTally
 {

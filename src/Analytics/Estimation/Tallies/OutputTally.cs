@@ -4,8 +4,7 @@ namespace EmrMarket.Analytics.Estimation.Tallies;
 
 /// <summary>
 /// The sufficient statistic of everything about one grid attribute at one grade: how often each output occurred, and, for persons with
-/// several records, how often two outputs occurred
-/// together. Integers that add over batches.
+/// several records, how often two outputs occurred together. Integers that add over batches.
 /// </summary>
 public sealed class OutputTally
 {

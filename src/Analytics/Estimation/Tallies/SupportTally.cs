@@ -5,8 +5,7 @@ namespace EmrMarket.Analytics.Estimation.Tallies;
 
 /// <summary>
 /// The sufficient statistic of frequencies at one grade: integers that add over batches. Beside the support counts it holds what clustering
-/// by person needs;
-/// where every record is a person, the three arrays are equal.
+/// by person needs; where every record is a person, the three arrays are equal.
 /// </summary>
 public sealed class SupportTally
 {
@@ -83,8 +82,7 @@ public sealed class SupportTally
             Parallel.For(0, values.Length, i =>
             {
                 // As if every record were a person, a person was counted `supporting` times in both sums. What is missing is, per pair of
-                // its records, the supports
-                // of both, and twice whether both support.
+                // its records, the supports of both, and twice whether both support.
                 long size = 0;
                 long both = 0;
                 for (int s = 1; s < ranks.Length; s++)

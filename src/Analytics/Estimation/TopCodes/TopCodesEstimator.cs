@@ -87,8 +87,7 @@ public static class TopCodesEstimator
 
     /// <summary>
     /// The least estimate that a code nobody has reaches with probability at most 0.05 / k: by the exact binomial of its support count for
-    /// one grade and independent reports, otherwise
-    /// by the normal approximation at frequency 0.
+    /// one grade and independent reports, otherwise by the normal approximation at frequency 0.
     /// </summary>
     internal static double Threshold(SupportTally[] tallies)
     {

@@ -5,10 +5,9 @@ namespace EmrMarket.Analytics.Mechanisms.Coins;
 
 /// <summary>
 /// How coins are addressed. A counter is, from its least significant bit: fact id (64 bits), value version (16), value (16), step (8),
-/// block (24).
-/// The value is part of it so that two values of one fact never meet the same coins: were they shared, a pair of reports of a value
-/// corrected
-/// without a new version, or of a "constant" attribute that is not, could reveal both values outright; so their losses merely add.
+/// block (24). The value is part of it so that two values of one fact never meet the same coins: were they shared, a pair of reports of a
+/// value corrected without a new version, or of a "constant" attribute that is not, could reveal both values outright; so their losses
+/// merely add.
 /// </summary>
 internal static class Coin
 {
@@ -28,8 +27,7 @@ internal static class Coin
 
     /// <summary>
     /// A uniform integer in 0..size-1 from a word: the high half of word * size, rejected when the low half falls in the incomplete last
-    /// round
-    /// (Lemire 2019, doi:10.1145/3230636). Whether a word is rejected does not depend on the raw value.
+    /// round (Lemire 2019, doi:10.1145/3230636). Whether a word is rejected does not depend on the raw value.
     /// </summary>
     /// <returns>False when the word has to be replaced by a fresh one.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -10,8 +10,7 @@ namespace EmrMarket.Analytics.Mechanisms.Coins;
 
 /// <summary>
 /// AES-256 as a pseudorandom function from 128-bit counters to 128-bit blocks of coins. Instances are immutable and safe for concurrent
-/// use.
-/// Source: FIPS 197; used as in counter mode, NIST SP 800-38A.
+/// use. Source: FIPS 197; used as in counter mode, NIST SP 800-38A.
 /// </summary>
 internal sealed class CoinCipher
 {

@@ -6,8 +6,7 @@ namespace EmrMarket.Analytics.Mechanisms.Coins;
 
 /// <summary>
 /// The coins of one fact in sequence, for mechanisms that take a random number of them. How many are taken never depends on the raw value:
-/// every loop that
-/// takes coins until something happens does so with a probability that is the same for all values.
+/// every loop that takes coins until something happens does so with a probability that is the same for all values.
 /// </summary>
 internal ref struct CoinStream
 {

@@ -7,9 +7,8 @@ namespace EmrMarket.Analytics.Mechanisms.Coins;
 
 /// <summary>
 /// What happens to a value once, before its ladder: a value between two grid points is rounded to one of them with the probability that
-/// keeps its mean,
-/// a missing value of a grid attribute becomes a uniform grid point. All grades see the same rounded value, and their coins are keyed by
-/// it.
+/// keeps its mean, a missing value of a grid attribute becomes a uniform grid point. All grades see the same rounded value, and their coins
+/// are keyed by it.
 /// </summary>
 internal static class ValueRounding
 {

@@ -7,10 +7,8 @@ namespace EmrMarket.Analytics.Mechanisms.Dsw;
 
 /// <summary>
 /// Discrete square wave for ordered and numeric attributes of d cells: a report is one of d + 2b outputs, e^epsilon times as likely inside
-/// the window of 2b + 1
-/// outputs that starts at the truth as outside it. Means and moments are unbiased. Guarantee: proof.md.
-/// Source: Li, Wang, Lopuhaä-Zwakenberg, Škorić and Li, SIGMOD 2020, doi:10.1145/3318464.3389700; discrete here, so that it can be sampled
-/// exactly.
+/// the window of 2b + 1 outputs that starts at the truth as outside it. Means and moments are unbiased. Guarantee: proof.md. Source: Li,
+/// Wang, Lopuhaä-Zwakenberg, Škorić and Li, SIGMOD 2020, doi:10.1145/3318464.3389700; discrete here, so that it can be sampled exactly.
 /// </summary>
 public sealed class DswMechanism() : LadderMechanism("dsw", "Discrete square wave", MaxCells)
 {
@@ -19,8 +17,7 @@ public sealed class DswMechanism() : LadderMechanism("dsw", "Discrete square wav
 
     /// <summary>
     /// The half-width b of the window, one for all grades of an attribute, because a ladder cannot change its outputs: floor(d / 4). The
-    /// variance of a mean is
-    /// at most a fifth above the least at grades 1 to 4 of the default ladder (docs/MECHANISMS.md, "Bandwidth").
+    /// variance of a mean is at most a fifth above the least at grades 1 to 4 of the default ladder (docs/MECHANISMS.md, "Bandwidth").
     /// </summary>
     public static int Bandwidth(int cells) => cells / 4;
 

@@ -7,9 +7,8 @@ namespace EmrMarket.Analytics.Mechanisms.Grr;
 
 /// <summary>
 /// Generalised (k-ary) randomised response: the truth with probability p, each other value with probability q = p / e^epsilon. The best
-/// choice for small
-/// domains, k &lt; 3 e^epsilon + 2. Guarantee: proof.md. Squared error of a frequency per report: q(1-q)/(p-q)^2 near frequency 0.
-/// Source: Kairouz, Bonawitz and Ramage 2016, https://proceedings.mlr.press/v48/kairouz16.html.
+/// choice for small domains, k &lt; 3 e^epsilon + 2. Guarantee: proof.md. Squared error of a frequency per report: q(1-q)/(p-q)^2 near
+/// frequency 0. Source: Kairouz, Bonawitz and Ramage 2016, https://proceedings.mlr.press/v48/kairouz16.html.
 /// </summary>
 public sealed class GrrMechanism() : LadderMechanism("grr", "Generalised randomised response", MaxDomainSize)
 {

@@ -92,8 +92,7 @@ public sealed class OlhChannel : Channel
 
     /// <summary>
     /// Four reports against all values, 16 values at a time: the hash of v + 16 is that of v plus 16 a. The cell is taken off the addend,
-    /// so that the
-    /// values of the cell are those whose hash falls below 2^32 / g.
+    /// so that the values of the cell are those whose hash falls below 2^32 / g.
     /// </summary>
     private void CountFour(ReadOnlySpan<uint> multipliers, ReadOnlySpan<uint> addends, ReadOnlySpan<ushort> cells, Span<int> counts)
     {

@@ -8,8 +8,7 @@ using EmrMarket.Analytics.Records;
 namespace EmrMarket.Analytics.Mechanisms.Olh;
 
 /// <summary>The OLH channels of one domain size, and the sampler. Word w of a fact's coins: 0 is the hash's multiplier, 1 its addend, the
-/// next ones replace the
-/// cell at the top grade and at each lower one.</summary>
+/// next ones replace the cell at the top grade and at each lower one.</summary>
 internal sealed class OlhLadder : IReportLadder
 {
     // 2^16 cells and 2^16 values leave the hash's collision probability exact: at most 15 low bits of a (v - w) are fixed, and 32 - 16 are

@@ -16,8 +16,7 @@ internal sealed record OueLaw(Rational Other, uint FlipBelow)
 
     /// <summary>
     /// The law after every bit is flipped with probability f = t / 2^32: q' = q + f (1 - 2q), t the smallest integer with (1 - q') / q' at
-    /// most e^epsilon
-    /// (docs/MECHANISMS.md, "Unary encoding"). From the clear law that draws the bits of the top grade, q' = f.
+    /// most e^epsilon (docs/MECHANISMS.md, "Unary encoding"). From the clear law that draws the bits of the top grade, q' = f.
     /// </summary>
     public OueLaw Randomise(EpsilonMicro epsilon)
     {

@@ -7,10 +7,8 @@ namespace EmrMarket.Analytics.Mechanisms.Oue;
 
 /// <summary>
 /// Optimised unary encoding: one bit per value; the truth's bit is a fair coin, every other bit is 1 with probability q = 1 / (e^epsilon +
-/// 1). Its bits are
-/// independent, which makes it fast. Guarantee: proof.md. Squared error of a frequency per report: 4 e^epsilon / (e^epsilon - 1)^2 near
-/// frequency 0.
-/// Source: Wang, Blocki, Li and Jha, USENIX Security 2017.
+/// 1). Its bits are independent, which makes it fast. Guarantee: proof.md. Squared error of a frequency per report: 4 e^epsilon /
+/// (e^epsilon - 1)^2 near frequency 0. Source: Wang, Blocki, Li and Jha, USENIX Security 2017.
 /// </summary>
 public sealed class OueMechanism() : LadderMechanism("oue", "Optimised unary encoding", MaxDomainSize)
 {

@@ -6,10 +6,9 @@ namespace EmrMarket.Analytics.Mechanisms.Sets;
 
 /// <summary>
 /// Many independent bits of one fact at once, bit i with probability thresholds[i] / 2^32 exactly: 128 comparisons "uniform 32-bit number
-/// &lt; threshold" per
-/// group, one plane of bits at a time from the most significant, until every comparison is decided. A block of coins is one plane of one
-/// group, so which coins
-/// a bit is made of does not depend on when the comparison stopped; when it stops depends on coins and thresholds alone.
+/// &lt; threshold" per group, one plane of bits at a time from the most significant, until every comparison is decided. A block of coins is
+/// one plane of one group, so which coins a bit is made of does not depend on when the comparison stopped; when it stops depends on coins
+/// and thresholds alone.
 /// </summary>
 internal sealed class BernoulliLanes
 {

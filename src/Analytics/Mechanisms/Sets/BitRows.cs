@@ -18,8 +18,8 @@ internal static class BitRows
 
     /// <summary>
     /// Turns an exchangeable random subset of the elements outside <paramref name="excluded"/> into a uniform one of exactly <paramref
-    /// name="size"/> elements: uniform
-    /// elements are added, or removed, until the size is right. Given its size an exchangeable subset is uniform, and the walk keeps it so.
+    /// name="size"/> elements: uniform elements are added, or removed, until the size is right. Given its size an exchangeable subset is
+    /// uniform, and the walk keeps it so.
     /// </summary>
     /// <param name="coins">The coins.</param>
     /// <param name="row">The subset; holds no excluded element.</param>

@@ -28,8 +28,7 @@ internal sealed record SsLaw(int DomainSize, int SubsetSize, Rational Membership
 
     /// <summary>
     /// The law after "with probability t / 2^32 replace the subset by a uniform one", t the smallest integer that keeps the odds of a
-    /// subset with the truth
-    /// against one without, [p / (1-p)] (k-d) / d, at most e^epsilon (docs/MECHANISMS.md, "Subset selection").
+    /// subset with the truth against one without, [p / (1-p)] (k-d) / d, at most e^epsilon (docs/MECHANISMS.md, "Subset selection").
     /// </summary>
     public SsLaw Randomise(EpsilonMicro epsilon)
     {

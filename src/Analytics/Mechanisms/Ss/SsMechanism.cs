@@ -7,9 +7,8 @@ namespace EmrMarket.Analytics.Mechanisms.Ss;
 
 /// <summary>
 /// Subset selection: a report is a subset of d values, d near k / (e^epsilon + 1), that holds the truth with probability p = d e^epsilon /
-/// (d e^epsilon + k - d)
-/// and is otherwise uniform. Of all mechanisms it has the least error for every k; at d = 1 it is GRR. Guarantee: proof.md.
-/// Source: Ye and Barg, IEEE Transactions on Information Theory 2018, doi:10.1109/TIT.2018.2809790.
+/// (d e^epsilon + k - d) and is otherwise uniform. Of all mechanisms it has the least error for every k; at d = 1 it is GRR. Guarantee:
+/// proof.md. Source: Ye and Barg, IEEE Transactions on Information Theory 2018, doi:10.1109/TIT.2018.2809790.
 /// </summary>
 public sealed class SsMechanism() : LadderMechanism("ss", "Subset selection", MaxDomainSize)
 {

@@ -10,9 +10,8 @@ using EmrMarket.Analytics.Records;
 namespace EmrMarket.Analytics.Mechanisms.Windows;
 
 /// <summary>The laws of a window mechanism at all grades, and the sampler that draws a ladder of its reports. Word w of a fact's coins
-/// serves one purpose only:
-/// 0 replaces at the top grade, 1 picks the place in the window (when it has more than one), the next ones replace at the next lower
-/// grades.</summary>
+/// serves one purpose only: 0 replaces at the top grade, 1 picks the place in the window (when it has more than one), the next ones replace
+/// at the next lower grades.</summary>
 internal sealed class WindowLadder
 {
     private readonly WindowLaw[] _laws;
@@ -110,8 +109,7 @@ internal sealed class WindowLadder
 
     /// <summary>
     /// One rung: the report becomes output floor(u D / 2^32) when the low half of u D is below D c, and stays otherwise. Both are computed
-    /// for every record,
-    /// so that time does not tell which it was.
+    /// for every record, so that time does not tell which it was.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal static void Replace(Span<uint> state, ReadOnlySpan<uint> words, uint outputs, ulong replaceBelow)

@@ -6,8 +6,7 @@ namespace EmrMarket.Analytics.Mechanisms.Windows;
 
 /// <summary>
 /// The law of a report that is one of D outputs: probability p for each of the W outputs of a window that the truth selects, q for each
-/// other one.
-/// GRR is the window of one output among k, DSW that of 2b+1 among d+2b.
+/// other one. GRR is the window of one output among k, DSW that of 2b+1 among d+2b.
 /// </summary>
 /// <param name="Outputs">Number of outputs D.</param>
 /// <param name="Window">Outputs in a window, W.</param>
@@ -15,8 +14,7 @@ namespace EmrMarket.Analytics.Mechanisms.Windows;
 /// <param name="Outside">q, exactly.</param>
 /// <param name="ReplaceBelow">
 /// D c, at most 2^32: a 32-bit word u with low 32 bits of u D below it replaces the report by the output in the high bits, which leaves
-/// every output
-/// exactly c words.
+/// every output exactly c words.
 /// </param>
 internal sealed record WindowLaw(int Outputs, int Window, Rational Inside, Rational Outside, ulong ReplaceBelow)
 {
@@ -37,8 +35,7 @@ internal sealed record WindowLaw(int Outputs, int Window, Rational Inside, Ratio
 
     /// <summary>
     /// The law after "with probability D c / 2^32 replace the report by a uniform output", c the smallest integer with p' &lt;= e^epsilon
-    /// q'.
-    /// The derivation is in docs/MECHANISMS.md, "Window mechanisms".
+    /// q'. The derivation is in docs/MECHANISMS.md, "Window mechanisms".
     /// </summary>
     /// <param name="epsilon">The nominal loss.</param>
     /// <param name="bits">Bits of a word that decide, at most 32: fewer in tests that try all words.</param>

@@ -17,9 +17,8 @@ internal sealed record SyntheticBatch(long FirstRecord, long[] Persons, IReadOnl
 
 /// <summary>
 /// Draws synthetic records: latent x = sum of loadings times factors + own noise, standard normal; the value is the one whose band of the
-/// normal distribution
-/// holds x (Gaussian copula; Nelsen 2006, doi:10.1007/0-387-28678-0). Deterministic in (parameters, schema, seed), whatever the size of
-/// batches or the number of cores.
+/// normal distribution holds x (Gaussian copula; Nelsen 2006, doi:10.1007/0-387-28678-0). Deterministic in (parameters, schema, seed),
+/// whatever the size of batches or the number of cores.
 /// </summary>
 public sealed class SyntheticGenerator
 {

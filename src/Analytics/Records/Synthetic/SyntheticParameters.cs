@@ -50,8 +50,7 @@ public sealed record SyntheticParameters
 
 /// <summary>
 /// The law of one attribute: its marginal, and the loadings of its standard normal latent on the factors. The rest of the latent's variance
-/// is its own noise,
-/// so that the marginal holds whatever the loadings are.
+/// is its own noise, so that the marginal holds whatever the loadings are.
 /// </summary>
 public sealed record AttributeLaw
 {

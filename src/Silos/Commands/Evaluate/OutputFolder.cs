@@ -8,8 +8,7 @@ namespace EmrMarket.Silos.Commands.Evaluate;
 
 /// <summary>
 /// The folder of the results. A run works in <c>DIR.partial</c> beside it, where finished experiments are kept; the results themselves are
-/// written to a
-/// folder in there and renamed to DIR when all are complete, so that DIR is never half of a run.
+/// written to a folder in there and renamed to DIR when all are complete, so that DIR is never half of a run.
 /// </summary>
 internal sealed class OutputFolder : IDisposable
 {

@@ -12,8 +12,7 @@ public sealed record InferredColumn(string Column, string Role, string Reason);
 
 /// <summary>
 /// Proposes a schema from a file of records. Its domains and bounds come from the data, which public schemas must not: it is marked
-/// unpublishable until a person has held
-/// it against a code book and confirmed it.
+/// unpublishable until a person has held it against a code book and confirmed it.
 /// </summary>
 public static class SchemaInference
 {

@@ -134,8 +134,7 @@ public static class Perturbation
 
     /// <summary>
     /// Per record a number for its combination of all Public values, handed out or not: were it of those in the plan alone, two hand-outs
-    /// of one record could be compared,
-    /// and who is missing from the second would show a value of the rare.
+    /// of one record could be compared, and who is missing from the second would show a value of the rare.
     /// </summary>
     private static int[] Cells(Schema schema, RecordTable table)
     {

@@ -13,8 +13,7 @@ namespace EmrMarket.Silos.Records.Reports;
 
 /// <summary>
 /// The bytes of a report file (docs/WIRE.md, "Report files"): magic, version, header, pseudonyms, persons, columns, SHA-256 of all that.
-/// Little-endian. A file that is
-/// cut short, altered, or of a later version is refused; a file appears under its name only when it is whole.
+/// Little-endian. A file that is cut short, altered, or of a later version is refused; a file appears under its name only when it is whole.
 /// </summary>
 public static class ReportFileFormat
 {

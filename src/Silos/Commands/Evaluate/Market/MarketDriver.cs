@@ -7,8 +7,7 @@ namespace EmrMarket.Silos.Commands.Evaluate.Market;
 
 /// <summary>
 /// Tells everybody to go on until something is reached. When nobody can, the chain makes a block, or its clock moves to the first time that
-/// somebody waits for: days pass in a moment, and
-/// every rule about time is kept.
+/// somebody waits for: days pass in a moment, and every rule about time is kept.
 /// </summary>
 internal sealed class MarketDriver(EmbeddedChain chain, CancellationToken cancellation)
 {

@@ -40,8 +40,7 @@ namespace EmrMarket.Silos.Commands.Evaluate.Market;
 
 /// <summary>
 /// The whole market over the records of an evaluation: two sites, their policies and epochs, a book of requests, the round, deliveries,
-/// statistics, claims and refunds, on the embedded
-/// chain. Every role is the one that <c>serve</c> runs; only time is moved.
+/// statistics, claims and refunds, on the embedded chain. Every role is the one that <c>serve</c> runs; only time is moved.
 /// </summary>
 internal sealed class MarketEvaluation : IAsyncDisposable
 {
