@@ -1,8 +1,3 @@
-using System.Numerics;
-using System.Text;
-using System.Text.Json;
-using EmrMarket.Contracts.Ethereum.Transactions;
-
 namespace EmrMarket.Contracts.Ethereum.Sending;
 
 /// <summary>An outbox in a file: one JSON line per save, flushed to the disk before it counts; a line that a crash cut short is dropped when the file is opened.</summary>
@@ -56,7 +51,7 @@ public sealed class FileOutbox : ITransactionOutbox, IDisposable
             return;
         }
 
-        byte[] line = [.. JsonSerializer.SerializeToUtf8Bytes(entries.Select(Line.Of)), (byte)'\n'];
+        byte[] line = [.. OutboxEntryJson.Write(entries), (byte)'\n'];
         await _file.WriteAsync(line, cancellationToken);
         _file.Flush(flushToDisk: true);
         foreach (OutboxEntry entry in entries)
@@ -75,9 +70,9 @@ public sealed class FileOutbox : ITransactionOutbox, IDisposable
         int start = 0;
         while (Array.IndexOf(bytes, (byte)'\n', start) is var end && end >= 0)
         {
-            foreach (Line line in JsonSerializer.Deserialize<Line[]>(bytes.AsSpan(start, end - start)) ?? [])
+            foreach (OutboxEntry entry in OutboxEntryJson.Read(bytes.AsSpan(start, end - start)))
             {
-                Index(line.ToEntry());
+                Index(entry);
             }
 
             start = end + 1;
@@ -105,44 +100,4 @@ public sealed class FileOutbox : ITransactionOutbox, IDisposable
             _open.Remove(entry.Id);
         }
     }
-
-    private sealed record Line(
-        string Id, ulong ChainId, ulong Nonce, string? MaxPriorityFee, string MaxFee, ulong Gas, string? To, string Value, string Data, string Hash, string Raw,
-        string[] Replaced, Outcome? Outcome)
-    {
-        public static Line Of(OutboxEntry entry)
-        {
-            Transaction transaction = entry.Transaction;
-            (BigInteger? tip, BigInteger fee) = transaction.GasPrice switch
-            {
-                GasPrice.Dynamic dynamic => (dynamic.MaxPriorityFeePerGas, dynamic.MaxFeePerGas),
-                GasPrice.Fixed one => ((BigInteger?)null, one.WeiPerGas),
-                _ => throw new ArgumentException("unknown gas price", nameof(entry)),
-            };
-            return new Line(
-                entry.Id, transaction.ChainId, transaction.Nonce, tip is { } known ? Hex.Quantity(known) : null, Hex.Quantity(fee), transaction.GasLimit, transaction.To?.ToString(),
-                Hex.Quantity(transaction.Value), Hex.Encode(transaction.Data.Span), entry.Hash.ToString(), Hex.Encode(entry.Raw.Span),
-                [.. entry.ReplacedHashes.Select(hash => hash.ToString())],
-                entry.Outcome is { } outcome
-                    ? new Outcome(outcome.TransactionHash.ToString(), outcome.BlockNumber, outcome.BlockHash.ToString(), outcome.Succeeded, outcome.GasUsed, outcome.ContractAddress?.ToString())
-                    : null);
-        }
-
-        public OutboxEntry ToEntry()
-        {
-            BigInteger fee = Hex.ParseQuantity(MaxFee);
-            GasPrice price = MaxPriorityFee is { } tip ? new GasPrice.Dynamic(Hex.ParseQuantity(tip), fee) : new GasPrice.Fixed(fee);
-            Transaction transaction = new(ChainId, Nonce, price, Gas, To is { } to ? Address.Parse(to) : null, Hex.ParseQuantity(Value), Hex.Decode(Data));
-            return new OutboxEntry(Id, transaction, Bytes32.Parse(Hash), Hex.Decode(Raw))
-            {
-                ReplacedHashes = [.. Replaced.Select(Bytes32.Parse)],
-                Outcome = Outcome is { } known
-                    ? new TransactionOutcome(Id, Bytes32.Parse(known.Hash), known.Block, Bytes32.Parse(known.BlockHash), known.Succeeded, known.Gas,
-                        known.Contract is { } contract ? Address.Parse(contract) : null)
-                    : null,
-            };
-        }
-    }
-
-    private sealed record Outcome(string Hash, ulong Block, string BlockHash, bool Succeeded, ulong Gas, string? Contract);
 }
