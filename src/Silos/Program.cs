@@ -4,6 +4,7 @@ using EmrMarket.Silos.Commands.Chain;
 using EmrMarket.Silos.Commands.Data;
 using EmrMarket.Silos.Commands.Estimate;
 using EmrMarket.Silos.Commands.Evaluate;
+using EmrMarket.Silos.Commands.Ledger;
 using EmrMarket.Silos.Commands.Perturb;
 using EmrMarket.Silos.Commands.Request;
 using EmrMarket.Silos.Commands.Schemas;
@@ -13,6 +14,7 @@ return await CommandLine.RunAsync(
     args,
     ChainCommand.Create(),
     ServeCommand.Create(),
+    LedgerCommands.Create(),
     EvaluateCommand.Create(),
     EstimateCommand.Create(),
     RequestCommand.Create(),

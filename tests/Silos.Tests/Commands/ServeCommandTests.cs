@@ -10,7 +10,7 @@ public sealed class ServeCommandTests : IDisposable
 
     private string Chain => Path.Combine(_folder, "chain");
 
-    [RequiresFact(Tool.Anvil)]
+    [RequiresFact(Tool.Anvil, Tool.PostgreSQL)]
     public async Task Market_answers_ends_on_SIGTERM_and_starts_again_on_its_ledger()
     {
         byte[]? deployment = null;

@@ -1,7 +1,4 @@
-using EmrMarket.Contracts.Deployment;
-using EmrMarket.Contracts.DevChain;
 using EmrMarket.Contracts.Ethereum;
-using EmrMarket.Contracts.Ethereum.JsonRpc;
 using EmrMarket.Contracts.Ethereum.Signing;
 using EmrMarket.Grains.Abstractions.Link;
 using EmrMarket.Grains.Abstractions.Market;
@@ -9,7 +6,6 @@ using EmrMarket.Grains.Market.Hosting;
 using EmrMarket.Grains.Market.Rounds;
 using EmrMarket.Grains.Market.Storage;
 using EmrMarket.Silos.Api;
-using EmrMarket.Silos.Commands.Chain;
 using EmrMarket.Silos.Commands.Evaluate.Market;
 using EmrMarket.Silos.Records;
 
@@ -21,40 +17,15 @@ internal static class ServeRun
     // SIGTERM to exit in less than ten seconds, whatever a request does meanwhile.
     private static readonly TimeSpan LongestStop = TimeSpan.FromSeconds(5);
 
-    public static async Task<int> RunAsync(Uri url, string folder, CancellationToken cancellationToken)
-    {
-        EmbeddedChain? own = null;
-        try
-        {
-            if (EmbeddedChain.FindRunning(folder) is null)
-            {
-                own = await EmbeddedChain.StartAsync(new EmbeddedChainOptions { Folder = folder, Tools = ChainFolders.Tools }, cancellationToken);
-            }
+    public static Task<int> RunAsync(Uri url, string folder, CancellationToken cancellationToken) =>
+        Engines.UseAsync(folder, engines => ServeAsync(url, engines, cancellationToken), cancellationToken);
 
-            string node = EmbeddedChain.FindRunning(folder)?.Endpoint ?? own!.Endpoint.ToString();
-            await ChainDeploy.RunAsync(new ChainDeployment { Folder = folder }, cancellationToken);
-            ContractDeployment deployment = ContractDeployment.Load(ChainFolders.DeploymentOf(folder));
-            using JsonRpcEthereumClient client = new(new Uri(node));
-            return await ServeAsync(url, client, deployment, EthereumAccount.Load(Path.Combine(ChainFolders.Keys(folder), "market.key")), cancellationToken);
-        }
-        catch (Exception e) when (e is ToolMissingException or ProcessFolderInUseException or ProcessFailedException or EthereumException)
-        {
-            throw new CommandException(e is EthereumException { IsTransient: true } ? ExitCode.NotReady : ExitCode.Failure, e.Message, e);
-        }
-        finally
-        {
-            if (own is not null)
-            {
-                await own.DisposeAsync();
-            }
-        }
-    }
-
-    private static async Task<int> ServeAsync(Uri url, JsonRpcEthereumClient client, ContractDeployment deployment, EthereumAccount account, CancellationToken cancellationToken)
+    private static async Task<int> ServeAsync(Uri url, Engines engines, CancellationToken cancellationToken)
     {
+        (IEthereumClient client, EthereumAccount account) = (engines.Client, engines.Market);
         Analytics.Schemas.Schema[] schemas = [.. DataFolder.SchemaNames.Select(DataFolder.LoadSchema)];
         await using RoleHost market = await RoleHost.StartAsync(
-            client, deployment, [account],
+            engines.Ledger, client, engines.Deployment, [account],
             (services, view) =>
             {
                 services.AddSingleton<IMarketStore, MemoryMarketStore>();
@@ -80,7 +51,7 @@ internal static class ServeRun
         }
 
         Console.WriteLine("the market listens at " + string.Join(", ", web.Urls));
-        await Console.Error.WriteLineAsync("emr: what is not on the ledger is kept in memory and ends with this process; Ctrl-C ends it.");
+        await Console.Error.WriteLineAsync("emr: drafts of requests and files of sites are kept in memory and end with this process; Ctrl-C ends it.");
         using CancellationTokenSource stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, web.Lifetime.ApplicationStopping);
         await loop.RunAsync(stopping.Token);
         await web.StopAsync(CancellationToken.None);

@@ -43,8 +43,18 @@ internal sealed class RoleHost : IAsyncDisposable
     /// <param name="accounts">The role's accounts.</param>
     /// <param name="configure">Adds what its grains need.</param>
     /// <param name="grains">The assemblies of its grains, besides the ledger's.</param>
+    public static Task<RoleHost> StartAsync(
+        IEthereumClient client, ContractDeployment deployment, IReadOnlyList<EthereumAccount> accounts, Action<IServiceCollection, ILedgerView> configure, params Assembly[] grains) =>
+        StartAsync(new MemoryLedgerStore(), client, deployment, accounts, configure, grains);
+
+    /// <summary>Starts a role whose journal and outboxes are kept in a store.</summary>
     public static async Task<RoleHost> StartAsync(
-        IEthereumClient client, ContractDeployment deployment, IReadOnlyList<EthereumAccount> accounts, Action<IServiceCollection, ILedgerView> configure, params Assembly[] grains)
+        ILedgerStore store,
+        IEthereumClient client,
+        ContractDeployment deployment,
+        IReadOnlyList<EthereumAccount> accounts,
+        Action<IServiceCollection, ILedgerView> configure,
+        params Assembly[] grains)
     {
         HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         LedgerGrainOptions sending = new()
@@ -52,11 +62,10 @@ internal sealed class RoleHost : IAsyncDisposable
             ChainId = deployment.ChainId,
             Sending = new TransactionSenderOptions { Confirmations = 1, Pause = TimeSpan.FromMilliseconds(5), LargestNumberInFlight = 1024 },
         };
-        MemoryLedgerStore store = new();
         LedgerReadModel view = new(client, deployment, store, confirmations: 1);
         builder.Services.AddLogging();
         builder.Services.AddSingleton(client);
-        builder.Services.AddSingleton<ILedgerStore>(store);
+        builder.Services.AddSingleton(store);
         builder.Services.AddSingleton<ILedgerView>(view);
         builder.Services.AddSingleton<ILedgerAccounts>(new LedgerAccounts(accounts));
         builder.Services.AddSingleton(sending);

@@ -1,0 +1,37 @@
+using System.CommandLine;
+using EmrMarket.Grains.Ledger.View;
+using EmrMarket.Silos.Commands.Chain;
+using EmrMarket.Silos.Commands.Serve;
+
+namespace EmrMarket.Silos.Commands.Ledger;
+
+/// <summary><c>emr ledger</c>: what a role keeps of the ledger.</summary>
+internal static class LedgerCommands
+{
+    private const string Description =
+        """
+        What the market keeps of the ledger.
+
+        Examples:
+          emr ledger rebuild        reads every event from the chain again, and says whether the stored tables were equal
+
+        Exit codes: 0 the tables were equal, 1 they differed (and are right now) or it failed, 2 wrong command, 75 not ready.
+        """;
+
+    /// <summary>The command and its verbs.</summary>
+    public static Command Create()
+    {
+        var folder = new Option<string>("--folder") { Description = "Where the embedded chain keeps its state.", HelpName = "DIR", DefaultValueFactory = _ => ChainFolders.DefaultChain };
+        var rebuild = new Command("rebuild", "Builds the tables again from the chain alone and compares them to the byte; not while 'serve' runs.") { folder };
+        rebuild.SetAction((parsed, cancellation) => Engines.UseAsync(
+            parsed.GetValue(folder)!,
+            async engines =>
+            {
+                LedgerRebuild rebuilt = await LedgerRebuild.RunAsync(engines.Client, engines.Deployment, engines.Ledger, confirmations: 1, cancellation);
+                Console.WriteLine($"events    {rebuilt.Events}\nto block  {rebuilt.Block}\nbefore    {rebuilt.Before}\nafter     {rebuilt.After}\n{(rebuilt.IsEqual ? "equal" : "different: the tables are now the chain's")}");
+                return rebuilt.IsEqual ? ExitCode.Success : ExitCode.Failure;
+            },
+            cancellation));
+        return new Command("ledger", Description) { rebuild };
+    }
+}

@@ -1,0 +1,59 @@
+using EmrMarket.Contracts.Deployment;
+using EmrMarket.Contracts.DevChain;
+using EmrMarket.Contracts.Ethereum;
+using EmrMarket.Contracts.Ethereum.JsonRpc;
+using EmrMarket.Contracts.Ethereum.Signing;
+using EmrMarket.Grains.Ledger.Storage;
+using EmrMarket.Silos.Commands.Chain;
+using EmrMarket.Silos.Storage.Postgres;
+using Npgsql;
+
+namespace EmrMarket.Silos.Commands.Serve;
+
+/// <summary>What the market stands on: a chain with the contracts, and the database of its role. Started where they do not run, and ended with whoever started them.</summary>
+internal sealed record Engines(IEthereumClient Client, ContractDeployment Deployment, EthereumAccount Market, ILedgerStore Ledger)
+{
+    /// <summary>Does work with the engines, and ends afterwards what it started.</summary>
+    /// <param name="folder">The embedded chain's folder; the database is beside it.</param>
+    /// <param name="work">The work.</param>
+    /// <param name="cancellationToken">Ends the start.</param>
+    /// <exception cref="CommandException">An engine is missing, in use or failed; the message says what to do.</exception>
+    public static async Task<int> UseAsync(string folder, Func<Engines, Task<int>> work, CancellationToken cancellationToken)
+    {
+        string full = Path.GetFullPath(folder);
+        EmbeddedChain? own = null;
+        EmbeddedPostgres? database = null;
+        try
+        {
+            database = await EmbeddedPostgres.StartAsync(Path.Combine(Path.GetDirectoryName(full)!, "database"), ChainFolders.Tools, cancellationToken);
+            if (EmbeddedChain.FindRunning(full) is null)
+            {
+                own = await EmbeddedChain.StartAsync(new EmbeddedChainOptions { Folder = full, Tools = ChainFolders.Tools }, cancellationToken);
+            }
+
+            string node = EmbeddedChain.FindRunning(full)?.Endpoint ?? own!.Endpoint.ToString();
+            await ChainDeploy.RunAsync(new ChainDeployment { Folder = full }, cancellationToken);
+            await using NpgsqlDataSource role = NpgsqlDataSource.Create(database.ConnectionStringOf(DatabaseRole.Market));
+            await Migrations.ApplyAsync(role, cancellationToken);
+            using JsonRpcEthereumClient client = new(new Uri(node));
+            return await work(new Engines(
+                client, ContractDeployment.Load(ChainFolders.DeploymentOf(full)), EthereumAccount.Load(Path.Combine(ChainFolders.Keys(full), "market.key")), new PostgresLedgerStore(role)));
+        }
+        catch (Exception e) when (e is ToolMissingException or ProcessFolderInUseException or ProcessFailedException or EthereumException or MigrationException)
+        {
+            throw new CommandException(e is EthereumException { IsTransient: true } ? ExitCode.NotReady : ExitCode.Failure, e.Message, e);
+        }
+        finally
+        {
+            if (own is not null)
+            {
+                await own.DisposeAsync();
+            }
+
+            if (database is not null)
+            {
+                await database.DisposeAsync();
+            }
+        }
+    }
+}
