@@ -7,10 +7,13 @@ namespace EmrMarket.Grains.Exchange;
 /// <summary>A file of the other side is cut short, altered, of a future version, or says what it may not say.</summary>
 /// <param name="code">A stable code for programs.</param>
 /// <param name="message">What is wrong, expected against got.</param>
+[GenerateSerializer]
+[Alias("emr.ExchangeFileException")]
 public sealed class ExchangeFileException(string code, string message) : Exception(message)
 {
     /// <summary>The code.</summary>
-    public string Code { get; } = code;
+    [Id(0)]
+    public string Code { get; init; } = code;
 }
 
 /// <summary>The frame that all exchanged files share (docs/WIRE.md, "Exchanged files"): magic, version, content, SHA-256 of everything before it.</summary>

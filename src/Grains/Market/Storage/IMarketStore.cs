@@ -165,6 +165,8 @@ public sealed record DeliveryRow
 }
 
 /// <summary>A row was changed by somebody else since it was read: read again.</summary>
+[GenerateSerializer]
+[Alias("emr.MarketStoreConflictException")]
 public sealed class MarketStoreConflictException : Exception
 {
     /// <summary>A conflict.</summary>

@@ -102,6 +102,8 @@ public sealed record SiteOrderRow
 }
 
 /// <summary>A row was changed by somebody else since it was read: two processes share one site's store, and one of them has to end.</summary>
+[GenerateSerializer]
+[Alias("emr.SiteStoreConflictException")]
 public sealed class SiteStoreConflictException : Exception
 {
     /// <summary>A conflict.</summary>

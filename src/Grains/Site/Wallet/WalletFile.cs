@@ -185,8 +185,11 @@ public sealed class WalletFile
 /// <summary>A wallet or a recovery phrase cannot be read. Its text never holds words, passphrase, seed or pseudonyms.</summary>
 /// <param name="code">A stable code for programs.</param>
 /// <param name="message">What is wrong and how to mend it.</param>
+[GenerateSerializer]
+[Alias("emr.WalletException")]
 public sealed class WalletException(string code, string message) : Exception(message)
 {
     /// <summary>The code.</summary>
-    public string Code { get; } = code;
+    [Id(0)]
+    public string Code { get; init; } = code;
 }
