@@ -49,6 +49,12 @@ public static class MechanismsBench
         Count(output, "dsw", 64, "dsw d=64, support counts");
         Count(output, "oue", 100, "oue k=100, support counts");
         Count(output, "olh", 1_000, "olh k=1000, support counts");
+        foreach (int size in (ReadOnlySpan<int>)[150, 1_024])
+        {
+            // Ladders are made once per process; no plain one stands beside it.
+            double made = Best(() => SsLadder.Create(size, GradeLadder.Default), repetitions: 3);
+            Print(output, string.Create(CultureInfo.InvariantCulture, $"ss k={size}, six grades, making the ladder (once)"), made, cipher: double.NaN, plain: double.NaN);
+        }
     }
 
     private static void Draw(TextWriter output, string id, int size, GradeLadder grades, int attributes, string name)
@@ -246,6 +252,9 @@ public static class MechanismsBench
         return best;
     }
 
-    private static void Print(TextWriter output, string name, double drawn, double cipher, double plain) =>
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {name,-62} {drawn,12:F2} {(double.IsNaN(cipher) ? "" : cipher.ToString("F2", CultureInfo.InvariantCulture)),10} {plain,10:F0} {plain / drawn,7:F0}"));
+    private static void Print(TextWriter output, string name, double drawn, double cipher, double plain)
+    {
+        static string Text(double value, string format) => double.IsNaN(value) ? "" : value.ToString(format, CultureInfo.InvariantCulture);
+        output.WriteLine($"  {name,-62} {Text(drawn, "F2"),12} {Text(cipher, "F2"),10} {Text(plain, "F0"),10} {Text(plain / drawn, "F0"),7}");
+    }
 }
