@@ -17,8 +17,13 @@ namespace EmrMarket.Grains.Market.Hosting;
 /// <summary>What all grains of the market share: the schemas, its account, the ledger as it was read, and the files that the ledger's hashes stand for.</summary>
 public sealed class MarketContext
 {
+    // Two sites' epochs, a round and a few deliveries: what the steps of one round open again and again.
+    private const int MostRecent = 8;
+
     private readonly ConcurrentDictionary<Bytes32, WeakReference<object>> _files = new();
+    private readonly object?[] _recent = new object?[MostRecent];
     private readonly EthereumAccount _account;
+    private int _next;
 
     /// <summary>A market.</summary>
     /// <param name="schemas">The schemas that it deals in.</param>
@@ -116,12 +121,13 @@ public sealed class MarketContext
     private static LedgerCommand Command(string id, ContractCall call, ulong? gasLimit) =>
         new() { Id = id, To = call.To!.Value.ToArray(), Data = call.Data.ToArray(), GasLimit = gasLimit };
 
-    // The trees of a large file cost seconds to build and megabytes to keep: they live as long as somebody uses them and memory allows.
+    // The trees of a large file cost seconds to build and megabytes to keep: the last few used stay, the others live as long as memory allows.
     private async Task<T?> OpenAsync<T>(Bytes32 fileHash, Func<byte[], T> open)
         where T : class
     {
         if (_files.TryGetValue(fileHash, out WeakReference<object>? known) && known.TryGetTarget(out object? alive))
         {
+            Keep(alive);
             return (T)alive;
         }
 
@@ -133,7 +139,16 @@ public sealed class MarketContext
 
         T opened = open(bytes);
         _files[fileHash] = new WeakReference<object>(opened);
+        Keep(opened);
         return opened;
+    }
+
+    private void Keep(object opened)
+    {
+        if (Array.IndexOf(_recent, opened) < 0)
+        {
+            _recent[(uint)Interlocked.Increment(ref _next) % MostRecent] = opened;
+        }
     }
 }
 

@@ -27,6 +27,9 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
     private const ulong ClaimGas = 400_000;
     private const ulong ClaimGasPerPayee = 60_000;
 
+    // Of this activation alone: the ledger grain has these claims for good, and thousands of them are not to be formed again at every step.
+    private readonly HashSet<Bytes32> _handedOver = [];
+
     private string Key => this.GetPrimaryKeyString();
 
     /// <inheritdoc/>
@@ -300,6 +303,11 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
     /// <summary>Relays the claims of a final delivery, 64 payees at a time. The read model tells which slots were paid, by whomever.</summary>
     private async Task<Advance> ClaimAsync(LedgerDelivery row, string schemaId)
     {
+        if (_handedOver.Contains(row.Id))
+        {
+            return new Advance { Progressed = false, WaitsFor = "the claims" };
+        }
+
         OpenedDelivery? opened = await market.DeliveryAsync(row.Header.DataHash, market.Schemas[schemaId].Schema);
         if (opened is null)
         {
@@ -326,6 +334,7 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
         }
 
         LedgerOutcome[] outcomes = await market.SendAllAsync(GrainFactory, commands);
+        _handedOver.Add(row.Id);
         return outcomes.FirstOrDefault(outcome => outcome.State == LedgerState.Refused) is { } refused ? Step.Of(refused, "the claims")
             : new Advance { Progressed = false, WaitsFor = "the claims" };
     }

@@ -20,6 +20,9 @@ internal sealed class MarketDriver(EmbeddedChain chain, CancellationToken cancel
     /// <summary>Somebody with work.</summary>
     public void Add(string name, Func<Task<Advance>> advance) => _workers.Add((name, advance));
 
+    /// <summary>Somebody whose work is done.</summary>
+    public void Remove(string name) => _workers.RemoveAll(worker => worker.Name == name);
+
     /// <summary>Somebody who sends.</summary>
     public void Add(string name, IEnumerable<ILedgerGrain> senders) => _senders.AddRange(senders.Select(sender => (name, sender)));
 
