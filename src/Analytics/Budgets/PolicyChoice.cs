@@ -1,6 +1,7 @@
-using System.Buffers.Binary;
+using System.Runtime.Intrinsics;
 using System.Security.Cryptography;
 using System.Text;
+using EmrMarket.Analytics.Mechanisms.Coins;
 using EmrMarket.Analytics.Records;
 using EmrMarket.Analytics.Schemas;
 
@@ -92,19 +93,18 @@ public sealed class PolicyChoice
         int[] byPerson = new int[table.PersonCount];
         Array.Fill(byPerson, -1);
         int[] profiles = new int[table.Count];
-        byte[] derived = HKDF.DeriveKey(HashAlgorithmName.SHA256, key.ToArray(), 32, salt: [], info: Encoding.UTF8.GetBytes("emrmarket policy choice v1"));
-        using var aes = Aes.Create();
-        aes.Key = derived;
-        Span<byte> block = stackalloc byte[16], coins = stackalloc byte[16];
+        Span<byte> derived = stackalloc byte[32];
+        HKDF.DeriveKey(HashAlgorithmName.SHA256, key, derived, salt: [], info: Encoding.UTF8.GetBytes("emrmarket policy choice v1"));
+        var cipher = new CoinCipher(derived);
+        Span<Vector128<byte>> coins = stackalloc Vector128<byte>[1];
         for (int record = 0; record < profiles.Length; record++)
         {
             int person = table.PersonIndex[record];
             if (byPerson[person] < 0)
             {
-                block.Clear();
-                BinaryPrimitives.WriteUInt64LittleEndian(block, table.PersonKeys[record]);
-                aes.EncryptEcb(block, coins, PaddingMode.None);
-                int part = (int)(BinaryPrimitives.ReadUInt64LittleEndian(coins) % Whole);
+                coins[0] = Vector128.Create(table.PersonKeys[record], 0UL).AsByte();
+                cipher.Encrypt(coins);
+                int part = (int)(coins[0].AsUInt64()[0] % Whole);
                 byPerson[person] = Pick(holds[person] ? _sharesOfHolders : _shares, part);
             }
 

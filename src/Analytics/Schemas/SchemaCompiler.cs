@@ -271,7 +271,8 @@ internal sealed partial class SchemaCompiler(SchemaDocument document, string fil
         foreach (LayoutDocument layout in document.Layouts)
         {
             string path = $"layouts.{layout.Name}";
-            Check(layout.Salt is >= 0 and <= 255, "schema-layouts", path, $"a salt is one byte, 0 to 255; got {layout.Salt}");
+            int least = document.Layouts.Count > 1 ? 1 : 0;
+            Check(layout.Salt >= least && layout.Salt <= 255, "schema-layouts", path, $"a salt is one byte, {least} to 255 among {document.Layouts.Count} layouts; got {layout.Salt}");
             foreach ((string name, ReadingDocument reading) in layout.Readings ?? new Dictionary<string, ReadingDocument>())
             {
                 AttributeDocument? attribute = document.Attributes.FirstOrDefault(a => a.Name == name);

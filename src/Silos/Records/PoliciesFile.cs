@@ -56,7 +56,7 @@ public static class PoliciesFile
                 ? PolicyChoice.ByValue(schema, byValue.Attribute, [.. byValue.Labels], Shares(byValue.Shares, schema, file), others)
                 : PolicyChoice.Mix(others);
         }
-        catch (Exception e) when (e is JsonException or ArgumentException)
+        catch (Exception e) when (e is JsonException or ArgumentException or OverflowException)
         {
             throw Refuse(file, (e as JsonException)?.LineNumber + 1 ?? 0, "", e.Message, "docs/SCHEMAS.md shows a policies file.");
         }

@@ -146,7 +146,7 @@ public sealed class RecordLoader
                 }
             }
 
-            if (columns.Layout.Person is { } personId && !CheckPerson(person, personId, reader.Line, file))
+            if (valid && columns.Layout.Person is { } personId && !CheckPerson(person, personId, reader.Line, file))
             {
                 return false;
             }

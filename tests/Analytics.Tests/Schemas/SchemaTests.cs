@@ -102,6 +102,7 @@ public sealed class SchemaTests
     [InlineData("\"bmi\": { \"missing\": [\"\"] }", "\"bmi\": { \"column\": \"pid\" }", "schema-identifier")]
     [InlineData("\"name\": \"csv\",", "\"name\": \"csv\", \"directIdentifiers\": [\"sex\"],", "schema-layouts")]
     [InlineData("\"name\": \"csv\",", "\"name\": \"csv\", \"salt\": 256,", "schema-layouts")]
+    [InlineData("\"layouts\": [", "\"layouts\": [ { \"name\": \"other\", \"salt\": 1 },", "schema-layouts")]
     [InlineData("\"publishable\": true,", "\"publishable\": true, \"grades\": [1, 0.5],", "schema-grades")]
     [InlineData("\"publishable\": true,", "\"publishable\": true, \"ceilings\": { \"low\": 7, \"moderate\": 3, \"private\": 2 },", "schema-ceilings")]
     [InlineData("\"publishable\": true,", "\"publishable\": true, \"profiles\": [],", "schema-profiles")]

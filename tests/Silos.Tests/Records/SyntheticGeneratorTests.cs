@@ -159,12 +159,12 @@ public sealed class SyntheticGeneratorTests : IDisposable
     [Fact]
     public void Normals_are_standard_normal_and_depend_on_seed_name_and_index_only()
     {
-        using var stream = new NormalStream(DataFolder.SyntheticSeed(), "a");
+        var stream = new NormalStream(DataFolder.SyntheticSeed(), "a");
         double[] all = new double[100_000], part = new double[777];
         stream.Fill(0, all);
         stream.Fill(4_321, part);
         Assert.Equal(all[4_321..5_098], part);
-        using var other = new NormalStream(DataFolder.SyntheticSeed(), "b");
+        var other = new NormalStream(DataFolder.SyntheticSeed(), "b");
         double[] others = new double[100_000];
         other.Fill(0, others);
 

@@ -1,6 +1,7 @@
-using System.Buffers.Binary;
+using System.Runtime.Intrinsics;
 using System.Security.Cryptography;
 using System.Text;
+using EmrMarket.Analytics.Mechanisms.Coins;
 
 namespace EmrMarket.Analytics.Records.Synthetic;
 
@@ -8,19 +9,17 @@ namespace EmrMarket.Analytics.Records.Synthetic;
 /// Standard normal numbers by index: AES-256 under a key of the seed and the stream's name, in counter mode, then Box and Muller (1958,
 /// doi:10.1214/aoms/1177706645). A number depends on seed, name and index only, so that batches of any size give the same records.
 /// </summary>
-internal sealed class NormalStream : IDisposable
+internal sealed class NormalStream
 {
     private const int PairsPerCall = 1024;
-    private readonly Aes _aes;
-    private readonly byte[] _counters = new byte[PairsPerCall * 16];
-    private readonly byte[] _random = new byte[PairsPerCall * 16];
+    private readonly CoinCipher _cipher;
+    private readonly Vector128<byte>[] _blocks = new Vector128<byte>[PairsPerCall];
 
     public NormalStream(ReadOnlySpan<byte> seed, string name)
     {
-        byte[] key = new byte[32];
+        Span<byte> key = stackalloc byte[32];
         HKDF.DeriveKey(HashAlgorithmName.SHA256, seed, key, salt: [], info: Encoding.UTF8.GetBytes("emrmarket synthetic v1 " + name));
-        _aes = Aes.Create();
-        _aes.Key = key;
+        _cipher = new CoinCipher(key);
     }
 
     /// <summary>Writes the numbers of indices first .. first + destination.Length - 1.</summary>
@@ -32,11 +31,11 @@ internal sealed class NormalStream : IDisposable
             long pair = (first + done) >> 1;
             int skip = (int)((first + done) & 1);
             int pairs = Math.Min(PairsPerCall, (destination.Length - done + skip + 1) / 2);
-            ReadOnlySpan<byte> random = Random(pair, pairs);
+            ReadOnlySpan<Vector128<ulong>> random = Random(pair, pairs);
             for (int i = 0; i < pairs; i++)
             {
-                double radius = Math.Sqrt(-2 * Math.Log(Uniform(random, i * 16)));
-                (double sine, double cosine) = Math.SinCos(2 * Math.PI * Uniform(random, (i * 16) + 8));
+                double radius = Math.Sqrt(-2 * Math.Log(Uniform(random[i][0])));
+                (double sine, double cosine) = Math.SinCos(2 * Math.PI * Uniform(random[i][1]));
                 if (skip == 0)
                 {
                     destination[done++] = radius * cosine;
@@ -60,28 +59,26 @@ internal sealed class NormalStream : IDisposable
         for (int done = 0; done < destination.Length;)
         {
             int count = Math.Min(PairsPerCall, destination.Length - done);
-            ReadOnlySpan<byte> random = Random(first + done, count);
+            ReadOnlySpan<Vector128<ulong>> random = Random(first + done, count);
             for (int i = 0; i < count; i++)
             {
-                destination[done++] = Uniform(random, i * 16);
+                destination[done++] = Uniform(random[i][0]);
             }
         }
     }
 
-    public void Dispose() => _aes.Dispose();
-
-    private ReadOnlySpan<byte> Random(long block, int count)
+    private ReadOnlySpan<Vector128<ulong>> Random(long block, int count)
     {
+        Span<Vector128<byte>> blocks = _blocks.AsSpan(0, count);
         for (int i = 0; i < count; i++)
         {
-            BinaryPrimitives.WriteInt64LittleEndian(_counters.AsSpan(i * 16), block + i);
+            blocks[i] = Vector128.Create((ulong)(block + i), 0UL).AsByte();
         }
 
-        _aes.EncryptEcb(_counters.AsSpan(0, count * 16), _random, PaddingMode.None);
-        return _random;
+        _cipher.Encrypt(blocks);
+        return System.Runtime.InteropServices.MemoryMarshal.Cast<Vector128<byte>, Vector128<ulong>>(blocks);
     }
 
     /// <summary>53 bits, centred between the ends so that neither 0 nor 1 occurs.</summary>
-    private static double Uniform(ReadOnlySpan<byte> random, int offset) =>
-        ((BinaryPrimitives.ReadUInt64LittleEndian(random[offset..]) >> 11) + 0.5) * (1.0 / 9007199254740992.0);
+    private static double Uniform(ulong random) => ((random >> 11) + 0.5) * (1.0 / 9007199254740992.0);
 }

@@ -96,7 +96,7 @@ public sealed class SyntheticGenerator
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(records);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batchSize);
-        using var counts = new NormalStream(_seed, "records per person");
+        var counts = new NormalStream(_seed, "records per person");
         double[] uniform = new double[1024];
         long person = -1;
         int remaining = 0;
@@ -207,7 +207,7 @@ public sealed class SyntheticGenerator
 
     private double[] Normals(string stream, long first, int count)
     {
-        using var normals = new NormalStream(_seed, stream);
+        var normals = new NormalStream(_seed, stream);
         double[] values = new double[count];
         normals.Fill(first, values);
         return values;
