@@ -40,6 +40,19 @@ public sealed record DeploymentTerms(
         RevocationGraceSeconds: Day / 2, RotationDelaySeconds: 7 * Day, ClaimPeriodSeconds: 365 * Day, EpochBondUnits: 1_000_000, RoundBondUnits: 5_000_000,
         DeliveryBondUnits: 3_000_000, DemandDepositUnits: 50_000, RelayFeeUnits: 100, MinimumBudgetUnits: 10_000);
 
+    /// <summary>The rules of an embedded chain, where nobody has to be given days: seconds for what people watch, and bonds as everywhere.</summary>
+    public static DeploymentTerms Embedded { get; } = Default with
+    {
+        EpochWindowSeconds = 5,
+        RoundWindowSeconds = 5,
+        DeliveryWindowSeconds = 5,
+        BookIntervalSeconds = 10,
+        RevealGraceSeconds = 120,
+        RepostGraceSeconds = 300,
+        RevocationGraceSeconds = 10,
+        RotationDelaySeconds = 60,
+    };
+
     /// <summary>Reads a file; every rule must be there, and none that is unknown.</summary>
     /// <exception cref="DeploymentException">The file is missing or damaged.</exception>
     public static DeploymentTerms Load(string path)

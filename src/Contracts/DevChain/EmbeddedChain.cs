@@ -165,11 +165,15 @@ public sealed class EmbeddedChain : IAsyncDisposable
     /// <summary>Moves the chain's clock forward and mines the block that shows it.</summary>
     /// <param name="by">At least a second; parts of a second are dropped.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
-    public async Task AdvanceTimeAsync(TimeSpan by, CancellationToken cancellationToken)
+    public Task AdvanceTimeAsync(TimeSpan by, CancellationToken cancellationToken) => AdvanceTimeAsync(_client, by, cancellationToken);
+
+    /// <summary>Moves the clock of a chain that another process owns.</summary>
+    public static async Task AdvanceTimeAsync(JsonRpcEthereumClient client, TimeSpan by, CancellationToken cancellationToken)
     {
+        ArgumentNullException.ThrowIfNull(client);
         ArgumentOutOfRangeException.ThrowIfLessThan(by, TimeSpan.FromSeconds(1));
-        await CommandAsync("evm_increaseTime", parameters => parameters.WriteNumberValue((long)by.TotalSeconds), cancellationToken);
-        await MineAsync(cancellationToken);
+        await CommandAsync(client, "evm_increaseTime", parameters => parameters.WriteNumberValue((long)by.TotalSeconds), cancellationToken);
+        await CommandAsync(client, "evm_mine", _ => { }, cancellationToken);
     }
 
     /// <summary>Mines one block now.</summary>

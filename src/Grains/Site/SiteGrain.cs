@@ -23,6 +23,8 @@ namespace EmrMarket.Grains.Site;
 [GrainType("site")]
 public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketLink market, IEthereumClient node, SiteOptions options) : Grain, ISiteGrain
 {
+    private const int MillionParts = 1_000_000;
+
     private readonly Dictionary<string, SiteBook> _books = new(StringComparer.Ordinal);
     private readonly Dictionary<Bytes32, EpochFile> _epochFiles = [];
     private readonly HashSet<string> _submitted = new(StringComparer.Ordinal);
@@ -100,6 +102,31 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
         }
 
         book.Apply(policies);
+    }
+
+    /// <inheritdoc/>
+    public async Task<int> SetDefaultPoliciesAsync(SetDefaultPolicies policies)
+    {
+        ArgumentNullException.ThrowIfNull(policies);
+        SiteBook book = await BookAsync(policies.SchemaId);
+        int[] persons = [.. Enumerable.Range(0, book.PersonKeys.Length).Where(person => book.Policies[person].Quota == 0)];
+        (byte[] profiles, byte[] rates) = (Drawn(policies.ProfileShares, persons.Length), Drawn(policies.RateShares, persons.Length));
+        if (persons.Length > 0)
+        {
+            await SetPoliciesAsync(new SetPolicies
+            {
+                SchemaId = policies.SchemaId,
+                PersonKeys = Array.ConvertAll(persons, person => book.PersonKeys[person]),
+                Profiles = profiles,
+                Rates = rates,
+                Quotas = Array.ConvertAll(persons, _ => policies.Quota),
+                Purposes = Array.ConvertAll(persons, _ => policies.Purpose),
+                ExpirySeconds = Array.ConvertAll(persons, _ => policies.ExpirySeconds),
+                Participation = Array.ConvertAll(persons, _ => Participation.Active),
+            });
+        }
+
+        return persons.Length;
     }
 
     /// <inheritdoc/>
@@ -196,6 +223,25 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
             },
             LossMicro = book.Budgets.LossOf(person).Micro,
             CapMicro = book.Budgets.Cap.Micro,
+        };
+    }
+
+    /// <inheritdoc/>
+    public async Task<SiteEnrolment> EnrolmentAsync(string schemaId, int record)
+    {
+        SiteBook book = await BookAsync(schemaId);
+        if (record < 0 || record >= book.Records.Count)
+        {
+            throw new SiteRefusedException("record-unknown", $"there is no record {record}: the schema has {book.Records.Count}, counted from 0 in the order of loading");
+        }
+
+        await ledger.SyncAsync();
+        int person = book.Records.PersonIndex[record];
+        return new SiteEnrolment
+        {
+            Site = SiteNumber(),
+            Seed = PatientKeys.SeedAtSite(options.Key, book.PersonKeys[person]),
+            Pseudonyms = [.. Enumerable.Range(0, book.Records.Count).Where(r => book.Records.PersonIndex[r] == person).Select(r => book.Pseudonyms[r].ToString()[2..])],
         };
     }
 
@@ -460,6 +506,27 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
         {
             progress.Done();
         }
+    }
+
+    /// <summary>Indices by chance, in shares of millionths.</summary>
+    private static byte[] Drawn(int[] shares, int count)
+    {
+        if (shares is null || shares.Length is 0 or > byte.MaxValue || Array.Exists(shares, share => share < 0) || shares.Sum(share => (long)share) != MillionParts)
+        {
+            throw new SiteRefusedException("policy-shares", "shares are millionths, none is negative, and they sum to 1,000,000");
+        }
+
+        byte[] drawn = new byte[count];
+        for (int i = 0; i < count; i++)
+        {
+            int point = RandomNumberGenerator.GetInt32(MillionParts);
+            while ((point -= shares[drawn[i]]) >= 0)
+            {
+                drawn[i]++;
+            }
+        }
+
+        return drawn;
     }
 
     private uint SiteNumber() => ledger.Sites().FirstOrDefault(row => row.Account == options.Account)?.Site ?? 0;

@@ -1,6 +1,6 @@
 using EmrMarket.Contracts.Ethereum;
 using EmrMarket.Grains.Ledger.View;
-using EmrMarket.Silos.Commands.Serve;
+using EmrMarket.Silos.Roles;
 
 namespace EmrMarket.Silos.Api;
 
@@ -10,12 +10,12 @@ internal static class HealthRoutes
     private const int RetryAfterSeconds = 2;
 
     /// <summary><c>GET /health</c> answers as long as the process does; <c>GET /ready</c> when the ledger can be read and everybody goes on, and 503 with the reason otherwise.</summary>
-    public static void MapHealth(this IEndpointRouteBuilder routes, MarketLoop loop, ILedgerView ledger)
+    public static void MapHealth(this IEndpointRouteBuilder routes, IReadOnlyList<RoleLoop> loops, ILedgerView ledger)
     {
         routes.MapGet("/health", () => Results.Text("alive\n"));
         routes.MapGet("/ready", async (HttpContext context) =>
         {
-            string? problem = loop.Problem;
+            string? problem = loops.Select(loop => loop.Problem).FirstOrDefault(problem => problem is not null);
             try
             {
                 await ledger.SyncAsync(context.RequestAborted);

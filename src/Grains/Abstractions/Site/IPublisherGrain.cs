@@ -15,6 +15,12 @@ public interface IPublisherGrain : IGrainWithStringKey
     [ResponseTimeout("00:05:00")]
     Task<PublisherOffer> CommandAsync(PublisherCommand command);
 
+    /// <summary>What the patient allows and asks now, and what was spent: for the site's own web host, which knows who asks.</summary>
+    /// <exception cref="SiteRefusedException"><c>publisher-unknown</c>.</exception>
+    [Alias("Standing")]
+    [ResponseTimeout("00:05:00")]
+    Task<PublisherOffer> StandingAsync();
+
     /// <summary>What the patient allows and asks now, and what was spent.</summary>
     /// <exception cref="SiteRefusedException"><c>query-malformed</c>, <c>query-expired</c>, <c>publisher-unknown</c> or <c>command-signature</c>.</exception>
     [Alias("Offer")]

@@ -16,6 +16,12 @@ public interface ISiteGrain : IGrainWithStringKey
     [ResponseTimeout("00:05:00")]
     Task SetPoliciesAsync(SetPolicies policies);
 
+    /// <summary>Gives every person who has no policy yet one by chance, in shares; says to how many. Who has one keeps it.</summary>
+    /// <exception cref="SiteRefusedException">The shares do not sum to a million, or name what is not on the menu. Nothing was changed.</exception>
+    [Alias("SetDefaultPolicies")]
+    [ResponseTimeout("00:05:00")]
+    Task<int> SetDefaultPoliciesAsync(SetDefaultPolicies policies);
+
     /// <summary>Decides the next epoch of a schema from today's policies and keeps its leaves; <see cref="AdvanceAsync"/> posts it. While one is under way, answers with that one.</summary>
     /// <exception cref="SiteRefusedException">There are no records, or nobody's offer can be published.</exception>
     [Alias("DecideEpoch")]
@@ -36,6 +42,14 @@ public interface ISiteGrain : IGrainWithStringKey
     [Alias("Publisher")]
     [ResponseTimeout("00:05:00")]
     Task<SitePublisher> PublisherAsync(string schemaId, string pseudonym);
+
+    /// <summary>What the site hands to the person of a record: their seed, and the pseudonyms of all their records. For the site's own desk; it goes nowhere else.</summary>
+    /// <param name="schemaId">The schema.</param>
+    /// <param name="record">The record's position in the order of loading, from 0.</param>
+    /// <exception cref="SiteRefusedException">There is no such record.</exception>
+    [Alias("Enrolment")]
+    [ResponseTimeout("00:05:00")]
+    Task<SiteEnrolment> EnrolmentAsync(string schemaId, int record);
 
     /// <summary>The uses of a pseudonym's record, in the order of their orders.</summary>
     /// <exception cref="SiteRefusedException"><c>publisher-unknown</c>: the site has no such pseudonym in the schema.</exception>
@@ -127,6 +141,55 @@ public sealed record SetPolicies
     /// <summary>Per person whether they take part.</summary>
     [Id(7)]
     public required Participation[] Participation { get; init; }
+}
+
+/// <summary>Policies for persons who have none.</summary>
+[GenerateSerializer]
+[Immutable]
+[Alias("emr.SetDefaultPolicies")]
+public sealed record SetDefaultPolicies
+{
+    /// <summary>The schema.</summary>
+    [Id(0)]
+    public required string SchemaId { get; init; }
+
+    /// <summary>Per profile of the schema's menu its share in millionths.</summary>
+    [Id(1)]
+    public required int[] ProfileShares { get; init; }
+
+    /// <summary>Per rate of the site's menu its share in millionths.</summary>
+    [Id(2)]
+    public required int[] RateShares { get; init; }
+
+    /// <summary>The code of the purpose that is admitted, with all below it.</summary>
+    [Id(3)]
+    public required byte Purpose { get; init; }
+
+    /// <summary>Sales per record and round, at least 1.</summary>
+    [Id(4)]
+    public required ushort Quota { get; init; }
+
+    /// <summary>When the policies end, unix seconds.</summary>
+    [Id(5)]
+    public required long ExpirySeconds { get; init; }
+}
+
+/// <summary>What a person needs to command their pseudonyms.</summary>
+[GenerateSerializer]
+[Alias("emr.SiteEnrolment")]
+public sealed record SiteEnrolment
+{
+    /// <summary>The site's number on the ledger.</summary>
+    [Id(0)]
+    public required uint Site { get; init; }
+
+    /// <summary>The person's seed, 32 bytes: whoever has it commands the pseudonyms and spends what they were paid.</summary>
+    [Id(1)]
+    public required byte[] Seed { get; init; }
+
+    /// <summary>The pseudonyms of the person's records, 64 lower-case hexadecimal digits each.</summary>
+    [Id(2)]
+    public required string[] Pseudonyms { get; init; }
 }
 
 /// <summary>An epoch as its site knows it.</summary>

@@ -66,6 +66,9 @@ public sealed class PublisherGrain([PersistentState("publisher", "Default")] IPe
     }
 
     /// <inheritdoc/>
+    public async Task<PublisherOffer> StandingAsync() => OfferOf(await _site.PublisherAsync(_schemaId, _pseudonym));
+
+    /// <inheritdoc/>
     public async Task<PublisherOffer> OfferAsync(PublisherQuery query)
     {
         SitePublisher known = await AskedAsync(query);

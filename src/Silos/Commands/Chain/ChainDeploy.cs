@@ -70,7 +70,7 @@ internal static class ChainDeploy
         bool isEmbedded = wanted.Chain is null;
         Uri node = isEmbedded ? EmbeddedNode(wanted.Folder) : ParseNode(wanted.Chain!);
         string file = wanted.DeploymentFile ?? ChainFolders.DeploymentOf(wanted.Folder);
-        DeploymentTerms terms = wanted.Parameters is { } path ? DeploymentTerms.Load(path) : DeploymentTerms.Default;
+        DeploymentTerms terms = wanted.Parameters is { } path ? DeploymentTerms.Load(path) : isEmbedded ? DeploymentTerms.Embedded : DeploymentTerms.Default;
         using JsonRpcEthereumClient client = new(node);
         ulong chainId = wanted.ChainId ?? EmbeddedChain.DevelopmentChainId;
         ulong actual = await client.GetChainIdAsync(cancellationToken);

@@ -11,8 +11,11 @@ using Npgsql;
 namespace EmrMarket.Silos.Commands.Serve;
 
 /// <summary>What the market stands on: a chain with the contracts, and the database of its role. Started where they do not run, and ended with whoever started them.</summary>
-internal sealed record Engines(IEthereumClient Client, ContractDeployment Deployment, EthereumAccount Market, ILedgerStore Ledger)
+internal sealed record Engines(JsonRpcEthereumClient Client, ContractDeployment Deployment, EthereumAccount Market, EthereumAccount Consortium, ILedgerStore Ledger)
 {
+    // The windows of an embedded chain are seconds, and its clock moves with its blocks.
+    private static readonly TimeSpan BlockTime = TimeSpan.FromSeconds(1);
+
     /// <summary>Does work with the engines, and ends afterwards what it started.</summary>
     /// <param name="folder">The embedded chain's folder; the database is beside it.</param>
     /// <param name="work">The work.</param>
@@ -28,7 +31,7 @@ internal sealed record Engines(IEthereumClient Client, ContractDeployment Deploy
             database = await EmbeddedPostgres.StartAsync(Path.Combine(Path.GetDirectoryName(full)!, "database"), ChainFolders.Tools, cancellationToken);
             if (EmbeddedChain.FindRunning(full) is null)
             {
-                own = await EmbeddedChain.StartAsync(new EmbeddedChainOptions { Folder = full, Tools = ChainFolders.Tools }, cancellationToken);
+                own = await EmbeddedChain.StartAsync(new EmbeddedChainOptions { Folder = full, Tools = ChainFolders.Tools, BlockTime = BlockTime, IdleBlockTime = BlockTime }, cancellationToken);
             }
 
             string node = EmbeddedChain.FindRunning(full)?.Endpoint ?? own!.Endpoint.ToString();
@@ -36,8 +39,10 @@ internal sealed record Engines(IEthereumClient Client, ContractDeployment Deploy
             await using NpgsqlDataSource role = NpgsqlDataSource.Create(database.ConnectionStringOf(DatabaseRole.Market));
             await Migrations.ApplyAsync(role, cancellationToken);
             using JsonRpcEthereumClient client = new(new Uri(node));
+            string keys = ChainFolders.Keys(full);
             return await work(new Engines(
-                client, ContractDeployment.Load(ChainFolders.DeploymentOf(full)), EthereumAccount.Load(Path.Combine(ChainFolders.Keys(full), "market.key")), new PostgresLedgerStore(role)));
+                client, ContractDeployment.Load(ChainFolders.DeploymentOf(full)), EthereumAccount.Load(Path.Combine(keys, "market.key")),
+                EthereumAccount.Load(Path.Combine(keys, "consortium.key")), new PostgresLedgerStore(role)));
         }
         catch (Exception e) when (e is ToolMissingException or ProcessFolderInUseException or ProcessFailedException or EthereumException or MigrationException)
         {

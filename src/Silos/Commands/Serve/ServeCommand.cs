@@ -29,25 +29,36 @@ internal static class ServeCommand
     {
         var url = new Option<string>("--urls") { Description = "Where it listens.", HelpName = "URL", DefaultValueFactory = _ => DefaultUrl };
         var folder = new Option<string>("--folder") { Description = "Where the embedded chain keeps its state.", HelpName = "DIR", DefaultValueFactory = _ => ChainFolders.DefaultChain };
+        var sites = new Option<string[]>("--site")
+        {
+            Description = "A site that runs in this process; once per site.", HelpName = "NAME", DefaultValueFactory = _ => ["hospital"],
+        };
         var demo = new Option<bool>("--insecure-demo") { Description = "Listen on an address that others reach, although whoever has this machine can forge the embedded chain." };
-        var command = new Command("serve", Description) { url, folder, demo };
+        var command = new Command("serve", Description) { url, folder, sites, demo };
         command.Validators.Add(result =>
         {
             if (Parse(result.GetValue(url)) is not { } address)
             {
                 result.AddError($"--urls is an http URL such as {DefaultUrl}.");
             }
+            else if (result.GetValue(sites) is { } names && (names.Distinct(StringComparer.Ordinal).Count() != names.Length || !names.All(IsName)))
+            {
+                result.AddError("--site is a name of 1 to 32 lower-case letters, digits and hyphens, each once: it is part of addresses and of file names.");
+            }
             else if (!IsLoopback(address) && !result.GetValue(demo))
             {
                 result.AddError($"{address.Host} can be reached by others, and the embedded chain can be forged by whoever has this machine: listen on 127.0.0.1, or add --insecure-demo.");
             }
         });
-        command.SetAction((parsed, cancellation) => ServeRun.RunAsync(Parse(parsed.GetValue(url))!, parsed.GetValue(folder)!, cancellation));
+        command.SetAction((parsed, cancellation) => ServeRun.RunAsync(
+            new ServeOptions { Url = Parse(parsed.GetValue(url))!, Folder = parsed.GetValue(folder)!, Sites = parsed.GetValue(sites)! }, cancellation));
         return command;
     }
 
     private static Uri? Parse(string? text) =>
         Uri.TryCreate(text, UriKind.Absolute, out Uri? parsed) && string.Equals(parsed.Scheme, Uri.UriSchemeHttp, StringComparison.Ordinal) ? parsed : null;
+
+    private static bool IsName(string name) => name.Length is > 0 and <= 32 && name.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-');
 
     // A name other than localhost may resolve to anything, now or later.
     private static bool IsLoopback(Uri address) =>

@@ -1,60 +1,83 @@
-using EmrMarket.Contracts.Ethereum;
+using EmrMarket.Analytics.Pricing;
 using EmrMarket.Contracts.Ethereum.Signing;
-using EmrMarket.Grains.Abstractions.Link;
-using EmrMarket.Grains.Abstractions.Market;
-using EmrMarket.Grains.Market.Hosting;
-using EmrMarket.Grains.Market.Rounds;
+using EmrMarket.Grains.Ledger.Storage;
 using EmrMarket.Grains.Market.Storage;
-using EmrMarket.Silos.Api;
-using EmrMarket.Silos.Commands.Evaluate.Market;
+using EmrMarket.Grains.Site;
+using EmrMarket.Grains.Site.Storage;
+using EmrMarket.Silos.Commands.Chain;
 using EmrMarket.Silos.Records;
+using EmrMarket.Silos.Roles;
 
 namespace EmrMarket.Silos.Commands.Serve;
 
-/// <summary>One run of <c>emr serve</c>: engines, the market's role, the web host, and the loop that tells the grains to go on.</summary>
+/// <summary>What to serve.</summary>
+internal sealed record ServeOptions
+{
+    /// <summary>Where it listens.</summary>
+    public required Uri Url { get; init; }
+
+    /// <summary>Where the embedded chain keeps its state; everything else is beside it.</summary>
+    public required string Folder { get; init; }
+
+    /// <summary>The sites that run in this process, by name.</summary>
+    public required IReadOnlyList<string> Sites { get; init; }
+}
+
+/// <summary>One run of <c>emr serve</c>: engines, roles, the web host, and the loops that tell the roles to go on.</summary>
 internal static class ServeRun
 {
-    // SIGTERM to exit in less than ten seconds, whatever a request does meanwhile.
-    private static readonly TimeSpan LongestStop = TimeSpan.FromSeconds(5);
+    // Token units per epsilon: half, once and twice a rate of 1,000 for Private attributes, half of it for Moderate and a quarter for Low ones.
+    private static readonly TierRates[] Rates = [.. new[] { 500, 1_000, 2_000 }.Select(rate => new TierRates(
+        TokenAmount.Zero, new TokenAmount((UInt128)(rate / 4)), new TokenAmount((UInt128)(rate / 2)), new TokenAmount((UInt128)rate)))];
 
-    public static Task<int> RunAsync(Uri url, string folder, CancellationToken cancellationToken) =>
-        Engines.UseAsync(folder, engines => ServeAsync(url, engines, cancellationToken), cancellationToken);
+    public static Task<int> RunAsync(ServeOptions options, CancellationToken cancellationToken) =>
+        Engines.UseAsync(options.Folder, engines => ServeAsync(options, engines, cancellationToken), cancellationToken);
 
-    private static async Task<int> ServeAsync(Uri url, Engines engines, CancellationToken cancellationToken)
+    private static async Task<int> ServeAsync(ServeOptions options, Engines engines, CancellationToken cancellationToken)
     {
-        (IEthereumClient client, EthereumAccount account) = (engines.Client, engines.Market);
         Analytics.Schemas.Schema[] schemas = [.. DataFolder.SchemaNames.Select(DataFolder.LoadSchema)];
-        await using RoleHost market = await RoleHost.StartAsync(
-            engines.Ledger, client, engines.Deployment, [account],
-            (services, view) =>
-            {
-                services.AddSingleton<IMarketStore, MemoryMarketStore>();
-                services.AddSingleton(provider => new MarketContext(schemas, account, view, provider.GetRequiredService<IMarketStore>(), client));
-                services.AddSingleton<ISiteMarketLink, MarketLink>();
-            },
-            typeof(MarketGrain).Assembly);
-        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.SetMinimumLevel(LogLevel.Warning);
-        builder.WebHost.UseUrls(url.GetLeftPart(UriPartial.Authority));
-        builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = LongestStop);
-        await using WebApplication web = builder.Build();
-        MarketLoop loop = new([.. market.Senders.Select(sender => ("the market's account", (Func<Task<Grains.Abstractions.Advance>>)sender.AdvanceAsync)),
-            .. schemas.Select(schema => ("the market of " + schema.Name, (Func<Task<Grains.Abstractions.Advance>>)market.Grains.GetGrain<IMarketGrain>(schema.Id).AdvanceAsync))]);
-        web.MapHealth(loop, market.View);
+        await using EmbeddedConsortium consortium = await EmbeddedConsortium.StartAsync(engines.Consortium, engines.Client, engines.Deployment);
+        await consortium.PublishAsync(schemas, cancellationToken);
+        await using MarketRole market = await MarketRole.StartAsync(
+            schemas, engines.Market, engines.Client, engines.Deployment, engines.Ledger, services => services.AddSingleton<IMarketStore, MemoryMarketStore>());
+        await consortium.SecureAsync(market.Host, engines.Market.Address, cancellationToken);
+        Dictionary<string, SiteRole> sites = new(StringComparer.Ordinal);
         try
         {
-            await web.StartAsync(cancellationToken);
+            foreach (string name in options.Sites)
+            {
+                sites.Add(name, await StartSiteAsync(name, options.Folder, engines, market, consortium, cancellationToken));
+            }
+
+            RoleLoop[] loops = [new("the market", market.AdvanceAsync), .. sites.Values.Select(site => new RoleLoop("site " + site.Name, site.AdvanceAsync))];
+            await using WebApplication web = WebHost.Build(options.Url, new RunningRoles(engines.Client, market, sites, consortium), loops);
+            await WebHost.RunAsync(web, options.Url, loops, cancellationToken);
+            return ExitCode.Success;
         }
-        catch (IOException e)
+        finally
         {
-            throw new CommandException(ExitCode.Failure, $"it cannot listen on {url}: {e.Message} Name another address with --urls.", e);
+            foreach (SiteRole site in sites.Values)
+            {
+                await site.DisposeAsync();
+            }
+        }
+    }
+
+    private static async Task<SiteRole> StartSiteAsync(string name, string folder, Engines engines, MarketRole market, EmbeddedConsortium consortium, CancellationToken cancellationToken)
+    {
+        string keys = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(folder))!, "sites", name);
+        string siteKey = Path.Combine(keys, "site.key");
+        if (!File.Exists(siteKey))
+        {
+            SiteKeyFile.Create(siteKey);
         }
 
-        Console.WriteLine("the market listens at " + string.Join(", ", web.Urls));
-        await Console.Error.WriteLineAsync("emr: drafts of requests and files of sites are kept in memory and end with this process; Ctrl-C ends it.");
-        using CancellationTokenSource stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, web.Lifetime.ApplicationStopping);
-        await loop.RunAsync(stopping.Token);
-        await web.StopAsync(CancellationToken.None);
-        return ExitCode.Success;
+        EthereumAccount account = EthereumAccount.LoadOrCreate(Path.Combine(keys, "account.key"));
+        await consortium.AdmitAsync(account.Address, cancellationToken);
+        SiteRole site = await SiteRole.StartAsync(
+            name, new SiteOptions(SiteKeyFile.Read(siteKey), account.Address, Rates), account, engines.Client, engines.Deployment, market.Link, new MemoryLedgerStore(),
+            services => services.AddSingleton<ISiteStore, MemorySiteStore>());
+        await consortium.SecureAsync(site.Host, account.Address, cancellationToken);
+        return site;
     }
 }

@@ -33,6 +33,7 @@ using EmrMarket.Grains.Site;
 using EmrMarket.Grains.Site.Storage;
 using EmrMarket.Silos.Commands.Trace;
 using EmrMarket.Silos.Reporting;
+using EmrMarket.Silos.Roles;
 using LedgerDelivery = EmrMarket.Grains.Ledger.View.DeliveryRow;
 using LedgerRequest = EmrMarket.Grains.Ledger.View.RequestRow;
 

@@ -10,7 +10,7 @@ using EmrMarket.Grains.Ledger.Storage;
 using EmrMarket.Grains.Ledger.View;
 using EmrMarket.Silos.Hosting;
 
-namespace EmrMarket.Silos.Commands.Evaluate.Market;
+namespace EmrMarket.Silos.Roles;
 
 /// <summary>
 /// One role of the market with grains, accounts and a view of the ledger of its own: nothing is shared between roles but the chain and the
@@ -76,7 +76,7 @@ internal sealed class RoleHost : IAsyncDisposable
         return new RoleHost(host, view, sending, accounts);
     }
 
-    /// <summary>Hands over calls of an account; <see cref="MarketDriver"/> gets them into blocks.</summary>
+    /// <summary>Hands over calls of an account; whoever drives the role gets them into blocks.</summary>
     /// <param name="sender">The account's position.</param>
     /// <param name="prefix">What the calls are about, which with their place names them.</param>
     /// <param name="calls">The calls.</param>

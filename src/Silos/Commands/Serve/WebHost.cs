@@ -1,0 +1,45 @@
+using EmrMarket.Silos.Api;
+using EmrMarket.Silos.Roles;
+using EmrMarket.Silos.Services;
+
+namespace EmrMarket.Silos.Commands.Serve;
+
+/// <summary>The web host over the roles that run: services, API and pages.</summary>
+internal static class WebHost
+{
+    // SIGTERM to exit in less than ten seconds, whatever a request does meanwhile.
+    private static readonly TimeSpan LongestStop = TimeSpan.FromSeconds(5);
+
+    /// <summary>Builds it; nothing listens yet.</summary>
+    public static WebApplication Build(Uri url, RunningRoles roles, IReadOnlyList<RoleLoop> loops)
+    {
+        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.SetMinimumLevel(LogLevel.Warning);
+        builder.WebHost.UseUrls(url.GetLeftPart(UriPartial.Authority));
+        builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = LongestStop);
+        builder.Services.AddSingleton(roles);
+        builder.Services.AddMarketServices();
+        WebApplication web = builder.Build();
+        web.MapHealth(loops, roles.View);
+        return web;
+    }
+
+    /// <summary>Listens and drives the roles until it is told to stop.</summary>
+    /// <exception cref="CommandException">It cannot listen.</exception>
+    public static async Task RunAsync(WebApplication web, Uri url, IReadOnlyList<RoleLoop> loops, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await web.StartAsync(cancellationToken);
+        }
+        catch (IOException e)
+        {
+            throw new CommandException(ExitCode.Failure, $"it cannot listen on {url}: {e.Message} Name another address with --urls.", e);
+        }
+
+        Console.WriteLine("the market listens at " + string.Join(", ", web.Urls));
+        using CancellationTokenSource stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, web.Lifetime.ApplicationStopping);
+        await Task.WhenAll(loops.Select(loop => Task.Run(() => loop.RunAsync(stopping.Token), CancellationToken.None)));
+        await web.StopAsync(CancellationToken.None);
+    }
+}

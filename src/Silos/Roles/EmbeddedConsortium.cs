@@ -1,0 +1,128 @@
+using System.Numerics;
+using EmrMarket.Analytics.Budgets;
+using EmrMarket.Analytics.Schemas;
+using EmrMarket.Contracts.Bindings;
+using EmrMarket.Contracts.Deployment;
+using EmrMarket.Contracts.DevChain;
+using EmrMarket.Contracts.Ethereum;
+using EmrMarket.Contracts.Ethereum.JsonRpc;
+using EmrMarket.Contracts.Ethereum.Signing;
+using EmrMarket.Grains.Exchange;
+using EmrMarket.Grains.Ledger.Storage;
+using EmrMarket.Grains.Ledger.View;
+
+namespace EmrMarket.Silos.Roles;
+
+/// <summary>
+/// Who admits sites, publishes schemas and gives out money on an embedded chain, where no consortium exists. Everything is decided from what the chain says, so a start after a crash goes on
+/// where the last one ended. On any other chain people do this with keys that no process of ours has.
+/// </summary>
+internal sealed class EmbeddedConsortium : IAsyncDisposable
+{
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
+
+    // For bonds of thousands of epochs, rounds and deliveries.
+    private static readonly BigInteger Endowment = 1_000_000_000_000;
+
+    private readonly RoleHost _host;
+    private readonly JsonRpcEthereumClient _client;
+    private readonly DevelopmentToken _token;
+    private readonly DynamicAccessControl _access;
+    private readonly DataEvaluation _evaluation;
+    private readonly AnonymousTransaction _payments;
+    private readonly SemaphoreSlim _oneAtATime = new(1);
+
+    private EmbeddedConsortium(RoleHost host, JsonRpcEthereumClient client, ContractDeployment deployment)
+    {
+        (_host, _client) = (host, client);
+        _token = new DevelopmentToken(client, Address.Parse(deployment.Token.Address));
+        _access = new DynamicAccessControl(client, Address.Parse(deployment.AccessControl.Address));
+        _evaluation = new DataEvaluation(client, Address.Parse(deployment.Evaluation.Address));
+        _payments = new AnonymousTransaction(client, Address.Parse(deployment.Payments.Address));
+    }
+
+    /// <summary>Starts it; its outbox is in memory, since what it did stands on the chain.</summary>
+    public static async Task<EmbeddedConsortium> StartAsync(EthereumAccount account, JsonRpcEthereumClient client, ContractDeployment deployment) =>
+        new(await RoleHost.StartAsync(new MemoryLedgerStore(), client, deployment, [account], (_, _) => { }), client, deployment);
+
+    /// <summary>Publishes the schemas that are not on the ledger yet.</summary>
+    public async Task PublishAsync(IEnumerable<Schema> schemas, CancellationToken cancellationToken)
+    {
+        await _host.View.SyncAsync(cancellationToken);
+        HashSet<Bytes32> known = [.. _host.View.Schemas().Select(row => row.SchemaId)];
+        await SubmitAsync(
+            "publish",
+            [
+                .. schemas.Where(schema => !known.Contains(schema.LedgerId())).Select(schema => schema.ToPublication(PersonBudget.DefaultCap))
+                    .Select(schema => _evaluation.PublishSchema(schema.SchemaId, schema.Tiers, schema.CapMicro, schema.LadderMicro, schema.Quality)),
+            ],
+            cancellationToken);
+    }
+
+    /// <summary>Admits the account of a site that is not registered yet.</summary>
+    public async Task AdmitAsync(Address site, CancellationToken cancellationToken)
+    {
+        await _host.View.SyncAsync(cancellationToken);
+        if (_host.View.Sites().All(row => row.Account != site))
+        {
+            await SubmitAsync("admit", [_access.RegisterSite(site, Keccak256.Hash("a site of this machine"))], cancellationToken);
+        }
+    }
+
+    /// <summary>Gives an account ether for gas and tokens.</summary>
+    public async Task EndowAsync(Address account, BigInteger tokens, CancellationToken cancellationToken)
+    {
+        await EmbeddedChain.FundAsync(_client, [account], cancellationToken);
+        await SubmitAsync("endow", [_token.Mint(account, tokens)], cancellationToken);
+    }
+
+    /// <summary>Sees that the account of a role can pay bonds.</summary>
+    public async Task SecureAsync(RoleHost role, Address account, CancellationToken cancellationToken)
+    {
+        await role.View.SyncAsync(cancellationToken);
+        if (role.View.FreeBalance(account) >= Endowment / 2)
+        {
+            return;
+        }
+
+        await EndowAsync(account, Endowment, cancellationToken);
+        await role.SubmitAsync(0, $"bonds/{role.View.Head}", _token.Approve(_payments.Address, Endowment), _payments.Deposit(account, Endowment));
+        await SettleAsync(role, cancellationToken);
+    }
+
+    /// <summary>Moves the chain's clock.</summary>
+    public Task AdvanceTimeAsync(TimeSpan by, CancellationToken cancellationToken) => EmbeddedChain.AdvanceTimeAsync(_client, by, cancellationToken);
+
+    public async ValueTask DisposeAsync()
+    {
+        _oneAtATime.Dispose();
+        await _host.DisposeAsync();
+    }
+
+    private async Task SubmitAsync(string what, IReadOnlyList<ContractCall> calls, CancellationToken cancellationToken)
+    {
+        if (calls.Count > 0)
+        {
+            await _oneAtATime.WaitAsync(cancellationToken);
+            try
+            {
+                await _host.SubmitAsync(0, $"{what}/{Guid.NewGuid():N}", calls);
+                await SettleAsync(_host, cancellationToken);
+            }
+            finally
+            {
+                _oneAtATime.Release();
+            }
+        }
+    }
+
+    private static async Task SettleAsync(RoleHost role, CancellationToken cancellationToken)
+    {
+        while ((await role.Senders[0].AdvanceAsync()).WaitsFor.Length > 0)
+        {
+            await Task.Delay(Pause, cancellationToken);
+        }
+
+        await role.View.SyncAsync(cancellationToken);
+    }
+}

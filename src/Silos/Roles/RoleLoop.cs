@@ -1,0 +1,44 @@
+using EmrMarket.Grains.Abstractions;
+
+namespace EmrMarket.Silos.Roles;
+
+/// <summary>Tells a role to go on, at once while something happens and once a second otherwise. A failure is noted and tried again; it ends nothing.</summary>
+internal sealed class RoleLoop(string name, Func<Task<Advance>> advance)
+{
+    private static readonly TimeSpan IdlePause = TimeSpan.FromSeconds(1);
+
+    private volatile string? _problem = "the first pass is not over";
+
+    /// <summary>What went wrong in the last pass; null when the role went on.</summary>
+    public string? Problem => _problem is { } problem ? $"{name}: {problem}" : null;
+
+    /// <summary>Goes on until it is told to stop.</summary>
+    public async Task RunAsync(CancellationToken stopping)
+    {
+        while (!stopping.IsCancellationRequested)
+        {
+            bool progressed = false;
+            string? problem = null;
+            try
+            {
+                progressed = (await advance()).Progressed;
+            }
+            catch (Exception e) when (e is not OutOfMemoryException)
+            {
+                // Its message may quote what does not belong into a log: the type tells where to look.
+                problem = $"the last pass failed with {e.GetBaseException().GetType().Name} and is tried again";
+            }
+
+            if (problem is not null && !string.Equals(problem, _problem, StringComparison.Ordinal))
+            {
+                await Console.Error.WriteLineAsync($"emr: {name}: {problem}.");
+            }
+
+            _problem = problem;
+            if (!progressed)
+            {
+                await Task.Delay(IdlePause, stopping).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            }
+        }
+    }
+}

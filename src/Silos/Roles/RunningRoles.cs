@@ -1,0 +1,15 @@
+using EmrMarket.Contracts.Ethereum;
+using EmrMarket.Grains.Ledger.View;
+
+namespace EmrMarket.Silos.Roles;
+
+/// <summary>What this process runs. One place asks it: the services of the web host.</summary>
+/// <param name="Client">The node.</param>
+/// <param name="Market">The market; null in a process of sites only.</param>
+/// <param name="Sites">The sites by name.</param>
+/// <param name="Consortium">Who admits, mints and moves time on an embedded chain; null on any other.</param>
+internal sealed record RunningRoles(IEthereumClient Client, MarketRole? Market, IReadOnlyDictionary<string, SiteRole> Sites, EmbeddedConsortium? Consortium)
+{
+    /// <summary>A view of the ledger: the market's, or a site's.</summary>
+    public ILedgerView View => Market?.View ?? Sites.Values.First().View;
+}

@@ -1,0 +1,74 @@
+using EmrMarket.Contracts.Deployment;
+using EmrMarket.Contracts.Ethereum;
+using EmrMarket.Contracts.Ethereum.Signing;
+using EmrMarket.Grains.Abstractions;
+using EmrMarket.Grains.Abstractions.Ledger;
+using EmrMarket.Grains.Abstractions.Link;
+using EmrMarket.Grains.Abstractions.Site;
+using EmrMarket.Grains.Ledger.Storage;
+using EmrMarket.Grains.Ledger.View;
+using EmrMarket.Grains.Site;
+using EmrMarket.Grains.Site.Storage;
+
+namespace EmrMarket.Silos.Roles;
+
+/// <summary>A site as it runs in this process. Sites share nothing with each other or with the market but the chain and the link.</summary>
+internal sealed class SiteRole : IAsyncDisposable
+{
+    private readonly RoleHost _host;
+
+    private SiteRole(string name, SiteOptions options, RoleHost host) => (Name, Options, _host) = (name, options, host);
+
+    /// <summary>The site's own name for itself: the key of its grain, and its segment in addresses.</summary>
+    public string Name { get; }
+
+    /// <summary>What it was started with.</summary>
+    public SiteOptions Options { get; }
+
+    /// <summary>Its grains.</summary>
+    public IGrainFactory Grains => _host.Grains;
+
+    /// <summary>The grain that is the only writer of its store.</summary>
+    public ISiteGrain Grain => Grains.GetGrain<ISiteGrain>(Name);
+
+    /// <summary>Its view of the ledger.</summary>
+    public ILedgerView View => _host.View;
+
+    /// <summary>The sender of its account.</summary>
+    public ILedgerGrain Sender => _host.Senders[0];
+
+    /// <summary>The role with its senders, for whoever drives time.</summary>
+    public RoleHost Host => _host;
+
+    /// <summary>Starts it.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="options">Its key, rates and cap.</param>
+    /// <param name="account">Its account, that of the options.</param>
+    /// <param name="client">The node.</param>
+    /// <param name="deployment">The contracts.</param>
+    /// <param name="market">The way to the market.</param>
+    /// <param name="ledger">Its journal and outboxes.</param>
+    /// <param name="storage">Registers <see cref="ISiteStore"/> and, where it is not in memory, the store of grain state.</param>
+    public static async Task<SiteRole> StartAsync(
+        string name,
+        SiteOptions options,
+        EthereumAccount account,
+        IEthereumClient client,
+        ContractDeployment deployment,
+        ISiteMarketLink market,
+        ILedgerStore ledger,
+        Action<IServiceCollection> storage) => new(name, options, await RoleHost.StartAsync(
+            ledger, client, deployment, [account],
+            (services, _) =>
+            {
+                storage(services);
+                services.AddSingleton(options);
+                services.AddSingleton(market);
+            },
+            typeof(SiteOptions).Assembly));
+
+    /// <summary>Tells the site to go on, once: epochs and deliveries, then its account.</summary>
+    public async Task<Advance> AdvanceAsync() => Advances.Sum([await Grain.AdvanceAsync(), await Sender.AdvanceAsync()]);
+
+    public ValueTask DisposeAsync() => _host.DisposeAsync();
+}

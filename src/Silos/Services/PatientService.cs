@@ -1,0 +1,266 @@
+using EmrMarket.Analytics.Budgets;
+using EmrMarket.Analytics.Pricing;
+using EmrMarket.Analytics.Schemas;
+using EmrMarket.Grains.Abstractions.Site;
+using EmrMarket.Silos.Roles;
+
+namespace EmrMarket.Silos.Services;
+
+/// <summary>
+/// What patients do at their site: see what settings mean, set them by a signed command, and read what was spent, earned and used. Reads are for whoever signed in as the pseudonym's
+/// controller; commands carry their own signature, so that no server can set a policy for a patient.
+/// </summary>
+internal sealed class PatientService(RunningRoles roles)
+{
+    /// <summary>Who commands a pseudonym: what a sign-in is held against.</summary>
+    /// <exception cref="SiteRefusedException"><c>publisher-unknown</c>.</exception>
+    public async Task<string> ControllerAsync(string site, string schemaId, string pseudonym) =>
+        Show.Hex((await roles.Site(site).Grain.PublisherAsync(schemaId, pseudonym)).Controller);
+
+    /// <summary>The choices of a site's patients, with what each means.</summary>
+    public async Task<MenuInfo> MenuAsync(string site, string schemaId)
+    {
+        SiteRole here = roles.Site(site);
+        SiteStatus status = await here.Grain.StatusAsync(schemaId);
+        Schema schema = roles.Market is { } market && market.Context.Schemas.TryGetValue(schemaId, out var dealt) ? dealt.Schema
+            : throw new ServiceRefusedException("unknown-schema", $"site '{site}' has no records of schema {schemaId}");
+        return new MenuInfo
+        {
+            SchemaId = schemaId,
+            Records = status.Records,
+            Persons = status.Persons,
+            CapMicro = here.Options.Cap.Micro,
+            Profiles = [.. schema.Profiles.Select((profile, index) => Profile(schema, profile, index))],
+            Rates = [.. here.Options.Rates.Select((rates, index) => new RateInfo(index, [.. Tiers.Select(tier => Show.Amount(rates[tier].Units))]))],
+            Purposes = [.. PurposeTree.Default.Purposes.Select(purpose => new PurposeInfo(purpose.Code, purpose.Parent, purpose.Title))],
+        };
+    }
+
+    /// <summary>What a pseudonym allows and asks now, and what was spent.</summary>
+    public async Task<OfferInfo> OfferAsync(string site, string schemaId, string pseudonym) =>
+        Info(await roles.Site(site).Grains.GetGrain<IPublisherGrain>(PublisherKey.Of(site, schemaId, pseudonym)).StandingAsync());
+
+    /// <summary>Carries out a signed command.</summary>
+    /// <exception cref="SiteRefusedException">The signature, the nonce or the policy is refused; nothing was changed.</exception>
+    public async Task<OfferInfo> CommandAsync(string site, string schemaId, string pseudonym, CommandInfo command) =>
+        Info(await roles.Site(site).Grains.GetGrain<IPublisherGrain>(PublisherKey.Of(site, schemaId, pseudonym)).CommandAsync(new PublisherCommand
+        {
+            Nonce = command.Nonce,
+            Kind = Enum.TryParse(command.Kind, ignoreCase: true, out PublisherCommandKind kind) && Enum.IsDefined(kind) ? kind
+                : throw new SiteRefusedException("command-malformed", "the kind is setPolicy, pause, resume or withdraw"),
+            Profile = command.Profile,
+            Rate = command.Rate,
+            Quota = command.Quota,
+            Purpose = command.Purpose,
+            ExpirySeconds = command.ExpirySeconds,
+            Signature = Bytes(command.Signature),
+        }));
+
+    /// <summary>Every use of a pseudonym's record, oldest first.</summary>
+    public async Task<UseInfo[]> HistoryAsync(string site, string schemaId, string pseudonym) =>
+        [.. (await roles.Site(site).Grain.UsesAsync(schemaId, pseudonym)).Select(use => new UseInfo
+        {
+            RequestId = use.RequestId,
+            Purpose = use.Purpose,
+            State = use.State.ToString().ToLowerInvariant(),
+            Attributes = [.. use.Attributes.Select((name, i) => new UsedAttribute(name, use.Grades[i]))],
+            Epoch = use.Epoch,
+            EpochId = use.EpochId,
+            MemberPosition = use.MemberPosition,
+            RoundId = use.RoundId,
+            Attempt = use.Attempt,
+            DeliveryId = use.DeliveryId,
+            Slot = use.Slot,
+            ReportHash = use.ReportHash,
+            Amount = Show.Amount(use.Amount),
+            Payee = Show.Hex(use.Payee),
+        })];
+
+    private static readonly Tier[] Tiers = [Tier.Public, Tier.Low, Tier.Moderate, Tier.Private];
+
+    private static ProfileMeaning Profile(Schema schema, PolicyProfile profile, int index) => new()
+    {
+        Index = index,
+        Name = profile.Name,
+        Attributes =
+        [
+            .. Enumerable.Range(0, schema.Attributes.Count).Where(a => schema.Attributes[a].Tier != Tier.Public).Select(a => new AttributeMeaning
+            {
+                Name = schema.Attributes[a].Name,
+                Title = schema.Attributes[a].Title,
+                Tier = schema.Attributes[a].Tier.ToString().ToLowerInvariant(),
+                Grade = profile[a],
+                EpsilonMicro = schema.Grades[profile[a]].Micro,
+                GuessRight = GuessRight(schema.Grades[profile[a]]),
+            }),
+        ],
+        LossMicro = Enumerable.Range(0, schema.Attributes.Count).Where(a => schema.Attributes[a].Tier != Tier.Public).Sum(a => schema.Grades[profile[a]].Micro),
+    };
+
+    // The chance with which an observer of one report tells two values apart, whatever the mechanism: e^eps / (1 + e^eps) at most (docs/ATTACK_MODEL.md).
+    private static double GuessRight(EpsilonMicro epsilon) => 1 / (1 + Math.Exp(-epsilon.Micro / 1e6));
+
+    private static OfferInfo Info(PublisherOffer offer) => new()
+    {
+        NextNonce = offer.NextNonce,
+        Profile = offer.Profile,
+        Rate = offer.Rate,
+        Quota = offer.Quota,
+        Purpose = offer.Purpose,
+        ExpirySeconds = offer.ExpirySeconds,
+        Participation = offer.Participation.ToString().ToLowerInvariant(),
+        LossMicro = offer.LossMicro,
+        CapMicro = offer.CapMicro,
+    };
+
+    private static byte[] Bytes(string hex)
+    {
+        try
+        {
+            return Convert.FromHexString(hex.StartsWith("0x", StringComparison.Ordinal) ? hex[2..] : hex);
+        }
+        catch (FormatException)
+        {
+            throw new SiteRefusedException("command-malformed", "the signature is not hexadecimal");
+        }
+    }
+}
+
+/// <summary>A site's menu for its patients.</summary>
+internal sealed record MenuInfo
+{
+    public required string SchemaId { get; init; }
+
+    public required int Records { get; init; }
+
+    public required int Persons { get; init; }
+
+    /// <summary>The most that all releases of a person together may cost, micro-epsilon.</summary>
+    public required long CapMicro { get; init; }
+
+    public required ProfileMeaning[] Profiles { get; init; }
+
+    public required RateInfo[] Rates { get; init; }
+
+    public required PurposeInfo[] Purposes { get; init; }
+}
+
+/// <summary>What a profile means.</summary>
+internal sealed record ProfileMeaning
+{
+    public required int Index { get; init; }
+
+    public required string Name { get; init; }
+
+    public required AttributeMeaning[] Attributes { get; init; }
+
+    /// <summary>What releasing every attribute at its ceiling costs, micro-epsilon: the odds of any two records change by e to this at most.</summary>
+    public required long LossMicro { get; init; }
+
+    /// <summary>How often an observer who knows the record picks it out of a crowd of 1,000 by its reports, as measured; null when not measured.</summary>
+    public double? Reidentified { get; init; }
+}
+
+internal sealed record AttributeMeaning
+{
+    public required string Name { get; init; }
+
+    public required string Title { get; init; }
+
+    public required string Tier { get; init; }
+
+    /// <summary>0 for withheld.</summary>
+    public required int Grade { get; init; }
+
+    public required long EpsilonMicro { get; init; }
+
+    /// <summary>How often an observer of this one answer is right between two values, at most; 0.5 without it.</summary>
+    public required double GuessRight { get; init; }
+}
+
+/// <summary>A row of the menu of rates.</summary>
+/// <param name="Index">Its index.</param>
+/// <param name="PerEpsilon">Token units per epsilon for the tiers public, low, moderate, private.</param>
+internal sealed record RateInfo(int Index, string[] PerEpsilon);
+
+/// <summary>Where a patient stands.</summary>
+internal sealed record OfferInfo
+{
+    /// <summary>The nonce of the next command.</summary>
+    public required ulong NextNonce { get; init; }
+
+    public required byte Profile { get; init; }
+
+    public required byte Rate { get; init; }
+
+    /// <summary>Sales per record and round; 0 before the first policy.</summary>
+    public required ushort Quota { get; init; }
+
+    public required byte Purpose { get; init; }
+
+    public required long ExpirySeconds { get; init; }
+
+    /// <summary>active, paused or withdrawn.</summary>
+    public required string Participation { get; init; }
+
+    public required long LossMicro { get; init; }
+
+    public required long CapMicro { get; init; }
+}
+
+/// <summary>A patient's signed command (docs/WIRE.md, "Patients' messages").</summary>
+internal sealed record CommandInfo
+{
+    public required ulong Nonce { get; init; }
+
+    /// <summary>setPolicy, pause, resume or withdraw; all members below but the signature are 0 unless it sets a policy.</summary>
+    public required string Kind { get; init; }
+
+    public byte Profile { get; init; }
+
+    public byte Rate { get; init; }
+
+    public ushort Quota { get; init; }
+
+    public byte Purpose { get; init; }
+
+    public long ExpirySeconds { get; init; }
+
+    /// <summary>65 bytes as hexadecimal digits.</summary>
+    public required string Signature { get; init; }
+}
+
+/// <summary>A use of a record.</summary>
+internal sealed record UseInfo
+{
+    public required ulong RequestId { get; init; }
+
+    public required byte Purpose { get; init; }
+
+    /// <summary>reserved, released, posted, final, paid or void.</summary>
+    public required string State { get; init; }
+
+    public required UsedAttribute[] Attributes { get; init; }
+
+    public required uint Epoch { get; init; }
+
+    public required string EpochId { get; init; }
+
+    public required uint MemberPosition { get; init; }
+
+    public required string RoundId { get; init; }
+
+    public required uint Attempt { get; init; }
+
+    public required string DeliveryId { get; init; }
+
+    public required uint Slot { get; init; }
+
+    public required string ReportHash { get; init; }
+
+    public required string Amount { get; init; }
+
+    public required string Payee { get; init; }
+}
+
+internal sealed record UsedAttribute(string Name, int Grade);
