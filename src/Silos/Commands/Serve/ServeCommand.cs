@@ -19,6 +19,7 @@ internal static class ServeCommand
         Examples:
           emr serve
           emr serve --urls http://127.0.0.1:8080
+          emr serve --demo
           curl http://127.0.0.1:5080/ready
 
         Ctrl-C or SIGTERM ends it. Exit codes: 0 ended on request, 1 failed, 2 wrong command, 75 not ready.
@@ -28,13 +29,17 @@ internal static class ServeCommand
     public static Command Create()
     {
         var url = new Option<string>("--urls") { Description = "Where it listens.", HelpName = "URL", DefaultValueFactory = _ => DefaultUrl };
-        var folder = new Option<string>("--folder") { Description = "Where the embedded chain keeps its state.", HelpName = "DIR", DefaultValueFactory = _ => ChainFolders.DefaultChain };
+        var folder = new Option<string>("--folder") { Description = "Where the embedded chain keeps its state; .emr/chain, or .emr/demo/chain for a demonstration.", HelpName = "DIR", DefaultValueFactory = _ => "" };
         var sites = new Option<string[]>("--site")
         {
-            Description = "A site that runs in this process; once per site.", HelpName = "NAME", DefaultValueFactory = _ => ["hospital"],
+            Description = "A site that runs in this process, once per site; 'hospital' without it.", HelpName = "NAME", DefaultValueFactory = _ => [],
+        };
+        var show = new Option<bool>("--demo")
+        {
+            Description = "Fill a market of its own (in .emr/demo) with 10,000 synthetic patients, two sites and five requests, and print a link to sign in as each kind of user.",
         };
         var demo = new Option<bool>("--insecure-demo") { Description = "Listen on an address that others reach, although whoever has this machine can forge the embedded chain." };
-        var command = new Command("serve", Description) { url, folder, sites, demo };
+        var command = new Command("serve", Description) { url, folder, sites, show, demo };
         command.Validators.Add(result =>
         {
             if (Parse(result.GetValue(url)) is not { } address)
@@ -51,7 +56,14 @@ internal static class ServeCommand
             }
         });
         command.SetAction((parsed, cancellation) => ServeRun.RunAsync(
-            new ServeOptions { Url = Parse(parsed.GetValue(url))!, Folder = parsed.GetValue(folder)!, Sites = parsed.GetValue(sites)! }, cancellation));
+            new ServeOptions
+            {
+                Url = Parse(parsed.GetValue(url))!,
+                Folder = parsed.GetValue(folder) is { Length: > 0 } named ? named : parsed.GetValue(show) ? Path.Combine(ChainFolders.Root, "demo", "chain") : ChainFolders.DefaultChain,
+                Sites = parsed.GetValue(sites) is { Length: > 0 } own ? own : parsed.GetValue(show) ? ["northside", "lakeview"] : ["hospital"],
+                Demo = parsed.GetValue(show),
+            },
+            cancellation));
         return command;
     }
 

@@ -21,6 +21,9 @@ internal sealed record ServeOptions
 
     /// <summary>The sites that run in this process, by name.</summary>
     public required IReadOnlyList<string> Sites { get; init; }
+
+    /// <summary>Whether the market is filled for visitors.</summary>
+    public bool Demo { get; init; }
 }
 
 /// <summary>One run of <c>emr serve</c>: engines, roles, the web host, and the loops that tell the roles to go on.</summary>
@@ -51,7 +54,7 @@ internal static class ServeRun
 
             RoleLoop[] loops = [new("the market", market.AdvanceAsync), .. sites.Values.Select(site => new RoleLoop("site " + site.Name, site.AdvanceAsync))];
             await using WebApplication web = WebHost.Build(options.Url, new RunningRoles(engines.Client, market, sites, consortium), loops);
-            await WebHost.RunAsync(web, options.Url, loops, cancellationToken);
+            await WebHost.RunAsync(web, options.Url, loops, () => options.Demo ? ShowAsync(web, options, cancellationToken) : Task.CompletedTask, cancellationToken);
             return ExitCode.Success;
         }
         finally
@@ -61,6 +64,15 @@ internal static class ServeRun
                 await site.DisposeAsync();
             }
         }
+    }
+
+    private static async Task ShowAsync(WebApplication web, ServeOptions options, CancellationToken cancellationToken)
+    {
+        string folder = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(options.Folder))!, "people");
+        Directory.CreateDirectory(folder);
+        DemoMarket demo = new(web.Services.GetRequiredService<RunningRoles>(), web.Services, folder, cancellationToken);
+        await demo.FillAsync(text => Console.Error.WriteLineAsync("emr: " + text));
+        Console.WriteLine("the demonstration is ready");
     }
 
     private static async Task<SiteRole> StartSiteAsync(string name, string folder, Engines engines, MarketRole market, EmbeddedConsortium consortium, CancellationToken cancellationToken)

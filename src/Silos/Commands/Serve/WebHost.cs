@@ -25,8 +25,13 @@ internal static class WebHost
     }
 
     /// <summary>Listens and drives the roles until it is told to stop.</summary>
+    /// <param name="web">The host.</param>
+    /// <param name="url">Where it listens.</param>
+    /// <param name="loops">The roles.</param>
+    /// <param name="whenListening">Done beside the loops, once it listens; its failure ends the host.</param>
+    /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="CommandException">It cannot listen.</exception>
-    public static async Task RunAsync(WebApplication web, Uri url, IReadOnlyList<RoleLoop> loops, CancellationToken cancellationToken)
+    public static async Task RunAsync(WebApplication web, Uri url, IReadOnlyList<RoleLoop> loops, Func<Task> whenListening, CancellationToken cancellationToken)
     {
         try
         {
@@ -39,7 +44,23 @@ internal static class WebHost
 
         Console.WriteLine("the market listens at " + string.Join(", ", web.Urls));
         using CancellationTokenSource stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, web.Lifetime.ApplicationStopping);
-        await Task.WhenAll(loops.Select(loop => Task.Run(() => loop.RunAsync(stopping.Token), CancellationToken.None)));
+        Task driven = Task.WhenAll(loops.Select(loop => Task.Run(() => loop.RunAsync(stopping.Token), CancellationToken.None)));
+        try
+        {
+            await whenListening();
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            // It was told to stop meanwhile.
+        }
+        catch
+        {
+            await stopping.CancelAsync();
+            await driven;
+            throw;
+        }
+
+        await driven;
         await web.StopAsync(CancellationToken.None);
     }
 }

@@ -1,0 +1,191 @@
+using EmrMarket.Analytics.Schemas;
+using EmrMarket.Contracts.Bindings;
+using EmrMarket.Contracts.Ethereum;
+using EmrMarket.Contracts.Ethereum.Signing;
+using EmrMarket.Contracts.Model;
+using EmrMarket.Grains.Abstractions.Site;
+using EmrMarket.Grains.Exchange;
+using EmrMarket.Grains.Ledger.Storage;
+using EmrMarket.Silos.Records;
+using EmrMarket.Silos.Roles;
+using EmrMarket.Silos.Services;
+
+namespace EmrMarket.Silos.Commands.Serve;
+
+/// <summary>What a visitor needs to be each kind of user of a demonstration.</summary>
+/// <param name="Researcher">The researcher's key.</param>
+/// <param name="Site">A site.</param>
+/// <param name="SchemaId">The schema.</param>
+/// <param name="Seed">The seed of one of the site's patients, whose record was sold.</param>
+/// <param name="SiteNumber">The site's number on the ledger.</param>
+/// <param name="Pseudonyms">That patient's pseudonyms.</param>
+internal sealed record DemoPeople(EthereumAccount Researcher, string Site, string SchemaId, byte[] Seed, uint SiteNumber, IReadOnlyList<string> Pseudonyms);
+
+/// <summary>
+/// Fills a market for visitors: 10,000 synthetic records at two sites, their policies and epochs, and five requests that stand at different places. It does nothing that people could not do
+/// by the same services, and nothing again that was done.
+/// </summary>
+internal sealed class DemoMarket(RunningRoles roles, IServiceProvider services, string folder, CancellationToken cancellation)
+{
+    private const int RecordsPerSite = 5_000;
+    private const long DeadlineSeconds = 300;
+    private const string SchemaName = "synthetic";
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
+
+    // Title, why, statistics, target, bid as a multiple of the median ask.
+    private static readonly (string Title, string Why, string[] Statistics, uint Target, decimal BidFactor)[] Settled =
+    [
+        ("Length of stay", "Hospitals plan beds by how long patients stay.", ["mean:length_of_stay"], 800, 2),
+        ("Ways of discharge", "Which care do patients need after the hospital?", ["frequency:disposition", "frequency:diabetes"], 600, 2.5m),
+    ];
+
+    private readonly Schema _schema = DataFolder.LoadSchema(SchemaName);
+
+    private ResearchService Research => services.GetRequiredService<ResearchService>();
+
+    /// <summary>Fills what is empty, with a word to the terminal for each step.</summary>
+    public async Task<DemoPeople> FillAsync(Func<string, Task> tell)
+    {
+        EthereumAccount researcher = EthereumAccount.LoadOrCreate(Path.Combine(folder, "researcher.key"));
+        string address = Show.Address(researcher.Address);
+        SiteService desk = services.GetRequiredService<SiteService>();
+        foreach (string site in roles.Sites.Keys)
+        {
+            if (await RecordsAsync(site) == 0)
+            {
+                await tell($"site {site}: {RecordsPerSite:N0} synthetic records");
+                await LoadAsync(desk, site);
+            }
+        }
+
+        if ((await Research.ListAsync(address)).Length == 0)
+        {
+            await tell("requests: two are served, one cannot be, one is cancelled, one waits for its money");
+            await OpenAllAsync(researcher, address);
+        }
+
+        string first = roles.Sites.Keys.First();
+        SiteEnrolment sold = await SoldAsync(first);
+        return new DemoPeople(researcher, first, _schema.Id, sold.Seed, sold.Site, sold.Pseudonyms);
+    }
+
+    private async Task LoadAsync(SiteService desk, string site)
+    {
+        // Every site has people of its own.
+        string file = Path.Combine(folder, site + ".csv");
+        SyntheticFile.Write(DataFolder.LoadSynthetic(DataFolder.SyntheticSeed((ulong)roles.Sites.Keys.ToList().IndexOf(site) + 1)), RecordsPerSite, file, cancellation);
+        await desk.LoadAsync(site, _schema, [file], cancellation);
+        int profiles = _schema.Profiles.Count;
+        await desk.SetDefaultPoliciesAsync(site, new DefaultPolicies
+        {
+            SchemaId = _schema.Id,
+            ProfileShares = [.. Enumerable.Range(0, profiles).Select(i => (1_000_000 / profiles) + (i == 0 ? 1_000_000 % profiles : 0))],
+            RateShares = [300_000, 500_000, 200_000],
+            Purpose = 0,
+        });
+        await desk.DecideEpochAsync(site, _schema.Id);
+        await UntilAsync(async () =>
+        {
+            await roles.View.SyncAsync(cancellation);
+            uint number = (await SiteStatusAsync(site)).Site;
+            return roles.View.Epochs(_schema.LedgerId()).Any(epoch => epoch.Header.Site == number && epoch.Status == BatchStatus.Final);
+        });
+    }
+
+    private async Task OpenAllAsync(EthereumAccount researcher, string address)
+    {
+        await roles.Consortium!.EndowAsync(researcher.Address, 1_000_000_000, cancellation);
+        await using RoleHost wallet = await RoleHost.StartAsync(new MemoryLedgerStore(), roles.Client, roles.View.Deployment, [researcher], (_, _) => { });
+        List<string> served = [];
+        foreach ((string title, string why, string[] statistics, uint target, decimal bid) in Settled)
+        {
+            served.Add(await OpenAsync(wallet, address, title, why, statistics, target, bid));
+        }
+
+        await OpenAsync(wallet, address, "Ways of admission", "Too low a bid: nobody sells, and the money goes back.", ["frequency:admission"], 500, 0.05m);
+        await UntilAsync(() => AllAsync(address, served, request => request.HasEnded || request.State == "evaluated"));
+        string cancelled = await OpenAsync(wallet, address, "Payers", "Withdrawn by its researcher before the book was closed.", ["frequency:payer"], 300, 2);
+        try
+        {
+            await SendAsync(wallet, cancelled + "/cancel", (await Research.CancelAsync(address, cancelled)).Calls);
+        }
+        catch (Grains.Abstractions.Market.RequestRefusedException)
+        {
+            // Its book was closed meanwhile: it is served instead, which is a state as well.
+        }
+
+        TermsInfo draft = await TermsAsync(address, "First diagnoses", "Which illnesses bring people to hospital?", ["topCodes:diagnosis"], 1_000, 2);
+        await Research.OpenAsync(address, draft.TermsJson);
+    }
+
+    private Task<TermsInfo> TermsAsync(string address, string title, string why, string[] statistics, uint target, decimal bid) => Research.WriteTermsAsync(address, new RequestWish
+    {
+        SchemaId = _schema.Id, Statistics = statistics, Title = title, Why = why, TargetRecords = target, BidFactor = bid,
+
+        // Soon, so that a visitor sees how what was not delivered goes back.
+        DeadlineSeconds = roles.View.NowSeconds + DeadlineSeconds,
+    });
+
+    private async Task<string> OpenAsync(RoleHost wallet, string address, string title, string why, string[] statistics, uint target, decimal bid)
+    {
+        OpenInfo opened = await Research.OpenAsync(address, (await TermsAsync(address, title, why, statistics, target, bid)).TermsJson);
+        await SendAsync(wallet, opened.Key, opened.Calls);
+        await UntilAsync(() => AllAsync(address, [opened.Key], request => request.RequestId > 0));
+        return opened.Key;
+    }
+
+    private async Task SendAsync(RoleHost wallet, string id, IReadOnlyList<CallInfo> calls)
+    {
+        await wallet.SubmitAsync(0, id, [.. calls.Select(call => new ContractCall(Address.Parse(call.To), Convert.FromHexString(call.Data[2..])))]);
+        await UntilAsync(async () => (await wallet.Senders[0].AdvanceAsync()).WaitsFor.Length == 0);
+    }
+
+    private async Task<bool> AllAsync(string address, IReadOnlyCollection<string> keys, Func<RequestInfo, bool> holds)
+    {
+        foreach (string key in keys)
+        {
+            if (!holds(await Research.StatusAsync(address, key)))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>A person of a site with a record that was sold.</summary>
+    private async Task<SiteEnrolment> SoldAsync(string site)
+    {
+        ISiteGrain grain = roles.Site(site).Grain;
+        for (int record = 0; ; record++)
+        {
+            SiteEnrolment person = await grain.EnrolmentAsync(_schema.Id, record);
+            if (record == RecordsPerSite - 1 || (await grain.UsesAsync(_schema.Id, person.Pseudonyms[0])).Length > 0)
+            {
+                return person;
+            }
+        }
+    }
+
+    private async Task<int> RecordsAsync(string site)
+    {
+        try
+        {
+            return (await SiteStatusAsync(site)).Records;
+        }
+        catch (SiteRefusedException)
+        {
+            return 0;
+        }
+    }
+
+    private Task<SiteStatus> SiteStatusAsync(string site) => roles.Site(site).Grain.StatusAsync(_schema.Id);
+
+    private async Task UntilAsync(Func<Task<bool>> reached)
+    {
+        while (!await reached())
+        {
+            await Task.Delay(Pause, cancellation);
+        }
+    }
+}
