@@ -69,6 +69,9 @@ internal sealed class SiteBook
 
     public BudgetBook Budgets { get; }
 
+    /// <summary>What was measured once; null before.</summary>
+    public SiteReidentification? Reidentification { get; set; }
+
     /// <summary>The reservations of orders that are drawn and not yet with the market, by sequence number.</summary>
     public Dictionary<long, Reservation[]> Pending { get; } = [];
 

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using EmrMarket.Analytics.Auditing;
 using EmrMarket.Analytics.Pricing;
 using EmrMarket.Analytics.Records;
 using EmrMarket.Analytics.Schemas;
@@ -24,6 +25,9 @@ namespace EmrMarket.Grains.Site;
 public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketLink market, IEthereumClient node, SiteOptions options) : Grain, ISiteGrain
 {
     private const int MillionParts = 1_000_000;
+
+    // The crowd of docs/ATTACK_MODEL.md's figures.
+    private const int CrowdSize = 1_000;
 
     private readonly Dictionary<string, SiteBook> _books = new(StringComparer.Ordinal);
     private readonly Dictionary<Bytes32, EpochFile> _epochFiles = [];
@@ -242,6 +246,41 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
             Site = SiteNumber(),
             Seed = PatientKeys.SeedAtSite(options.Key, book.PersonKeys[person]),
             Pseudonyms = [.. Enumerable.Range(0, book.Records.Count).Where(r => book.Records.PersonIndex[r] == person).Select(r => book.Pseudonyms[r].ToString()[2..])],
+        };
+    }
+
+    /// <inheritdoc/>
+    public async Task<SiteReidentification> ReidentificationAsync(string schemaId)
+    {
+        SiteBook book = await BookAsync(schemaId);
+        return book.Reidentification ??= Measure(book);
+    }
+
+    private static SiteReidentification Measure(SiteBook book)
+    {
+        // Coins of its own: what is measured here is released to nobody.
+        byte[] key = RandomNumberGenerator.GetBytes(SiteOptions.KeyBytes);
+        int people = Math.Min(CrowdSize, book.Records.PersonCount);
+        if (people < 2)
+        {
+            return new SiteReidentification { People = people, TopOne = [.. book.Schema.Profiles.Select(_ => 1.0)] };
+        }
+
+        RecordTable crowd = Reidentification.ChooseCrowd(book.Records, people, key);
+        int[] all = [.. Enumerable.Range(0, book.Schema.Attributes.Count)];
+        int[] known = [.. all.Where(a => book.Schema.Attributes[a].Tier == Tier.Public)];
+        return new SiteReidentification
+        {
+            People = people,
+            TopOne =
+            [
+                .. book.Schema.Profiles.Select(profile =>
+                {
+                    ReleasedReport[] released = [.. all.Where(a => profile[a] > 0).Select(a => new ReleasedReport(a, profile[a]))];
+                    return released.Length == 0 ? 1.0 / people
+                        : Reidentification.Measure(crowd, book.Schema.Grades, released, [released.Length], known, key)[0].TopOne;
+                }),
+            ],
         };
     }
 

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using EmrMarket.Analytics.Budgets;
 using EmrMarket.Analytics.Pricing;
 using EmrMarket.Analytics.Schemas;
@@ -22,15 +23,18 @@ internal sealed class PatientService(RunningRoles roles)
     {
         SiteRole here = roles.Site(site);
         SiteStatus status = await here.Grain.StatusAsync(schemaId);
+        SiteReidentification measured = await here.Grain.ReidentificationAsync(schemaId);
         Schema schema = roles.Market is { } market && market.Context.Schemas.TryGetValue(schemaId, out var dealt) ? dealt.Schema
             : throw new ServiceRefusedException("unknown-schema", $"site '{site}' has no records of schema {schemaId}");
+        ProfileEarnings.Row[] earned = await EarnedAsync(schema);
         return new MenuInfo
         {
             SchemaId = schemaId,
             Records = status.Records,
             Persons = status.Persons,
             CapMicro = here.Options.Cap.Micro,
-            Profiles = [.. schema.Profiles.Select((profile, index) => Profile(schema, profile, index))],
+            CrowdSize = measured.People,
+            Profiles = [.. schema.Profiles.Select((profile, index) => Profile(schema, profile, index, measured.TopOne[index], earned[index]))],
             Rates = [.. here.Options.Rates.Select((rates, index) => new RateInfo(index, [.. Tiers.Select(tier => Show.Amount(rates[tier].Units))]))],
             Purposes = [.. PurposeTree.Default.Purposes.Select(purpose => new PurposeInfo(purpose.Code, purpose.Parent, purpose.Title))],
         };
@@ -76,12 +80,32 @@ internal sealed class PatientService(RunningRoles roles)
             Payee = Show.Hex(use.Payee),
         })];
 
+    // It opens every delivery's file: now and then is enough for what people compare.
+    private const ulong BlocksBetweenEarnings = 20;
+
+    private readonly ConcurrentDictionary<string, (ulong Block, ProfileEarnings.Row[] Rows)> _earned = new(StringComparer.Ordinal);
+
+    private async Task<ProfileEarnings.Row[]> EarnedAsync(Schema schema)
+    {
+        ulong now = roles.View.FollowedTo;
+        if (!_earned.TryGetValue(schema.Id, out (ulong Block, ProfileEarnings.Row[] Rows) known) || now < known.Block || now >= known.Block + BlocksBetweenEarnings)
+        {
+            known = _earned[schema.Id] = (now, await ProfileEarnings.OfAsync(roles.Here(), schema));
+        }
+
+        return known.Rows;
+    }
+
     private static readonly Tier[] Tiers = [Tier.Public, Tier.Low, Tier.Moderate, Tier.Private];
 
-    private static ProfileMeaning Profile(Schema schema, PolicyProfile profile, int index) => new()
+    private static ProfileMeaning Profile(Schema schema, PolicyProfile profile, int index, double topOne, ProfileEarnings.Row earned) => new()
     {
         Index = index,
         Name = profile.Name,
+        Reidentified = topOne,
+        RecordsOffered = earned.Offered,
+        RecordsSold = earned.Sold,
+        Earned = Show.Amount(earned.Paid),
         Attributes =
         [
             .. Enumerable.Range(0, schema.Attributes.Count).Where(a => schema.Attributes[a].Tier != Tier.Public).Select(a => new AttributeMeaning
@@ -138,6 +162,9 @@ internal sealed record MenuInfo
     /// <summary>The most that all releases of a person together may cost, micro-epsilon.</summary>
     public required long CapMicro { get; init; }
 
+    /// <summary>The crowd in which re-identification was measured: a blind guess is right once in as many.</summary>
+    public required int CrowdSize { get; init; }
+
     public required ProfileMeaning[] Profiles { get; init; }
 
     public required RateInfo[] Rates { get; init; }
@@ -157,8 +184,17 @@ internal sealed record ProfileMeaning
     /// <summary>What releasing every attribute at its ceiling costs, micro-epsilon: the odds of any two records change by e to this at most.</summary>
     public required long LossMicro { get; init; }
 
-    /// <summary>How often an observer who knows the record picks it out of a crowd of 1,000 by its reports, as measured; null when not measured.</summary>
-    public double? Reidentified { get; init; }
+    /// <summary>How often whoever knows a record picks it out of the crowd by all that this profile releases, as measured at this site.</summary>
+    public required double Reidentified { get; init; }
+
+    /// <summary>Records now on offer under this profile, at all sites.</summary>
+    public required long RecordsOffered { get; init; }
+
+    /// <summary>Records that were delivered under it so far.</summary>
+    public required long RecordsSold { get; init; }
+
+    /// <summary>What was paid for them, token units.</summary>
+    public required string Earned { get; init; }
 }
 
 internal sealed record AttributeMeaning

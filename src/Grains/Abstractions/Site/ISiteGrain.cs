@@ -51,6 +51,11 @@ public interface ISiteGrain : IGrainWithStringKey
     [ResponseTimeout("00:05:00")]
     Task<SiteEnrolment> EnrolmentAsync(string schemaId, int record);
 
+    /// <summary>How often whoever knows a record picks it out of a crowd by what each profile of the menu releases, measured on the site's own records (docs/ATTACK_MODEL.md).</summary>
+    [Alias("Reidentification")]
+    [ResponseTimeout("00:05:00")]
+    Task<SiteReidentification> ReidentificationAsync(string schemaId);
+
     /// <summary>The uses of a pseudonym's record, in the order of their orders.</summary>
     /// <exception cref="SiteRefusedException"><c>publisher-unknown</c>: the site has no such pseudonym in the schema.</exception>
     [Alias("Uses")]
@@ -190,6 +195,20 @@ public sealed record SiteEnrolment
     /// <summary>The pseudonyms of the person's records, 64 lower-case hexadecimal digits each.</summary>
     [Id(2)]
     public required string[] Pseudonyms { get; init; }
+}
+
+/// <summary>What was measured of re-identification.</summary>
+[GenerateSerializer]
+[Alias("emr.SiteReidentification")]
+public sealed record SiteReidentification
+{
+    /// <summary>The size of the crowd: a blind guess is right once in as many.</summary>
+    [Id(0)]
+    public required int People { get; init; }
+
+    /// <summary>Per profile of the menu, the share of people whose own reports the attacker ranks first, in 0..1.</summary>
+    [Id(1)]
+    public required double[] TopOne { get; init; }
 }
 
 /// <summary>An epoch as its site knows it.</summary>
