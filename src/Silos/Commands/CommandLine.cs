@@ -121,4 +121,7 @@ internal sealed class CommandException : Exception
 
     /// <summary>The exit code, one of <see cref="ExitCode"/>.</summary>
     public int Code { get; }
+
+    /// <summary>The code of the server's problem that it tells, for commands that go on after some; empty otherwise.</summary>
+    public string Problem { get; init; } = "";
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
@@ -12,7 +11,6 @@ namespace EmrMarket.Silos.Commands.Client;
 /// </summary>
 internal sealed class MarketClient : IDisposable
 {
-    private const int MostRedirects = 0;
     private static readonly TimeSpan LongestAnswer = TimeSpan.FromMinutes(5);
 
     private readonly HttpClient _http;
@@ -23,7 +21,7 @@ internal sealed class MarketClient : IDisposable
     public MarketClient(Uri server, KeyFolder keys)
     {
         (Server, Keys) = (server, keys);
-        _http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = MostRedirects > 0, UseCookies = false }) { BaseAddress = server, Timeout = LongestAnswer };
+        _http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false }) { BaseAddress = server, Timeout = LongestAnswer };
         _http.DefaultRequestHeaders.Accept.Add(new MediaTypeWithQualityHeaderValue("application/json"));
     }
 
@@ -155,7 +153,7 @@ internal sealed class MarketClient : IDisposable
     {
         if (!answer.IsSuccessStatusCode)
         {
-            throw Problem.Parse(await TextAsync(answer, cancellationToken)).ToException(answer, Server, path);
+            throw Refusal.Parse(await TextAsync(answer, cancellationToken)).ToException(answer, Server, path);
         }
     }
 

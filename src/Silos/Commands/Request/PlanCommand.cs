@@ -5,13 +5,15 @@ using EmrMarket.Analytics.Estimation;
 using EmrMarket.Analytics.Planning;
 using EmrMarket.Analytics.Pricing;
 using EmrMarket.Analytics.Schemas;
+using EmrMarket.Silos.Commands.Client;
 using EmrMarket.Silos.Records;
 using EmrMarket.Silos.Reporting;
+using EmrMarket.Silos.Services;
 using Spectre.Console;
 
 namespace EmrMarket.Silos.Commands.Request;
 
-/// <summary><c>emr request plan --offline</c>: error, records and price of a statistic by grade, from public quantities only.</summary>
+/// <summary><c>emr request plan</c>: error, records and price of a statistic by grade, from the catalogue or, offline, from the figures given.</summary>
 internal static class PlanCommand
 {
     private const string Description =
@@ -21,12 +23,15 @@ internal static class PlanCommand
         Give one of --half-width (the error wanted), --records or --budget. The expected half-width is that of the confidence interval at the worst case;
         the guaranteed one holds whatever the data are. Both are in the statistic's unit: 0.01 is one percentage point of a frequency.
 
+        Prices and available records are those of the market's catalogue; with --offline those of --rate and --available, and no market is asked.
+
         Examples:
+          emr request plan --schema diabetic_data --statistic mean:time_in_hospital --half-width 0.2
           emr request plan --offline --schema diabetic_data --statistic frequency:race --half-width 0.01
           emr request plan --offline --schema diabetic_data --statistic mean:time_in_hospital --records 20000
           emr request plan --offline --schema diabetic_data --statistic table:race,gender --budget 5000000 --rate 100 --available 90000,80000,60000,20000,5000,900 --json
 
-        Exit codes: 0 a grade meets the request, 1 none does, 2 wrong command or input.
+        Exit codes: 0 a grade meets the request, 1 none does, 2 wrong command or input, 75 not ready.
         """;
 
     private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.CamelCase, WriteIndented = true };
@@ -34,8 +39,8 @@ internal static class PlanCommand
     /// <summary>The command.</summary>
     public static Command Create()
     {
-        var offline = new Option<bool>("--offline") { Description = "Plan from the schema and the figures given here, without asking a market.", Required = true };
-        var schema = new Option<string>("--schema") { Description = "The schema: the name of one in data/schemas, or a JSON file.", HelpName = "NAME|FILE", Required = true };
+        var offline = new Option<bool>("--offline") { Description = "Plan from the schema and the figures given here, without asking a market." };
+        var schema = new Option<string>("--schema") { Description = "The schema: by name or id; offline the name of one in data/schemas, or a JSON file.", HelpName = "NAME|ID|FILE" };
         var statistic = new Option<string>("--statistic") { Description = "frequency:A, topCodes:A, bins:A:CELLS, mean:A or table:A,B[,C].", HelpName = "STATISTIC", Required = true };
         var halfWidth = new Option<double?>("--half-width") { Description = "The error wanted, in the statistic's unit.", HelpName = "E" };
         var records = new Option<long?>("--records") { Description = "The number of records that would be bought.", HelpName = "N" };
@@ -44,8 +49,9 @@ internal static class PlanCommand
         var confidence = new Option<double>("--confidence") { Description = "The confidence.", HelpName = "SHARE", DefaultValueFactory = _ => EstimationOptions.Default.Confidence };
         var rate = new Option<long>("--rate") { Description = "What patients ask per epsilon for Private attributes, token units; Moderate ones ask a half, Low ones a quarter.", HelpName = "T", DefaultValueFactory = _ => 1000 };
         var available = new Option<string?>("--available") { Description = "Records that allow each grade for all the attributes: one number per grade, strictest first, separated by commas.", HelpName = "N,N,..." };
-        var json = new Option<bool>("--json") { Description = "Print JSON on standard output." };
-        var command = new Command("plan", Description) { offline, schema, statistic, halfWidth, records, budget, guaranteed, confidence, rate, available, json };
+        var purpose = new Option<byte>("--purpose") { Description = "The purpose's number: only records that admit it count.", HelpName = "N", DefaultValueFactory = _ => 2 };
+        ClientOptions client = new();
+        Command command = client.AddTo(new Command("plan", Description) { offline, schema, statistic, halfWidth, records, budget, guaranteed, confidence, purpose, rate, available });
         command.Validators.Add(result =>
         {
             int given = (result.GetValue(halfWidth) is null ? 0 : 1) + (result.GetValue(records) is null ? 0 : 1) + (result.GetValue(budget) is null ? 0 : 1);
@@ -58,6 +64,16 @@ internal static class PlanCommand
             {
                 result.AddError("--half-width and --records are positive, --budget and --rate not negative.");
             }
+
+            if (result.GetValue(offline) && result.GetValue(schema) is null)
+            {
+                result.AddError("--schema is needed with --offline.");
+            }
+
+            if (!result.GetValue(offline) && (result.GetResult(rate) is { Implicit: false } || result.GetResult(available) is { Implicit: false }))
+            {
+                result.AddError("--rate and --available go with --offline: a market's catalogue says them otherwise.");
+            }
         });
         confidence.Validators.Add(result =>
         {
@@ -66,8 +82,28 @@ internal static class PlanCommand
                 result.AddError("--confidence lies strictly between 0 and 1, for example 0.95.");
             }
         });
-        command.SetAction(parsed =>
+        command.SetAction(async (parsed, cancellation) =>
         {
+            if (!parsed.GetValue(offline))
+            {
+                using MarketClient market = client.Connect(parsed);
+                PlanInfo planned = await market.PostAsync<PlanInfo>(
+                    "api/v1/plans",
+                    new PlanWish
+                    {
+                        SchemaId = await SchemaOption.FindAsync(parsed.GetValue(schema), market, cancellation),
+                        Statistic = parsed.GetValue(statistic)!,
+                        Confidence = parsed.GetValue(confidence),
+                        HalfWidth = parsed.GetValue(halfWidth),
+                        Guaranteed = parsed.GetValue(guaranteed),
+                        Records = parsed.GetValue(records),
+                        Budget = parsed.GetValue(budget) is { } limit ? decimal.Truncate(limit).ToString(CultureInfo.InvariantCulture) : null,
+                        Purpose = parsed.GetValue(purpose),
+                    },
+                    cancellation);
+                return Show(planned, client.Json(parsed));
+            }
+
             Schema loaded = DataFolder.LoadSchema(parsed.GetValue(schema)!);
             TokenAmount Part(long parts) => new((UInt128)(parsed.GetValue(rate) / parts));
             Plan plan;
@@ -91,7 +127,7 @@ internal static class PlanCommand
                 throw new CommandException(ExitCode.Usage, e.Message, e);
             }
 
-            if (parsed.GetValue(json))
+            if (client.Json(parsed))
             {
                 Console.WriteLine(JsonSerializer.Serialize(Document(plan), Json));
             }
@@ -103,6 +139,36 @@ internal static class PlanCommand
             return plan.Recommended is null ? ExitCode.Failure : ExitCode.Success;
         });
         return command;
+    }
+
+    private static int Show(PlanInfo plan, bool json)
+    {
+        if (json)
+        {
+            Output.Json(plan);
+        }
+        else
+        {
+            Output.Table(
+                [" grade", " epsilon", " records", " effective", " expected ±", " guaranteed ±", " ask", " cost"],
+                plan.Options.Select(option => (string[])
+                [
+                    (option.Grade == plan.Recommended ? "* " : option.Limit.Length == 0 ? "" : "! ") + option.Grade.ToString(CultureInfo.InvariantCulture),
+                    (option.EpsilonMicro / 1e6).ToString("0.######", CultureInfo.InvariantCulture), Numbers.Count(option.Records), Numbers.Count(Math.Floor(option.EffectiveRecords)),
+                    option.ExpectedHalfWidth is { } expected ? Numbers.Short(expected) : "-", option.GuaranteedHalfWidth is { } half ? Numbers.Short(half) : "-", option.AskPerRecord, option.Cost,
+                ]));
+            foreach (PlanOptionInfo option in plan.Options.Where(option => option.Limit.Length > 0))
+            {
+                Output.Say(string.Create(CultureInfo.InvariantCulture, $"! Grade {option.Grade}: {option.Limit}."));
+            }
+
+            foreach (string note in plan.Notes)
+            {
+                Output.Say(note);
+            }
+        }
+
+        return plan.Recommended == 0 ? ExitCode.Failure : ExitCode.Success;
     }
 
     private static long[]? Available(string? text, Schema schema)
