@@ -54,7 +54,7 @@ internal static class ServeRun
 
             RoleLoop[] loops = [new("the market", market.AdvanceAsync), .. sites.Values.Select(site => new RoleLoop("site " + site.Name, site.AdvanceAsync))];
             await using WebApplication web = WebHost.Build(options.Url, new RunningRoles(engines.Client, market, sites, consortium), loops);
-            await WebHost.RunAsync(web, options.Url, loops, () => options.Demo ? ShowAsync(web, options, cancellationToken) : Task.CompletedTask, cancellationToken);
+            await WebHost.RunAsync(web, options.Url, loops, stopping => options.Demo ? ShowAsync(web, options, stopping) : Task.CompletedTask, cancellationToken);
             return ExitCode.Success;
         }
         finally

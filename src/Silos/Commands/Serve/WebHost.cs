@@ -31,7 +31,7 @@ internal static class WebHost
     /// <param name="whenListening">Done beside the loops, once it listens; its failure ends the host.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="CommandException">It cannot listen.</exception>
-    public static async Task RunAsync(WebApplication web, Uri url, IReadOnlyList<RoleLoop> loops, Func<Task> whenListening, CancellationToken cancellationToken)
+    public static async Task RunAsync(WebApplication web, Uri url, IReadOnlyList<RoleLoop> loops, Func<CancellationToken, Task> whenListening, CancellationToken cancellationToken)
     {
         try
         {
@@ -47,7 +47,7 @@ internal static class WebHost
         Task driven = Task.WhenAll(loops.Select(loop => Task.Run(() => loop.RunAsync(stopping.Token), CancellationToken.None)));
         try
         {
-            await whenListening();
+            await whenListening(stopping.Token);
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
