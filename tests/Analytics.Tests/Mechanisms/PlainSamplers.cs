@@ -54,6 +54,7 @@ internal static class PlainSamplers
     public static bool[][] Unary(PlainCoins coins, int k, IReadOnlyList<OueLaw> laws, ulong fact, ushort value)
     {
         coins.Start(fact, value);
+        bool[] lanes = coins.Lanes([1u << 31, .. laws.Reverse().SelectMany(law => Enumerable.Repeat(law.FlipBelow, k))]);
         bool[] row = new bool[k];
         var rows = new bool[laws.Count][];
         int lane = 1;
@@ -61,12 +62,12 @@ internal static class PlainSamplers
         {
             for (int v = 0; v < k; v++)
             {
-                row[v] ^= coins.LaneBelow(lane++, laws[grade - 1].FlipBelow);
+                row[v] ^= lanes[lane++];
             }
 
             if (grade == laws.Count)
             {
-                row[value] = coins.LaneBelow(0, 1u << 31);
+                row[value] = lanes[0];
             }
 
             rows[grade - 1] = [.. row];
@@ -80,13 +81,14 @@ internal static class PlainSamplers
     {
         coins.Start(fact, value, step: 1);
         int k = laws[0].DomainSize;
+        bool[] lanes = coins.Lanes(Densities(laws));
         int lane = 0;
         SortedSet<int> set = [];
         var sets = new SortedSet<int>[laws.Count];
         for (int grade = laws.Count; grade >= 1; grade--)
         {
             int size = laws[grade - 1].SubsetSize;
-            SortedSet<int> fresh = Uniform(coins, k, [], size, lane);
+            SortedSet<int> fresh = Uniform(coins, k, [], size, lanes.AsSpan(lane, k));
             lane += k;
             if (grade == laws.Count)
             {
@@ -100,7 +102,7 @@ internal static class PlainSamplers
             }
             else
             {
-                set.UnionWith(Uniform(coins, k, [.. set], size - set.Count, lane));
+                set.UnionWith(Uniform(coins, k, [.. set], size - set.Count, lanes.AsSpan(lane, k)));
             }
 
             lane += k;
@@ -111,6 +113,23 @@ internal static class PlainSamplers
         return sets;
     }
 
+    /// <summary>Per grade from the top k lanes for the fresh subset and k for the extension, which the top has none of.</summary>
+    private static uint[] Densities(IReadOnlyList<SsLaw> laws)
+    {
+        int k = laws[0].DomainSize;
+        List<uint> densities = [];
+        for (int grade = laws.Count; grade >= 1; grade--)
+        {
+            int before = grade == laws.Count ? laws[grade - 1].SubsetSize : laws[grade].SubsetSize;
+            densities.AddRange(Enumerable.Repeat(Sixteenths(laws[grade - 1].SubsetSize, k), k));
+            densities.AddRange(Enumerable.Repeat(Sixteenths(laws[grade - 1].SubsetSize - before, k - before), k));
+        }
+
+        return [.. densities];
+
+        static uint Sixteenths(int size, int among) => (uint)Math.Round(16.0 * size / among, MidpointRounding.AwayFromZero) << 28;
+    }
+
     private static int Replace(uint word, WindowLaw law, int report)
     {
         ulong product = (ulong)word * (uint)law.Outputs;
@@ -118,11 +137,17 @@ internal static class PlainSamplers
     }
 
     /// <summary>A uniform subset of the elements that are not excluded: first by independent coins, then by single draws.</summary>
-    private static SortedSet<int> Uniform(PlainCoins coins, int k, HashSet<int> excluded, int size, int firstLane)
+    private static SortedSet<int> Uniform(PlainCoins coins, int k, HashSet<int> excluded, int size, ReadOnlySpan<bool> lanes)
     {
-        int among = k - excluded.Count;
-        uint sixteenths = (uint)Math.Round(16.0 * size / among, MidpointRounding.AwayFromZero);
-        SortedSet<int> set = [.. Enumerable.Range(0, k).Where(v => !excluded.Contains(v) && coins.LaneBelow(firstLane + v, sixteenths << 28))];
+        SortedSet<int> set = [];
+        for (int v = 0; v < k; v++)
+        {
+            if (lanes[v] && !excluded.Contains(v))
+            {
+                set.Add(v);
+            }
+        }
+
         while (set.Count < size)
         {
             int element = (int)coins.Uniform((uint)k);
@@ -147,7 +172,6 @@ internal sealed class PlainCoins : IDisposable
     private readonly Aes _aes = Aes.Create();
     private readonly ushort _version;
     private readonly byte[] _counter = new byte[16];
-    private readonly Dictionary<int, byte[]> _planes = [];
     private byte[] _block = [];
     private byte _step;
     private int _word;
@@ -170,7 +194,6 @@ internal sealed class PlainCoins : IDisposable
         BinaryPrimitives.WriteUInt16LittleEndian(_counter.AsSpan(10), value);
         _step = (byte)step;
         _word = 0;
-        _planes.Clear();
     }
 
     /// <summary>The next word of the step's blocks.</summary>
@@ -184,30 +207,8 @@ internal sealed class PlainCoins : IDisposable
         return BinaryPrimitives.ReadUInt32LittleEndian(_block.AsSpan(4 * (_word++ % 4)));
     }
 
-    /// <summary>
-    /// Whether a lane's number is below a threshold: bit 31 - j of the number is the lane's bit of block 32 (lane / 128) + j of step 0, so the first
-    /// bit in which number and threshold differ decides.
-    /// </summary>
-    public bool LaneBelow(int lane, uint threshold)
-    {
-        for (int plane = 0; plane < 32; plane++)
-        {
-            int at = (lane / 128 * 32) + plane;
-            if (!_planes.TryGetValue(at, out byte[]? block))
-            {
-                _planes[at] = block = Block(0, at);
-            }
-
-            uint number = (uint)(block[lane % 128 / 8] >> (lane % 8) & 1);
-            uint bit = threshold >> (31 - plane) & 1;
-            if (number != bit)
-            {
-                return number < bit;
-            }
-        }
-
-        return false;
-    }
+    /// <summary>Whether the number of each lane is below its threshold.</summary>
+    public bool[] Lanes(uint[] thresholds) => PlainLanes.Compare(thresholds, number => Block(0, number));
 
     private byte[] Block(int step, int block)
     {
@@ -228,4 +229,50 @@ internal sealed class PlainCoins : IDisposable
     }
 
     public void Dispose() => _aes.Dispose();
+}
+
+/// <summary>
+/// Comparisons "uniform number &lt; threshold", 64 lanes at a time, one bit of number and threshold after the other until they differ. Planes 0 and 1 are
+/// whole blocks; from then on only undecided lanes take bits, in order, from the word's stream: its halves of blocks 2, 3, ...; a plane for which
+/// the rest of a half is too short begins with the next one.
+/// </summary>
+internal static class PlainLanes
+{
+    public static bool[] Compare(uint[] thresholds, Func<int, byte[]> block)
+    {
+        bool[] below = new bool[thresholds.Length];
+        for (int first = 0; first < thresholds.Length; first += 64)
+        {
+            int group = first / 128 * 32;
+            ulong Half(int number) => BinaryPrimitives.ReadUInt64LittleEndian(block(group + number).AsSpan(first / 64 % 2 * 8));
+            List<int> undecided = [.. Enumerable.Range(first, Math.Min(64, thresholds.Length - first)).Where(lane => thresholds[lane] != 0)];
+            uint anyBit = undecided.Aggregate(0u, (bits, lane) => bits | thresholds[lane]);
+            int next = 2;
+            Queue<bool> stream = new();
+            for (int plane = 0; undecided.Count > 0 && anyBit << plane != 0; plane++)
+            {
+                if (plane >= 2 && stream.Count < undecided.Count)
+                {
+                    ulong half = Half(next++);
+                    stream = new Queue<bool>(Enumerable.Range(0, 64).Select(i => (half >> i & 1) == 1));
+                }
+
+                List<int> equal = [];
+                foreach (int lane in undecided)
+                {
+                    bool number = plane < 2 ? (Half(plane) >> (lane - first) & 1) == 1 : stream.Dequeue();
+                    bool threshold = (thresholds[lane] << plane & 0x80000000) != 0;
+                    below[lane] = threshold && !number;
+                    if (number == threshold)
+                    {
+                        equal.Add(lane);
+                    }
+                }
+
+                undecided = equal;
+            }
+        }
+
+        return below;
+    }
 }

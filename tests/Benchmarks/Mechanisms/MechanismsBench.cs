@@ -7,6 +7,7 @@ using EmrMarket.Analytics.Mechanisms;
 using EmrMarket.Analytics.Mechanisms.Coins;
 using EmrMarket.Analytics.Mechanisms.Olh;
 using EmrMarket.Analytics.Mechanisms.Oue;
+using EmrMarket.Analytics.Mechanisms.Sets;
 using EmrMarket.Analytics.Mechanisms.Ss;
 using EmrMarket.Analytics.Mechanisms.Windows;
 using EmrMarket.Analytics.Records;
@@ -24,7 +25,7 @@ public static class MechanismsBench
     private const int Records = 200_000;
 
     // Short runs, scaled: on a busy machine the best of many short ones is not interrupted, and one block of records stays on one core.
-    private const int DrawnRecords = 4_096;
+    private const int DrawnRecords = 16_384;
 
     // The plain loops take microseconds per record; they run over a part and are scaled.
     internal const int PlainRecords = 2_000;
@@ -175,7 +176,7 @@ public static class MechanismsBench
 
     internal static PlainCoins CoinsOf(string id, int size, GradeLadder grades)
     {
-        (int first, int second) = id is "grr" or "dsw" ? WindowOf(id, size) : (size, 0);
+        (int first, int second) = id is "grr" or "dsw" ? WindowOf(id, size) : (size, id == "olh" ? 0 : BernoulliLanes.Version);
         return new PlainCoins(SiteKey, "source", PlainCoins.Use(id, first, second, grades));
     }
 

@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
 
 namespace EmrMarket.Analytics.Estimation.Ordered;
 
@@ -15,7 +16,10 @@ internal static class SmoothedDistribution
     /// <summary>The curve over d cells, non-negative and adding to one. O(d) per iteration by running sums.</summary>
     /// <param name="law">The channel.</param>
     /// <param name="outputs">How often each of the d + 2b outputs occurred.</param>
-    public static double[] Estimate(SquareWave law, ReadOnlySpan<long> outputs)
+    public static double[] Estimate(SquareWave law, ReadOnlySpan<long> outputs) => Run(law, outputs, MaxIterations).Curve;
+
+    /// <summary>The same, and the number of iterations that it took, at most so many.</summary>
+    internal static (double[] Curve, int Iterations) Run(SquareWave law, ReadOnlySpan<long> outputs, int iterations)
     {
         int d = law.Cells;
         var curve = new double[d];
@@ -30,13 +34,13 @@ internal static class SmoothedDistribution
         double total = TensorPrimitives.Sum<double>(observed);
         if (total == 0)
         {
-            return curve;
+            return (curve, 0);
         }
 
         var predicted = new double[law.Outputs];
         var ratio = new double[law.Outputs];
         double logLikelihood = double.NegativeInfinity;
-        for (int iteration = 0; iteration < MaxIterations; iteration++)
+        for (int iteration = 0; iteration < iterations; iteration++)
         {
             law.OutputProbabilities(curve, predicted);
 
@@ -46,7 +50,7 @@ internal static class SmoothedDistribution
             double next = TensorPrimitives.Dot<double>(observed, ratio);
             if (next - logLikelihood < LogLikelihoodGain)
             {
-                break;
+                return (curve, iteration);
             }
 
             logLikelihood = next;
@@ -55,10 +59,11 @@ internal static class SmoothedDistribution
             Smooth(updated, curve);
         }
 
-        return curve;
+        return (curve, iterations);
     }
 
     // The M-step: f(u) * sum_j P[j | u] * observed_j / predicted_j, the sum over the window by a running sum.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Maximise(SquareWave law, double[] ratio, double[] curve, double[] updated, double total)
     {
         double everywhere = law.Q * TensorPrimitives.Sum<double>(ratio);
@@ -72,6 +77,7 @@ internal static class SmoothedDistribution
     }
 
     // Binomial weights 1, 2, 1; at an edge 2, 1: edges are smoothed too.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Smooth(double[] from, double[] to)
     {
         int last = from.Length - 1;

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace EmrMarket.Analytics.Estimation.Ordered;
 
 /// <summary>
@@ -17,6 +19,7 @@ internal sealed record SquareWave(int Cells, int HalfWidth, double P, double Q)
     public int Outputs => Cells + (2 * HalfWidth);
 
     /// <summary>The probabilities of all outputs when the truth has this distribution. O(d) by a running sum.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void OutputProbabilities(ReadOnlySpan<double> truth, Span<double> outputs)
     {
         double inWindow = 0;

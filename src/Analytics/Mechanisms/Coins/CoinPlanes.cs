@@ -14,15 +14,32 @@ internal static class CoinPlanes
     /// <summary>Words of the planes of one block: <see cref="Coin.WordsPerBlock"/> planes of <see cref="Batch"/> words.</summary>
     public const int Length = Coin.WordsPerBlock * Batch;
 
+    /// <summary>Words of a buffer on the stack that <see cref="Align"/> may shorten by the start of a cache line.</summary>
+    public const int Padding = CacheLineBytes / sizeof(uint);
+
+    private const int CacheLineBytes = 64;
+
+    // The lower and the upper halves of two vectors, by the numbers of their quarters.
+    private const byte Lower = 0b01_00_01_00;
+    private const byte Upper = 0b11_10_11_10;
+
+    /// <summary>
+    /// A buffer on the stack without the words before its first cache line: vectors of a whole line that straddle two cost twice as much.
+    /// </summary>
+    public static unsafe Span<uint> Align(Span<uint> buffer)
+    {
+        nuint address = (nuint)Unsafe.AsPointer(ref MemoryMarshal.GetReference(buffer));
+        return buffer[(int)(((0 - address) & (CacheLineBytes - 1)) / sizeof(uint))..];
+    }
+
     /// <summary>Draws one block per fact and writes word w of fact i to <c>planes[w * Batch + i]</c>.</summary>
     [SkipLocalsInit]
     public static void Fill(
         CoinCipher cipher, ReadOnlySpan<ulong> facts, ushort version, ReadOnlySpan<ushort> values, int step, int block, Span<uint> planes)
     {
-        Span<Vector128<byte>> coins = stackalloc Vector128<byte>[Batch];
-        coins = coins[..facts.Length];
-        cipher.EncryptFacts(facts, version, values, step, block, coins);
-        Turn(MemoryMarshal.Cast<Vector128<byte>, uint>(coins), planes);
+        Span<uint> words = Align(stackalloc uint[Length + Padding])[..(Coin.WordsPerBlock * facts.Length)];
+        cipher.EncryptFacts(facts, version, values, step, block, MemoryMarshal.Cast<uint, Vector128<byte>>(words));
+        Turn(words, planes);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -45,12 +62,12 @@ internal static class CoinPlanes
                 Vector512<uint> z3 = Vector512.LoadUnsafe(ref source, (nuint)((Coin.WordsPerBlock * i) + 48));
                 Vector512<uint> low = Avx512F.PermuteVar16x32x2(z0, firstTwo, z1);
                 Vector512<uint> high = Avx512F.PermuteVar16x32x2(z2, firstTwo, z3);
-                Vector512.Create(low.GetLower(), high.GetLower()).StoreUnsafe(ref plane, (nuint)i);
-                Vector512.Create(low.GetUpper(), high.GetUpper()).StoreUnsafe(ref plane, (nuint)(Batch + i));
+                Avx512F.Shuffle4x128(low, high, Lower).StoreUnsafe(ref plane, (nuint)i);
+                Avx512F.Shuffle4x128(low, high, Upper).StoreUnsafe(ref plane, (nuint)(Batch + i));
                 low = Avx512F.PermuteVar16x32x2(z0, lastTwo, z1);
                 high = Avx512F.PermuteVar16x32x2(z2, lastTwo, z3);
-                Vector512.Create(low.GetLower(), high.GetLower()).StoreUnsafe(ref plane, (nuint)((2 * Batch) + i));
-                Vector512.Create(low.GetUpper(), high.GetUpper()).StoreUnsafe(ref plane, (nuint)((3 * Batch) + i));
+                Avx512F.Shuffle4x128(low, high, Lower).StoreUnsafe(ref plane, (nuint)((2 * Batch) + i));
+                Avx512F.Shuffle4x128(low, high, Upper).StoreUnsafe(ref plane, (nuint)((3 * Batch) + i));
             }
         }
 

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using EmrMarket.Analytics.Budgets;
@@ -11,6 +12,9 @@ namespace EmrMarket.Analytics.Mechanisms.Olh;
 /// </summary>
 public sealed class OlhChannel : Channel
 {
+    // As many as keep their hashes and steps in registers.
+    private const int ReportsPerPass = 8;
+
     private readonly WindowLaw _law;
 
     internal OlhChannel(int domainSize, WindowLaw law, EpsilonMicro epsilon) => (DomainSize, _law, Epsilon) = (domainSize, law, epsilon);
@@ -45,9 +49,10 @@ public sealed class OlhChannel : Channel
         ReadOnlySpan<uint> addends = hashes.Addends;
         ReadOnlySpan<ushort> cells = hashes.Cells;
         int i = 0;
-        for (; i <= cells.Length - 4; i += 4)
+        for (; i <= cells.Length - ReportsPerPass; i += ReportsPerPass)
         {
-            CountFour(multipliers.Slice(i, 4), addends.Slice(i, 4), cells.Slice(i, 4), counts);
+            CountPass(
+                multipliers.Slice(i, ReportsPerPass), addends.Slice(i, ReportsPerPass), cells.Slice(i, ReportsPerPass), counts);
         }
 
         for (; i < cells.Length; i++)
@@ -91,10 +96,11 @@ public sealed class OlhChannel : Channel
     }
 
     /// <summary>
-    /// Four reports against all values, 16 values at a time: the hash of v + 16 is that of v plus 16 a. The cell is taken off the addend,
-    /// so that the values of the cell are those whose hash falls below 2^32 / g.
+    /// Some reports against all values, 16 values at a time: the hash of v + 16 is that of v plus 16 a. The cell is taken off the addend, so
+    /// that the values of the cell are those whose hash falls below 2^32 / g.
     /// </summary>
-    private void CountFour(ReadOnlySpan<uint> multipliers, ReadOnlySpan<uint> addends, ReadOnlySpan<ushort> cells, Span<int> counts)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void CountPass(ReadOnlySpan<uint> multipliers, ReadOnlySpan<uint> addends, ReadOnlySpan<ushort> cells, Span<int> counts)
     {
         int shift = 32 - CellBits;
         int vectorised = counts.Length & ~15;
@@ -103,23 +109,41 @@ public sealed class OlhChannel : Channel
         Vector512<uint> h1 = Start(multipliers[1], addends[1], cells[1], shift);
         Vector512<uint> h2 = Start(multipliers[2], addends[2], cells[2], shift);
         Vector512<uint> h3 = Start(multipliers[3], addends[3], cells[3], shift);
+        Vector512<uint> h4 = Start(multipliers[4], addends[4], cells[4], shift);
+        Vector512<uint> h5 = Start(multipliers[5], addends[5], cells[5], shift);
+        Vector512<uint> h6 = Start(multipliers[6], addends[6], cells[6], shift);
+        Vector512<uint> h7 = Start(multipliers[7], addends[7], cells[7], shift);
         Vector512<uint> step0 = Vector512.Create(multipliers[0] << 4);
         Vector512<uint> step1 = Vector512.Create(multipliers[1] << 4);
         Vector512<uint> step2 = Vector512.Create(multipliers[2] << 4);
         Vector512<uint> step3 = Vector512.Create(multipliers[3] << 4);
+        Vector512<uint> step4 = Vector512.Create(multipliers[4] << 4);
+        Vector512<uint> step5 = Vector512.Create(multipliers[5] << 4);
+        Vector512<uint> step6 = Vector512.Create(multipliers[6] << 4);
+        Vector512<uint> step7 = Vector512.Create(multipliers[7] << 4);
         ref int count = ref MemoryMarshal.GetReference(counts);
         for (int v = 0; v < vectorised; v += 16)
         {
+            // Two sums, so that a comparison does not wait for the one before.
             Vector512<int> sum = Vector512.LoadUnsafe(ref count, (nuint)v);
-            sum -= Vector512.LessThan(h0, limit).AsInt32();
-            sum -= Vector512.LessThan(h1, limit).AsInt32();
-            sum -= Vector512.LessThan(h2, limit).AsInt32();
-            sum -= Vector512.LessThan(h3, limit).AsInt32();
-            sum.StoreUnsafe(ref count, (nuint)v);
+            Vector512<int> other = Vector512<int>.Zero;
+            sum = CountBelow(sum, h0, limit);
+            other = CountBelow(other, h1, limit);
+            sum = CountBelow(sum, h2, limit);
+            other = CountBelow(other, h3, limit);
+            sum = CountBelow(sum, h4, limit);
+            other = CountBelow(other, h5, limit);
+            sum = CountBelow(sum, h6, limit);
+            other = CountBelow(other, h7, limit);
+            (sum + other).StoreUnsafe(ref count, (nuint)v);
             h0 += step0;
             h1 += step1;
             h2 += step2;
             h3 += step3;
+            h4 += step4;
+            h5 += step5;
+            h6 += step6;
+            h7 += step7;
         }
 
         for (int i = 0; i < cells.Length; i++)
@@ -129,6 +153,9 @@ public sealed class OlhChannel : Channel
 
         static Vector512<uint> Start(uint multiplier, uint addend, ushort cell, int shift) =>
             (Vector512<uint>.Indices * multiplier) + Vector512.Create(addend - ((uint)cell << shift));
+
+        static Vector512<int> CountBelow(Vector512<int> sum, Vector512<uint> hash, Vector512<uint> limit) =>
+            Vector512.ConditionalSelect(Vector512.LessThan(hash, limit).AsInt32(), sum + Vector512<int>.One, sum);
     }
 
     private void CountOne(uint multiplier, uint addend, ushort cell, Span<int> counts, int from)

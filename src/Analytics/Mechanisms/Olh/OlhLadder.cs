@@ -55,7 +55,7 @@ internal sealed class OlhLadder : IReportLadder
         CoinCipher cipher = key.CipherFor(_use);
         RecordBlocks.ForEach(values.Length, (start, count) =>
         {
-            Span<uint> planes = stackalloc uint[CoinPlanes.Length];
+            Span<uint> planes = CoinPlanes.Align(stackalloc uint[CoinPlanes.Length + CoinPlanes.Padding]);
             for (int i = start; i < start + count; i += CoinPlanes.Batch)
             {
                 int n = Math.Min(CoinPlanes.Batch, start + count - i);
@@ -71,7 +71,7 @@ internal sealed class OlhLadder : IReportLadder
     [SkipLocalsInit]
     private void DrawBatch(CoinWords coins, Span<uint> multipliers, Span<uint> addends, ushort[]?[] wanted, int lowest, int offset)
     {
-        Span<uint> state = stackalloc uint[multipliers.Length];
+        Span<uint> state = CoinPlanes.Align(stackalloc uint[CoinPlanes.Batch + CoinPlanes.Padding])[..multipliers.Length];
         coins.Next().CopyTo(multipliers);
         coins.Next().CopyTo(addends);
         int cellBits = BitOperations.Log2((uint)_laws[^1].Outputs);

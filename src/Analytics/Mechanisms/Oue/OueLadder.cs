@@ -22,7 +22,7 @@ internal sealed class OueLadder : IReportLadder
     {
         (_k, _laws) = (domainSize, laws);
         _channels = [.. laws.Select((law, i) => new OueChannel(domainSize, law, grades[i + 1]))];
-        _use = LadderUse.Of("oue", domainSize, 0, grades);
+        _use = LadderUse.Of("oue", domainSize, BernoulliLanes.Version, grades);
 
         // Lane 0 is the truth's fair coin; the flips of all values follow, the top grade's first.
         _lanes = new BernoulliLanes([1u << 31, .. laws.Reverse().SelectMany(law => Enumerable.Repeat(law.FlipBelow, domainSize))]);
@@ -63,44 +63,49 @@ internal sealed class OueLadder : IReportLadder
         int lanes = 1 + ((_laws.Length + 1 - lowest) * _k);
         int stride = BernoulliLanes.WordsFor(lanes);
         ulong[] drawn = new ulong[BernoulliLanes.Batch * stride];
-        Span<ulong> row = stackalloc ulong[words];
-        Span<ulong> flips = stackalloc ulong[words];
-        for (int i = 0; i < values.Length; i++)
+        Span<ulong> rows = stackalloc ulong[BernoulliLanes.Batch];
+        for (int start = 0; start < values.Length; start += BernoulliLanes.Batch)
         {
-            int place = i % BernoulliLanes.Batch;
-            if (place == 0)
+            ReadOnlySpan<ushort> batch = values[start..Math.Min(start + BernoulliLanes.Batch, values.Length)];
+            _lanes.Draw(cipher, facts.Slice(start, batch.Length), version, batch, lanes, drawn);
+            for (int w = 0; w < words; w++)
             {
-                int batch = Math.Min(BernoulliLanes.Batch, values.Length - i);
-                _lanes.Draw(cipher, facts.Slice(i, batch), version, values.Slice(i, batch), lanes, drawn);
-            }
-
-            ReadOnlySpan<ulong> bits = drawn.AsSpan(place * stride, stride);
-            row.Clear();
-            for (int grade = _laws.Length; grade >= lowest; grade--)
-            {
-                BernoulliLanes.CopyTo(bits, 1 + ((_laws.Length - grade) * _k), _k, flips);
-                for (int w = 0; w < words; w++)
+                rows.Clear();
+                ulong valid = w == words - 1 ? BitRows.LastWordMask(_k) : ulong.MaxValue;
+                for (int grade = _laws.Length; grade >= lowest; grade--)
                 {
-                    row[w] ^= flips[w];
-                }
-
-                if (grade == _laws.Length)
-                {
-                    // The truth's bit is replaced by a fair coin; the other words go through the same motions with an empty mask.
-                    ulong coin = bits[0] & 1;
-                    int bit = values[i] % 64;
-                    for (int w = 0; w < words; w++)
+                    int position = 1 + ((_laws.Length - grade) * _k) + (64 * w);
+                    for (int i = 0; i < batch.Length; i++)
                     {
-                        ulong here = w == values[i] / 64 ? 1UL : 0UL;
-                        row[w] = (row[w] & ~(here << bit)) | ((here & coin) << bit);
+                        rows[i] ^= BernoulliLanes.Word(drawn.AsSpan(i * stride), position) & valid;
+                    }
+
+                    if (grade == _laws.Length)
+                    {
+                        SetTruth(rows, batch, w, drawn, stride);
+                    }
+
+                    if (wanted[grade] is { } output)
+                    {
+                        int first = ((offset + start) * words) + w;
+                        for (int i = 0; i < batch.Length; i++)
+                        {
+                            output[first + (i * words)] = rows[i];
+                        }
                     }
                 }
-
-                if (wanted[grade] is { } output)
-                {
-                    row.CopyTo(output.AsSpan((offset + i) * words));
-                }
             }
+        }
+    }
+
+    /// <summary>The truth's bit is replaced by a fair coin; the other words go through the same motions with an empty mask.</summary>
+    private static void SetTruth(Span<ulong> rows, ReadOnlySpan<ushort> values, int w, ReadOnlySpan<ulong> drawn, int stride)
+    {
+        for (int i = 0; i < values.Length; i++)
+        {
+            ulong here = w == values[i] >> 6 ? 1UL : 0UL;
+            int bit = values[i] & 63;
+            rows[i] = (rows[i] & ~(here << bit)) | ((here & drawn[i * stride]) << bit);
         }
     }
 }

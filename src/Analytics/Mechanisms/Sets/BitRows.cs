@@ -76,6 +76,22 @@ internal static class BitRows
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong Holds(ReadOnlySpan<ulong> row, int element) => row[element / 64] >> (element % 64) & 1;
 
+    /// <summary>The low bits of a word, one after the other, at the places that a mask names.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ulong Deposit(ulong bits, ulong mask) => Bmi2.X64.IsSupported ? Bmi2.X64.ParallelBitDeposit(bits, mask) : DepositPlain(bits, mask);
+
+    /// <summary>The same, one bit at a time: machines without the instruction, and the tests' oracle.</summary>
+    internal static ulong DepositPlain(ulong bits, ulong mask)
+    {
+        ulong deposited = 0;
+        for (; mask != 0; mask &= mask - 1, bits >>= 1)
+        {
+            deposited |= (bits & 1) * (mask & (0 - mask));
+        }
+
+        return deposited;
+    }
+
     private static int SelectInWord(ulong word, int rank)
     {
         if (Bmi2.X64.IsSupported)

@@ -32,10 +32,12 @@ internal static class SetCounts
         int width = sets.WordsPerReport;
         long[] counts = new long[64 * width];
         int vectors = words.Length / LanesPerVector;
-        for (int first = 0; first < Math.Min(width, vectors); first++)
+
+        // Vectors that hold the same columns in the same lanes are so far apart: next to each other for rows of 1, 2, 4 or 8 words.
+        int step = width / (int)BigInteger.GreatestCommonDivisor(width, LanesPerVector);
+        for (int first = 0; first < Math.Min(step, vectors); first++)
         {
-            // Vectors that are a multiple of the row's width apart hold the same columns in the same lanes.
-            CountEvery(words, first, width, vectors, counts);
+            CountEvery(words, first, step, width, vectors, counts);
         }
 
         for (int i = vectors * LanesPerVector; i < words.Length; i++)
@@ -93,7 +95,7 @@ internal static class SetCounts
         return new SupportBitmaps(bits, blocks);
     }
 
-    private static void CountEvery(ReadOnlySpan<ulong> words, int first, int step, int vectors, long[] counts)
+    private static void CountEvery(ReadOnlySpan<ulong> words, int first, int step, int width, int vectors, long[] counts)
     {
         Span<Vector512<ulong>> planes = stackalloc Vector512<ulong>[Planes];
         ref ulong source = ref MemoryMarshal.GetReference(words);
@@ -139,7 +141,7 @@ internal static class SetCounts
                 }
             }
 
-            Flush(planes, first, step, counts);
+            Flush(planes, first, width, counts);
         }
 
         static Vector512<ulong> Load(ref ulong source, int vector) => Vector512.LoadUnsafe(ref source, (nuint)(LanesPerVector * vector));

@@ -25,7 +25,7 @@ internal sealed class SsLadder : IReportLadder
     {
         (_k, _laws) = (laws[0].DomainSize, laws);
         _channels = [.. laws.Select((law, i) => new SsChannel(law, grades[i + 1]))];
-        _use = LadderUse.Of("ss", _k, 0, grades);
+        _use = LadderUse.Of("ss", _k, BernoulliLanes.Version, grades);
         _lanes = Lanes(laws);
     }
 

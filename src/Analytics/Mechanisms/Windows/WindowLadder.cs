@@ -57,7 +57,7 @@ internal sealed class WindowLadder
         CoinCipher cipher = key.CipherFor(_use);
         RecordBlocks.ForEach(values.Length, (start, count) =>
         {
-            Span<uint> planes = stackalloc uint[CoinPlanes.Length];
+            Span<uint> planes = CoinPlanes.Align(stackalloc uint[CoinPlanes.Length + CoinPlanes.Padding]);
             for (int i = start; i < start + count; i += CoinPlanes.Batch)
             {
                 int n = Math.Min(CoinPlanes.Batch, start + count - i);
@@ -71,11 +71,8 @@ internal sealed class WindowLadder
     [SkipLocalsInit]
     private void DrawBatch(CoinWords coins, ushort[]?[] wanted, int lowest, int offset)
     {
-        Span<uint> state = stackalloc uint[coins.Values.Length];
-        for (int i = 0; i < state.Length; i++)
-        {
-            state[i] = coins.Values[i];
-        }
+        Span<uint> state = CoinPlanes.Align(stackalloc uint[CoinPlanes.Batch + CoinPlanes.Padding])[..coins.Values.Length];
+        Widen(coins.Values, state);
 
         ReadOnlySpan<uint> first = coins.Next();
         if (_window > 1)
@@ -168,6 +165,23 @@ internal sealed class WindowLadder
         {
             ulong product = (ulong)words[i] * outputs;
             state[i] = (uint)product < replaceBelow ? (uint)(product >> Coin.Bits) : state[i];
+        }
+    }
+
+    private static void Widen(ReadOnlySpan<ushort> codes, Span<uint> state)
+    {
+        ref ushort code = ref MemoryMarshal.GetReference(codes);
+        ref uint report = ref MemoryMarshal.GetReference(state);
+        int i = 0;
+        for (; i <= state.Length - Vector512<uint>.Count; i += Vector512<uint>.Count)
+        {
+            (Vector256<uint> lower, Vector256<uint> upper) = Vector256.Widen(Vector256.LoadUnsafe(ref code, (nuint)i));
+            Vector512.Create(lower, upper).StoreUnsafe(ref report, (nuint)i);
+        }
+
+        for (; i < state.Length; i++)
+        {
+            state[i] = codes[i];
         }
     }
 
