@@ -1,7 +1,10 @@
 using System.Reflection;
 using EmrMarket.Grains.Embedded.Hosting;
 using EmrMarket.Grains.Embedded.State;
+using EmrMarket.Silos.Storage.Postgres;
+using EmrMarket.Silos.Storage.Site;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Npgsql;
 
 namespace EmrMarket.Silos.Hosting;
 
@@ -30,4 +33,12 @@ internal static class GrainHosting
             options.StateStores[EmbeddedGrainOptions.DefaultStore] = services => services.GetRequiredService<IGrainStateStore>();
         });
     }
+
+    /// <summary>Keeps the state of a role's grains in its database.</summary>
+    internal static IServiceCollection AddGrainState(this IServiceCollection services, NpgsqlDataSource database) =>
+        services.AddSingleton<IGrainStateStore>(new PostgresGrainStateStore(database));
+
+    /// <summary>Keeps the state of a site's grains in its database, sealed.</summary>
+    internal static IServiceCollection AddGrainState(this IServiceCollection services, NpgsqlDataSource database, SiteVault vault) =>
+        services.AddSingleton<IGrainStateStore>(new SealedGrainStateStore(new PostgresGrainStateStore(database), vault));
 }

@@ -1,6 +1,8 @@
 using System.Net;
 using System.Reflection;
+using EmrMarket.Silos.Storage.Site;
 using Microsoft.Extensions.Options;
+using Npgsql;
 using Orleans.Configuration;
 using Orleans.Hosting;
 using Orleans.Serialization;
@@ -58,6 +60,12 @@ internal static class GrainHosting
                 }));
         });
     }
+
+    /// <summary>Nothing: a cluster keeps grain state in the tables of its own provider, in the database that its settings name.</summary>
+    internal static IServiceCollection AddGrainState(this IServiceCollection services, NpgsqlDataSource database) => services;
+
+    /// <summary>Nothing, as above: the provider's tables are not sealed, which docs/LIMITATIONS.md says.</summary>
+    internal static IServiceCollection AddGrainState(this IServiceCollection services, NpgsqlDataSource database, SiteVault vault) => services;
 
     private static ClusterSettings Required(ClusterSettings? cluster)
     {

@@ -40,6 +40,21 @@ public sealed class MigrationsTests
         Assert.Equal(1, await Migrations.ApplyAsync(database, Two, CancellationToken.None));
     }
 
+    [RequiresFact(Tool.PostgreSQL)]
+    public async Task Each_role_gets_its_own_tables_and_none_of_the_other_ones()
+    {
+        await using NpgsqlDataSource site = await TestDatabases.CreateAsync(DatabaseRole.Site);
+        await using NpgsqlDataSource market = await TestDatabases.CreateAsync(DatabaseRole.Market);
+        foreach ((NpgsqlDataSource own, string other) in new[] { (site, "market"), (market, "site") })
+        {
+            Assert.Equal(2L, await ScalarAsync(own, "SELECT count(*) FROM pg_tables WHERE tablename IN ('grain_state', 'ledger_event')"));
+            Assert.Equal(0L, await ScalarAsync(own, $"SELECT count(*) FROM pg_tables WHERE tablename LIKE '{other}%'"));
+        }
+
+        int[] numbers = [.. new[] { DatabaseRole.Site, DatabaseRole.Market }.SelectMany(Migrations.Of).DistinctBy(one => one.Name).Select(one => one.Number)];
+        Assert.Distinct(numbers);
+    }
+
     private static async Task<object?> ScalarAsync(NpgsqlDataSource database, string sql)
     {
         await using NpgsqlCommand command = database.CreateCommand(sql);

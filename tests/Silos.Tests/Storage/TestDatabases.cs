@@ -13,11 +13,11 @@ internal static class TestDatabases
 
     public static EmbeddedTools EmbeddedTools { get; } = new(Path.Combine(Tools.RepositoryRoot, ".emr", "tools"), TextWriter.Null);
 
-    /// <summary>A new database with every migration.</summary>
-    public static async Task<NpgsqlDataSource> CreateAsync()
+    /// <summary>A new database with a role's tables.</summary>
+    public static async Task<NpgsqlDataSource> CreateAsync(DatabaseRole role)
     {
         NpgsqlDataSource database = await CreateEmptyAsync();
-        await Migrations.ApplyAsync(database, CancellationToken.None);
+        await Migrations.ApplyAsync(database, role, CancellationToken.None);
         return database;
     }
 

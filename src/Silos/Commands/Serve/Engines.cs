@@ -37,7 +37,7 @@ internal sealed record Engines(JsonRpcEthereumClient Client, ContractDeployment 
             string node = EmbeddedChain.FindRunning(full)?.Endpoint ?? own!.Endpoint.ToString();
             await ChainDeploy.RunAsync(new ChainDeployment { Folder = full }, cancellationToken);
             await using NpgsqlDataSource role = NpgsqlDataSource.Create(database.ConnectionStringOf(DatabaseRole.Market));
-            await Migrations.ApplyAsync(role, cancellationToken);
+            await Migrations.ApplyAsync(role, DatabaseRole.Market, cancellationToken);
             using JsonRpcEthereumClient client = new(new Uri(node));
             string keys = ChainFolders.Keys(full);
             return await work(new Engines(

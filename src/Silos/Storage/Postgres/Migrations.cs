@@ -6,8 +6,8 @@ using Npgsql;
 namespace EmrMarket.Silos.Storage.Postgres;
 
 /// <summary>
-/// Brings a database to the form that this program needs: numbered SQL files, each in one transaction, recorded with its SHA-256. A database that is newer than the program, or whose past
-/// differs from the program's, is left alone and refused.
+/// Brings a role's database to the form that this program needs: numbered SQL files, each in one transaction, recorded with its SHA-256. Numbers rise over all folders; a role gets the files
+/// in Common and its own. A database that is newer than the program, or whose past differs from the program's, is left alone and refused.
 /// </summary>
 internal static class Migrations
 {
@@ -16,12 +16,12 @@ internal static class Migrations
     // Any number, the same in every program: only one of them migrates a database at a time.
     private const long LockKey = 0x656d725f6d696772;
 
-    /// <summary>Applies what is missing; says how many files that were.</summary>
+    /// <summary>Applies what a role's database lacks; says how many files that were.</summary>
     /// <exception cref="MigrationException">The database is newer, or a past file was changed. Nothing was applied.</exception>
-    public static async Task<int> ApplyAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
+    public static async Task<int> ApplyAsync(NpgsqlDataSource database, DatabaseRole role, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(database);
-        return await ApplyAsync(database, Read(), cancellationToken);
+        return await ApplyAsync(database, Of(role), cancellationToken);
     }
 
     internal static async Task<int> ApplyAsync(NpgsqlDataSource database, IReadOnlyList<Migration> wanted, CancellationToken cancellationToken)
@@ -45,7 +45,7 @@ internal static class Migrations
                 }
             }
 
-            Migration[] missing = [.. wanted.Skip(applied.Count)];
+            Migration[] missing = [.. wanted.Where(migration => !applied.Exists(one => one.Number == migration.Number))];
             foreach (Migration migration in missing)
             {
                 await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync(cancellationToken);
@@ -66,18 +66,19 @@ internal static class Migrations
         }
     }
 
-    private static Migration[] Read() =>
+    /// <summary>The files of a role by rising number.</summary>
+    internal static Migration[] Of(DatabaseRole role) =>
     [
         .. typeof(Migrations).Assembly.GetManifestResourceNames()
-            .Where(name => name.StartsWith(Prefix, StringComparison.Ordinal))
-            .Order(StringComparer.Ordinal)
+            .Where(resource => resource.StartsWith(Prefix + "Common/", StringComparison.Ordinal) || resource.StartsWith($"{Prefix}{role}/", StringComparison.Ordinal))
             .Select(resource =>
             {
                 using Stream stream = typeof(Migrations).Assembly.GetManifestResourceStream(resource)!;
                 using StreamReader reader = new(stream);
-                string name = resource[Prefix.Length..];
+                string name = resource[(resource.LastIndexOf('/') + 1)..];
                 return new Migration(int.Parse(name[..4], CultureInfo.InvariantCulture), name[5..], reader.ReadToEnd().ReplaceLineEndings("\n"));
-            }),
+            })
+            .OrderBy(migration => migration.Number),
     ];
 
     private static async Task<List<(int, string, string)>> AppliedAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
@@ -101,7 +102,7 @@ internal static class Migrations
 }
 
 /// <summary>One file of SQL.</summary>
-/// <param name="Number">From 1, without gaps.</param>
+/// <param name="Number">From 1, no two alike.</param>
 /// <param name="Name">What it is about.</param>
 /// <param name="Sql">The statements.</param>
 internal sealed record Migration(int Number, string Name, string Sql)
