@@ -31,7 +31,9 @@ internal static class TestDatabases
         await connection.OpenAsync();
         await using NpgsqlCommand command = new($"CREATE DATABASE {name}", connection);
         await command.ExecuteNonQueryAsync();
-        return NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(server.AdministratorConnectionString) { Database = name });
+
+        // Tests leave their pools behind; together they would keep more connections than the server has.
+        return NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(server.AdministratorConnectionString) { Database = name, ConnectionIdleLifetime = 1, ConnectionPruningInterval = 1 });
     }
 
     private static Task<EmbeddedPostgres> StartAsync() =>
