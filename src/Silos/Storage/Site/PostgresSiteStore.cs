@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using EmrMarket.Grains.Abstractions.Site;
 using EmrMarket.Grains.Site.Storage;
@@ -18,8 +19,7 @@ internal sealed class PostgresSiteStore(NpgsqlDataSource database, SiteVault vau
     private readonly SealedRows _rows = new(vault);
 
     // An order of one version never changes, and the site asks for all of them again and again.
-    private readonly Dictionary<long, SiteOrderRow> _orders = [];
-    private readonly SemaphoreSlim _ordersLock = new(1);
+    private readonly ConcurrentDictionary<(long Sequence, long Version), SiteOrderRow> _orders = [];
 
     /// <inheritdoc/>
     public Task KeepRecordsAsync(LoadRecords batch, string schemaId, CancellationToken cancellationToken)
@@ -136,34 +136,26 @@ internal sealed class PostgresSiteStore(NpgsqlDataSource database, SiteVault vau
     /// <inheritdoc/>
     public async Task<SiteOrderRow[]> ReadOrdersAsync(CancellationToken cancellationToken)
     {
-        await _ordersLock.WaitAsync(cancellationToken);
-        try
+        await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
+        await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead, cancellationToken);
+        List<(long Sequence, long Version)> stored = [];
+        await using (NpgsqlCommand command = Command(connection, "SELECT sequence, version FROM site_order ORDER BY sequence"))
+        await using (NpgsqlDataReader reader = await command.ExecuteReaderAsync(cancellationToken))
         {
-            await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
-            await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead, cancellationToken);
-            List<(long Sequence, long Version)> stored = [];
-            await using (NpgsqlCommand command = Command(connection, "SELECT sequence, version FROM site_order ORDER BY sequence"))
-            await using (NpgsqlDataReader reader = await command.ExecuteReaderAsync(cancellationToken))
+            while (await reader.ReadAsync(cancellationToken))
             {
-                while (await reader.ReadAsync(cancellationToken))
-                {
-                    stored.Add((reader.GetInt64(0), reader.GetInt64(1)));
-                }
+                stored.Add((reader.GetInt64(0), reader.GetInt64(1)));
             }
-
-            (long Sequence, long Version)[] unknown = [.. stored.Where(one => _orders.GetValueOrDefault(one.Sequence)?.Version != one.Version)];
-            foreach (byte[] content in await ManyAsync(connection, [.. unknown.Select(one => OrderPlace(one.Sequence, one.Version))], cancellationToken))
-            {
-                SiteOrderRow row = SiteRowFormat.ReadOrder(content);
-                _orders[row.Sequence] = row;
-            }
-
-            return [.. stored.Select(one => _orders[one.Sequence])];
         }
-        finally
+
+        string[] unknown = [.. stored.Where(one => !_orders.ContainsKey(one)).Select(one => OrderPlace(one.Sequence, one.Version))];
+        foreach (SiteOrderRow row in (await ManyAsync(connection, unknown, cancellationToken)).Select(SiteRowFormat.ReadOrder))
         {
-            _ordersLock.Release();
+            _orders[(row.Sequence, row.Version)] = row;
+            _orders.TryRemove((row.Sequence, row.Version - 1), out _);
         }
+
+        return [.. stored.Select(one => _orders[one])];
     }
 
     private static string RecordsPlace(string batch) => "records/" + batch;
@@ -176,9 +168,9 @@ internal sealed class PostgresSiteStore(NpgsqlDataSource database, SiteVault vau
 
     private static string OrderPlace(long sequence, long version) => string.Create(CultureInfo.InvariantCulture, $"order/{sequence}/{version}");
 
-    private static SetPolicies Fold(string schemaId, IReadOnlyList<SetPolicies> rows)
+    private static SetPolicies Fold(string schemaId, SetPolicies[] rows)
     {
-        if (rows.Count == 1 && IsAscending(rows[0].PersonKeys))
+        if (rows.Length == 1 && IsAscending(rows[0].PersonKeys))
         {
             return rows[0];
         }

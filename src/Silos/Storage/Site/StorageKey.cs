@@ -22,7 +22,11 @@ internal sealed class StorageKey
     /// <param name="key">32 bytes.</param>
     public StorageKey(ReadOnlySpan<byte> key)
     {
-        ArgumentOutOfRangeException.ThrowIfNotEqual(key.Length, SecretFile.Bytes);
+        if (key.Length != SecretFile.Bytes)
+        {
+            throw new ArgumentException($"a storage key has {SecretFile.Bytes} bytes", nameof(key));
+        }
+
         _key = key.ToArray();
     }
 
