@@ -18,13 +18,13 @@ public sealed class EmbeddedPostgresTests : IDisposable
         string connection;
         await using (EmbeddedPostgres first = await StartAsync())
         {
-            connection = first.ConnectionStringOf(DatabaseRole.Site);
+            connection = await first.GetSiteConnectionStringAsync("north-side", CancellationToken.None);
             await ExecuteAsync(connection, "CREATE TABLE t (x int); INSERT INTO t VALUES (7)");
             await Assert.ThrowsAsync<ProcessFolderInUseException>(StartAsync);
         }
 
         await using EmbeddedPostgres again = await StartAsync();
-        Assert.Equal(connection, again.ConnectionStringOf(DatabaseRole.Site));
+        Assert.Equal(connection, await again.GetSiteConnectionStringAsync("north-side", CancellationToken.None));
         Assert.Equal(7, await ScalarAsync(connection, "SELECT x FROM t"));
     }
 
@@ -32,7 +32,7 @@ public sealed class EmbeddedPostgresTests : IDisposable
     public async Task Killed_server_comes_back_with_what_was_committed()
     {
         await using EmbeddedPostgres postgres = await StartAsync();
-        string connection = postgres.ConnectionStringOf(DatabaseRole.Market);
+        string connection = postgres.MarketConnectionString;
         await ExecuteAsync(connection, "CREATE TABLE t (x int); INSERT INTO t VALUES (8)");
         int killed = postgres.ProcessId;
         using (Process server = Process.GetProcessById(killed))
@@ -63,17 +63,18 @@ public sealed class EmbeddedPostgresTests : IDisposable
         // As after a power cut: the server's own lock file names a process that is gone.
         await File.WriteAllTextAsync(Path.Combine(_folder, "data", "postmaster.pid"), $"4194000\n{_folder}/data\n1600000000\n5432\n{_folder}/run\n\n");
         await using EmbeddedPostgres again = await StartAsync();
-        Assert.Equal(1, await ScalarAsync(again.ConnectionStringOf(DatabaseRole.Site), "SELECT 1"));
+        Assert.Equal(1, await ScalarAsync(again.MarketConnectionString, "SELECT 1"));
     }
 
     [RequiresFact(Tool.PostgreSQL)]
     public async Task Roles_reach_their_own_database_only_and_no_password_is_readable_by_others()
     {
         await using EmbeddedPostgres postgres = await StartAsync();
-        string site = postgres.ConnectionStringOf(DatabaseRole.Site), market = postgres.ConnectionStringOf(DatabaseRole.Market);
+        string site = await postgres.GetSiteConnectionStringAsync("a", CancellationToken.None), other = await postgres.GetSiteConnectionStringAsync("b", CancellationToken.None);
+        string market = postgres.MarketConnectionString;
         await ExecuteAsync(site, "CREATE TABLE secret (x int); INSERT INTO secret VALUES (1)");
 
-        foreach ((string from, string to) in new[] { (market, "emr_site"), (site, "emr_market"), (site, "postgres") })
+        foreach ((string from, string to) in new[] { (market, "emr_site_a"), (other, "emr_site_a"), (site, "emr_market"), (site, "postgres") })
         {
             PostgresException refused = await Assert.ThrowsAsync<PostgresException>(
                 () => ScalarAsync(new NpgsqlConnectionStringBuilder(from) { Database = to }.ConnectionString, "SELECT x FROM secret"));
@@ -111,7 +112,7 @@ public sealed class EmbeddedPostgresTests : IDisposable
     {
         string deep = Path.Combine(_folder, new string('d', 120));
         await using EmbeddedPostgres postgres = await EmbeddedPostgres.StartAsync(deep, TestDatabases.EmbeddedTools, CancellationToken.None);
-        Assert.Equal(1, await ScalarAsync(postgres.ConnectionStringOf(DatabaseRole.Site), "SELECT 1"));
+        Assert.Equal(1, await ScalarAsync(postgres.MarketConnectionString, "SELECT 1"));
     }
 
     private Task<EmbeddedPostgres> StartAsync() => EmbeddedPostgres.StartAsync(_folder, TestDatabases.EmbeddedTools, CancellationToken.None);

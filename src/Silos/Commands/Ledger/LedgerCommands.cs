@@ -27,7 +27,7 @@ internal static class LedgerCommands
             parsed.GetValue(folder)!,
             async engines =>
             {
-                LedgerRebuild rebuilt = await LedgerRebuild.RunAsync(engines.Client, engines.Deployment, engines.Ledger, confirmations: 1, cancellation);
+                LedgerRebuild rebuilt = await LedgerRebuild.RunAsync(engines.Client, engines.Deployment, engines.Storage.Ledger, confirmations: 1, cancellation);
                 Console.WriteLine($"events    {rebuilt.Events}\nto block  {rebuilt.Block}\nbefore    {rebuilt.Before}\nafter     {rebuilt.After}\n{(rebuilt.IsEqual ? "equal" : "different: the tables are now the chain's")}");
                 return rebuilt.IsEqual ? ExitCode.Success : ExitCode.Failure;
             },

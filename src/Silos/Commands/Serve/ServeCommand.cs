@@ -13,8 +13,8 @@ internal static class ServeCommand
         """
         Runs the market on the embedded chain: starts the chain and deploys the contracts where that has not been done, follows the ledger, closes books, decides rounds and pays out.
 
-        What the ledger says and the transactions under way are in an embedded PostgreSQL beside the chain and last over a restart. Drafts of requests and files of sites are kept in memory
-        in this version and end with the process: it is for demonstrations, not for a market that people rely on.
+        All that market and sites keep is in an embedded PostgreSQL beside the chain, a database for each, and lasts over a restart; what a site keeps is sealed with the key in
+        sites/NAME/storage.key. The embedded chain can be forged by whoever has this machine: it is for demonstrations, not for a market that people rely on.
 
         Examples:
           emr serve

@@ -1,12 +1,10 @@
 using EmrMarket.Analytics.Pricing;
 using EmrMarket.Contracts.Ethereum.Signing;
-using EmrMarket.Grains.Ledger.Storage;
-using EmrMarket.Grains.Market.Storage;
 using EmrMarket.Grains.Site;
-using EmrMarket.Grains.Site.Storage;
 using EmrMarket.Silos.Commands.Chain;
 using EmrMarket.Silos.Records;
 using EmrMarket.Silos.Roles;
+using EmrMarket.Silos.Storage;
 
 namespace EmrMarket.Silos.Commands.Serve;
 
@@ -42,14 +40,17 @@ internal static class ServeRun
         await using EmbeddedConsortium consortium = await EmbeddedConsortium.StartAsync(engines.Consortium, engines.Client, engines.Deployment);
         await consortium.PublishAsync(schemas, cancellationToken);
         await using MarketRole market = await MarketRole.StartAsync(
-            schemas, engines.Market, engines.Client, engines.Deployment, engines.Ledger, services => services.AddSingleton<IMarketStore, MemoryMarketStore>());
+            schemas, engines.Market, engines.Client, engines.Deployment, engines.Storage.Ledger, services => services.AddMarketStorage(engines.Storage));
         await consortium.SecureAsync(market.Host, engines.Market.Address, cancellationToken);
         Dictionary<string, SiteRole> sites = new(StringComparer.Ordinal);
+        List<SiteStorage> storages = [];
         try
         {
             foreach (string name in options.Sites)
             {
-                sites.Add(name, await StartSiteAsync(name, options.Folder, engines, market, consortium, cancellationToken));
+                string folder = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(options.Folder))!, "sites", name);
+                storages.Add(await SiteStorage.OpenAsync(await engines.Database.GetSiteConnectionStringAsync(name, cancellationToken), Path.Combine(folder, "storage.key"), cancellationToken));
+                sites.Add(name, await StartSiteAsync(name, folder, storages[^1], engines, market, consortium, cancellationToken));
             }
 
             RoleLoop[] loops = [new("the market", market.AdvanceAsync), .. sites.Values.Select(site => new RoleLoop("site " + site.Name, site.AdvanceAsync))];
@@ -63,6 +64,11 @@ internal static class ServeRun
             {
                 await site.DisposeAsync();
             }
+
+            foreach (SiteStorage storage in storages)
+            {
+                await storage.DisposeAsync();
+            }
         }
     }
 
@@ -75,20 +81,20 @@ internal static class ServeRun
         Console.WriteLine("the demonstration is ready");
     }
 
-    private static async Task<SiteRole> StartSiteAsync(string name, string folder, Engines engines, MarketRole market, EmbeddedConsortium consortium, CancellationToken cancellationToken)
+    private static async Task<SiteRole> StartSiteAsync(
+        string name, string folder, SiteStorage storage, Engines engines, MarketRole market, EmbeddedConsortium consortium, CancellationToken cancellationToken)
     {
-        string keys = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(folder))!, "sites", name);
-        string siteKey = Path.Combine(keys, "site.key");
+        string siteKey = Path.Combine(folder, "site.key");
         if (!File.Exists(siteKey))
         {
             SiteKeyFile.Create(siteKey);
         }
 
-        EthereumAccount account = EthereumAccount.LoadOrCreate(Path.Combine(keys, "account.key"));
+        EthereumAccount account = EthereumAccount.LoadOrCreate(Path.Combine(folder, "account.key"));
         await consortium.AdmitAsync(account.Address, cancellationToken);
         SiteRole site = await SiteRole.StartAsync(
-            name, new SiteOptions(SiteKeyFile.Read(siteKey), account.Address, Rates), account, engines.Client, engines.Deployment, market.Link, new MemoryLedgerStore(),
-            services => services.AddSingleton<ISiteStore, MemorySiteStore>());
+            name, new SiteOptions(SiteKeyFile.Read(siteKey), account.Address, Rates), account, engines.Client, engines.Deployment, market.Link, storage.Ledger,
+            services => services.AddSiteStorage(storage));
         await consortium.SecureAsync(site.Host, account.Address, cancellationToken);
         return site;
     }

@@ -6,7 +6,7 @@ using Npgsql;
 
 namespace EmrMarket.Silos.Storage.Postgres;
 
-/// <summary>A role of the program, with a database, a database role and a password of its own; neither can connect to the other's.</summary>
+/// <summary>A role of the program. The market and every site have a database, a database role and a password of their own; none can connect to another's.</summary>
 internal enum DatabaseRole
 {
     /// <summary>A site's: raw records, policies, budgets.</summary>
@@ -24,6 +24,11 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
 {
     private const string Name = "postgres";
     private const string Administrator = "emr_admin";
+    private const string Market = "emr_market";
+    private const int LongestSite = 32;
+
+    // Of the server's 128 connections; a role's grains take turns.
+    private const int MostConnectionsOfARole = 16;
 
     // sockaddr_un holds 108 bytes, of which the socket's own name takes 17.
     private const int LongestSocketFolder = 90;
@@ -76,7 +81,7 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
 
         string[] asUser = await AsUserAsync(cancellationToken);
         string[] command = [.. asUser, Path.Combine(programs, "postgres"), "-D", postgres.Data, "-c", "listen_addresses=", "-c", "unix_socket_directories=" + postgres._socket,
-            "-c", "unix_socket_permissions=0700", "-c", "password_encryption=scram-sha-256", "-c", "max_connections=64", "-c", "log_min_messages=warning"];
+            "-c", "unix_socket_permissions=0700", "-c", "password_encryption=scram-sha-256", "-c", "max_connections=128", "-c", "log_min_messages=warning"];
         postgres._process = await SupervisedProcess.StartAsync(
             new SupervisedProcessOptions
             {
@@ -94,8 +99,25 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
         return postgres;
     }
 
-    /// <summary>How a role connects to its database. Holds its password: not for logs.</summary>
-    public string ConnectionStringOf(DatabaseRole role) => Connection(NameOf(role), NameOf(role), Password(NameOf(role)));
+    /// <summary>How the market connects to its database. Holds its password: not for logs.</summary>
+    public string MarketConnectionString => Connection(Market, Market, Password(Market));
+
+    /// <summary>How a site connects to its database, which is made the first time. Holds its password: not for logs.</summary>
+    /// <param name="site">The site's name: 1 to 32 lower-case letters, digits and hyphens.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public async Task<string> GetSiteConnectionStringAsync(string site, CancellationToken cancellationToken)
+    {
+        if (site is not { Length: > 0 and <= LongestSite } || !site.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-'))
+        {
+            throw new ArgumentException($"a site's name has 1 to {LongestSite} lower-case letters, digits and hyphens", nameof(site));
+        }
+
+        string name = "emr_site_" + site.Replace('-', '_');
+        await using NpgsqlConnection connection = new(AdministratorConnectionString + ";Pooling=false");
+        await connection.OpenAsync(cancellationToken);
+        await MakeAsync(connection, name, cancellationToken);
+        return Connection(name, name, Password(name));
+    }
 
     /// <summary>As the one who may create databases: for tests, which make one each.</summary>
     internal string AdministratorConnectionString => Connection(Administrator, "postgres", Password(Administrator));
@@ -114,12 +136,12 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
 
     private string Keys => Path.Combine(_folder, "keys");
 
-    private static string NameOf(DatabaseRole role) => role == DatabaseRole.Site ? "emr_site" : "emr_market";
-
     private string Connection(string user, string database, string password) =>
-        new NpgsqlConnectionStringBuilder { Host = _socket, Username = user, Database = database, Password = password, IncludeErrorDetail = false }.ConnectionString;
+        new NpgsqlConnectionStringBuilder { Host = _socket, Username = user, Database = database, Password = password, IncludeErrorDetail = false, MaxPoolSize = MostConnectionsOfARole }.ConnectionString;
 
-    private string Password(string user) => File.ReadAllText(Path.Combine(Keys, user + ".password"));
+    private string PasswordFile(string user) => Path.Combine(Keys, user + ".password");
+
+    private string Password(string user) => File.ReadAllText(PasswordFile(user));
 
     /// <summary>initdb refuses root; in a user namespace of its own the same files belong to somebody else.</summary>
     private static async Task<string[]> AsUserAsync(CancellationToken cancellationToken)
@@ -143,19 +165,7 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
             return;
         }
 
-        foreach (string user in (string[])[Administrator, NameOf(DatabaseRole.Site), NameOf(DatabaseRole.Market)])
-        {
-            string file = Path.Combine(Keys, user + ".password");
-            FileStreamOptions options = new() { Mode = FileMode.Create, Access = FileAccess.Write };
-            if (!OperatingSystem.IsWindows())
-            {
-                options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-            }
-
-            await using FileStream stream = new(file, options);
-            await stream.WriteAsync(System.Text.Encoding.ASCII.GetBytes(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32))), cancellationToken);
-        }
-
+        await WritePasswordAsync(Administrator, cancellationToken);
         string unfinished = Data + ".new";
         if (Directory.Exists(unfinished))
         {
@@ -163,7 +173,7 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
         }
 
         (int exit, string output) = await RunAsync(
-            [.. asUser, Path.Combine(programs, "initdb"), "-D", unfinished, "-U", Administrator, "-A", "scram-sha-256", "--pwfile", Path.Combine(Keys, Administrator + ".password"),
+            [.. asUser, Path.Combine(programs, "initdb"), "-D", unfinished, "-U", Administrator, "-A", "scram-sha-256", "--pwfile", PasswordFile(Administrator),
                 "-E", "UTF8", "--locale=C"],
             cancellationToken);
         if (exit != 0)
@@ -192,23 +202,44 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
     {
         await using NpgsqlConnection connection = new(AdministratorConnectionString + ";Pooling=false");
         await connection.OpenAsync(cancellationToken);
-        foreach (string name in (string[])[NameOf(DatabaseRole.Site), NameOf(DatabaseRole.Market)])
+        await MakeAsync(connection, Market, cancellationToken);
+        await ExecuteAsync(connection, "REVOKE CONNECT ON DATABASE postgres FROM PUBLIC", cancellationToken);
+    }
+
+    /// <summary>Sees that a role and its database are there. Names and passwords are this class's own letters and digits.</summary>
+    private async Task MakeAsync(NpgsqlConnection connection, string name, CancellationToken cancellationToken)
+    {
+        if (!File.Exists(PasswordFile(name)))
         {
-            // Names and passwords are this class's own letters and digits.
-            if (!await ExistsAsync(connection, "pg_roles", "rolname", name, cancellationToken))
-            {
-                await ExecuteAsync(connection, $"CREATE ROLE {name} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD '{Password(name)}'", cancellationToken);
-            }
-
-            if (!await ExistsAsync(connection, "pg_database", "datname", name, cancellationToken))
-            {
-                await ExecuteAsync(connection, $"CREATE DATABASE {name} OWNER {name}", cancellationToken);
-            }
-
-            await ExecuteAsync(connection, $"REVOKE ALL ON DATABASE {name} FROM PUBLIC", cancellationToken);
+            await WritePasswordAsync(name, cancellationToken);
         }
 
-        await ExecuteAsync(connection, "REVOKE CONNECT ON DATABASE postgres FROM PUBLIC", cancellationToken);
+        // The password every time: its file is written before the role is made, and either may be lost without the other.
+        string verb = await ExistsAsync(connection, "pg_roles", "rolname", name, cancellationToken) ? "ALTER" : "CREATE";
+        await ExecuteAsync(connection, $"{verb} ROLE {name} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD '{Password(name)}'", cancellationToken);
+        if (!await ExistsAsync(connection, "pg_database", "datname", name, cancellationToken))
+        {
+            await ExecuteAsync(connection, $"CREATE DATABASE {name} OWNER {name}", cancellationToken);
+        }
+
+        await ExecuteAsync(connection, $"REVOKE ALL ON DATABASE {name} FROM PUBLIC", cancellationToken);
+    }
+
+    private async Task WritePasswordAsync(string user, CancellationToken cancellationToken)
+    {
+        FileStreamOptions options = new() { Mode = FileMode.Create, Access = FileAccess.Write };
+        if (!OperatingSystem.IsWindows())
+        {
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        }
+
+        string unfinished = PasswordFile(user) + ".part";
+        await using (FileStream stream = new(unfinished, options))
+        {
+            await stream.WriteAsync(System.Text.Encoding.ASCII.GetBytes(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32))), cancellationToken);
+        }
+
+        File.Move(unfinished, PasswordFile(user), overwrite: true);
     }
 
     private static async Task<bool> ExistsAsync(NpgsqlConnection connection, string table, string column, string name, CancellationToken cancellationToken)
