@@ -115,6 +115,28 @@ public sealed class EstimateCommandsTests : IDisposable
         }
     }
 
+    [Fact]
+    public async Task Perturb_remembers_what_is_out_beside_the_site_key()
+    {
+        await _emr.RunAsync("data", "generate", "--records", "3000", "--out", "s.csv");
+        await _emr.RunAsync("site-key", "new", "k");
+        string[] perturb = ["perturb", "--data", "s.csv", "--schema", "synthetic", "--site-key", "k", "--out", "o", "--cap", "5", "--json"];
+        async Task<JsonElement> Summary(string attribute)
+        {
+            (int code, string output, string error) = await _emr.RunAsync([.. perturb, "--attribute", attribute]);
+            Assert.True(code == 0, error);
+            return JsonDocument.Parse(output).RootElement.GetProperty("summary");
+        }
+
+        int first = (await Summary("admission")).GetProperty("released").GetInt32();
+        int second = (await Summary("payer")).GetProperty("released").GetInt32();
+        Assert.True(second < first, $"{second} of {first} records were handed out after most of the cap was used.");
+        Assert.Equal(second, (await Summary("payer")).GetProperty("released").GetInt32());
+        (int refused, _, string message) = await _emr.RunAsync([.. perturb, "--attribute", "payer", "--ledger", "s.csv"]);
+        Assert.Equal(2, refused);
+        Assert.Contains("ledger of releases", message, StringComparison.Ordinal);
+    }
+
     private async Task PerturbAsync(int records)
     {
         await _emr.RunAsync("data", "generate", "--records", Text(records), "--out", "s.csv");

@@ -256,6 +256,76 @@ public sealed class ReportFileTests : IDisposable
         Assert.InRange(estimate, truth - (8 * Math.Sqrt(3 / n) / (p - q)), truth + (8 * Math.Sqrt(3 / n) / (p - q)));
     }
 
+    [Fact]
+    public void Prepared_reports_written_an_attribute_at_a_time_are_the_same_bytes()
+    {
+        int[] profiles = Array.ConvertAll(Table.PersonIndex, p => p % 2 == 0 ? Profile("conservative") : Profile("balanced"));
+        PreparedReports prepared = Perturbation.Prepare(Schema, Table, profiles, SiteKey, Plan());
+        ReportFileFormat.Write(prepared, _folder.Place("p.emr-reports"));
+        Assert.Equal(Bytes(Run(Plan(), profiles: profiles).Reports), File.ReadAllBytes(_folder.Place("p.emr-reports")));
+    }
+
+    private ReleaseLedger Ledger(byte[]? key = null, Schema? schema = null) => ReleaseLedger.Read(_folder.Place("k.ledger"), schema ?? Schema, key ?? SiteKey);
+
+    private (string[] Released, PerturbationSummary Summary) HandOut(EpsilonMicro? cap, params (string Attribute, int Grade)[] wanted)
+    {
+        ReleaseLedger ledger = Ledger();
+        var plan = new PerturbationPlan { Grades = wanted.ToDictionary(w => Index(w.Attribute), w => new[] { w.Grade }), Cap = cap };
+        int[] profiles = PolicyChoice.Everybody(Profile("generous")).Assign(Table, SiteKey);
+        PreparedReports prepared = Perturbation.Prepare(Schema, Table, profiles, SiteKey, plan, ledger);
+        ledger.Write(_folder.Place("k.ledger"));
+        return ([.. prepared.Pseudonyms.Chunk(ReportFile.PseudonymBytes).Select(Convert.ToHexString)], prepared.Summary);
+    }
+
+    [Fact]
+    public void Ledger_charges_a_second_hand_out_the_difference_only()
+    {
+        (string[] first, PerturbationSummary one) = HandOut(cap: null, ("diagnosis", 2), ("sex", 3));
+        (string[] again, PerturbationSummary two) = HandOut(cap: null, ("diagnosis", 2), ("sex", 3));
+        Assert.Equal(first, again);
+        Assert.Equal((one.LossPerPerson, one.LossPerRecord), (two.LossPerPerson, two.LossPerRecord));
+
+        // A lower grade is out with the higher one; a higher one costs the difference for every record, of a shared fact once.
+        Assert.Equal(one.LossPerPerson, HandOut(cap: null, ("diagnosis", 1), ("sex", 1)).Summary.LossPerPerson);
+        int most = Table.PersonIndex.CountBy(p => p).Max(p => p.Value);
+        EpsilonMicro raised = HandOut(cap: null, ("diagnosis", 3), ("sex", 4)).Summary.LossPerPerson;
+        Assert.Equal((most * Schema.Grades[3].Micro) + Schema.Grades[4].Micro, raised.Micro);
+        Assert.Equal((most * (Schema.Grades[3].Micro + Schema.Grades[2].Micro)) + Schema.Grades[4].Micro, HandOut(cap: null, ("diabetes", 2)).Summary.LossPerPerson.Micro);
+    }
+
+    [Fact]
+    public void Ledger_holds_the_cap_across_hand_outs()
+    {
+        var cap = new EpsilonMicro(4_000_000);
+        (string[] first, PerturbationSummary one) = HandOut(cap, ("diagnosis", 3));
+        (string[] second, PerturbationSummary two) = HandOut(cap, ("diabetes", 3));
+        Assert.True(one.LossPerPerson <= cap && two.LossPerPerson <= cap);
+        Assert.True(two.WithheldByCap > one.WithheldByCap);
+
+        // Whoever had four records out is used up: none of them is in the second hand-out. The same plan again gives what it gave.
+        Assert.Equal(first, HandOut(cap, ("diagnosis", 3)).Released);
+        Assert.Equal(second, HandOut(cap, ("diabetes", 3)).Released);
+        Assert.True(HandOut(cap, ("diagnosis", 3), ("diabetes", 3)).Summary.LossPerPerson <= cap);
+    }
+
+    [Fact]
+    public void Ledger_of_another_key_or_schema_or_an_altered_one_is_refused()
+    {
+        HandOut(cap: null, ("sex", 1));
+        string Code(Func<ReleaseLedger> read) => Assert.Throws<InputException>(read).Problems[0].Code;
+        Assert.Equal("other-site-key", Code(() => Ledger(SHA256.HashData("another site"u8))));
+        Assert.Equal("schema-mismatch", Code(() => Ledger(schema: DataFolder.LoadSchema("diabetic_data"))));
+        byte[] bytes = File.ReadAllBytes(_folder.Place("k.ledger"));
+        var random = new Random(4);
+        for (int i = 0; i < 100; i++)
+        {
+            byte[] altered = [.. bytes];
+            altered[i < 40 ? i : random.Next(bytes.Length)] ^= (byte)(1 << random.Next(8));
+            File.WriteAllBytes(_folder.Place("k.ledger"), i % 2 == 0 ? altered : bytes[..random.Next(bytes.Length)]);
+            Assert.Contains(Code(() => Ledger()), new[] { "not-a-ledger", "future-version", "damaged-ledger" });
+        }
+    }
+
     private static IEnumerable<string> Pseudonyms(ReportFile reports) =>
         reports.Pseudonyms.Chunk(ReportFile.PseudonymBytes).Select(Convert.ToHexString);
 }

@@ -16,8 +16,9 @@ internal static class PerturbCommand
         """
         Randomises records where they are and writes a file of reports, from which anyone estimates elsewhere.
 
-        The cap holds within this hand-out: no ledger is kept between runs, and reports of other attributes or higher grades that are out already add to
-        what a person has lost. A person with many records reaches the cap first, and the records after that are withheld: ask for fewer attributes to hand
+        A ledger beside the site key remembers the highest grade that is out of each record, so that the cap holds across hand-outs: what is out already
+        costs nothing more, a higher grade its difference. A person with many records
+        reaches the cap first, and the records after that are withheld: ask for fewer attributes to hand
         out more of them. The same key and data give the same reports, byte for byte. Without --grade every attribute is written at its tier's default ceiling, for the records
         whose policy allows it.
 
@@ -43,8 +44,12 @@ internal static class PerturbCommand
         {
             Description = "The most loss of a person and of a record, in epsilon; 'off' for none (evaluations only).", HelpName = "EPSILON|off", DefaultValueFactory = _ => PersonBudget.DefaultCap.ToString(),
         };
+        var ledger = new Option<string>("--ledger")
+        {
+            Description = "The ledger of what is out, read and then written. Default: <site key>.<schema>.ledger; with '--cap off' none.", HelpName = "FILE",
+        };
         var json = new Option<bool>("--json") { Description = "Print the summary as JSON." };
-        var command = new Command("perturb", Description) { data, schema, policies, key, output, attributes, grades, cap, json };
+        var command = new Command("perturb", Description) { data, schema, policies, key, output, attributes, grades, cap, ledger, json };
         command.SetAction((parsed, cancellation) =>
         {
             Schema declared = DataFolder.LoadSchema(parsed.GetValue(schema)!);
@@ -63,7 +68,8 @@ internal static class PerturbCommand
             RecordTable table = new RecordLoader(declared).Load(parsed.GetValue(data)!, cancellation);
             int[] profiles = PoliciesFile.Assign(parsed.GetValue(policies)!, declared, table, siteKey);
             string path = Path.Combine(parsed.GetValue(output)!, declared.Name + ReportFileFormat.Extension);
-            PerturbationSummary summary = Write(declared, table, profiles, siteKey, plan, path, cancellation);
+            string? released = parsed.GetValue(ledger) ?? (plan.Cap is null ? null : $"{parsed.GetValue(key)}.{declared.Name}.ledger");
+            PerturbationSummary summary = Write(declared, table, profiles, siteKey, plan, released, path, cancellation);
             Tell(summary, path, parsed.GetValue(json));
             return Task.FromResult(ExitCode.Success);
         });
@@ -71,18 +77,30 @@ internal static class PerturbCommand
     }
 
     private static PerturbationSummary Write(
-        Schema schema, RecordTable table, int[] profiles, byte[] siteKey, PerturbationPlan plan, string path, CancellationToken cancellation)
+        Schema schema, RecordTable table, int[] profiles, byte[] siteKey, PerturbationPlan plan, string? ledgerPath, string path, CancellationToken cancellation)
     {
+        string writing = path;
         try
         {
-            (ReportFile reports, PerturbationSummary summary) = Perturbation.Run(schema, table, profiles, siteKey, plan, cancellation);
-            if (summary.Released == 0)
+            // Two hand-outs at the same time would each see the ledger without the other's charges.
+            using FileStream? turn = ledgerPath is null
+                ? null
+                : new FileStream(writing = ledgerPath + ".lock", new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.Write, Share = FileShare.None });
+            ReleaseLedger? ledger = ledgerPath is null ? null : ReleaseLedger.Read(ledgerPath, schema, siteKey);
+            PreparedReports reports = Perturbation.Prepare(schema, table, profiles, siteKey, plan, ledger);
+            if (reports.Summary.Released == 0)
             {
                 throw new CommandException(ExitCode.Failure, "No record is left to hand out: policies, suppression and the cap withhold all of them. Nothing was written.");
             }
 
-            ReportFileFormat.Write(reports, path);
-            return summary;
+            // Charged before it is released: after a crash in between, the same hand-out costs nothing more.
+            if (ledger is not null)
+            {
+                ledger.Write(writing = ledgerPath!);
+            }
+
+            ReportFileFormat.Write(reports, writing = path, cancellation);
+            return reports.Summary;
         }
         catch (CapExceededException e)
         {
@@ -90,7 +108,7 @@ internal static class PerturbCommand
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new CommandException(ExitCode.Failure, $"{path} cannot be written: {e.Message}", e);
+            throw new CommandException(ExitCode.Failure, $"{writing} cannot be written: {e.Message}", e);
         }
     }
 
@@ -156,7 +174,7 @@ internal static class PerturbCommand
             CultureInfo.InvariantCulture,
             $"Withheld: {summary.WithheldByPolicy} by policy, {summary.WithheldBySuppression} in units of fewer than {SuppressionUnits.MinPersons} persons, {summary.WithheldByCap} by the cap. "
             + $"Published under a stricter profile: {summary.MovedToStricter}."));
-        Console.Out.WriteLine($"Highest loss: {summary.LossPerRecord} epsilon of a record, {summary.LossPerPerson} of a person, in this hand-out; earlier ones add to it.");
+        Console.Out.WriteLine($"Highest loss: {summary.LossPerRecord} epsilon of a record, {summary.LossPerPerson} of a person, earlier hand-outs of the ledger included.");
         if (summary.WithheldByCap > 0)
         {
             Console.Out.WriteLine("Fewer attributes or lower grades leave room under the cap for more records of a person.");

@@ -33,6 +33,20 @@ public static class ReportFileFormat
     public static void Write(ReportFile reports, string path)
     {
         ArgumentNullException.ThrowIfNull(reports);
+        Write(reports.Schema, reports.Pseudonyms, reports.PersonIndex, reports.Columns.Select(c => (c, c.Rows.Length)), reports.Columns, path);
+    }
+
+    /// <summary>Draws and writes a hand-out, an attribute at a time; whatever was there stays whole until the new file is.</summary>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    public static void Write(PreparedReports reports, string path, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(reports);
+        Write(reports.Schema, reports.Pseudonyms, reports.PersonIndex, reports.Outline(), reports.Draw(cancellationToken), path);
+    }
+
+    private static void Write(
+        Schema schema, byte[] pseudonyms, int[] persons, IEnumerable<(ReportFileColumn Column, int Reports)> outline, IEnumerable<ReportFileColumn> columns, string path)
+    {
         ArgumentException.ThrowIfNullOrEmpty(path);
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
         string unfinished = path + ".part";
@@ -42,7 +56,14 @@ public static class ReportFileFormat
             {
                 using (var hashing = new HashingWriter(stream))
                 {
-                    WriteContent(reports, hashing);
+                    WriteHeader(schema, persons.Length, outline, hashing);
+                    hashing.Write(pseudonyms);
+                    hashing.Write(MemoryMarshal.AsBytes<int>(persons));
+                    foreach (ReportFileColumn column in columns)
+                    {
+                        WriteColumn(column, persons.Length, hashing);
+                    }
+
                     stream.Write(hashing.Hash());
                 }
 
@@ -171,23 +192,23 @@ public static class ReportFileFormat
         }
     }
 
-    private static void WriteContent(ReportFile reports, HashingWriter to)
+    private static void WriteHeader(Schema schema, int records, IEnumerable<(ReportFileColumn Column, int Reports)> outline, HashingWriter to)
     {
         var header = new Header
         {
-            Schema = reports.Schema.Document,
-            SchemaId = reports.Schema.Id,
-            Records = reports.Count,
-            Columns = [.. reports.Columns.Select(c => new HeaderColumn
+            Schema = schema.Document,
+            SchemaId = schema.Id,
+            Records = records,
+            Columns = [.. outline.Select(c => new HeaderColumn
             {
-                Attribute = c.Attribute.Name,
-                Grade = c.Grade,
-                EpsilonMicro = c.Channel.Epsilon.Micro,
-                Mechanism = c.Attribute.Mechanism,
-                P = c.Channel.P,
-                Q = c.Channel.Q,
-                Form = FormOf(c),
-                Reports = c.Rows.Length,
+                Attribute = c.Column.Attribute.Name,
+                Grade = c.Column.Grade,
+                EpsilonMicro = c.Column.Channel.Epsilon.Micro,
+                Mechanism = c.Column.Attribute.Mechanism,
+                P = c.Column.Channel.P,
+                Q = c.Column.Channel.Q,
+                Form = FormOf(c.Column),
+                Reports = c.Reports,
             })],
         };
         byte[] json = CanonicalJson.Write(JsonSerializer.SerializeToElement(header, Options));
@@ -195,21 +216,20 @@ public static class ReportFileFormat
         to.Write((uint)Version);
         to.Write((uint)json.Length);
         to.Write(json);
-        to.Write(reports.Pseudonyms);
-        to.Write(MemoryMarshal.AsBytes<int>(reports.PersonIndex));
-        foreach (ReportFileColumn column in reports.Columns)
-        {
-            byte[] members = new byte[(reports.Count + 7) / 8];
-            foreach (int row in column.Rows)
-            {
-                members[row >> 3] |= (byte)(1 << (row & 7));
-            }
+    }
 
-            to.Write(members);
-            var bytes = new ArrayBufferWriter<byte>();
-            ReportColumnFormat.Write(column.Attribute, column.Channel, column.Reports, bytes);
-            to.Write(bytes.WrittenSpan);
+    private static void WriteColumn(ReportFileColumn column, int records, HashingWriter to)
+    {
+        byte[] members = new byte[(records + 7) / 8];
+        foreach (int row in column.Rows)
+        {
+            members[row >> 3] |= (byte)(1 << (row & 7));
         }
+
+        to.Write(members);
+        var bytes = new ArrayBufferWriter<byte>();
+        ReportColumnFormat.Write(column.Attribute, column.Channel, column.Reports, bytes);
+        to.Write(bytes.WrittenSpan);
     }
 
     private static ReportForm FormOf(ReportFileColumn column) => ReportColumnFormat.FormOf(column.Channel, column.Reports);
