@@ -1,5 +1,8 @@
 using EmrMarket.Contracts.Ethereum;
 using EmrMarket.Grains.Ledger.View;
+using EmrMarket.Silos.Api.Access;
+using EmrMarket.Silos.Api.Problems;
+using EmrMarket.Silos.Api.Traffic;
 using EmrMarket.Silos.Roles;
 
 namespace EmrMarket.Silos.Api;
@@ -12,7 +15,7 @@ internal static class HealthRoutes
     /// <summary><c>GET /health</c> answers as long as the process does; <c>GET /ready</c> when the ledger can be read and everybody goes on, and 503 with the reason otherwise.</summary>
     public static void MapHealth(this IEndpointRouteBuilder routes, IReadOnlyList<RoleLoop> loops, ILedgerView ledger)
     {
-        routes.MapGet("/health", () => Results.Text("alive\n"));
+        routes.MapGet("/health", () => Results.Text("alive\n")).Named("Health", "Whether the process lives.", Policies.Anyone);
         routes.MapGet("/ready", async (HttpContext context) =>
         {
             string? problem = loops.Select(loop => loop.Problem).FirstOrDefault(problem => problem is not null);
@@ -30,8 +33,8 @@ internal static class HealthRoutes
                 return Results.Text($"ready at block {ledger.Head}\n");
             }
 
-            context.Response.Headers.RetryAfter = RetryAfterSeconds.ToString(System.Globalization.CultureInfo.InvariantCulture);
-            return Results.Problem(problem, statusCode: StatusCodes.Status503ServiceUnavailable, title: "not ready", type: "urn:emrmarket:problem:not-ready");
-        });
+            await ProblemWriter.WriteAsync(context, Problem.Of(ProblemType.Unavailable, problem) with { RetryAfterSeconds = RetryAfterSeconds });
+            return Results.Empty;
+        }).Named("Ready", "Whether everybody does their work.", Policies.Anyone);
     }
 }

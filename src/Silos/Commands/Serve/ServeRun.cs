@@ -1,6 +1,7 @@
 using EmrMarket.Analytics.Pricing;
 using EmrMarket.Contracts.Ethereum.Signing;
 using EmrMarket.Grains.Site;
+using EmrMarket.Silos.Api;
 using EmrMarket.Silos.Commands.Chain;
 using EmrMarket.Silos.Records;
 using EmrMarket.Silos.Roles;
@@ -54,7 +55,7 @@ internal static class ServeRun
             }
 
             RoleLoop[] loops = [new("the market", market.AdvanceAsync), .. sites.Values.Select(site => new RoleLoop("site " + site.Name, site.AdvanceAsync))];
-            await using WebApplication web = WebHost.Build(options.Url, new RunningRoles(engines.Client, market, sites, consortium), loops);
+            await using WebApplication web = WebHost.Build(options.Url, new RunningRoles(engines.Client, market, sites, consortium), loops, ApiOf(options));
             await WebHost.RunAsync(web, options.Url, loops, stopping => options.Demo ? ShowAsync(web, options, stopping) : Task.CompletedTask, cancellationToken);
             return ExitCode.Success;
         }
@@ -79,6 +80,12 @@ internal static class ServeRun
         DemoMarket demo = new(web.Services.GetRequiredService<RunningRoles>(), web.Services, folder, cancellationToken);
         await demo.FillAsync(text => Console.Error.WriteLineAsync("emr: " + text));
         Console.WriteLine("the demonstration is ready");
+    }
+
+    private static ApiOptions ApiOf(ServeOptions options)
+    {
+        string root = Path.GetDirectoryName(Path.GetFullPath(options.Folder))!;
+        return new ApiOptions { Keys = Path.Combine(root, "keys"), Spool = Path.Combine(root, "sites", ".spool"), Loopback = options.Url.IsLoopback };
     }
 
     private static async Task<SiteRole> StartSiteAsync(

@@ -11,7 +11,7 @@ internal static class WebHost
     private static readonly TimeSpan LongestStop = TimeSpan.FromSeconds(5);
 
     /// <summary>Builds it; nothing listens yet.</summary>
-    public static WebApplication Build(Uri url, RunningRoles roles, IReadOnlyList<RoleLoop> loops)
+    public static WebApplication Build(Uri url, RunningRoles roles, IReadOnlyList<RoleLoop> loops, ApiOptions api)
     {
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
@@ -19,8 +19,11 @@ internal static class WebHost
         builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = LongestStop);
         builder.Services.AddSingleton(roles);
         builder.Services.AddMarketServices();
+        builder.AddApi(api, roles.View.Deployment.ChainId);
         WebApplication web = builder.Build();
+        web.UseApi();
         web.MapHealth(loops, roles.View);
+        web.MapApi();
         return web;
     }
 

@@ -94,7 +94,7 @@ internal sealed class Challenges(TimeProvider clock, ulong chainId)
         }
     }
 
-    private byte[] Code(ReadOnlySpan<byte> random, SignInMessage bare) => HMACSHA256.HashData(_key, [.. random, .. Encoding.UTF8.GetBytes(bare.Write())])[..CodeBytes];
+    private byte[] Code(ReadOnlySpan<byte> random, SignInMessage bare) => HMACSHA256.HashData(_key, (byte[])[.. random, .. Encoding.UTF8.GetBytes(bare.Write())])[..CodeBytes];
 
     private static ApiException Refused(string detail) => new(ProblemType.ChallengeRefused, detail);
 }

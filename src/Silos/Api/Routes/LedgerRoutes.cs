@@ -1,0 +1,91 @@
+using EmrMarket.Silos.Api.Access;
+using EmrMarket.Silos.Api.Problems;
+using EmrMarket.Silos.Api.Traffic;
+using EmrMarket.Silos.Services;
+
+namespace EmrMarket.Silos.Api.Routes;
+
+/// <summary>A transaction that its sender signed.</summary>
+internal sealed record RawTransaction
+{
+    /// <summary>0x and the bytes as hexadecimal digits.</summary>
+    public required string Raw { get; init; }
+}
+
+/// <summary>A transaction that the chain took.</summary>
+/// <param name="Hash">64 hexadecimal digits.</param>
+internal sealed record RelayedTransaction(string Hash);
+
+/// <summary>A step of an embedded chain's clock.</summary>
+internal sealed record ClockStep
+{
+    /// <summary>At most ten years.</summary>
+    public required long Seconds { get; init; }
+}
+
+/// <summary>The ledger, for anybody.</summary>
+internal static class LedgerRoutes
+{
+    private const long LongestStep = 315_360_000;
+
+    /// <summary>Adds them.</summary>
+    public static void MapLedger(this IEndpointRouteBuilder api)
+    {
+        IEndpointRouteBuilder ledger = api.MapGroup("/ledger").WithTags("Ledger");
+        List(ledger, "/sites", "ListSites", "The sites, by number.", service => service.Sites(), site => $"{site.Site}");
+        List(ledger, "/schemas", "ListPublishedSchemas", "The published schemas.", service => service.Schemas(), schema => schema.SchemaId);
+        List(ledger, "/epochs", "ListEpochs", "All epochs in the order of their posting.", service => service.Epochs(), epoch => epoch.Id);
+        List(ledger, "/rounds", "ListRounds", "All rounds, schema by schema.", service => service.Rounds(), round => round.Id);
+        List(ledger, "/requests", "ListLedgerRequests", "All funded requests by number.", service => service.Requests(), request => $"{request.RequestId}");
+        List(ledger, "/deliveries", "ListDeliveries", "All deliveries, request by request.", service => service.Deliveries(), delivery => delivery.Id);
+        List(ledger, "/demands", "ListDemands", "The leaves that are demanded and not answered.", service => service.Demands(), demand => $"{demand.BatchId}-{demand.Kind}-{demand.Position}");
+        ledger.MapGet("/deliveries/{id}/claims", (string id, string? cursor, string? limit, LedgerService service) =>
+            Paging.After(service.Claims(ApiValues.Hash(id, "id")), claim => $"{claim.Slot}", cursor, limit))
+            .Named("ListClaims", "What was paid out of a delivery.", Policies.Anyone).Cached(CacheFor.Everybody);
+        ledger.MapGet("/sites/{site}/revocations", (string site, string? cursor, string? limit, LedgerService service) =>
+            Paging.After(service.Revocations((uint)ApiValues.Number(site, "site", uint.MaxValue)), row => row.Pseudonym, cursor, limit))
+            .Named("ListRevocations", "The pseudonyms that a site's patients revoked.", Policies.Anyone).Cached(CacheFor.Everybody);
+        ledger.MapGet("/sites/{site}/findings", (string site, string? cursor, string? limit, LedgerService service) =>
+            Paging.After(service.Findings((uint)ApiValues.Number(site, "site", uint.MaxValue)), finding => $"{finding.Index}", cursor, limit))
+            .Named("ListFindings", "What auditors found about a site.", Policies.Anyone).Cached(CacheFor.Everybody);
+        ledger.MapGet("/epochs/{id}/members/{position}", (string id, string position, LedgerService service) =>
+            service.MemberAsync(ApiValues.Hash(id, "id"), (uint)ApiValues.Number(position, "position", uint.MaxValue)))
+            .Named("OpenMember", "A member's leaf with the path to the root that the ledger holds.", Policies.Anyone).Cached(CacheFor.Everybody);
+        ledger.MapGet("/deliveries/{id}/slots/{slot}", (string id, string slot, LedgerService service) =>
+            service.SlotAsync(ApiValues.Hash(id, "id"), (uint)ApiValues.Number(slot, "slot", uint.MaxValue)))
+            .Named("OpenSlot", "A delivery's leaf with the path to the root that the ledger holds.", Policies.Anyone).Cached(CacheFor.Everybody);
+        ledger.MapGet("/accounts/{address}", (string address, HttpContext context, LedgerService service) =>
+            {
+                context.Response.Headers.CacheControl = "no-store";
+                return service.AccountAsync(ApiValues.Address(address).ToString(), context.RequestAborted);
+            })
+            .Named("ReadAccount", "What an account needs to know to sign: nonce, balances, allowance and fee.", Policies.Anyone);
+        ledger.MapPost("/transactions", async (RawTransaction transaction, HttpContext context, LedgerService service) =>
+            {
+                string hash = await service.RelayAsync(transaction.Raw, context.RequestAborted);
+                return TypedResults.Accepted($"{ApiPaths.Root}/ledger/transactions/{hash}", new RelayedTransaction(hash));
+            })
+            .Named("RelayTransaction", "Hands a signed transaction to the chain.", Policies.Anyone).Costs(RateClass.Write).Remembered();
+        ledger.MapGet("/transactions/{hash}", async (string hash, HttpContext context, LedgerService service) =>
+            {
+                context.Response.Headers.CacheControl = "no-store";
+                return await service.ReceiptAsync(ApiValues.Hash(hash, "hash"), context.RequestAborted) ?? throw new ApiException(ProblemType.NotReady, "the transaction is in no block yet");
+            })
+            .Named("ReadTransaction", "What became of a transaction.", Policies.Anyone);
+        ledger.MapPost("/endowments", async (HttpContext context, LedgerService service) =>
+            {
+                await service.EndowAsync(ApiValues.AddressOf(context), context.RequestAborted);
+                return TypedResults.NoContent();
+            })
+            .Named("Endow", "Gives the researcher's account ether and tokens of an embedded chain.", Policies.Researcher).Costs(RateClass.Heavy);
+        ledger.MapPost("/clock", async (ClockStep step, HttpContext context, LedgerService service) =>
+            {
+                await service.AdvanceTimeAsync(step.Seconds is > 0 and <= LongestStep ? step.Seconds : throw new ApiException(ProblemType.InvalidValue, $"seconds is a whole number from 1 to {LongestStep}"), context.RequestAborted);
+                return TypedResults.NoContent();
+            })
+            .Named("AdvanceClock", "Moves the clock of an embedded chain.", Policies.Operator).Costs(RateClass.Heavy);
+    }
+
+    private static void List<T>(IEndpointRouteBuilder ledger, string path, string name, string summary, Func<LedgerService, T[]> all, Func<T, string> id) =>
+        ledger.MapGet(path, (string? cursor, string? limit, LedgerService service) => Paging.After(all(service), id, cursor, limit)).Named(name, summary, Policies.Anyone).Cached(CacheFor.Everybody);
+}

@@ -1,0 +1,111 @@
+using EmrMarket.Analytics.Schemas;
+using EmrMarket.Silos.Api.Access;
+using EmrMarket.Silos.Api.Problems;
+using EmrMarket.Silos.Api.Traffic;
+using EmrMarket.Silos.Roles;
+using EmrMarket.Silos.Services;
+
+namespace EmrMarket.Silos.Api.Routes;
+
+/// <summary>The next epoch of a schema.</summary>
+internal sealed record EpochWish
+{
+    /// <summary>The schema's id.</summary>
+    public required string SchemaId { get; init; }
+}
+
+/// <summary>A wallet for the patient of a record.</summary>
+internal sealed record WalletWish
+{
+    /// <summary>The schema's id.</summary>
+    public required string SchemaId { get; init; }
+
+    /// <summary>The record's position, from 0, in the order of loading.</summary>
+    public required int Record { get; init; }
+
+    /// <summary>A passphrase for the way, which the patient changes.</summary>
+    public required string Passphrase { get; init; }
+}
+
+/// <summary>How many persons got a policy.</summary>
+internal sealed record PoliciesSet(int Persons);
+
+/// <summary>What a site's staff do.</summary>
+internal static class SiteRoutes
+{
+    private const int LongestPassphrase = 1000;
+
+    /// <summary>Adds them.</summary>
+    public static void MapSites(this IEndpointRouteBuilder api)
+    {
+        IEndpointRouteBuilder sites = api.MapGroup("/sites/{site}").WithTags("Sites");
+        sites.MapGet("", async (string site, string? schemaId, SiteService service, CatalogueService catalogue) =>
+            {
+                List<SiteInfo> all = [];
+                foreach (string schema in schemaId is null ? catalogue.Describe().Schemas.Select(one => one.Id) : [ApiValues.Hash(schemaId, "schemaId")])
+                {
+                    all.Add(await service.StatusAsync(site, schema));
+                }
+
+                return all.ToArray();
+            })
+            .Named("ReadSite", "Where the site stands, schema by schema.", Policies.SiteStaff).Cached(CacheFor.Session);
+        sites.MapGet("/epochs", async (string site, string? schemaId, string? cursor, string? limit, SiteService service) =>
+            Paging.After((await service.StatusAsync(site, ApiValues.Hash(schemaId, "schemaId"))).Epochs, epoch => $"{epoch.Epoch}", cursor, limit))
+            .Named("ListSiteEpochs", "The site's epochs of a schema, oldest first.", Policies.SiteStaff).Cached(CacheFor.Session);
+        sites.MapGet("/deliveries", async (string site, string? schemaId, string? cursor, string? limit, SiteService service) =>
+            Paging.After((await service.StatusAsync(site, ApiValues.Hash(schemaId, "schemaId"))).Deliveries, delivery => $"{delivery.Sequence}", cursor, limit))
+            .Named("ListSiteDeliveries", "The site's deliveries of a schema, in the order of their orders.", Policies.SiteStaff).Cached(CacheFor.Session);
+        sites.MapPost("/epochs", async (string site, EpochWish wish, SiteService service) =>
+            TypedResults.Created($"{ApiPaths.Root}/sites/{site}/epochs", await service.DecideEpochAsync(site, ApiValues.Hash(wish.SchemaId, "schemaId"))))
+            .Named("DecideEpoch", "Decides the next epoch from today's policies; the site posts it by itself.", Policies.SiteStaff).Costs(RateClass.Write).Remembered();
+        sites.MapPut("/policies/default", async (string site, DefaultPolicies policies, SiteService service) =>
+            {
+                ApiValues.Hash(policies.SchemaId, "schemaId");
+                return new PoliciesSet(await service.SetDefaultPoliciesAsync(site, policies));
+            })
+            .Named("SetDefaultPolicies", "Gives everybody who has no policy one by default, in shares.", Policies.SiteStaff).Costs(RateClass.Write);
+        sites.MapPost("/loads", async (string site, string? schemaId, HttpContext context, SiteService service, RunningRoles roles, RecordSpool spool, Operations operations) =>
+            {
+                Schema schema = SchemaOf(roles, ApiValues.Hash(schemaId, "schemaId"));
+                _ = roles.Site(site);
+                SpooledFiles files = await spool.TakeAsync(context);
+                try
+                {
+                    return operations.Begin(context, "load", async (progress, stopping) =>
+                    {
+                        using (files)
+                        {
+                            progress.Report(10);
+                            return await service.LoadAsync(site, schema, files.Paths, stopping);
+                        }
+                    });
+                }
+                catch
+                {
+                    files.Dispose();
+                    throw;
+                }
+            })
+            .Named("LoadRecords", "Loads record files: all of them or, when one line is wrong, none. Follow the operation for its end.", Policies.SiteStaff)
+            .Costs(RateClass.Heavy).WithMetadata(new RequestLimit(RecordSpool.MostBytes)).Accepts<string>("text/csv", "application/gzip", "multipart/form-data").Produces<OperationInfo>(StatusCodes.Status202Accepted);
+        sites.MapPost("/wallets", async (string site, WalletWish wish, SiteService service) =>
+            {
+                if (wish.Record < 0 || wish.Passphrase.Length > LongestPassphrase)
+                {
+                    throw new ApiException(ProblemType.InvalidValue, $"record is 0 or more, and a passphrase has at most {LongestPassphrase} characters");
+                }
+
+                return TypedResults.File(await service.IssueWalletAsync(site, ApiValues.Hash(wish.SchemaId, "schemaId"), wish.Record, wish.Passphrase), "application/json", "emr-wallet.json");
+            })
+            .Named("IssueWallet", "The wallet of a record's patient, sealed for handing over.", Policies.SiteStaff).Costs(RateClass.Heavy);
+    }
+
+    private static Schema SchemaOf(RunningRoles roles, string schemaId) => roles.Here().Context.Schemas.TryGetValue(schemaId, out var dealt) ? dealt.Schema : throw new ApiException(ProblemType.UnknownSchema);
+
+    /// <summary>The most bytes of a body.</summary>
+    private sealed record RequestLimit(long Bytes) : Microsoft.AspNetCore.Http.Metadata.IRequestSizeLimitMetadata
+    {
+        public long? MaxRequestBodySize => Bytes;
+    }
+}
