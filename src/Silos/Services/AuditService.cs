@@ -27,18 +27,32 @@ internal sealed class AuditService(RunningRoles roles)
     public async Task<ReplayInfo> ReplayAsync(ulong requestId, CancellationToken cancellationToken)
     {
         MarketRole market = roles.Here();
-        await market.View.SyncAsync(cancellationToken);
-        RequestRow row = market.View.Request(requestId) ?? throw new ServiceRefusedException("unknown-request", $"the ledger has no request {requestId}");
-        StoredRequest? stored = await market.Context.Store.FindRequestAsync(Show.Hash(row.Terms.TermsHash), cancellationToken);
-        if (stored is null)
-        {
-            throw new ServiceRefusedException("unknown-request", $"this market has no terms document of request {requestId}");
-        }
-
+        StoredRequest stored = await FindAsync(requestId, cancellationToken);
         string? results = await market.Context.Store.FindResultsAsync(stored.Key, cancellationToken);
         string? fault = await RequestReplay.FindFaultAsync(market.Context, requestId, stored.TermsJson, results);
         return new ReplayInfo { RequestId = requestId, Block = market.View.Head, Fault = fault, ComparedResults = results is not null };
     }
+
+    private async Task<StoredRequest> FindAsync(ulong requestId, CancellationToken cancellationToken)
+    {
+        MarketRole market = roles.Here();
+        await market.View.SyncAsync(cancellationToken);
+        RequestRow row = market.View.Request(requestId) ?? throw new ServiceRefusedException("unknown-request", $"the ledger has no request {requestId}");
+        return await market.Context.Store.FindRequestAsync(Show.Hash(row.Terms.TermsHash), cancellationToken)
+            ?? throw new ServiceRefusedException("unknown-request", $"this market has no terms document of request {requestId}");
+    }
+
+    /// <summary>A file by its SHA-256; null when this market has none.</summary>
+    public Task<byte[]?> FileAsync(string sha256, CancellationToken cancellationToken) => roles.Here().Context.Store.FindFileAsync(sha256, cancellationToken);
+
+    /// <summary>The terms document of a request on the ledger, whose keccak stands there.</summary>
+    /// <exception cref="ServiceRefusedException"><c>unknown-request</c>.</exception>
+    public async Task<string> TermsAsync(ulong requestId, CancellationToken cancellationToken) => (await FindAsync(requestId, cancellationToken)).TermsJson;
+
+    /// <summary>The results that this market claims for a request; null when there are none.</summary>
+    /// <exception cref="ServiceRefusedException"><c>unknown-request</c>.</exception>
+    public async Task<string?> ResultsAsync(ulong requestId, CancellationToken cancellationToken) =>
+        await roles.Here().Context.Store.FindResultsAsync((await FindAsync(requestId, cancellationToken)).Key, cancellationToken);
 
     /// <summary>A hash from 64 hexadecimal digits.</summary>
     internal static Bytes32 Hash(string text, string what) => text.Length == 64 && text.All(digit => char.IsAsciiDigit(digit) || digit is >= 'a' and <= 'f') ? Bytes32.Parse("0x" + text)

@@ -35,7 +35,7 @@ internal static class ProblemTypes
     private static readonly FrozenDictionary<ProblemType, ProblemTypeInfo> Table = Rows().ToFrozenDictionary(row => row.Type, row => new ProblemTypeInfo
     {
         Type = Prefix + CodeOf(row.Type), Code = CodeOf(row.Type), Status = row.Status, Title = row.Title, Fix = row.Fix,
-        Retry = row.Status is Status429TooManyRequests or Status503ServiceUnavailable || row.Type is ProblemType.NotReady or ProblemType.IdempotencyKeyInUse,
+        Retry = row.Status is Status429TooManyRequests or Status503ServiceUnavailable || row.Type is ProblemType.NotReady or ProblemType.IdempotencyKeyInUse or ProblemType.UnknownTransaction,
     });
 
     private static readonly FrozenDictionary<string, ProblemType> ByCode = Enum.GetValues<ProblemType>().ToFrozenDictionary(CodeOf, StringComparer.Ordinal);
@@ -101,6 +101,9 @@ internal static class ProblemTypes
         (ProblemType.UnknownBatch, Status404NotFound, "The ledger has no such batch, or its file is not here.", "List the batches under /api/v1/ledger."),
         (ProblemType.UnknownLeaf, Status404NotFound, "The batch has no such leaf.", "Name a position below the count of its header."),
         (ProblemType.UnknownPseudonym, Status404NotFound, "No epoch holds this pseudonym.", "Check its digits; it is in the ledger once its site posted an epoch with it."),
+        (ProblemType.UnknownTransaction, Status404NotFound, "The transaction is in no block.", "If it was sent a moment ago, ask again after Retry-After."),
+        (ProblemType.UnknownFile, Status404NotFound, "The market has no file of this hash.", "Headers on the ledger name the files by SHA-256."),
+        (ProblemType.UnknownResults, Status404NotFound, "The request has no results.", "GET /api/v1/ledger/requests says how far it is."),
         (ProblemType.UnknownSite, Status404NotFound, "This process runs no such site.", "GET /api/v1/market names the sites that it runs."),
         (ProblemType.UnknownSchema, Status404NotFound, "This market does not deal in the schema.", "GET /api/v1/schemas lists the schemas."),
         (ProblemType.UnknownRequest, Status404NotFound, "There is no such request of yours.", "GET /api/v1/requests lists yours."),

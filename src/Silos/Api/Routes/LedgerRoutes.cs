@@ -16,6 +16,13 @@ internal sealed record RawTransaction
 /// <param name="Hash">64 hexadecimal digits.</param>
 internal sealed record RelayedTransaction(string Hash);
 
+/// <summary>Who is to get money of an embedded chain.</summary>
+internal sealed record EndowmentWish
+{
+    /// <summary>The account.</summary>
+    public required string Address { get; init; }
+}
+
 /// <summary>A step of an embedded chain's clock.</summary>
 internal sealed record ClockStep
 {
@@ -69,16 +76,23 @@ internal static class LedgerRoutes
         ledger.MapGet("/transactions/{hash}", async (string hash, HttpContext context, LedgerService service) =>
             {
                 context.Response.Headers.CacheControl = "no-store";
-                return await service.ReceiptAsync(ApiValues.Hash(hash, "hash"), context.RequestAborted) ?? throw new ApiException(ProblemType.NotReady, "the transaction is in no block yet");
+                return await service.ReceiptAsync(ApiValues.Hash(hash, "hash"), context.RequestAborted) ?? throw new ApiException(ProblemType.UnknownTransaction, "the transaction is in no block, or not yet");
             })
             .Named("ReadTransaction", "What became of a transaction.", Policies.Anyone);
-        ledger.MapPost("/endowments", async (HttpContext context, LedgerService service) =>
+        ledger.MapPost("/embedded/endowments", async (EndowmentWish wish, HttpContext context, LedgerService service) =>
             {
-                await service.EndowAsync(ApiValues.AddressOf(context), context.RequestAborted);
+                string address = Show.Address(ApiValues.Address(wish.Address));
+                Session session = Session.Require(context);
+                if (session.Role != Role.Operator && !string.Equals(session.Address, address, StringComparison.Ordinal))
+                {
+                    throw new ApiException(ProblemType.Forbidden, "who signed in by a key can ask for its own address only");
+                }
+
+                await service.EndowAsync(address, context.RequestAborted);
                 return TypedResults.NoContent();
             })
-            .Named("Endow", "Gives the researcher's account ether and tokens of an embedded chain.", Policies.Researcher).Costs(RateClass.Heavy);
-        ledger.MapPost("/clock", async (ClockStep step, HttpContext context, LedgerService service) =>
+            .Named("Endow", "Gives an account ether and tokens of an embedded chain: the own one, or for the operator any.", Policies.SignedIn).Costs(RateClass.Heavy);
+        ledger.MapPost("/embedded/clock", async (ClockStep step, HttpContext context, LedgerService service) =>
             {
                 await service.AdvanceTimeAsync(step.Seconds is > 0 and <= LongestStep ? step.Seconds : throw new ApiException(ProblemType.InvalidValue, $"seconds is a whole number from 1 to {LongestStep}"), context.RequestAborted);
                 return TypedResults.NoContent();

@@ -1,3 +1,5 @@
+using System.Text;
+using EmrMarket.Grains.Exchange;
 using EmrMarket.Grains.Market.Requests;
 using EmrMarket.Silos.Api.Access;
 using EmrMarket.Silos.Api.Problems;
@@ -5,13 +7,6 @@ using EmrMarket.Silos.Api.Traffic;
 using EmrMarket.Silos.Services;
 
 namespace EmrMarket.Silos.Api.Routes;
-
-/// <summary>Terms to open a request on.</summary>
-internal sealed record OpenWish
-{
-    /// <summary>The canonical JSON of the terms, as POST /terms writes it.</summary>
-    public required string TermsJson { get; init; }
-}
 
 /// <summary>What researchers do.</summary>
 internal static class ResearchRoutes
@@ -32,12 +27,13 @@ internal static class ResearchRoutes
                 return service.WriteTermsAsync(ApiValues.AddressOf(context), wish);
             })
             .Named("WriteTerms", "The terms that a wish comes to, in canonical form, to be opened as they are.", Policies.Researcher).Costs(RateClass.Write).Remembered();
-        research.MapPost("/requests", async (OpenWish wish, HttpContext context, ResearchService service) =>
+        research.MapPost("/requests", async (HttpContext context, ResearchService service) =>
             {
-                OpenInfo open = await service.OpenAsync(ApiValues.AddressOf(context), wish.TermsJson);
+                OpenInfo open = await service.OpenAsync(ApiValues.AddressOf(context), await TextAsync(context));
                 return TypedResults.Created($"{ApiPaths.Root}/requests/{open.Key}", open);
             })
-            .Named("OpenRequest", "Hands in terms; answers with the calls that the researcher signs to fund the request.", Policies.Researcher).Costs(RateClass.Write).Remembered();
+            .Named("OpenRequest", "Hands in terms, byte by byte as POST /terms wrote them; answers with the calls that the researcher signs to fund the request.", Policies.Researcher)
+            .Costs(RateClass.Write).Remembered().Accepts<TermsDocument>("application/json");
         research.MapGet("/requests", async (string? cursor, string? limit, HttpContext context, ResearchService service) =>
             Paging.After(await service.ListAsync(ApiValues.AddressOf(context)), request => request.Key, cursor, limit))
             .Named("ListRequests", "The researcher's requests, newest first.", Policies.Researcher).Cached(CacheFor.Session);
@@ -55,6 +51,25 @@ internal static class ResearchRoutes
             .Produces<RequestResults>(StatusCodes.Status200OK, "application/json", "text/csv");
         research.MapPost("/requests/{key}/cancellation", (string key, HttpContext context, ResearchService service) => service.CancelAsync(ApiValues.AddressOf(context), ApiValues.Hash(key, "key")))
             .Named("CancelRequest", "Withdraws a request that is not funded, or answers with the call that cancels it.", Policies.Researcher).Costs(RateClass.Write).Remembered();
+    }
+
+    // As text, not as JSON that is read and written again: the request's key is the hash of these bytes.
+    private static async Task<string> TextAsync(HttpContext context)
+    {
+        if (!context.Request.HasJsonContentType())
+        {
+            throw new ApiException(ProblemType.UnsupportedMediaType);
+        }
+
+        using StreamReader reader = new(context.Request.Body, new UTF8Encoding(false, throwOnInvalidBytes: true));
+        try
+        {
+            return await reader.ReadToEndAsync(context.RequestAborted);
+        }
+        catch (DecoderFallbackException)
+        {
+            throw new ApiException(ProblemType.TermsJson, "the body is not UTF-8");
+        }
     }
 
     private static bool Prefers(HttpRequest request, string type) => request.GetTypedHeaders().Accept is [{ } first, ..] && string.Equals(first.MediaType.Value, type, StringComparison.OrdinalIgnoreCase);

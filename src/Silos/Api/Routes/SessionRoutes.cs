@@ -141,7 +141,9 @@ internal static class SessionRoutes
     public static void MapAccounts(this IEndpointRouteBuilder api)
     {
         IEndpointRouteBuilder accounts = api.MapGroup("/accounts").WithTags("Accounts");
-        accounts.MapGet("", (AccountService book, HttpContext context) => book.ListAsync(context.RequestAborted)).Named("ListAccounts", "The accounts of staff and auditors.", Policies.Operator);
+        accounts.MapGet("", async (string? cursor, string? limit, AccountService book, HttpContext context) =>
+            Paging.After(await book.ListAsync(context.RequestAborted), account => account.Name, cursor, limit))
+            .Named("ListAccounts", "The accounts of staff and auditors.", Policies.Operator);
         accounts.MapPost("", async (NewAccount wish, AccountService book, RunningRoles roles) =>
             TypedResults.Created($"{ApiPaths.Root}/accounts/{wish.Name}", await book.AddAsync(wish, roles.Sites.Keys)))
             .Named("AddAccount", "Adds an account; its secrets are shown once.", Policies.Operator).Costs(RateClass.Write);

@@ -39,22 +39,13 @@ internal static class SiteRoutes
     public static void MapSites(this IEndpointRouteBuilder api)
     {
         IEndpointRouteBuilder sites = api.MapGroup("/sites/{site}").WithTags("Sites");
-        sites.MapGet("", async (string site, string? schemaId, SiteService service, CatalogueService catalogue) =>
-            {
-                List<SiteInfo> all = [];
-                foreach (string schema in schemaId is null ? catalogue.Describe().Schemas.Select(one => one.Id) : [ApiValues.Hash(schemaId, "schemaId")])
-                {
-                    all.Add(await service.StatusAsync(site, schema));
-                }
-
-                return all.ToArray();
-            })
-            .Named("ReadSite", "Where the site stands, schema by schema.", Policies.SiteStaff).Cached(CacheFor.Session);
-        sites.MapGet("/epochs", async (string site, string? schemaId, string? cursor, string? limit, SiteService service) =>
-            Paging.After((await service.StatusAsync(site, ApiValues.Hash(schemaId, "schemaId"))).Epochs, epoch => $"{epoch.Epoch}", cursor, limit))
+        sites.MapGet("", (string site, string? schema, SiteService service) => service.StatusAsync(site, ApiValues.Hash(schema, "schema")))
+            .Named("ReadSite", "Where the site stands with a schema.", Policies.SiteStaff).Cached(CacheFor.Session);
+        sites.MapGet("/epochs", async (string site, string? schema, string? cursor, string? limit, SiteService service) =>
+            Paging.After((await service.StatusAsync(site, ApiValues.Hash(schema, "schema"))).Epochs, epoch => $"{epoch.Epoch}", cursor, limit))
             .Named("ListSiteEpochs", "The site's epochs of a schema, oldest first.", Policies.SiteStaff).Cached(CacheFor.Session);
-        sites.MapGet("/deliveries", async (string site, string? schemaId, string? cursor, string? limit, SiteService service) =>
-            Paging.After((await service.StatusAsync(site, ApiValues.Hash(schemaId, "schemaId"))).Deliveries, delivery => $"{delivery.Sequence}", cursor, limit))
+        sites.MapGet("/deliveries", async (string site, string? schema, string? cursor, string? limit, SiteService service) =>
+            Paging.After((await service.StatusAsync(site, ApiValues.Hash(schema, "schema"))).Deliveries, delivery => $"{delivery.Sequence}", cursor, limit))
             .Named("ListSiteDeliveries", "The site's deliveries of a schema, in the order of their orders.", Policies.SiteStaff).Cached(CacheFor.Session);
         sites.MapPost("/epochs", async (string site, EpochWish wish, SiteService service) =>
             TypedResults.Created($"{ApiPaths.Root}/sites/{site}/epochs", await service.DecideEpochAsync(site, ApiValues.Hash(wish.SchemaId, "schemaId"))))
@@ -65,9 +56,9 @@ internal static class SiteRoutes
                 return new PoliciesSet(await service.SetDefaultPoliciesAsync(site, policies));
             })
             .Named("SetDefaultPolicies", "Gives everybody who has no policy one by default, in shares.", Policies.SiteStaff).Costs(RateClass.Write);
-        sites.MapPost("/loads", async (string site, string? schemaId, HttpContext context, SiteService service, RunningRoles roles, RecordSpool spool, Operations operations) =>
+        sites.MapPost("/loads", async (string site, string? schema, HttpContext context, SiteService service, RunningRoles roles, RecordSpool spool, Operations operations) =>
             {
-                Schema schema = SchemaOf(roles, ApiValues.Hash(schemaId, "schemaId"));
+                Schema dealt = SchemaOf(roles, ApiValues.Hash(schema, "schema"));
                 _ = roles.Site(site);
                 SpooledFiles files = await spool.TakeAsync(context);
                 try
@@ -76,8 +67,8 @@ internal static class SiteRoutes
                     {
                         using (files)
                         {
-                            progress.Report(10);
-                            return await service.LoadAsync(site, schema, files.Paths, stopping);
+                            progress.Report(50);
+                            return await service.LoadAsync(site, dealt, files.Paths, stopping);
                         }
                     });
                 }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json.Serialization;
 using EmrMarket.Silos.Api.Access;
@@ -18,8 +19,12 @@ internal sealed record OperationInfo
     /// <summary>running, succeeded or failed.</summary>
     public required string State { get; init; }
 
-    /// <summary>How far it is, percent.</summary>
-    public required int Progress { get; init; }
+    /// <summary>How far it is, for people; X-Progress says the same in percent.</summary>
+    public required string Progress { get; init; }
+
+    /// <summary>How far it is.</summary>
+    [JsonIgnore]
+    public int Percent { get; init; }
 
     /// <summary>What it came to.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
@@ -77,7 +82,7 @@ internal sealed class Operations(TimeProvider clock, IHostApplicationLifetime li
 
     private sealed class Operation(string id, string kind, string owner) : IProgress<int>
     {
-        private volatile OperationInfo _info = new() { Id = id, Kind = kind, State = "running", Progress = 0 };
+        private volatile OperationInfo _info = new() { Id = id, Kind = kind, State = "running", Progress = "begun" };
 
         public string Id => id;
 
@@ -87,18 +92,18 @@ internal sealed class Operations(TimeProvider clock, IHostApplicationLifetime li
 
         public DateTimeOffset? Ended { get; private set; }
 
-        public void Report(int value) => _info = _info with { Progress = Math.Clamp(value, _info.Progress, 99) };
+        public void Report(int value) => _info = _info with { Percent = Math.Clamp(value, _info.Percent, 99), Progress = string.Create(CultureInfo.InvariantCulture, $"{value} %") };
 
         public async Task RunAsync(Func<IProgress<int>, CancellationToken, Task<object>> work, TimeProvider clock, CancellationToken stopping)
         {
             try
             {
                 object result = await work(this, stopping);
-                _info = _info with { State = "succeeded", Progress = 100, Result = result };
+                _info = _info with { State = "succeeded", Progress = "done", Percent = 100, Result = result };
             }
             catch (Exception e) when (e is not OutOfMemoryException)
             {
-                _info = _info with { State = "failed", Problem = ProblemWriter.Describe(e) };
+                _info = _info with { State = "failed", Progress = "ended", Problem = ProblemWriter.Describe(e) };
             }
 
             Ended = clock.GetUtcNow();
@@ -111,11 +116,11 @@ internal sealed class Operations(TimeProvider clock, IHostApplicationLifetime li
         {
             bool running = info.State == "running";
             IHeaderDictionary headers = httpContext.Response.Headers;
-            headers["X-Progress"] = info.Progress.ToString(System.Globalization.CultureInfo.InvariantCulture);
+            headers["X-Progress"] = info.Percent.ToString(CultureInfo.InvariantCulture);
             headers.CacheControl = "no-store";
             if (running)
             {
-                headers.RetryAfter = RetryAfterSeconds.ToString(System.Globalization.CultureInfo.InvariantCulture);
+                headers.RetryAfter = RetryAfterSeconds.ToString(CultureInfo.InvariantCulture);
                 headers.Location = $"{ApiPaths.Root}/operations/{info.Id}";
             }
 

@@ -19,14 +19,20 @@ internal sealed record NewAccount
     /// <summary>At least twelve characters; a random one is made when it is left out.</summary>
     public string? Password { get; init; }
 
-    /// <summary>Whether sign-in asks for a code of an authenticator as well.</summary>
-    public bool Authenticator { get; init; } = true;
+    /// <summary>Whether sign-in asks for a code of an authenticator as well; the answer has its key.</summary>
+    public bool TwoFactor { get; init; }
 }
 
 /// <summary>A new account's secrets, shown once.</summary>
 internal sealed record AccountSecrets
 {
     public required string Name { get; init; }
+
+    public required string Role { get; init; }
+
+    public required string Site { get; init; }
+
+    public required bool TwoFactor { get; init; }
 
     /// <summary>Null when the caller chose it.</summary>
     public string? Password { get; init; }
@@ -39,7 +45,7 @@ internal sealed record AccountSecrets
 }
 
 /// <summary>An account as the operator sees it.</summary>
-internal sealed record AccountSummary(string Name, string Role, string Site, bool Authenticator, long LockedUntilSeconds);
+internal sealed record AccountSummary(string Name, string Role, string Site, bool TwoFactor, long LockedUntilSeconds);
 
 /// <summary>Adds, lists and removes accounts, and checks who signs in with one.</summary>
 internal sealed class AccountService(IServiceScopeFactory scopes, AccountStores stores)
@@ -66,7 +72,7 @@ internal sealed class AccountService(IServiceScopeFactory scopes, AccountStores 
 
         await using AsyncServiceScope scope = scopes.CreateAsyncScope();
         UserManager<Account> users = scope.ServiceProvider.GetRequiredService<UserManager<Account>>();
-        Account account = new() { Name = wish.Name, Role = role, Site = wish.Site ?? "", AuthenticatorKey = wish.Authenticator ? users.GenerateNewAuthenticatorKey() : "" };
+        Account account = new() { Name = wish.Name, Role = role, Site = wish.Site ?? "", AuthenticatorKey = wish.TwoFactor ? users.GenerateNewAuthenticatorKey() : "" };
         string password = wish.Password ?? RandomNumberGenerator.GetString("abcdefghijkmnpqrstuvwxyz23456789", 20);
         IdentityResult created = await users.CreateAsync(account, password);
         if (!created.Succeeded)
@@ -79,9 +85,12 @@ internal sealed class AccountService(IServiceScopeFactory scopes, AccountStores 
         return new AccountSecrets
         {
             Name = account.Name,
+            Role = Session.Name(role),
+            Site = account.Site,
+            TwoFactor = wish.TwoFactor,
             Password = wish.Password is null ? password : null,
-            AuthenticatorKey = wish.Authenticator ? account.AuthenticatorKey : null,
-            AuthenticatorUri = wish.Authenticator ? Authenticator.Uri(account.Name, account.AuthenticatorKey) : null,
+            AuthenticatorKey = wish.TwoFactor ? account.AuthenticatorKey : null,
+            AuthenticatorUri = wish.TwoFactor ? Authenticator.Uri(account.Name, account.AuthenticatorKey) : null,
         };
     }
 
