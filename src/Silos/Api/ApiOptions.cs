@@ -29,5 +29,7 @@ internal static class ApiPaths
     public const string Root = "/api/v1";
 
     /// <summary>Whether a path is the API's, and its failures are problems and not pages.</summary>
-    public static bool IsApi(PathString path) => path.StartsWithSegments("/api") || path.StartsWithSegments("/health") || path.StartsWithSegments("/ready");
+    public static bool IsApi(PathString path) => Below(path, "/api") || Below(path, "/health") || Below(path, "/ready");
+
+    private static bool Below(PathString path, string root) => path.StartsWithSegments(root, StringComparison.OrdinalIgnoreCase);
 }

@@ -94,7 +94,7 @@ internal sealed partial class ProblemWriter(ILogger<ProblemWriter> log) : IExcep
         StatusCodes.Status408RequestTimeout => Problem.Of(ProblemType.RequestTimeout),
         StatusCodes.Status415UnsupportedMediaType => Problem.Of(ProblemType.UnsupportedMediaType),
         _ => Problem.Of(ProblemType.MalformedRequest, failure.InnerException is JsonException json ? Where(json)
-            : Parameter().Match(failure.Message) is { Success: true } match ? $"the parameter {match.Groups[1].Value} is missing or not of its type" : "the request cannot be read"),
+            : Parameter().Match(failure.Message) is { Success: true } match ? $"the parameter {match.Groups["name"].Value} is missing or not of its type" : "the request cannot be read"),
     };
 
     private static string Where(JsonException json)
@@ -106,7 +106,7 @@ internal sealed partial class ProblemWriter(ILogger<ProblemWriter> log) : IExcep
 
     private const int MostErrors = 100;
 
-    [GeneratedRegex("parameter \"[A-Za-z0-9_<>?\\[\\]., ]* ?\\b([A-Za-z0-9_]{1,40})\"", RegexOptions.CultureInvariant, 100)]
+    [GeneratedRegex("parameter \"[A-Za-z0-9_<>?\\[\\]., ]* ?\\b(?<name>[A-Za-z0-9_]{1,40})\"", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 100)]
     private static partial Regex Parameter();
 
     [GeneratedRegex(@"^\$[A-Za-z0-9_.\[\]]*$", RegexOptions.CultureInvariant, 100)]

@@ -107,7 +107,7 @@ internal sealed class AnswerCache(TimeProvider clock, IOptions<JsonOptions> json
 
         public void GiveUp() => Interlocked.Exchange(ref _renewing, 0);
 
-        public IResult For(CacheFor whom) => whom == CacheFor.Everybody ? _everybody : _session;
+        public TaggedAnswer For(CacheFor whom) => whom == CacheFor.Everybody ? _everybody : _session;
     }
 }
 

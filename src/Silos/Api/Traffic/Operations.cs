@@ -69,18 +69,16 @@ internal sealed class Operations(TimeProvider clock, IHostApplicationLifetime li
         Operation operation = new(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)), kind, owner);
         _all[operation.Id] = operation;
         _ = Task.Run(() => operation.RunAsync(work, clock, lifetime.ApplicationStopping), CancellationToken.None);
-        return Answer(operation.Info);
+        return new OperationAnswer(operation.Info);
     }
 
     /// <summary>Where work stands; anybody else's is unknown.</summary>
     /// <exception cref="ApiException"><see cref="ProblemType.UnknownOperation"/>.</exception>
     public IResult Read(HttpContext context, string id) =>
-        _all.TryGetValue(id, out Operation? operation) && string.Equals(operation.Owner, Session.Require(context).Subject, StringComparison.Ordinal) ? Answer(operation.Info)
+        _all.TryGetValue(id, out Operation? operation) && string.Equals(operation.Owner, Session.Require(context).Subject, StringComparison.Ordinal) ? new OperationAnswer(operation.Info)
             : throw new ApiException(ProblemType.UnknownOperation);
 
-    private static IResult Answer(OperationInfo info) => new OperationAnswer(info);
-
-    private sealed class Operation(string id, string kind, string owner) : IProgress<int>
+        private sealed class Operation(string id, string kind, string owner) : IProgress<int>
     {
         private volatile OperationInfo _info = new() { Id = id, Kind = kind, State = "running", Progress = "begun" };
 

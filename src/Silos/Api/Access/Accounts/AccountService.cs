@@ -48,7 +48,7 @@ internal sealed record AccountSecrets
 internal sealed record AccountSummary(string Name, string Role, string Site, bool TwoFactor, long LockedUntilSeconds);
 
 /// <summary>Adds, lists and removes accounts, and checks who signs in with one.</summary>
-internal sealed class AccountService(IServiceScopeFactory scopes, AccountStores stores)
+internal sealed class AccountService(IServiceScopeFactory scopes, AccountStores stores) : IDisposable
 {
     private const int MostTries = 3;
 
@@ -152,6 +152,8 @@ internal sealed class AccountService(IServiceScopeFactory scopes, AccountStores 
             _signIn.Release();
         }
     }
+
+    public void Dispose() => _signIn.Dispose();
 
     private static readonly Account Nobody = new() { Name = "nobody", Role = Role.Auditor, Site = "" };
 }
