@@ -17,31 +17,17 @@ public sealed class ApiFixture : IAsyncLifetime
 {
     internal const string Password = "correct horse battery";
 
-    private readonly SemaphoreSlim _once = new(1);
+    private readonly Lazy<Task<SmallMarket>> _market;
+    private SmallMarket? _filled;
     private readonly Dictionary<string, string?> _tokens = new(StringComparer.Ordinal);
-    private SmallMarket? _market;
 
-    internal SmallMarket Market => _market ?? throw new InvalidOperationException("ask for it by GetAsync first");
+    public ApiFixture() => _market = new(StartAsync);
 
     /// <summary>The market, started by the first test that asks for it.</summary>
-    internal async Task<SmallMarket> GetAsync()
+    internal Task<SmallMarket> GetAsync()
     {
         Tools.Require(Tool.Anvil);
-        await _once.WaitAsync();
-        try
-        {
-            if (_market is null)
-            {
-                _market = await SmallMarket.StartAsync(TestDatabases.EmbeddedTools, RateLimits.None);
-                await SignInAllAsync();
-            }
-
-            return _market;
-        }
-        finally
-        {
-            _once.Release();
-        }
+        return _market.Value;
     }
 
     /// <summary>A client with the session of somebody: nobody, researcher, stranger (another researcher), patient, staff, foreign-staff, auditor or operator.</summary>
@@ -85,17 +71,21 @@ public sealed class ApiFixture : IAsyncLifetime
 
     public async Task DisposeAsync()
     {
-        if (_market is not null)
+        if (_filled is not null)
         {
-            await _market.DisposeAsync();
+            await _filled.DisposeAsync();
         }
-
-        _once.Dispose();
     }
 
-    private async Task SignInAllAsync()
+    private async Task<SmallMarket> StartAsync()
     {
-        SmallMarket market = _market!;
+        SmallMarket market = _filled = await SmallMarket.StartAsync(TestDatabases.EmbeddedTools, RateLimits.None);
+        await SignInAllAsync(market);
+        return market;
+    }
+
+    private async Task SignInAllAsync(SmallMarket market)
+    {
         using HttpClient http = market.Connect();
         using HttpClient machine = market.Connect(market.OperatorToken);
         _tokens["nobody"] = null;
@@ -114,7 +104,7 @@ public sealed class ApiFixture : IAsyncLifetime
 }
 
 [CollectionDefinition(Name)]
-public sealed class ApiCollection : ICollectionFixture<ApiFixture>
+public sealed class ApiTests : ICollectionFixture<ApiFixture>
 {
     public const string Name = "api";
 }
