@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Collections.Concurrent;
 using System.Numerics;
 using EmrMarket.Contracts.Bindings;
@@ -8,20 +7,13 @@ using EmrMarket.Contracts.Ethereum.Transactions;
 
 namespace EmrMarket.Simulation.Chain;
 
-/// <summary>
-/// A chain in memory with one contract: it logs a finding per accepted call, refuses calls of kind <see cref="RefusedKind"/>, and a call of kind <see cref="DependentKind"/> unless a finding of
-/// its hash with bit 0 flipped was logged. So what a command did is seen, and how often. It has a pool, nonces, base fees, gas limits and reorganisations; nothing else of the EVM.
-/// </summary>
+/// <summary>A chain in memory: a pool, nonces, base fees, gas limits, time and reorganisations around contracts that are given; nothing else of the EVM.</summary>
 internal sealed class SimulatedChain : IEthereumClient
 {
-    public const byte AcceptedKind = 1;
-    public const byte RefusedKind = 2;
-    public const byte DependentKind = 3;
     public const ulong ChainId = 31337;
-    public const ulong GasOfCall = 50_000;
+    public const ulong FirstSecond = 1_800_000_000;
     private const ulong BlockGasLimit = 30_000_000;
     private const ulong SecondsPerBlock = 2;
-    private const ulong FirstSecond = 1_800_000_000;
 
     // Recovering a sender costs more than all the rest; the same transactions come in many runs.
     private static readonly ConcurrentDictionary<Bytes32, Address> Senders = new();
@@ -29,25 +21,51 @@ internal sealed class SimulatedChain : IEthereumClient
     private readonly List<Block> _blocks = [];
     private readonly Dictionary<(Address Sender, ulong Nonce), Pooled> _pool = [];
     private int _fork;
+    private ulong _arrivals;
+    private ulong _skipped;
 
-    public SimulatedChain() => _blocks.Add(NewBlock([]));
-
-    public static Address Contract { get; } = Address.Parse("0x00000000000000000000000000000000000e7a1e");
+    /// <summary>A chain whose first block holds contracts.</summary>
+    public SimulatedChain(Func<SimulatedChain, IContracts> genesis) => _blocks.Add(NewBlock([], genesis(this)));
 
     public BigInteger BaseFee { get; set; } = 1_000;
 
+    /// <summary>What every transaction takes beyond what was estimated, per hundred: others changed what it touches.</summary>
+    public ulong DearerPercent { get; set; }
+
     public ulong Head => (ulong)_blocks.Count - 1;
 
+    public ulong Now => _blocks[^1].Header.Timestamp;
+
     public int PoolSize => _pool.Count;
+
+    /// <summary>The contracts after the newest block.</summary>
+    public IContracts Contracts => _blocks[^1].Contracts;
+
+    /// <summary>All that was ever put into a block that stands now.</summary>
+    public IEnumerable<byte[]> Data => _blocks.SelectMany(block => block.Included).Select(pooled => pooled.Data);
 
     /// <summary>Called with every transaction that is offered.</summary>
     public Action<SignedTransaction> Offered { get; set; } = _ => { };
 
-    /// <summary>The call that records a finding.</summary>
-    public static byte[] Call(byte kind, Bytes32 hash) => new DataEvaluation(null!, Contract).RecordFinding(1, kind, hash).Data.ToArray();
+    /// <summary>The hash of a block; null when there is none.</summary>
+    public Bytes32? HashOf(ulong number) => number < (ulong)_blocks.Count ? _blocks[(int)number].Header.Hash : null;
 
-    /// <summary>How often a finding of this hash stands in the chain.</summary>
-    public int Count(Bytes32 hash) => _blocks.Sum(block => block.Logs.Count(log => log.Data.Span[32..].SequenceEqual(hash.ToArray())));
+    /// <summary>Lets the next block come later.</summary>
+    public void Wait(ulong seconds) => _skipped += seconds;
+
+    /// <summary>Puts a person's transaction into the pool; people's wallets are none of the simulation's concern.</summary>
+    public void Send(Address sender, ContractCall call)
+    {
+        ulong nonce = NonceOf(sender);
+        while (_pool.ContainsKey((sender, nonce)))
+        {
+            nonce++;
+        }
+
+        byte[] data = call.Data.ToArray();
+        Bytes32 hash = Keccak256.Hash([.. sender.ToArray(), .. BitConverter.GetBytes(nonce), .. data]);
+        _pool[(sender, nonce)] = new Pooled(sender, nonce, hash, BigInteger.Pow(10, 30), BlockGasLimit / 4, call.To!.Value, data, _arrivals++);
+    }
 
     /// <summary>Puts what can be executed into the next block.</summary>
     public void Mine()
@@ -58,7 +76,7 @@ internal sealed class SimulatedChain : IEthereumClient
         while (!isFull)
         {
             isFull = true;
-            foreach (Pooled next in _pool.Values.OrderBy(pooled => pooled.Hash).ToList())
+            foreach (Pooled next in _pool.Values.OrderBy(pooled => pooled.Arrival).ToList())
             {
                 ulong nonce = NonceOf(next.Sender) + (ulong)included.Count(pooled => pooled.Sender == next.Sender);
                 if (next.Nonce == nonce && next.MaxFee >= BaseFee && gas + next.Gas <= BlockGasLimit)
@@ -71,7 +89,7 @@ internal sealed class SimulatedChain : IEthereumClient
             }
         }
 
-        _blocks.Add(NewBlock(included));
+        _blocks.Add(NewBlock(included, _blocks[^1].Contracts));
     }
 
     /// <summary>Replaces the last blocks by as many and one more, empty ones.</summary>
@@ -91,7 +109,7 @@ internal sealed class SimulatedChain : IEthereumClient
 
         for (int i = 0; i <= replaced; i++)
         {
-            _blocks.Add(NewBlock([]));
+            _blocks.Add(NewBlock([], _blocks[^1].Contracts));
         }
     }
 
@@ -104,10 +122,13 @@ internal sealed class SimulatedChain : IEthereumClient
         block == BlockReference.Latest || block == BlockReference.Pending ? _blocks[^1].Header : block.Number <= Head ? _blocks[(int)block.Number].Header : null);
 
     public Task<byte[]> CallAsync(ContractCall call, BlockReference block, CancellationToken cancellationToken) =>
-        Accepts(call.Data.Span, []) ? Task.FromResult<byte[]>([]) : Task.FromException<byte[]>(Refusal());
+        TryRun(call).Revert is { } revert ? Task.FromException<byte[]>(ContractErrors.FromData(revert)) : Task.FromResult<byte[]>([]);
 
-    public Task<ulong> EstimateGasAsync(ContractCall call, CancellationToken cancellationToken) =>
-        Accepts(call.Data.Span, []) ? Task.FromResult(GasOfCall) : Task.FromException<ulong>(Refusal());
+    public Task<ulong> EstimateGasAsync(ContractCall call, CancellationToken cancellationToken)
+    {
+        Execution execution = TryRun(call);
+        return execution.Revert is { } revert ? Task.FromException<ulong>(ContractErrors.FromData(revert)) : Task.FromResult(execution.Gas);
+    }
 
     public Task<ulong> GetNonceAsync(Address account, BlockReference block, CancellationToken cancellationToken)
     {
@@ -123,7 +144,7 @@ internal sealed class SimulatedChain : IEthereumClient
 
     public Task<BigInteger> GetBalanceAsync(Address account, BlockReference block, CancellationToken cancellationToken) => Task.FromResult(BigInteger.Pow(10, 24));
 
-    public Task<byte[]> GetCodeAsync(Address account, BlockReference block, CancellationToken cancellationToken) => Task.FromResult<byte[]>(account == Contract ? [1] : []);
+    public Task<byte[]> GetCodeAsync(Address account, BlockReference block, CancellationToken cancellationToken) => Task.FromResult<byte[]>(Contracts.Has(account) ? [1] : []);
 
     public Task<GasPrice> GetGasPriceAsync(CancellationToken cancellationToken) => Task.FromResult<GasPrice>(new GasPrice.Dynamic(1, (BaseFee * 2) + 1));
 
@@ -140,7 +161,7 @@ internal sealed class SimulatedChain : IEthereumClient
     public Task<IReadOnlyList<LogEntry>> GetLogsAsync(LogFilter filter, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<LogEntry>>(
         [.. _blocks.Where(block => block.Header.Number >= filter.FromBlock && block.Header.Number <= filter.ToBlock).SelectMany(block => block.Logs)]);
 
-    private static ContractRevertException Refusal() => ContractErrors.FromData(Keccak256.Hash("UnknownSite(uint32)").ToArray().AsMemory(0, 4).ToArray().Concat(new byte[32]).ToArray());
+    private Execution TryRun(ContractCall call) => Contracts.Copy().Run(call.From ?? default, call.To!.Value, call.Data.ToArray(), Head + 1, Now + SecondsPerBlock);
 
     private SendOutcome Take(SignedTransaction transaction)
     {
@@ -176,54 +197,35 @@ internal sealed class SimulatedChain : IEthereumClient
     private ulong NonceOf(Address account, int blocks = int.MaxValue) =>
         (ulong)_blocks.Take(blocks).Sum(block => block.Included.Count(pooled => pooled.Sender == account));
 
-    private bool Accepts(ReadOnlySpan<byte> data, List<LogEntry> sameBlock)
-    {
-        byte kind = data[4 + 63];
-        byte[] wanted = data[(4 + 64)..].ToArray();
-        wanted[31] ^= 1;
-        return kind == AcceptedKind
-            || (kind == DependentKind && _blocks.SelectMany(block => block.Logs).Concat(sameBlock).Any(log => log.Data.Span[32..].SequenceEqual(wanted)));
-    }
-
-    private Block NewBlock(List<Pooled> included)
+    private Block NewBlock(List<Pooled> included, IContracts before)
     {
         ulong number = (ulong)_blocks.Count;
         byte[] content = [.. BitConverter.GetBytes(number), .. BitConverter.GetBytes(_fork), .. included.SelectMany(pooled => pooled.Hash.ToArray())];
         Bytes32 parent = number == 0 ? Bytes32.Zero : _blocks[^1].Header.Hash;
-        BlockHeader header = new(number, Keccak256.Hash([.. parent.ToArray(), .. content]), parent, FirstSecond + (number * SecondsPerBlock), BlockGasLimit, BaseFee);
+        ulong seconds = number == 0 ? FirstSecond : Now + SecondsPerBlock + _skipped;
+        _skipped = 0;
+        BlockHeader header = new(number, Keccak256.Hash([.. parent.ToArray(), .. content]), parent, seconds, BlockGasLimit, BaseFee);
         List<TransactionReceipt> receipts = [];
         List<LogEntry> logs = [];
-        int findings = _blocks.Sum(block => block.Logs.Count);
+        IContracts after = included.Count > 0 ? before.Copy() : before;
         foreach (Pooled pooled in included)
         {
-            bool isAccepted = pooled.Gas >= GasOfCall && Accepts(pooled.Data, logs);
-            List<LogEntry> own = [];
-            if (isAccepted)
-            {
-                own.Add(new LogEntry(
-                    Contract, [FindingRecordedEvent.Topic, Word(1), Word((ulong)findings++), AddressWord(pooled.Sender)], pooled.Data.AsMemory(4 + 32, 64), number, header.Hash, pooled.Hash,
-                    (ulong)receipts.Count, (ulong)logs.Count));
-                logs.AddRange(own);
-            }
-
+            // What runs out of gas has changed nothing: it is tried on a copy first.
+            ulong gas = after.Copy().Run(pooled.Sender, pooled.To, pooled.Data, number, seconds).Gas * (100 + DearerPercent) / 100;
+            bool isEnough = pooled.Gas >= gas;
+            Execution execution = isEnough ? after.Run(pooled.Sender, pooled.To, pooled.Data, number, seconds) : new Execution(gas, []);
+            List<LogEntry> own = [.. execution.Logs.Select((log, i) => new LogEntry(
+                log.Contract, log.Topics, log.Data, number, header.Hash, pooled.Hash, (ulong)receipts.Count, (ulong)(logs.Count + i)))];
+            logs.AddRange(own);
             receipts.Add(new TransactionReceipt(
-                pooled.Hash, (ulong)receipts.Count, number, header.Hash, pooled.Sender, Contract, null, isAccepted, Math.Min(pooled.Gas, GasOfCall), own));
+                pooled.Hash, (ulong)receipts.Count, number, header.Hash, pooled.Sender, pooled.To, null, isEnough && execution.Revert is null, Math.Min(pooled.Gas, gas), own));
         }
 
-        return new Block(header, included, receipts, logs);
+        return new Block(header, included, receipts, logs, after);
     }
-
-    private static Bytes32 Word(ulong value)
-    {
-        byte[] word = new byte[32];
-        BinaryPrimitives.WriteUInt64BigEndian(word.AsSpan(24), value);
-        return new Bytes32(word);
-    }
-
-    private static Bytes32 AddressWord(Address address) => new([.. new byte[12], .. address.ToArray()]);
 
     /// <summary>Reads a transaction of type 2 (EIP-1559), and its sender out of the signature.</summary>
-    private static Pooled Decode(SignedTransaction transaction)
+    private Pooled Decode(SignedTransaction transaction)
     {
         byte[] raw = transaction.Raw.ToArray();
         List<(int Start, byte[] Value)> fields = Fields(raw.AsSpan(1));
@@ -238,7 +240,8 @@ internal sealed class SimulatedChain : IEthereumClient
             Senders.TryAdd(transaction.Hash, sender);
         }
 
-        return new Pooled(sender, (ulong)Number(fields[1].Value), transaction.Hash, Number(fields[3].Value), (ulong)Number(fields[4].Value), fields[7].Value);
+        return new Pooled(
+            sender, (ulong)Number(fields[1].Value), transaction.Hash, Number(fields[3].Value), (ulong)Number(fields[4].Value), new Address(fields[5].Value), fields[7].Value, _arrivals++);
 
         static BigInteger Number(byte[] bytes) => new(bytes, isUnsigned: true, isBigEndian: true);
         static Bytes32 Padded(byte[] bytes) => new([.. new byte[32 - bytes.Length], .. bytes]);
@@ -273,7 +276,7 @@ internal sealed class SimulatedChain : IEthereumClient
         return fields;
     }
 
-    private sealed record Pooled(Address Sender, ulong Nonce, Bytes32 Hash, BigInteger MaxFee, ulong Gas, byte[] Data);
+    private sealed record Pooled(Address Sender, ulong Nonce, Bytes32 Hash, BigInteger MaxFee, ulong Gas, Address To, byte[] Data, ulong Arrival);
 
-    private sealed record Block(BlockHeader Header, List<Pooled> Included, List<TransactionReceipt> Receipts, List<LogEntry> Logs);
+    private sealed record Block(BlockHeader Header, List<Pooled> Included, List<TransactionReceipt> Receipts, List<LogEntry> Logs, IContracts Contracts);
 }

@@ -23,9 +23,11 @@ internal enum Fault
 /// The points at which a process touches the world, each before and after it does. A run records the points that it passes, so that a later run under the same seed can strike at each.
 /// </summary>
 /// <param name="decide">Which fault strikes at a point.</param>
-internal sealed class FaultPoints(Func<int, string, Fault> decide)
+/// <param name="process">How the process is called, before the names of its points.</param>
+/// <param name="passed">Where the points of several processes are counted together; its own count when null.</param>
+internal sealed class FaultPoints(Func<int, string, Fault> decide, string process = "", List<string>? passed = null)
 {
-    private readonly List<string> _passed = [];
+    private readonly List<string> _passed = passed ?? [];
     private readonly List<TaskCompletionSource> _delayed = [];
 
     /// <summary>The names of the points in the order in which they were passed.</summary>
@@ -33,6 +35,16 @@ internal sealed class FaultPoints(Func<int, string, Fault> decide)
 
     /// <summary>True from a kill until <see cref="Revive"/>.</summary>
     public bool IsDead { get; private set; }
+
+    /// <summary>Called when the process dies.</summary>
+    public Action Died { get; set; } = () => { };
+
+    /// <summary>Ends the process where it stands.</summary>
+    public void Kill()
+    {
+        IsDead = true;
+        Died();
+    }
 
     /// <summary>Which process lives; what an earlier one still awaits never comes.</summary>
     public int Generation { get; private set; }
@@ -74,15 +86,17 @@ internal sealed class FaultPoints(Func<int, string, Fault> decide)
             return Never();
         }
 
+        name = process + name;
         int index = _passed.Count;
         _passed.Add(name);
         switch (decide(index, name))
         {
             case Fault.Kill:
                 IsDead = true;
+                Died();
                 return Never();
             case Fault.Error:
-                return Task.FromException(name.StartsWith("chain/", StringComparison.Ordinal)
+                return Task.FromException(name.Contains("chain/", StringComparison.Ordinal)
                     ? new NodeUnreachableException(new Uri("http://127.0.0.1:1/"), "simulated")
                     : new IOException(string.Create(CultureInfo.InvariantCulture, $"simulated at point {index}, {name}")));
             case Fault.Delay:

@@ -58,7 +58,7 @@ internal sealed class LedgerSimulation : IDisposable
     private readonly SteppedContext _context;
     private readonly Random _random;
     private readonly FaultPoints _points;
-    private readonly SimulatedChain _chain = new();
+    private readonly SimulatedChain _chain = new(_ => new FindingContract());
     private readonly MemoryLedgerStore _disk = new();
     private readonly FakeClock _clock = new();
     private readonly List<string> _journal = [];
@@ -341,8 +341,8 @@ internal sealed class LedgerSimulation : IDisposable
 
     private void Open()
     {
-        ILedgerStore store = new FaultyLedgerStore(new PlantedStore(_disk, _scenario.Plant), _points);
-        FaultyChain chain = new(_chain, _points);
+        ILedgerStore store = Faulty.Of<ILedgerStore>(new PlantedStore(_disk, _scenario.Plant), "store/", _points);
+        IEthereumClient chain = Faulty.Of<IEthereumClient>(_chain, "chain/", _points);
         LedgerGrainOptions options = new()
         {
             ChainId = SimulatedChain.ChainId,
@@ -351,7 +351,7 @@ internal sealed class LedgerSimulation : IDisposable
                 Confirmations = _scenario.Plant == Plant.FinalTooEarly ? 0UL : DeepestReorganisation + 1, LargestNumberInFlight = 4, BlocksBetweenOffers = 2, Clock = _clock,
             },
         };
-        _services = new ServiceCollection().AddSingleton(store).AddSingleton<IEthereumClient>(chain).AddSingleton<ILedgerAccounts>(new LedgerAccounts([Account])).AddSingleton(options)
+        _services = new ServiceCollection().AddSingleton(store).AddSingleton(chain).AddSingleton<ILedgerAccounts>(new LedgerAccounts([Account])).AddSingleton(options)
             .BuildServiceProvider();
         _turns = new SteppedTurns(_random.Next());
         _runtime = new EmbeddedGrainRuntime(new EmbeddedGrainOptions { GrainAssemblies = { typeof(LedgerGrain).Assembly }, Turns = _turns }, _services, _clock);
@@ -390,7 +390,7 @@ internal sealed class LedgerSimulation : IDisposable
         _calls.RemoveAll(call => call.IsCompleted);
         foreach ((string id, Bytes32 hash) in _hashes)
         {
-            int count = _chain.Count(hash);
+            int count = ((FindingContract)_chain.Contracts).Count(hash);
             Hold("at-most-once", count <= 1, $"{id} took effect {count} times");
         }
     }
@@ -399,9 +399,9 @@ internal sealed class LedgerSimulation : IDisposable
     {
         foreach ((string id, byte kind) in _kinds)
         {
-            LedgerState expected = kind == SimulatedChain.RefusedKind || id.StartsWith("gas", StringComparison.Ordinal) ? LedgerState.Refused : LedgerState.Succeeded;
+            LedgerState expected = kind == FindingContract.RefusedKind || id.StartsWith("gas", StringComparison.Ordinal) ? LedgerState.Refused : LedgerState.Succeeded;
             Hold("right-outcome", _ended[id].State == expected, $"{id} ended as {_ended[id].State}: {_ended[id].Refusal}");
-            Hold("outcome-is-the-chains", _chain.Count(Hash(id)) == (expected == LedgerState.Succeeded ? 1 : 0), $"{id} took effect {_chain.Count(Hash(id))} times");
+            Hold("outcome-is-the-chains", ((FindingContract)_chain.Contracts).Count(Hash(id)) == (expected == LedgerState.Succeeded ? 1 : 0), $"{id} took effect {((FindingContract)_chain.Contracts).Count(Hash(id))} times");
         }
 
         SynchronizationContext.SetSynchronizationContext(null);
@@ -428,21 +428,21 @@ internal sealed class LedgerSimulation : IDisposable
     {
         for (int i = 0; i < 6; i++)
         {
-            _ungiven.Add([Command(string.Create(CultureInfo.InvariantCulture, $"plain/{i}"), SimulatedChain.AcceptedKind, SimulatedChain.GasOfCall)]);
+            _ungiven.Add([Command(string.Create(CultureInfo.InvariantCulture, $"plain/{i}"), FindingContract.AcceptedKind, FindingContract.GasOfCall)]);
         }
 
-        _ungiven.Add([Command("pair/0", SimulatedChain.AcceptedKind, null), Command("pair/1", SimulatedChain.DependentKind, null)]);
-        _ungiven.Add([Command("refused", SimulatedChain.RefusedKind, null), Command("refused-in-block", SimulatedChain.RefusedKind, SimulatedChain.GasOfCall)]);
-        _ungiven.Add([Command("gas/too-little", SimulatedChain.AcceptedKind, 30_000), Command("gas/impossible", SimulatedChain.AcceptedKind, 1)]);
+        _ungiven.Add([Command("pair/0", FindingContract.AcceptedKind, null), Command("pair/1", FindingContract.DependentKind, null)]);
+        _ungiven.Add([Command("refused", FindingContract.RefusedKind, null), Command("refused-in-block", FindingContract.RefusedKind, FindingContract.GasOfCall)]);
+        _ungiven.Add([Command("gas/too-little", FindingContract.AcceptedKind, 30_000), Command("gas/impossible", FindingContract.AcceptedKind, 1)]);
     }
 
-    private LedgerCommand Again(string id) => Command(id, _kinds[id], SimulatedChain.GasOfCall);
+    private LedgerCommand Again(string id) => Command(id, _kinds[id], FindingContract.GasOfCall);
 
     private LedgerCommand Command(string id, byte kind, ulong? gas)
     {
         _kinds[id] = kind;
         _hashes[id] = Hash(id);
-        return new LedgerCommand { Id = id, To = SimulatedChain.Contract.ToArray(), Data = SimulatedChain.Call(kind, Hash(id)), GasLimit = gas };
+        return new LedgerCommand { Id = id, To = FindingContract.Address.ToArray(), Data = FindingContract.Call(kind, Hash(id)), GasLimit = gas };
     }
 
     /// <summary>A command's hash; that of the second of a pair is the first one's with bit 0 of its last byte flipped.</summary>
@@ -455,7 +455,7 @@ internal sealed class LedgerSimulation : IDisposable
 
     private static ContractDeployment Deployment()
     {
-        DeployedContract contract = new(SimulatedChain.Contract.ToString(), null, Bytes32.Zero.ToString());
+        DeployedContract contract = new(FindingContract.Address.ToString(), null, Bytes32.Zero.ToString());
         return new ContractDeployment
         {
             ChainId = SimulatedChain.ChainId, FirstBlock = 0, Token = contract, AccessControl = contract, Matching = contract, Evaluation = contract, Payments = contract, Terms = DeploymentTerms.Default,
