@@ -21,7 +21,7 @@ public sealed record DeliveryColumn(int Attribute, int Grade, int[] Slots, Repor
 /// What one site delivers to one request: a leaf per slot and the reports behind them (docs/WIRE.md, "Exchanged files"). All that leaves a site about its records, and only for records that
 /// were sold.
 /// </summary>
-public sealed class DeliveryFile
+public sealed record DeliveryFile
 {
     private const string Magic = "EMRDELIV";
     private const uint Version = 1;

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using EmrMarket.Analytics.Budgets;
 using EmrMarket.Analytics.Pricing;
@@ -62,7 +63,7 @@ internal static class EpochBuilder
             return (null, withheld);
         }
 
-        int[][] members = [.. classes.Classes.Select(one => Shuffled([.. one.Offers.Select(offer => records[offer])]))];
+        int[][] members = [.. classes.Classes.Select(one => Shuffled([.. one.Offers.Select(offer => records[offer])], options.Coins))];
         return (new EpochFile
         {
             Site = site,
@@ -79,7 +80,8 @@ internal static class EpochBuilder
     {
         (int Record, uint Class)[] places = [.. classes.SelectMany((records, k) => records.Select(record => (record, (uint)k)))];
         MemberLeaf[] leaves = new MemberLeaf[places.Length];
-        byte[] salts = RandomNumberGenerator.GetBytes(places.Length * Bytes32.Length);
+        byte[] salts = new byte[places.Length * Bytes32.Length];
+        options.Coins.GetBytes(salts);
         byte[] siteKey = options.Key.ToArray();
         int payouts = 1 << options.PayoutDepth;
         Parallel.For(0, (places.Length + MembersAtOnce - 1) / MembersAtOnce, chunk =>
@@ -160,9 +162,18 @@ internal static class EpochBuilder
         return cell;
     }
 
-    private static int[] Shuffled(int[] records)
+    /// <summary>A uniformly random order (Durstenfeld 1964, doi:10.1145/364520.364540), from 64 bits a place: their remainder is off uniform by less than 2^-32.</summary>
+    private static int[] Shuffled(int[] records, RandomNumberGenerator coins)
     {
-        RandomNumberGenerator.Shuffle<int>(records);
+        byte[] bytes = new byte[records.Length * sizeof(ulong)];
+        coins.GetBytes(bytes);
+        ReadOnlySpan<ulong> draws = MemoryMarshal.Cast<byte, ulong>(bytes);
+        for (int i = records.Length - 1; i > 0; i--)
+        {
+            int j = (int)(draws[i] % (ulong)(i + 1));
+            (records[i], records[j]) = (records[j], records[i]);
+        }
+
         return records;
     }
 }

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using EmrMarket.Analytics.Budgets;
 using EmrMarket.Analytics.Pricing;
 using EmrMarket.Contracts.Ethereum;
@@ -39,6 +40,9 @@ public sealed class SiteOptions
 
     /// <summary>The most that a person may lose over all releases.</summary>
     public EpsilonMicro Cap { get; init; } = PersonBudget.DefaultCap;
+
+    /// <summary>Where the order of members and the salts of their leaves come from; a simulation gives its own.</summary>
+    public RandomNumberGenerator Coins { get; init; } = RandomNumberGenerator.Create();
 
     internal ReadOnlySpan<byte> Key => _key;
 }

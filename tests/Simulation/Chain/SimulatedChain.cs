@@ -20,6 +20,8 @@ internal sealed class SimulatedChain : IEthereumClient
 
     private readonly List<Block> _blocks = [];
     private readonly Dictionary<(Address Sender, ulong Nonce), Pooled> _pool = [];
+    private readonly Dictionary<Bytes32, TransactionReceipt> _receipts = [];
+    private readonly Dictionary<Address, ulong> _nonces = [];
     private int _fork;
     private ulong _arrivals;
     private ulong _skipped;
@@ -50,6 +52,9 @@ internal sealed class SimulatedChain : IEthereumClient
     /// <summary>The hash of a block; null when there is none.</summary>
     public Bytes32? HashOf(ulong number) => number < (ulong)_blocks.Count ? _blocks[(int)number].Header.Hash : null;
 
+    /// <summary>Blocks since the last one with a transaction, while none waits.</summary>
+    public int QuietBlocks => _pool.Count > 0 ? 0 : _blocks.Count - 1 - _blocks.FindLastIndex(block => block.Included.Count > 0);
+
     /// <summary>Lets the next block come later.</summary>
     public void Wait(ulong seconds) => _skipped += seconds;
 
@@ -64,7 +69,7 @@ internal sealed class SimulatedChain : IEthereumClient
 
         byte[] data = call.Data.ToArray();
         Bytes32 hash = Keccak256.Hash([.. sender.ToArray(), .. BitConverter.GetBytes(nonce), .. data]);
-        _pool[(sender, nonce)] = new Pooled(sender, nonce, hash, BigInteger.Pow(10, 30), BlockGasLimit / 4, call.To!.Value, data, _arrivals++);
+        _pool[(sender, nonce)] = new Pooled(sender, nonce, hash, BigInteger.Pow(10, 30), BlockGasLimit / 4, call.To!.Value, data, _arrivals++) { IsOfPerson = true };
     }
 
     /// <summary>Puts what can be executed into the next block.</summary>
@@ -89,7 +94,7 @@ internal sealed class SimulatedChain : IEthereumClient
             }
         }
 
-        _blocks.Add(NewBlock(included, _blocks[^1].Contracts));
+        Add(NewBlock(included, _blocks[^1].Contracts));
     }
 
     /// <summary>Replaces the last blocks by as many and one more, empty ones.</summary>
@@ -101,8 +106,14 @@ internal sealed class SimulatedChain : IEthereumClient
         List<Pooled> lost = [.. _blocks.Skip(cut).SelectMany(block => block.Included)];
         int replaced = _blocks.Count - cut;
         _blocks.RemoveRange(cut, replaced);
+        foreach (Pooled pooled in lost)
+        {
+            _receipts.Remove(pooled.Hash);
+            _nonces[pooled.Sender]--;
+        }
+
         _fork++;
-        foreach (Pooled pooled in backToPool ? lost : [])
+        foreach (Pooled pooled in lost.Where(pooled => backToPool || pooled.IsOfPerson))
         {
             _pool.TryAdd((pooled.Sender, pooled.Nonce), pooled);
         }
@@ -113,8 +124,17 @@ internal sealed class SimulatedChain : IEthereumClient
         }
     }
 
-    /// <summary>Forgets what waits, as a node does that is started again.</summary>
-    public void DropPool() => _pool.Clear();
+    /// <summary>Forgets what waits, as a node does that is started again; people's wallets offer theirs again.</summary>
+    public void DropPool()
+    {
+        foreach (((Address, ulong) key, Pooled pooled) in _pool.ToArray())
+        {
+            if (!pooled.IsOfPerson)
+            {
+                _pool.Remove(key);
+            }
+        }
+    }
 
     public Task<ulong> GetChainIdAsync(CancellationToken cancellationToken) => Task.FromResult(ChainId);
 
@@ -149,24 +169,27 @@ internal sealed class SimulatedChain : IEthereumClient
     public Task<GasPrice> GetGasPriceAsync(CancellationToken cancellationToken) => Task.FromResult<GasPrice>(new GasPrice.Dynamic(1, (BaseFee * 2) + 1));
 
     public Task<IReadOnlyList<SendOutcome>> SendRawAsync(IReadOnlyList<SignedTransaction> transactions, CancellationToken cancellationToken) =>
-        Task.FromResult<IReadOnlyList<SendOutcome>>([.. transactions.Select(Take)]);
+        Task.FromResult<IReadOnlyList<SendOutcome>>([.. transactions.Select(transaction => Take(transaction, null))]);
+
+    /// <summary>Takes transactions whose sender is known to be right: recovering it from each signature costs more than all the rest.</summary>
+    public Task<IReadOnlyList<SendOutcome>> SendRawAsync(IReadOnlyList<SignedTransaction> transactions, Address sender) =>
+        Task.FromResult<IReadOnlyList<SendOutcome>>([.. transactions.Select(transaction => Take(transaction, sender))]);
 
     public Task<IReadOnlyList<TransactionReceipt?>> GetReceiptsAsync(IReadOnlyList<Bytes32> transactionHashes, CancellationToken cancellationToken) =>
-        Task.FromResult<IReadOnlyList<TransactionReceipt?>>([.. transactionHashes.Select(hash =>
-            _blocks.SelectMany(block => block.Receipts).FirstOrDefault(receipt => receipt.TransactionHash == hash))]);
+        Task.FromResult<IReadOnlyList<TransactionReceipt?>>([.. transactionHashes.Select(hash => _receipts.GetValueOrDefault(hash))]);
 
     public Task<IReadOnlyList<TransactionReceipt>?> GetBlockReceiptsAsync(ulong blockNumber, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<TransactionReceipt>?>(blockNumber <= Head ? _blocks[(int)blockNumber].Receipts : null);
 
     public Task<IReadOnlyList<LogEntry>> GetLogsAsync(LogFilter filter, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<LogEntry>>(
-        [.. _blocks.Where(block => block.Header.Number >= filter.FromBlock && block.Header.Number <= filter.ToBlock).SelectMany(block => block.Logs)]);
+        [.. _blocks.Skip((int)filter.FromBlock).TakeWhile(block => block.Header.Number <= filter.ToBlock).SelectMany(block => block.Logs)]);
 
     private Execution TryRun(ContractCall call) => Contracts.Copy().Run(call.From ?? default, call.To!.Value, call.Data.ToArray(), Head + 1, Now + SecondsPerBlock);
 
-    private SendOutcome Take(SignedTransaction transaction)
+    private SendOutcome Take(SignedTransaction transaction, Address? known)
     {
         Offered(transaction);
-        Pooled pooled = Decode(transaction);
+        Pooled pooled = Decode(transaction, known);
         if (pooled.Nonce < NonceOf(pooled.Sender))
         {
             return new SendOutcome(SendStatus.NonceTooLow);
@@ -194,8 +217,18 @@ internal sealed class SimulatedChain : IEthereumClient
         return new SendOutcome(SendStatus.Accepted);
     }
 
-    private ulong NonceOf(Address account, int blocks = int.MaxValue) =>
-        (ulong)_blocks.Take(blocks).Sum(block => block.Included.Count(pooled => pooled.Sender == account));
+    private ulong NonceOf(Address account, int blocks = int.MaxValue) => blocks >= _blocks.Count ? _nonces.GetValueOrDefault(account)
+        : (ulong)_blocks.Take(blocks).Sum(block => block.Included.Count(pooled => pooled.Sender == account));
+
+    private void Add(Block block)
+    {
+        _blocks.Add(block);
+        foreach ((Pooled pooled, TransactionReceipt receipt) in block.Included.Zip(block.Receipts))
+        {
+            _receipts[pooled.Hash] = receipt;
+            _nonces[pooled.Sender] = pooled.Nonce + 1;
+        }
+    }
 
     private Block NewBlock(List<Pooled> included, IContracts before)
     {
@@ -225,11 +258,12 @@ internal sealed class SimulatedChain : IEthereumClient
     }
 
     /// <summary>Reads a transaction of type 2 (EIP-1559), and its sender out of the signature.</summary>
-    private Pooled Decode(SignedTransaction transaction)
+    private Pooled Decode(SignedTransaction transaction, Address? known)
     {
         byte[] raw = transaction.Raw.ToArray();
         List<(int Start, byte[] Value)> fields = Fields(raw.AsSpan(1));
-        if (!Senders.TryGetValue(transaction.Hash, out Address sender))
+        Address sender = known ?? default;
+        if (known is null && !Senders.TryGetValue(transaction.Hash, out sender))
         {
             byte[] unsigned = raw.AsSpan(fields[0].Start + 1, fields[9].Start - fields[0].Start).ToArray();
             byte[] prefix = unsigned.Length <= 55 ? [(byte)(0xc0 + unsigned.Length)]
@@ -276,7 +310,10 @@ internal sealed class SimulatedChain : IEthereumClient
         return fields;
     }
 
-    private sealed record Pooled(Address Sender, ulong Nonce, Bytes32 Hash, BigInteger MaxFee, ulong Gas, Address To, byte[] Data, ulong Arrival);
+    private sealed record Pooled(Address Sender, ulong Nonce, Bytes32 Hash, BigInteger MaxFee, ulong Gas, Address To, byte[] Data, ulong Arrival)
+    {
+        public bool IsOfPerson { get; init; }
+    }
 
     private sealed record Block(BlockHeader Header, List<Pooled> Included, List<TransactionReceipt> Receipts, List<LogEntry> Logs, IContracts Contracts);
 }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Security.Cryptography;
 using EmrMarket.Analytics.Pricing;
 using EmrMarket.Analytics.Quality;
 using EmrMarket.Analytics.Schemas;
@@ -19,10 +20,12 @@ public sealed class MarketContext
 {
     // Two sites' epochs, a round and a few deliveries: what the steps of one round open again and again.
     private const int MostRecent = 8;
+    private const long SecondsBetweenTries = 3600;
 
     private readonly ConcurrentDictionary<Bytes32, WeakReference<object>> _files = new();
     private readonly object?[] _recent = new object?[MostRecent];
     private readonly EthereumAccount _account;
+    private readonly RandomNumberGenerator _coins;
     private int _next;
 
     /// <summary>A market.</summary>
@@ -31,13 +34,15 @@ public sealed class MarketContext
     /// <param name="view">The ledger.</param>
     /// <param name="store">What the market keeps.</param>
     /// <param name="client">The node; grains only form calls with it, which the ledger grain sends.</param>
-    public MarketContext(IReadOnlyCollection<Schema> schemas, EthereumAccount account, ILedgerView view, IMarketStore store, IEthereumClient client)
+    /// <param name="coins">Where the reveals of rounds come from; a simulation gives its own.</param>
+    public MarketContext(
+        IReadOnlyCollection<Schema> schemas, EthereumAccount account, ILedgerView view, IMarketStore store, IEthereumClient client, RandomNumberGenerator? coins = null)
     {
         ArgumentNullException.ThrowIfNull(schemas);
         ArgumentNullException.ThrowIfNull(account);
         ArgumentNullException.ThrowIfNull(view);
         Schemas = schemas.ToDictionary(schema => schema.Id, schema => new MarketSchema(schema, ReportQuality.Table(schema)), StringComparer.Ordinal);
-        (_account, View, Store) = (account, view, store);
+        (_account, View, Store, _coins) = (account, view, store, coins ?? RandomNumberGenerator.Create());
         Matching = new MatchingDecision(client, Address.Parse(view.Deployment.Matching.Address));
         Evaluation = new DataEvaluation(client, Address.Parse(view.Deployment.Evaluation.Address));
         Payments = new AnonymousTransaction(client, Address.Parse(view.Deployment.Payments.Address));
@@ -69,6 +74,14 @@ public sealed class MarketContext
 
     /// <summary>Key of the ledger grain that sends for the market.</summary>
     public string LedgerKey => LedgerGrain.KeyOf(ChainId, _account.Address);
+
+    /// <summary>The secret that seeds a round together with a block's hash.</summary>
+    public Bytes32 NewReveal()
+    {
+        byte[] reveal = new byte[Bytes32.Length];
+        _coins.GetBytes(reveal);
+        return new Bytes32(reveal);
+    }
 
     /// <summary>Signs a delivery's receipt.</summary>
     public byte[] Sign(Bytes32 deliveryId, DeliveryHeader header) => DeliveryReceipts.Sign(_account, ChainId, Evaluation.Address, deliveryId, header);
@@ -107,8 +120,11 @@ public sealed class MarketContext
         ILedgerGrain ledger = grains.GetGrain<ILedgerGrain>(LedgerKey);
         LedgerOutcome outcome = (await ledger.SubmitAsync([Command(id, call, gasLimit)]))[0];
         return outcome.State != LedgerState.Refused ? outcome
-            : (await ledger.SubmitAsync([Command($"{id}@{View.NowSeconds / 3600}", call, gasLimit)]))[0];
+            : (await ledger.SubmitAsync([Command($"{id}@{View.NowSeconds / SecondsBetweenTries}", call, gasLimit)]))[0];
     }
+
+    /// <summary>When a refused command is tried again: at the next full hour of the ledger's time.</summary>
+    public static long NextTry(long now) => ((now / SecondsBetweenTries) + 1) * SecondsBetweenTries;
 
     /// <summary>Hands many commands to the ledger grain at once; those that it has are not sent again.</summary>
     public async Task<LedgerOutcome[]> SendAllAsync(IGrainFactory grains, IReadOnlyList<(string Id, ContractCall Call, ulong GasLimit)> commands)

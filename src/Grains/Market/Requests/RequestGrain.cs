@@ -255,7 +255,7 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
         long due = (long)delivery.Posting.Timestamp + market.View.Deployment.Terms.DeliveryWindowSeconds;
         return market.View.NowSeconds < due || market.View.OpenDemands().Any(demand => demand.BatchId == delivery.Id)
             ? new Advance { Progressed = false, DueSeconds = due, WaitsFor = "the delivery's window for challenges" }
-            : Step.Of(
+            : Sent(
                 await market.SendAsync(
                     GrainFactory, $"finalise-delivery/{delivery.Header.RequestId}/{delivery.Header.Site}/{delivery.Header.Attempt}",
                     market.Evaluation.FinaliseDelivery(new Delivery(delivery.Header, delivery.Posting))),
@@ -335,7 +335,7 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
 
         LedgerOutcome[] outcomes = await market.SendAllAsync(GrainFactory, commands);
         _handedOver.Add(row.Id);
-        return outcomes.FirstOrDefault(outcome => outcome.State == LedgerState.Refused) is { } refused ? Step.Of(refused, "the claims")
+        return outcomes.FirstOrDefault(outcome => outcome.State == LedgerState.Refused) is { } refused ? Sent(refused, "the claims")
             : new Advance { Progressed = false, WaitsFor = "the claims" };
     }
 
@@ -345,20 +345,20 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
         if (row.Delivered == row.Sold && FinalRound(request) is { } final)
         {
             OpenedRound round = (await market.RoundAsync(final.Header.DataHash))!;
-            return Step.Of(
+            return Sent(
                 await market.SendAsync(
                     GrainFactory, $"refund-settled/{request.RequestId}",
                     payments.RefundSettled(request.RequestId, new Round(final.Header, final.Posting), round.Batch.OpenRequestRow(request.Index))),
                 "the refund");
         }
 
-        return PastRefund(request) ? Step.Of(await market.SendAsync(GrainFactory, $"refund/{request.RequestId}", payments.Refund(request.RequestId)), "the refund")
+        return PastRefund(request) ? Sent(await market.SendAsync(GrainFactory, $"refund/{request.RequestId}", payments.Refund(request.RequestId)), "the refund")
             : new Advance { Progressed = false, DueSeconds = RefundDue(request), WaitsFor = "the deadline, after which what was not delivered goes back" };
     }
 
     private async Task<Advance> RefundLateAsync(StoredRequest row, LedgerRequest request, RequestState end, string reason) => market.View.Escrow(request.RequestId)!.IsClosed
         ? await EndAsync(row, end, reason)
-        : Step.Of(await market.SendAsync(GrainFactory, $"refund/{request.RequestId}", market.Payments.Refund(request.RequestId)), "the refund");
+        : Sent(await market.SendAsync(GrainFactory, $"refund/{request.RequestId}", market.Payments.Refund(request.RequestId)), "the refund");
 
     private long RefundDue(LedgerRequest request) => (long)request.Terms.Deadline + market.View.Deployment.Terms.RepostGraceSeconds + 1;
 
@@ -392,6 +392,8 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
             row with { Steps = [.. row.Steps, new RequestStep { State = state, Seconds = market.View.NowSeconds, Reason = reason }] }, CancellationToken.None);
         return new Advance { Progressed = true };
     }
+
+    private Advance Sent(LedgerOutcome outcome, string what) => Step.Of(outcome, what, market.View.NowSeconds);
 
     private static RequestStatus Status(StoredRequest row) => new()
     {

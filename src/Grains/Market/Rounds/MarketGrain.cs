@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Security.Cryptography;
 using EmrMarket.Analytics.Matching;
 using EmrMarket.Contracts.Bindings;
 using EmrMarket.Contracts.Ethereum;
@@ -134,8 +133,8 @@ public sealed class MarketGrain(MarketContext market) : Grain, IMarketGrain
             }
 
             TimeSpan verifying = Stopwatch.GetElapsedTime(started);
-            byte[] reveal = RandomNumberGenerator.GetBytes(Bytes32.Length);
-            RoundFile file = decision.ToFile(outcome, book.SchemaId, book.Ordinal, attempt, Drawing.SeedCommit(new Bytes32(reveal)), inputs.Sites, inputs.MostClasses);
+            Bytes32 reveal = market.NewReveal();
+            RoundFile file = decision.ToFile(outcome, book.SchemaId, book.Ordinal, attempt, Drawing.SeedCommit(reveal), inputs.Sites, inputs.MostClasses);
             byte[] bytes = file.Write();
             string hash = MarketContext.Name(RoundFile.HashOf(bytes));
             await market.Store.KeepFileAsync(hash, bytes, CancellationToken.None);
@@ -146,7 +145,7 @@ public sealed class MarketGrain(MarketContext market) : Grain, IMarketGrain
                     Ordinal = book.Ordinal,
                     Attempt = attempt,
                     FileHash = hash,
-                    Reveal = Convert.ToHexStringLower(reveal),
+                    Reveal = MarketContext.Name(reveal),
                     Sales = (ulong)outcome.SalesByClass.Sum(sale => (long)sale.Records),
                     Milliseconds = [decision.ProblemTime.TotalMilliseconds, solving.TotalMilliseconds, verifying.TotalMilliseconds],
                 },
@@ -219,5 +218,5 @@ public sealed class MarketGrain(MarketContext market) : Grain, IMarketGrain
     // A memory of this activation alone, so that a final round is not opened again at every tick.
     private readonly HashSet<uint> _ordered = [];
 
-    private static Advance Sent(LedgerOutcome outcome, string what) => Step.Of(outcome, what);
+    private Advance Sent(LedgerOutcome outcome, string what) => Step.Of(outcome, what, market.View.NowSeconds);
 }

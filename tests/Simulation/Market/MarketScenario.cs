@@ -1,0 +1,105 @@
+using System.Globalization;
+
+namespace EmrMarket.Simulation.Market;
+
+/// <summary>How a site behaves on the wire.</summary>
+internal enum SiteConduct
+{
+    Honest,
+
+    /// <summary>Its deliveries never arrive.</summary>
+    DeliversNothing,
+
+    /// <summary>Half of what it delivers is missing.</summary>
+    DeliversTooLittle,
+
+    /// <summary>Its deliveries arrive after the deadline.</summary>
+    DeliversLate,
+
+    /// <summary>A report is another one than was drawn.</summary>
+    Alters,
+
+    /// <summary>It delivers what the other site delivered.</summary>
+    DeliversAnothers,
+}
+
+/// <summary>What a run is to do.</summary>
+/// <param name="Seed">Decides everything that is not named here.</param>
+internal sealed record MarketScenario(int Seed)
+{
+    /// <summary>The fault point at which the process that passes it is killed; none when null.</summary>
+    public int? KillAt { get; init; }
+
+    /// <summary>Faults strike at random points, the chain is reorganised, forgets its pool, raises prices and gas, and people change their minds.</summary>
+    public bool HasRandomFaults { get; init; }
+
+    /// <summary>How the second site behaves.</summary>
+    public SiteConduct Conduct { get; init; }
+
+    /// <summary>An auditor demands leaves, and has void what is not opened in time.</summary>
+    public bool HasDemands { get; init; }
+
+    /// <summary>The step from which on a researcher cancels each request; never when null.</summary>
+    public int? CancelAt { get; init; }
+
+    /// <summary>The step from which on a patient of each site withdraws; never when null.</summary>
+    public int? WithdrawAt { get; init; }
+
+    /// <summary>A second process works on the stores of the first site.</summary>
+    public bool HasTwin { get; init; }
+
+    /// <summary>A defect that is built in on purpose.</summary>
+    public MarketPlant Plant { get; init; }
+
+    public override string ToString() => string.Create(
+        CultureInfo.InvariantCulture,
+        $"new MarketScenario({Seed}) {{ KillAt = {Text(KillAt)}, HasRandomFaults = {(HasRandomFaults ? "true" : "false")}, Conduct = SiteConduct.{Conduct}, HasDemands = {(HasDemands ? "true" : "false")}, CancelAt = {Text(CancelAt)}, WithdrawAt = {Text(WithdrawAt)}, HasTwin = {(HasTwin ? "true" : "false")}, Plant = MarketPlant.{Plant} }}");
+
+    private static string Text(int? value) => value is { } number ? number.ToString(CultureInfo.InvariantCulture) : "null";
+}
+
+/// <summary>A named rule that a run of the market broke.</summary>
+internal sealed class MarketInvariantException(string invariant, string what, MarketScenario scenario, IReadOnlyList<string> journal)
+    : Exception($"{invariant}: {what}. Replay: {scenario}. Last steps: {string.Join("; ", journal.TakeLast(14))}")
+{
+    public string Invariant { get; } = invariant;
+}
+
+/// <summary>Defects that are built in on purpose: a simulation that does not find them finds nothing.</summary>
+internal enum MarketPlant
+{
+    None,
+
+    /// <summary>The site's store says that it kept an order, and did not: what is released is not charged after a restart.</summary>
+    OrderForgotten,
+
+    /// <summary>The site's store says that it kept policies, and did not: a withdrawal is forgotten by a restart.</summary>
+    PolicyForgotten,
+
+    /// <summary>The site reads everybody's policy as its most generous one.</summary>
+    CeilingRaised,
+
+    /// <summary>The site reads everybody's purpose as any.</summary>
+    PurposeWidened,
+
+    /// <summary>The site reserves far beyond the cap.</summary>
+    CapIgnored,
+
+    /// <summary>The market signs deliveries that it did not check.</summary>
+    DeliveryUnchecked,
+
+    /// <summary>The market's store keeps the last round of a book and not the first, whose reveal is lost.</summary>
+    RoundReplaced,
+
+    /// <summary>The market's store says that it placed orders, and did not.</summary>
+    OrdersLost,
+
+    /// <summary>An error of the site's store quotes a record's key.</summary>
+    ErrorQuotesRecord,
+
+    /// <summary>The market believes blocks that may still be replaced.</summary>
+    TooFewConfirmations,
+
+    /// <summary>The market's store keeps other results than those computed.</summary>
+    ResultsAltered,
+}

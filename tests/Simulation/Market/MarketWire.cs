@@ -1,0 +1,113 @@
+using EmrMarket.Contracts.Batches;
+using EmrMarket.Contracts.Ethereum;
+using EmrMarket.Contracts.Bindings;
+using EmrMarket.Grains.Abstractions.Link;
+using EmrMarket.Grains.Exchange;
+using EmrMarket.Grains.Market.Hosting;
+using EmrMarket.Analytics.Mechanisms;
+
+namespace EmrMarket.Simulation.Market;
+
+/// <summary>
+/// The wire between a site and the market: messages are lost with a process that dies, come twice, and come again long after. A site that does not behave is honest up to here, and what it
+/// sends is changed on the way.
+/// </summary>
+internal sealed class MarketWire(int site, SiteConduct conduct, Func<SimulatedProcess> market, Action<DeliveryMessage> leaves, Func<bool> isLate, Random random) : ISiteMarketLink
+{
+    private readonly List<Func<ISiteMarketLink, Task>> _earlier = [];
+
+    /// <summary>The delivery that the other site sent last.</summary>
+    public static Func<byte[]?> Anothers { get; set; } = () => null;
+
+    /// <summary>All that passed, for whoever looks for what must not.</summary>
+    public List<object> Passed { get; } = [];
+
+    /// <summary>The last delivery.</summary>
+    public byte[]? LastDelivery { get; private set; }
+
+    public Task<MarketDescription> DescribeAsync(CancellationToken cancellationToken) => AskAsync(link => link.DescribeAsync(cancellationToken));
+
+    public Task PublishEpochAsync(EpochPublication publication, CancellationToken cancellationToken)
+    {
+        Passed.Add(publication.LeafFile);
+        return AskAsync(async link =>
+        {
+            await link.PublishEpochAsync(publication, cancellationToken);
+            return true;
+        });
+    }
+
+    public Task<DeliveryOrder[]> GetOrdersAsync(uint siteNumber, long afterSequence, CancellationToken cancellationToken) =>
+        AskAsync(link => link.GetOrdersAsync(siteNumber, afterSequence, cancellationToken));
+
+    public async Task<DeliveryReceipt> DeliverAsync(DeliveryMessage message, CancellationToken cancellationToken)
+    {
+        if (conduct == SiteConduct.DeliversNothing || (conduct == SiteConduct.DeliversLate && !isLate()))
+        {
+            throw new IOException("the wire is cut");
+        }
+
+        leaves(message);
+        LastDelivery = message.DeliveryFile;
+        DeliveryMessage sent = message with { DeliveryFile = Changed(message.DeliveryFile) };
+        Passed.Add(sent.DeliveryFile);
+        return await AskAsync(link => link.DeliverAsync(sent, cancellationToken));
+    }
+
+    /// <summary>An earlier message arrives again.</summary>
+    public async Task RepeatAsync()
+    {
+        if (_earlier.Count > 0 && !market().Points.IsDead)
+        {
+            try
+            {
+                await _earlier[random.Next(_earlier.Count)](market().Get<ISiteMarketLink>());
+            }
+            catch (Exception e) when (e is not MarketInvariantException)
+            {
+                // Nobody waits for its answer.
+            }
+        }
+    }
+
+    private async Task<T> AskAsync<T>(Func<ISiteMarketLink, Task<T>> ask)
+    {
+        SimulatedProcess process = market();
+        if (process.Points.IsDead)
+        {
+            throw new IOException("nobody answers");
+        }
+
+        _earlier.Add(ask);
+        Task<T> answer = ask(process.Get<ISiteMarketLink>());
+        return await Task.WhenAny(answer, process.Death.Task) == answer ? await answer : throw new IOException("the connection broke");
+    }
+
+    private byte[] Changed(byte[] bytes)
+    {
+        DeliveryFile file = DeliveryFile.Read(bytes, MarketWorld.Schema);
+        switch (conduct)
+        {
+            case SiteConduct.DeliversAnothers:
+                return Anothers() is { } other ? (DeliveryFile.Read(other, MarketWorld.Schema) with { Site = (uint)site + 1, RequestId = file.RequestId, Attempt = file.Attempt }).Write(MarketWorld.Schema) : bytes;
+            case SiteConduct.DeliversTooLittle:
+                // The last leaf alone is taken out, with its person's number and reports left as they are: the file contradicts itself.
+                DeliveryLeaf[] leaves = [.. file.Leaves];
+                leaves[^1] = leaves[^1] with { Amount = leaves[^1].Amount / 2 };
+                return (file with { Leaves = leaves[..^1], Persons = file.Persons[..^1] }).Write(MarketWorld.Schema);
+            case SiteConduct.Alters:
+                DeliveryColumn[] columns = [.. file.Columns];
+                int at = Array.FindIndex(columns, column => column.Reports is CodeReports);
+                if (at >= 0)
+                {
+                    ushort[] codes = [.. ((CodeReports)columns[at].Reports).Codes];
+                    codes[0] = (ushort)(codes[0] == 0 ? 1 : 0);
+                    columns[at] = columns[at] with { Reports = new CodeReports(codes) };
+                }
+
+                return (file with { Columns = columns }).Write(MarketWorld.Schema);
+            default:
+                return bytes;
+        }
+    }
+}
