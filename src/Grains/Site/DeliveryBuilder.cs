@@ -14,7 +14,7 @@ using Demand = EmrMarket.Analytics.Pricing.RequestTerms;
 namespace EmrMarket.Grains.Site;
 
 /// <summary>Draws what a round sold of a site to a request: who, at which grade, for how much; and what has to stay empty because somebody no longer allows it or could lose too much.</summary>
-internal sealed class DeliveryBuilder(SiteBook book, SiteOptions options, EpochFile epoch, RoundBatch round, Bytes32 seed)
+internal sealed class DeliveryBuilder(SiteBook book, SiteOptions options, EpochFile epoch, RoundBatch round, Bytes32 seed, Func<Bytes32, bool> isRevoked)
 {
     /// <summary>A drawn delivery with the losses that it reserved.</summary>
     internal sealed record Drawn(DeliveryFile File, int[] Records, int[] Attributes, byte[] Grades, Reservation[] Reserved, int Sold, int OverCap, int NotAllowed);
@@ -111,20 +111,35 @@ internal sealed class DeliveryBuilder(SiteBook book, SiteOptions options, EpochF
         return payees;
     }
 
-    /// <summary>Whether today's policy still allows what the published class allowed: whoever became stricter since is left out, not overruled.</summary>
-    private bool IsStillAllowed(Slot slot, Demand demand, int[] randomised, long now)
+    /// <summary>Whether all who are in a drawn delivery still allow it.</summary>
+    public static bool IsAllowed(SiteBook book, DeliveryFile file, EpochFile epoch, Demand demand, long now, Func<Bytes32, bool> isRevoked)
     {
-        SiteBook.PersonPolicy policy = book.Policies[book.Records.PersonIndex[slot.Record]];
-        AttributeGrades ceilings = book.CeilingsOf(policy.Profile);
-        for (int i = 0; i < randomised.Length; i++)
+        ArgumentNullException.ThrowIfNull(file);
+        byte[] highest = new byte[file.Leaves.Length * book.Schema.Attributes.Count];
+        foreach (DeliveryColumn column in file.Columns)
         {
-            if (slot.Grades[i] > ceilings[randomised[i]])
+            foreach (int slot in column.Slots)
             {
-                return false;
+                highest[(slot * book.Schema.Attributes.Count) + column.Attribute] = (byte)column.Grade;
             }
         }
 
-        return policy.IsOffered(now) && ceilings != AttributeGrades.None && PurposeTree.Default.Closure([policy.Purpose]).Contains(demand.Purpose);
+        int[] randomised = [.. Enumerable.Range(0, book.Schema.Attributes.Count).Where(a => demand.Top[a] > 0 && book.Schema.Attributes[a].Tier != Tier.Public)];
+        return Enumerable.Range(0, file.Leaves.Length).All(slot => file.Leaves[slot].PayoutAddress == Address.Zero
+            || (epoch.Members[file.Leaves[slot].MemberPosition].Pseudonym is var pseudonym && !isRevoked(pseudonym)
+                && IsAllowed(book, book.RecordOf(pseudonym), a => highest[(slot * book.Schema.Attributes.Count) + a], demand, randomised, now)));
+    }
+
+    /// <summary>Whether today's policy still allows what the published class allowed: whoever became stricter since is left out, not overruled.</summary>
+    private bool IsStillAllowed(Slot slot, Demand demand, int[] randomised, long now) => !isRevoked(epoch.Members[slot.Member].Pseudonym)
+        && IsAllowed(book, slot.Record, a => slot.Grades[Array.IndexOf(randomised, a)], demand, randomised, now);
+
+    private static bool IsAllowed(SiteBook book, int record, Func<int, byte> grade, Demand demand, int[] randomised, long now)
+    {
+        SiteBook.PersonPolicy policy = book.Policies[book.Records.PersonIndex[record]];
+        AttributeGrades ceilings = book.CeilingsOf(policy.Profile);
+        return policy.IsOffered(now) && ceilings != AttributeGrades.None && Array.TrueForAll(randomised, a => grade(a) <= ceilings[a])
+            && PurposeTree.Default.Closure([policy.Purpose]).Contains(demand.Purpose);
     }
 
     private DeliveryFile ToFile(ulong request, uint attempt, int sold, List<Slot> slots, int[] wanted, int[] randomised)

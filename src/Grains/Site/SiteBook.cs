@@ -67,6 +67,9 @@ internal sealed class SiteBook
     /// <summary>Per person.</summary>
     public PersonPolicy[] Policies { get; }
 
+    /// <summary>Who withdrew, for ever.</summary>
+    public HashSet<int> Withdrawn { get; } = [];
+
     public BudgetBook Budgets { get; }
 
     /// <summary>What was measured once; null before.</summary>
@@ -74,6 +77,29 @@ internal sealed class SiteBook
 
     /// <summary>The reservations of orders that are drawn and not yet with the market, by sequence number.</summary>
     public Dictionary<long, Reservation[]> Pending { get; } = [];
+
+    /// <summary>The versions of the orders that this book knows, by sequence number.</summary>
+    public Dictionary<long, long> Versions { get; } = [];
+
+    /// <summary>An order is about to leave: what it reserved is spent.</summary>
+    public void Spend(SiteOrderRow order)
+    {
+        Pending.Remove(order.Sequence, out Reservation[]? reserved);
+        for (int i = 0; i < (reserved?.Length ?? 0); i++)
+        {
+            Budgets.Commit(reserved![i], order.Attributes, order.Grades.AsSpan(i * order.Attributes.Length, order.Attributes.Length));
+        }
+    }
+
+    /// <summary>An order never left: what it reserved is given back.</summary>
+    public void GiveBack(long sequence)
+    {
+        Pending.Remove(sequence, out Reservation[]? reserved);
+        foreach (Reservation reservation in reserved ?? [])
+        {
+            Budgets.Release(reservation);
+        }
+    }
 
     /// <summary>Builds the book of a schema from what is stored.</summary>
     public static async Task<SiteBook> ReadAsync(ISiteStore store, string schemaId, SiteOptions options, CancellationToken cancellationToken)
@@ -103,8 +129,13 @@ internal sealed class SiteBook
     {
         for (int i = 0; i < policies.PersonKeys.Length; i++)
         {
-            Policies[PersonOf(policies.PersonKeys[i])] = new PersonPolicy(
+            int person = PersonOf(policies.PersonKeys[i]);
+            Policies[person] = new PersonPolicy(
                 policies.Profiles[i], policies.Rates[i], policies.Quotas[i], policies.Purposes[i], policies.ExpirySeconds[i], policies.Participation[i]);
+            if (policies.Participation[i] == Participation.Withdrawn)
+            {
+                Withdrawn.Add(person);
+            }
         }
     }
 
@@ -125,22 +156,18 @@ internal sealed class SiteBook
     /// <summary>Sets losses as an order left them.</summary>
     private void Replay(SiteOrderRow order)
     {
-        if (order.State is SiteOrderState.Refused or SiteOrderState.Empty)
+        Versions[order.Sequence] = order.Version;
+        if (order.State == SiteOrderState.Empty)
         {
             return;
         }
 
         int width = order.Attributes.Length;
         Reservation[] reserved = [.. order.RecordKeys.Select((key, i) => Budgets.Restore(_recordByKey[key], order.Attributes, order.Grades.AsSpan(i * width, width)))];
-        if (order.State == SiteOrderState.Reserved)
+        Pending.Add(order.Sequence, reserved);
+        if (order.State != SiteOrderState.Reserved)
         {
-            Pending.Add(order.Sequence, reserved);
-            return;
-        }
-
-        for (int i = 0; i < reserved.Length; i++)
-        {
-            Budgets.Commit(reserved[i], order.Attributes, order.Grades.AsSpan(i * width, width));
+            Spend(order);
         }
     }
 

@@ -50,6 +50,7 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
         {
             if ((await store.ReadRecordsAsync(schema.Id, CancellationToken.None)).Any(batch => batch.Id == load.Id))
             {
+                _books.Remove(schema.Id);
                 return;
             }
 
@@ -61,8 +62,15 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
             }
         }
 
-        await store.KeepRecordsAsync(load, schema.Id, CancellationToken.None);
-        _books.Remove(schema.Id);
+        try
+        {
+            await store.KeepRecordsAsync(load, schema.Id, CancellationToken.None);
+        }
+        finally
+        {
+            // Whether they were stored or not: the book is read again.
+            _books.Remove(schema.Id);
+        }
     }
 
     /// <inheritdoc/>
@@ -183,7 +191,10 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
         foreach (string schemaId in await store.ReadSchemasAsync(CancellationToken.None))
         {
             await AdvanceEpochsAsync(site, schemaId, progress);
+            await RevokeAsync(site, schemaId, progress);
         }
+
+        await AnswerDemandsAsync(site, progress);
 
         await AdvanceOrdersAsync(site, progress);
         return progress.Answer();
@@ -293,7 +304,7 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
         List<PublisherUse> uses = [];
         foreach (SiteOrderRow order in await store.ReadOrdersAsync(CancellationToken.None))
         {
-            if (order.SchemaId != schemaId || order.State is not (SiteOrderState.Reserved or SiteOrderState.Released) || !order.RecordKeys.Contains(book.Records.RecordKeys[record]))
+            if (order.SchemaId != schemaId || order.State is not (SiteOrderState.Reserved or SiteOrderState.Sending or SiteOrderState.Released) || !order.RecordKeys.Contains(book.Records.RecordKeys[record]))
             {
                 continue;
             }
@@ -357,12 +368,72 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
         }
     }
 
+    /// <summary>Relays the revocations of those who withdrew, once a day of the ledger's time.</summary>
+    private async Task RevokeAsync(uint site, string schemaId, Progress progress)
+    {
+        const long Day = 86_400;
+        SiteBook book = await BookAsync(schemaId);
+        string id = $"revoke/{schemaId}/{ledger.NowSeconds / Day}";
+        if (book.Withdrawn.Count == 0 || _submitted.Contains(id) || ledger.FinalEpoch(site, book.LedgerId) is not { } epoch)
+        {
+            return;
+        }
+
+        int[] records = [.. Enumerable.Range(0, book.Records.Count)
+            .Where(record => book.Withdrawn.Contains(book.Records.PersonIndex[record]) && ledger.RevokedAt(site, book.Pseudonyms[record]) is null)];
+        if (records.Length > 0)
+        {
+            EpochFile file = await EpochFileAsync(epoch.Header.DataHash);
+            Dictionary<Bytes32, uint> positions = file.Members.Select((member, i) => (member.Pseudonym, (uint)i)).ToDictionary();
+            (uint, byte[])[] members = [.. records.Where(record => positions.ContainsKey(book.Pseudonyms[record])).Select(record => (
+                positions[book.Pseudonyms[record]],
+                PatientKeys.Controller(PatientKeys.SeedAtSite(options.Key, book.Records.PersonKeys[record]), book.Pseudonyms[record])))];
+            EpochBatch batch = file.Build(ledger.Deployment.ChainId, AccessControl, epoch.Header.DataHash);
+            foreach ((int part, ContractCall call) in Revocations.Calls(new(node, AccessControl), ledger.Deployment.ChainId, batch, epoch.Posting, members).Index())
+            {
+                await SubmitAsync($"{id}/{part}", call, progress);
+            }
+        }
+
+        _submitted.Add(id);
+    }
+
+    /// <summary>Opens the leaves that somebody demands of what this site posted.</summary>
+    private async Task AnswerDemandsAsync(uint site, Progress progress)
+    {
+        foreach (DemandRow demand in ledger.OpenDemands())
+        {
+            string id = $"answer/{demand.BatchId}/{demand.Kind}/{demand.Position}";
+            if (_submitted.Contains(id))
+            {
+                continue;
+            }
+
+            if (ledger.Epoch(demand.BatchId) is { } epoch && epoch.Header.Site == site)
+            {
+                EpochBatch batch = (await EpochFileAsync(epoch.Header.DataHash)).Build(ledger.Deployment.ChainId, AccessControl, epoch.Header.DataHash);
+                await SubmitAsync(id, DemandAnswers.Epoch(new(node, AccessControl), batch, epoch.Posting, demand.Kind, demand.Position), progress);
+            }
+            else if (ledger.Delivery(demand.BatchId) is { } delivery && delivery.Header.Site == site)
+            {
+                SiteBook book = await BookAsync(ledger.Request(delivery.Header.RequestId)!.Terms.SchemaId.ToString()[2..]);
+                DeliveryFile file = DeliveryFile.Read(await FileAsync(delivery.Header.DataHash.ToString()[2..]), book.Schema);
+                DeliveryBatch batch = file.Build(ledger.Deployment.ChainId, Evaluation, delivery.Header.DataHash);
+                await SubmitAsync(id, DemandAnswers.Delivery(new(node, Evaluation), batch, delivery.Posting, demand.Position), progress);
+            }
+        }
+    }
+
     // ---- orders -----------------------------------------------------------------------------------------------------------
 
     private async Task AdvanceOrdersAsync(uint site, Progress progress)
     {
         SiteOrderRow[] known = await store.ReadOrdersAsync(CancellationToken.None);
-        foreach (SiteOrderRow row in known.Where(row => row.State == SiteOrderState.Reserved))
+        ForgetBooksBehind(known);
+
+        // What the market has signed for needs the market no more.
+        await RecordAllAsync(site, known, progress);
+        foreach (SiteOrderRow row in known.Where(row => row.State is SiteOrderState.Reserved or SiteOrderState.Sending))
         {
             await HandOverAsync(site, row, progress);
         }
@@ -370,7 +441,7 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
         DeliveryOrder[] orders = await market.GetOrdersAsync(site, known.Length == 0 ? 0 : known[^1].Sequence, CancellationToken.None);
         foreach (DeliveryOrder order in orders)
         {
-            SiteOrderRow? row = await DrawAsync(site, order);
+            SiteOrderRow? row = await TakeAsync(site, order);
             if (row is null)
             {
                 progress.Wait(null, $"the ledger to show the round of order {order.Sequence}");
@@ -380,17 +451,66 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
             progress.Done();
             if (row.State == SiteOrderState.Reserved)
             {
-                await HandOverAsync(site, row, progress);
+                await HandOverAsync(site, row, progress, isJustDrawn: true);
             }
         }
 
-        foreach (SiteOrderRow row in (await store.ReadOrdersAsync(CancellationToken.None)).Where(row => row.State == SiteOrderState.Released))
+        if (progress.HasDone)
+        {
+            await RecordAllAsync(site, await store.ReadOrdersAsync(CancellationToken.None), progress);
+        }
+    }
+
+    private async Task RecordAllAsync(uint site, SiteOrderRow[] orders, Progress progress)
+    {
+        foreach (SiteOrderRow row in orders.Where(row => row.State == SiteOrderState.Released))
         {
             await RecordAsync(site, row, progress);
         }
     }
 
-    /// <summary>Checks an order against the ledger, draws its delivery and keeps both with the losses reserved; null while the ledger does not show the round yet.</summary>
+    /// <summary>Another process may have worked on this store: a book that does not know what became of an order knows too few losses, and is read again.</summary>
+    private void ForgetBooksBehind(SiteOrderRow[] known)
+    {
+        foreach (SiteOrderRow row in known)
+        {
+            if (_books.TryGetValue(row.SchemaId, out SiteBook? book) && book.Versions.GetValueOrDefault(row.Sequence) != row.Version)
+            {
+                _books.Remove(row.SchemaId);
+            }
+        }
+    }
+
+    /// <summary>Checks an order against the ledger and draws its delivery; null while the ledger does not show the round yet. One that contradicts the ledger is refused and done with: it must
+    /// not keep those behind it waiting.</summary>
+    private async Task<SiteOrderRow?> TakeAsync(uint site, DeliveryOrder order)
+    {
+        try
+        {
+            return await DrawAsync(site, order);
+        }
+        catch (Exception e) when (e is ExchangeFileException or LinkRefusedException or SiteRefusedException)
+        {
+            // What was reserved before the fault was met stands in no row.
+            _books.Clear();
+            SiteOrderRow row = new()
+            {
+                Sequence = order.Sequence,
+                SchemaId = "",
+                Attempt = order.Attempt,
+                State = SiteOrderState.Empty,
+                FileHash = "",
+                RecordKeys = [],
+                Attributes = [],
+                Grades = [],
+                Delivery = new SiteDelivery { Sequence = order.Sequence, RequestId = order.RequestId, Sold = 0, Delivered = 0, OverCap = 0, NotAllowed = 0, Refusal = e.Message },
+            };
+            await store.SaveOrderAsync(row, CancellationToken.None);
+            return row with { Version = 1 };
+        }
+    }
+
+    /// <summary>Draws an order's delivery and keeps both with the losses reserved; null while the ledger does not show the round yet.</summary>
     private async Task<SiteOrderRow?> DrawAsync(uint site, DeliveryOrder order)
     {
         RequestRow? request = ledger.Request(order.RequestId);
@@ -402,51 +522,77 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
         }
 
         (_, RoundFile round, RoundBatch batch) = _round.Value;
-        RoundRow? posted = ledger.Round(batch.Id);
-        if (request is null || posted is not { Status: BatchStatus.Final, Seed: { } seed })
+        if (request is null || ledger.Round(batch.Id) is not { Status: BatchStatus.Final, Seed: not null } posted)
         {
             return null;
         }
 
         TermsDocument terms = TermsDocument.Read(order.TermsJson);
-        BookRow? closed = ledger.Books(request.Terms.SchemaId).FirstOrDefault(one => one.Ordinal == batch.Header.Ordinal);
-        EpochRow? epoch = closed is null ? null : ledger.FinalEpoch(site, request.Terms.SchemaId, closed.ClosedBlock);
         if (terms.Hash() != request.Terms.TermsHash || posted.Header != batch.Header || request.Book != batch.Header.Ordinal
-            || request.Index >= round.RequestIds.Count || round.RequestIds[(int)request.Index] != order.RequestId || epoch is null || request.Cancelled)
+            || request.Index >= round.RequestIds.Count || round.RequestIds[(int)request.Index] != order.RequestId || request.Cancelled)
         {
             throw new LinkRefusedException("order-contradicts-ledger", $"order {order.Sequence} names terms, a round or a request that the ledger does not: nothing is drawn for it");
         }
 
         SiteBook book = await BookAsync(terms.SchemaId);
-        DeliveryBuilder.Drawn drawn = new DeliveryBuilder(book, options, await EpochFileAsync(epoch.Header.DataHash), batch, seed)
-            .Draw(order.RequestId, request.Index, request.Terms.ToDemand(), order.Attempt, ledger.NowSeconds);
-        byte[] bytes = drawn.File.Write(book.Schema);
-        SiteOrderRow row = new()
-        {
-            Sequence = order.Sequence,
-            SchemaId = terms.SchemaId,
-            Attempt = order.Attempt,
-            State = drawn.Records.Length > 0 ? SiteOrderState.Reserved : SiteOrderState.Empty,
-            FileHash = Convert.ToHexStringLower(SHA256.HashData(bytes)),
-            RecordKeys = Array.ConvertAll(drawn.Records, record => book.Records.RecordKeys[record]),
-            Attributes = drawn.Attributes,
-            Grades = drawn.Grades,
-            Delivery = new SiteDelivery
-            {
-                Sequence = order.Sequence, RequestId = order.RequestId, Sold = drawn.Sold, Delivered = drawn.Records.Length, OverCap = drawn.OverCap, NotAllowed = drawn.NotAllowed,
-            },
-        };
-        book.Pending[order.Sequence] = drawn.Reserved;
-        await KeepAsync(row, bytes);
-        return row with { Version = row.Version + 1 };
+        await store.KeepFileAsync(hash, order.RoundFile, CancellationToken.None);
+        return await KeepAsync(book, 0, order.Sequence, order.Attempt, await DrawAsync(site, book, request, batch, order.Attempt));
     }
 
-    private async Task KeepAsync(SiteOrderRow row, byte[] file)
+    /// <summary>Draws what a final round sold of this site to a request, as today's policies and budgets allow.</summary>
+    private async Task<DeliveryBuilder.Drawn> DrawAsync(uint site, SiteBook book, RequestRow request, RoundBatch batch, uint attempt)
+    {
+        BookRow closed = ledger.Books(request.Terms.SchemaId).First(one => one.Ordinal == batch.Header.Ordinal);
+        EpochRow epoch = ledger.FinalEpoch(site, request.Terms.SchemaId, closed.ClosedBlock)
+            ?? throw new LinkRefusedException("order-contradicts-ledger", $"request {request.RequestId} is to be served from an epoch, and the ledger has none that was final");
+        return new DeliveryBuilder(book, options, await EpochFileAsync(epoch.Header.DataHash), batch, ledger.Round(batch.Id)!.Seed!.Value, pseudonym => ledger.RevokedAt(site, pseudonym) is not null)
+            .Draw(request.RequestId, request.Index, request.Terms.ToDemand(), attempt, ledger.NowSeconds);
+    }
+
+    /// <summary>Keeps a drawn delivery with its order in place of an earlier version. Losses of records that may have left before stay with the order.</summary>
+    private async Task<SiteOrderRow> KeepAsync(SiteBook book, long version, long sequence, uint attempt, DeliveryBuilder.Drawn drawn, SiteOrderRow? sent = null)
+    {
+        byte[] bytes = drawn.File.Write(book.Schema);
+        ulong[] keys = Array.ConvertAll(drawn.Records, record => book.Records.RecordKeys[record]);
+        SiteOrderRow row = new()
+        {
+            Version = version,
+            Sequence = sequence,
+            SchemaId = book.Schema.Id,
+            Attempt = attempt,
+            State = sent is not null ? SiteOrderState.Sending : keys.Length > 0 ? SiteOrderState.Reserved : SiteOrderState.Empty,
+            FileHash = Convert.ToHexStringLower(SHA256.HashData(bytes)),
+            RecordKeys = sent?.RecordKeys ?? keys,
+            Attributes = drawn.Attributes,
+            Grades = sent?.Grades ?? drawn.Grades,
+            Delivery = new SiteDelivery
+            {
+                Sequence = sequence, RequestId = drawn.File.RequestId, Sold = drawn.Sold, Delivered = keys.Length, OverCap = drawn.OverCap, NotAllowed = drawn.NotAllowed,
+            },
+        };
+        if (sent is null)
+        {
+            book.Pending[sequence] = drawn.Reserved;
+        }
+
+        await SaveAsync(row, bytes);
+        return row with { Version = version + 1 };
+    }
+
+    private async Task SaveAsync(SiteOrderRow row, byte[]? file = null)
     {
         try
         {
-            await store.KeepFileAsync(row.FileHash, file, CancellationToken.None);
+            if (file is not null)
+            {
+                await store.KeepFileAsync(row.FileHash, file, CancellationToken.None);
+            }
+
             await store.SaveOrderAsync(row, CancellationToken.None);
+            if (_books.TryGetValue(row.SchemaId, out SiteBook? book))
+            {
+                book.Versions[row.Sequence] = row.Version + 1;
+            }
         }
         catch
         {
@@ -456,46 +602,83 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
         }
     }
 
-    /// <summary>Hands a delivery to the market. Its answer decides about the losses: spent with the receipt, given back with a refusal; without an answer they stay reserved.</summary>
-    private async Task HandOverAsync(uint site, SiteOrderRow row, Progress progress)
+    /// <summary>
+    /// Hands a delivery to the market. That it is about to leave is stored before, so that a loss is charged from then on whatever becomes of it; and who withdrew or became stricter between
+    /// drawing and handing over, or between two tries, is taken out first.
+    /// </summary>
+    private async Task HandOverAsync(uint site, SiteOrderRow row, Progress progress, bool isJustDrawn = false)
     {
         SiteBook book = await BookAsync(row.SchemaId);
-        SiteOrderRow next;
+        if (!isJustDrawn && await RedrawnAsync(site, row) is { } redrawn)
+        {
+            (book, row) = (await BookAsync(row.SchemaId), redrawn);
+            progress.Done();
+        }
+
+        if (row.State == SiteOrderState.Reserved)
+        {
+            SiteOrderRow sending = row with { State = SiteOrderState.Sending };
+            await SaveAsync(sending);
+            row = sending with { Version = row.Version + 1 };
+            book.Spend(row);
+        }
+
+        if (row.State != SiteOrderState.Sending)
+        {
+            return;
+        }
+
+        if (row.Delivery.Delivered == 0)
+        {
+            // All who were to be delivered withdrew after a first try.
+            await SaveAsync(row with { State = SiteOrderState.Refused, Delivery = row.Delivery with { Refusal = "nobody allows it any more" } });
+            progress.Done();
+            return;
+        }
+
         try
         {
             DeliveryReceipt receipt = await market.DeliverAsync(
                 new DeliveryMessage { Site = site, Sequence = row.Sequence, DeliveryFile = await FileAsync(row.FileHash) }, CancellationToken.None);
-            next = row with { State = SiteOrderState.Released, Receipt = receipt.Signature };
+            await SaveAsync(row with { State = SiteOrderState.Released, Receipt = receipt.Signature });
+        }
+        catch (LinkRefusedException refusal) when (refusal.Code == LinkRefusedException.NotReady)
+        {
+            progress.Wait(null, "the market to know what it ordered: " + refusal.Message);
+            return;
         }
         catch (LinkRefusedException refusal)
         {
-            next = row with { State = SiteOrderState.Refused, Delivery = row.Delivery with { Refusal = refusal.Message } };
-        }
-
-        try
-        {
-            await store.SaveOrderAsync(next, CancellationToken.None);
-        }
-        catch
-        {
-            _books.Remove(row.SchemaId);
-            throw;
-        }
-
-        book.Pending.Remove(row.Sequence, out Analytics.Budgets.Reservation[]? reserved);
-        for (int i = 0; i < (reserved?.Length ?? 0); i++)
-        {
-            if (next.State == SiteOrderState.Released)
-            {
-                book.Budgets.Commit(reserved![i], row.Attributes, row.Grades.AsSpan(i * row.Attributes.Length, row.Attributes.Length));
-            }
-            else
-            {
-                book.Budgets.Release(reserved![i]);
-            }
+            // The reports have left, whatever the market says of them: the losses stay.
+            await SaveAsync(row with { State = SiteOrderState.Refused, Delivery = row.Delivery with { Refusal = refusal.Message } });
         }
 
         progress.Done();
+    }
+
+    /// <summary>The order with its delivery drawn again, when somebody in it does not allow it any more; null when all still do.</summary>
+    private async Task<SiteOrderRow?> RedrawnAsync(uint site, SiteOrderRow row)
+    {
+        SiteBook book = await BookAsync(row.SchemaId);
+        RequestRow request = ledger.Request(row.Delivery.RequestId)!;
+        BookRow closed = ledger.Books(request.Terms.SchemaId).First(one => one.Ordinal == request.Book);
+        EpochFile epoch = await EpochFileAsync(ledger.FinalEpoch(site, request.Terms.SchemaId, closed.ClosedBlock)!.Header.DataHash);
+        DeliveryFile file = DeliveryFile.Read(await FileAsync(row.FileHash), book.Schema);
+        if (DeliveryBuilder.IsAllowed(book, file, epoch, request.Terms.ToDemand(), ledger.NowSeconds, pseudonym => ledger.RevokedAt(site, pseudonym) is not null))
+        {
+            return null;
+        }
+
+        RoundRow round = ledger.Rounds(request.Terms.SchemaId).First(one => one.Header.Ordinal == request.Book && one.Status == BatchStatus.Final);
+        byte[] bytes = await FileAsync(round.Header.DataHash.ToString()[2..]);
+        if (row.State == SiteOrderState.Reserved)
+        {
+            book.GiveBack(row.Sequence);
+        }
+
+        RoundBatch batch = RoundFile.Read(bytes).Build(ledger.Deployment.ChainId, Address.Parse(ledger.Deployment.Matching.Address));
+        return await KeepAsync(
+            book, row.Version, row.Sequence, row.Attempt, await DrawAsync(site, book, request, batch, row.Attempt), row.State == SiteOrderState.Sending ? row : null);
     }
 
     /// <summary>Posts a delivery that the market has, and finalises it after its window.</summary>
@@ -645,6 +828,8 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
         private bool _progressed;
         private long? _due;
         private string _waitsFor = "";
+
+        public bool HasDone => _progressed;
 
         public void Done() => _progressed = true;
 

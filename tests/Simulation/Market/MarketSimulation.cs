@@ -188,7 +188,6 @@ internal sealed class MarketSimulation : IDisposable
         Hold("every-request-ends", IsOver(), Standing());
         CheckEnd();
         RequestStatus[] ended = [.. _wanted.Select(Status).OfType<RequestStatus>()];
-        if (Environment.GetEnvironmentVariable("SIM_DEBUG") is not null) { foreach (Wanted w in _wanted) { Console.WriteLine(w.Key[..8] + " deadline " + (w.Terms.Deadline - (long)SimulatedChain.FirstSecond) + " " + string.Join(" | ", Status(w)?.Steps.Select(x => $"{x.State} {x.Seconds - (long)SimulatedChain.FirstSecond} {x.Reason}") ?? [])); } foreach (var r in Audited().Rounds(MarketWorld.Schema.LedgerId())) Console.WriteLine($"round {r.Header.Ordinal} {r.Header.Attempt} {r.Status} posted {r.Posting.Timestamp - SimulatedChain.FirstSecond}"); Console.WriteLine(_chain.Head + " blocks, " + string.Join("\n", _journal)); }
         return new MarketRun(_passed, [.. ended.Select(status => status.Steps[^1])], ended.Sum(status => status.Delivered));
     }
 
@@ -716,7 +715,7 @@ internal sealed class MarketSimulation : IDisposable
     }
 
     private bool IsOver() => _operator.All(step => step > 2) && _patients.TrueForAll(patient => patient.Pending is null) && _wanted.TrueForAll(wanted =>
-        wanted.IsUnheard || (wanted.IsCancelled && !wanted.IsDrafted) || Status(wanted) is { } status && status.Steps[^1].State >= RequestState.Settled && IsPaidBack(wanted));
+        wanted.IsUnheard || (wanted.IsCancelled && !wanted.IsDrafted) || _marketStore.FindRequestAsync(wanted.Key, CancellationToken.None).Result is { HasEnded: true } && IsPaidBack(wanted));
 
     /// <summary>Whether nothing of a request's money is left where nobody comes for it.</summary>
     private bool IsPaidBack(Wanted wanted)

@@ -44,7 +44,7 @@ internal sealed class MarketWire(int site, SiteConduct conduct, Func<SimulatedPr
     {
         if (conduct == SiteConduct.DeliversNothing || (conduct == SiteConduct.DeliversLate && !isLate()))
         {
-            throw new IOException("the wire is cut");
+            throw new LinkRefusedException(LinkRefusedException.NotReady, "it does not arrive");
         }
 
         leaves(message);

@@ -24,11 +24,14 @@ public interface ISiteMarketLink
     Task<DeliveryReceipt> DeliverAsync(DeliveryMessage message, CancellationToken cancellationToken);
 }
 
-/// <summary>The other side understood a message and refuses it: repeating it will not help.</summary>
+/// <summary>The other side understood a message and refuses it: repeating it will not help, unless the code is <see cref="NotReady"/>.</summary>
 [GenerateSerializer]
 [Alias("emr.LinkRefusedException")]
 public sealed class LinkRefusedException : Exception
 {
+    /// <summary>The one code that means "not yet": the other side has not read the ledger as far as the sender, and the same message may be taken later.</summary>
+    public const string NotReady = "not-ready";
+
     /// <summary>A refusal.</summary>
     /// <param name="code">A stable code for programs, for example <c>unknown-schema</c>.</param>
     /// <param name="message">What is wrong, expected against got, and how to mend it.</param>

@@ -20,6 +20,12 @@ public interface ILedgerView
     /// <summary>The time of the newest block at the last <see cref="SyncAsync"/>, unix seconds: the clock of every decision. 0 before the first.</summary>
     long NowSeconds { get; }
 
+    /// <summary>
+    /// The time of the block up to which the tables hold everything, unix seconds: what is not in them did not happen up to then. Whoever decides from what is missing decides by this time, since
+    /// <see cref="NowSeconds"/> runs ahead by the confirmations. 0 before the first <see cref="SyncAsync"/>.
+    /// </summary>
+    long SettledSeconds { get; }
+
     /// <summary>The newest block at the last <see cref="SyncAsync"/>.</summary>
     ulong Head { get; }
 

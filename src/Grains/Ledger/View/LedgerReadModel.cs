@@ -32,12 +32,16 @@ public sealed class LedgerReadModel(IEthereumClient client, ContractDeployment d
     private LedgerTables _tables = new();
     private IReadOnlyList<LogCheckpoint>? _checkpoints;
     private BlockHeader? _head;
+    private BlockHeader? _settled;
 
     /// <inheritdoc/>
     public ContractDeployment Deployment => deployment;
 
     /// <inheritdoc/>
     public long NowSeconds => (long)(Volatile.Read(ref _head)?.Timestamp ?? 0);
+
+    /// <inheritdoc/>
+    public long SettledSeconds => (long)(Volatile.Read(ref _settled)?.Timestamp ?? 0);
 
     /// <inheritdoc/>
     public ulong Head => Volatile.Read(ref _head)?.Number ?? 0;
@@ -65,6 +69,12 @@ public sealed class LedgerReadModel(IEthereumClient client, ContractDeployment d
             while (await _follower.NextAsync(_checkpoints!, cancellationToken) is { } step)
             {
                 await TakeAsync(step, cancellationToken);
+            }
+
+            if (_checkpoints is { Count: > 0 } known && _settled?.Hash != known[^1].Hash
+                && await client.GetBlockAsync(BlockReference.At(known[^1].Number), cancellationToken) is { } settled && settled.Hash == known[^1].Hash)
+            {
+                Volatile.Write(ref _settled, settled);
             }
 
             Volatile.Write(ref _head, head);

@@ -66,9 +66,10 @@ public sealed class MarketLink(MarketContext market) : ISiteMarketLink
     public async Task<DeliveryReceipt> DeliverAsync(DeliveryMessage message, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(message);
+        await market.View.SyncAsync(cancellationToken);
         OrderRow order = (await market.Store.FindOrdersAsync(message.Site, message.Sequence - 1, 1, cancellationToken)).FirstOrDefault(row => row.Sequence == message.Sequence)
             ?? throw new LinkRefusedException("unknown-order", $"site {message.Site} has no order {message.Sequence}");
-        LedgerRequest request = market.View.Request(order.RequestId) ?? throw new LinkRefusedException("unknown-request", $"the ledger has no request {order.RequestId}");
+        LedgerRequest request = market.View.Request(order.RequestId) ?? throw new LinkRefusedException(LinkRefusedException.NotReady, $"the ledger, as far as it was read here, has no request {order.RequestId}");
         MarketSchema schema = market.Schemas[MarketContext.Name(request.Terms.SchemaId)];
         DeliveryFile file = Read(() => DeliveryFile.Read(message.DeliveryFile, schema.Schema));
         if (file.Site != message.Site || file.RequestId != order.RequestId || file.Attempt != order.Attempt)
@@ -108,7 +109,7 @@ public sealed class MarketLink(MarketContext market) : ISiteMarketLink
         EpochReference? reference = round?.File.Epochs.Cast<EpochReference?>().FirstOrDefault(epoch => epoch!.Value.Site == site);
         OpenedEpoch? epoch = reference is null ? null : await market.EpochAsync(reference.Value.DataHash);
         return ledgerRound?.Seed is { } seed && round is not null && epoch is not null ? new DeliveryFrame(schema, request.Terms, request.Index, round, seed, epoch)
-            : throw new LinkRefusedException("not-ready", $"order {order.Sequence} belongs to a round that is not final, or whose files are not here");
+            : throw new LinkRefusedException(LinkRefusedException.NotReady, $"order {order.Sequence} belongs to a round that is not final, or whose files are not here");
     }
 
     private static T Read<T>(Func<T> read)

@@ -27,8 +27,8 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
     private const ulong ClaimGas = 400_000;
     private const ulong ClaimGasPerPayee = 60_000;
 
-    // Of this activation alone: the ledger grain has these claims for good, and thousands of them are not to be formed again at every step.
-    private readonly HashSet<Bytes32> _handedOver = [];
+    // Of this activation alone, with the time of the next look: the ledger grain has these claims for good, and thousands of them are not to be formed again at every step.
+    private readonly Dictionary<Bytes32, long> _handedOver = [];
 
     private string Key => this.GetPrimaryKeyString();
 
@@ -89,18 +89,22 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
     public async Task<bool> WithdrawAsync()
     {
         StoredRequest? row = await market.Store.FindRequestAsync(Key, CancellationToken.None);
-        if (row is null || row.State == RequestState.Cancelled)
-        {
-            return row is not null;
-        }
-
-        await market.View.SyncAsync();
-        if (row.State > RequestState.Planned || OnLedger(row) is not null)
+        if (row is null)
         {
             return false;
         }
 
-        await SaveAsync(row, RequestState.Cancelled, "the researcher withdrew it before it was funded");
+        await market.View.SyncAsync();
+        if (row.RequestId > 0 || row.State is not (RequestState.Draft or RequestState.Planned or RequestState.Cancelled) || OnLedger(row) is not null)
+        {
+            return false;
+        }
+
+        if (row.State != RequestState.Cancelled)
+        {
+            await SaveAsync(row, RequestState.Cancelled, "the researcher withdrew it before it was funded");
+        }
+
         return true;
     }
 
@@ -116,7 +120,7 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
         await market.View.SyncAsync();
         return row.State switch
         {
-            RequestState.Draft or RequestState.Planned => await FundAsync(row),
+            RequestState.Draft or RequestState.Planned or RequestState.Cancelled => await FundAsync(row),
             RequestState.Funded => await MatchAsync(row, OnLedger(row)!),
             RequestState.Matched => await SaveAsync(row, RequestState.Delivering, "the sites have their orders"),
             RequestState.Delivering => await DeliverAsync(row, OnLedger(row)!),
@@ -172,9 +176,9 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
         }
 
         long deadline = Read(row.TermsJson).Deadline;
-        return market.View.NowSeconds > deadline
-            ? await SaveAsync(row, RequestState.Expired, "it was not funded before its deadline")
-            : new Advance { Progressed = false, DueSeconds = deadline + 1, WaitsFor = "the money" };
+        return market.View.SettledSeconds <= deadline ? new Advance { Progressed = false, DueSeconds = deadline + 1, WaitsFor = "the money" }
+            : row.State == RequestState.Cancelled ? await SaveAsync(row, RequestState.Cancelled, "it was withdrawn, and the ledger never had it")
+            : await SaveAsync(row, RequestState.Expired, "it was not funded before its deadline");
     }
 
     private async Task<Advance> MatchAsync(StoredRequest row, LedgerRequest request)
@@ -207,7 +211,7 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
     {
         LedgerRound ledgerRound = FinalRound(request)!;
         OpenedRound round = (await market.RoundAsync(ledgerRound.Header.DataHash))!;
-        bool late = market.View.NowSeconds > (long)request.Terms.Deadline + market.View.Deployment.Terms.RepostGraceSeconds;
+        long deadline = (long)request.Terms.Deadline, last = deadline + market.View.Deployment.Terms.RepostGraceSeconds;
         Step step = new();
         bool waiting = false;
         foreach (EpochReference epoch in round.File.Epochs.Where(epoch => round.Batch.OpenSiteRow(request.Index, epoch.Site).Sum > 0))
@@ -221,15 +225,16 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
                     waiting = true;
                     step.Add(await FinaliseAsync(newest));
                     break;
-                case BatchStatus.Void when !late:
+                case BatchStatus.Void when market.View.SettledSeconds <= last:
                     waiting = true;
+                    step.Add(new Advance { Progressed = false, DueSeconds = last + 1, WaitsFor = $"another delivery of site {epoch.Site}" });
                     await market.Store.PlaceOrdersAsync(
                         [new OrderRow { Site = epoch.Site, RequestId = row.RequestId, RequestKey = Key, RoundFileHash = MarketContext.Name(ledgerRound.Header.DataHash), Attempt = newest.Header.Attempt + 1 }],
                         CancellationToken.None);
                     break;
-                case null when market.View.NowSeconds <= (long)request.Terms.Deadline:
+                case null when market.View.SettledSeconds <= deadline:
                     waiting = true;
-                    step.Add(new Advance { Progressed = false, DueSeconds = (long)request.Terms.Deadline + 1, WaitsFor = $"the delivery of site {epoch.Site}" });
+                    step.Add(new Advance { Progressed = false, DueSeconds = deadline + 1, WaitsFor = $"the delivery of site {epoch.Site}" });
                     break;
                 default:
                     break;
@@ -277,7 +282,7 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
         EscrowRow escrow = market.View.Escrow(request.RequestId)!;
         Step step = new();
         bool claimed = true;
-        foreach (LedgerDelivery delivery in Final(request).Where(delivery => delivery.Claimed < delivery.Header.Count))
+        foreach (LedgerDelivery delivery in Final(request).Where(delivery => escrow.Expired.IsZero && delivery.Claimed < delivery.Header.Count))
         {
             claimed = false;
             step.Add(await ClaimAsync(delivery, row.SchemaId));
@@ -303,9 +308,9 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
     /// <summary>Relays the claims of a final delivery, 64 payees at a time. The read model tells which slots were paid, by whomever.</summary>
     private async Task<Advance> ClaimAsync(LedgerDelivery row, string schemaId)
     {
-        if (_handedOver.Contains(row.Id))
+        if (_handedOver.GetValueOrDefault(row.Id) is var next && next > market.View.NowSeconds)
         {
-            return new Advance { Progressed = false, WaitsFor = "the claims" };
+            return new Advance { Progressed = false, DueSeconds = next, WaitsFor = "the claims" };
         }
 
         OpenedDelivery? opened = await market.DeliveryAsync(row.Header.DataHash, market.Schemas[schemaId].Schema);
@@ -334,9 +339,17 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
         }
 
         LedgerOutcome[] outcomes = await market.SendAllAsync(GrainFactory, commands);
-        _handedOver.Add(row.Id);
-        return outcomes.FirstOrDefault(outcome => outcome.State == LedgerState.Refused) is { } refused ? Sent(refused, "the claims")
-            : new Advance { Progressed = false, WaitsFor = "the claims" };
+        Step step = new();
+        foreach ((LedgerOutcome outcome, (string id, ContractCall call, _)) in outcomes.Zip(commands).Where(pair => pair.First.State == LedgerState.Refused))
+        {
+            // Its gas was not enough, or others had claimed a part meanwhile: the node says what the rest takes.
+            step.Add(Sent(await market.SendAsync(GrainFactory, id, call), "the claims"));
+        }
+
+        next = MarketContext.NextTry(market.View.NowSeconds);
+        _handedOver[row.Id] = next;
+        step.Add(new Advance { Progressed = false, DueSeconds = next, WaitsFor = "the claims" });
+        return step.ToAdvance();
     }
 
     private async Task<Advance> RefundAsync(StoredRequest row, LedgerRequest request)
@@ -362,7 +375,7 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
 
     private long RefundDue(LedgerRequest request) => (long)request.Terms.Deadline + market.View.Deployment.Terms.RepostGraceSeconds + 1;
 
-    private bool PastRefund(LedgerRequest request) => market.View.NowSeconds >= RefundDue(request);
+    private bool PastRefund(LedgerRequest request) => market.View.SettledSeconds >= RefundDue(request);
 
     private LedgerDelivery[] Final(LedgerRequest request) => [.. market.View.Deliveries(request.RequestId).Where(delivery => delivery.Status == BatchStatus.Final)];
 

@@ -94,7 +94,8 @@ public sealed class RequesterGrain(MarketContext market) : Grain, IRequesterGrai
         }
 
         Bytes32 hash = Bytes32.Parse("0x" + requestKey);
-        EmrMarket.Grains.Ledger.View.RequestRow request = market.View.Requests(Bytes32.Parse("0x" + row.SchemaId)).First(r => r.Terms.TermsHash == hash);
+        EmrMarket.Grains.Ledger.View.RequestRow request = market.View.Requests(Bytes32.Parse("0x" + row.SchemaId)).FirstOrDefault(r => r.Terms.TermsHash == hash)
+            ?? throw new RequestRefusedException("too-late", $"request {requestKey} has ended: {row.Steps[^1].Reason}");
         return market.View.Books(request.Terms.SchemaId).Any(book => book.Ordinal == request.Book)
             ? throw new RequestRefusedException("too-late", $"book {request.Book} of request {request.RequestId} is closed: what it buys is being decided, and what is not delivered will go back")
             : new CancelAnswer { To = market.Matching.Address.ToArray(), Data = market.Matching.CancelRequest(request.RequestId).Data.ToArray() };

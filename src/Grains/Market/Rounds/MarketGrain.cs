@@ -162,6 +162,7 @@ public sealed class MarketGrain(MarketContext market) : Grain, IMarketGrain
     private async Task<Advance> FinishAsync(LedgerRound row)
     {
         string name = $"{SchemaKey}/{row.Header.Ordinal}/{row.Header.Attempt}";
+        await AnswerDemandsAsync(row);
         MatchingDecision contract = market.Matching;
         Round round = new(row.Header, row.Posting);
         if (row.SealedBlockHash is null)
@@ -180,15 +181,36 @@ public sealed class MarketGrain(MarketContext market) : Grain, IMarketGrain
 
         StoredRound? kept = (await market.Store.FindRoundsAsync(SchemaKey, CancellationToken.None))
             .FirstOrDefault(stored => stored.Ordinal == row.Header.Ordinal && stored.Attempt == row.Header.Attempt);
+        long revealed = final + market.View.Deployment.Terms.RevealGraceSeconds;
         return kept is null
-            ? new Advance { Progressed = false, WaitsFor = $"the reveal of round {name}, which the store does not have: the round will be void" }
+            ? market.View.NowSeconds > revealed ? Sent(await market.SendAsync(GrainFactory, "void-unrevealed/" + name, contract.VoidUnrevealed(round)), "the end of a round that was not revealed")
+                : new Advance { Progressed = false, DueSeconds = revealed + 1, WaitsFor = $"the reveal of round {name}, which the store does not have: the round will be void" }
             : Sent(
                 await market.SendAsync(GrainFactory, "finalise-round/" + name, contract.FinaliseRound(round, Bytes32.Parse("0x" + kept.Reveal))), "the round to become final");
+    }
+
+    /// <summary>Opens the leaves of a posted round that somebody demands.</summary>
+    private async Task AnswerDemandsAsync(LedgerRound row)
+    {
+        foreach (DemandRow demand in market.View.OpenDemands().Where(demand => demand.BatchId == row.Id))
+        {
+            if (await market.RoundAsync(row.Header.DataHash) is { } round)
+            {
+                await market.SendAsync(
+                    GrainFactory, $"answer/{demand.BatchId}/{demand.Kind}/{demand.Position}",
+                    DemandAnswers.Round(market.Matching, round.Batch, row.Posting, round.File.RequestIds, demand.Kind, demand.Position));
+            }
+        }
     }
 
     /// <summary>Tells every site what it sells to whom. Orders stand once; the second placing changes nothing.</summary>
     private async Task<Advance> PlaceOrdersAsync(LedgerRound row)
     {
+        if (_ordered.Contains(row.Header.Ordinal))
+        {
+            return new Advance { Progressed = false };
+        }
+
         OpenedRound? round = await market.RoundAsync(row.Header.DataHash);
         if (round is null)
         {
@@ -206,13 +228,9 @@ public sealed class MarketGrain(MarketContext market) : Grain, IMarketGrain
             }
         }
 
-        if (_ordered.Add(row.Header.Ordinal))
-        {
-            await market.Store.PlaceOrdersAsync(orders, CancellationToken.None);
-            return new Advance { Progressed = orders.Count > 0 };
-        }
-
-        return new Advance { Progressed = false };
+        await market.Store.PlaceOrdersAsync(orders, CancellationToken.None);
+        _ordered.Add(row.Header.Ordinal);
+        return new Advance { Progressed = orders.Count > 0 };
     }
 
     // A memory of this activation alone, so that a final round is not opened again at every tick.

@@ -94,8 +94,11 @@ public sealed record RequestRow
     /// <summary>Where it stands.</summary>
     public RequestState State => Steps[^1].State;
 
-    /// <summary>Whether it ended.</summary>
-    public bool HasEnded => State >= RequestState.Settled;
+    /// <summary>
+    /// Whether it ended. What was withdrawn before the ledger had it is looked after until its deadline: its money may have been on the way, and then it goes on as funded; the second step
+    /// says that none came.
+    /// </summary>
+    public bool HasEnded => State >= RequestState.Settled && (State != RequestState.Cancelled || RequestId > 0 || (Steps.Length > 1 && Steps[^2].State == RequestState.Cancelled));
 }
 
 /// <summary>A round that was decided, before it is committed.</summary>

@@ -57,11 +57,14 @@ public enum SiteOrderState
     /// <summary>The market has it: the losses are spent.</summary>
     Released = 1,
 
-    /// <summary>The market refused it and keeps nothing of it: the losses are given back.</summary>
+    /// <summary>The market refused it: it has seen the reports all the same, and the losses stay spent.</summary>
     Refused = 2,
 
     /// <summary>Nothing could be delivered.</summary>
     Empty = 3,
+
+    /// <summary>It is being handed over and may have arrived: the losses are spent.</summary>
+    Sending = 4,
 }
 
 /// <summary>An order with what it releases.</summary>
@@ -91,7 +94,7 @@ public sealed record SiteOrderRow
     /// <summary>Who gets to know it.</summary>
     public required SiteDelivery Delivery { get; init; }
 
-    /// <summary>The records released.</summary>
+    /// <summary>The records whose losses stand with it: those released, and any that were in an earlier file which may have arrived.</summary>
     public required ulong[] RecordKeys { get; init; }
 
     /// <summary>The randomised attributes released, indices in the schema.</summary>

@@ -1,0 +1,34 @@
+using EmrMarket.Contracts.Batches;
+using EmrMarket.Contracts.Bindings;
+using EmrMarket.Contracts.Ethereum;
+using EmrMarket.Contracts.Ethereum.Signing;
+
+namespace EmrMarket.Grains.Site;
+
+/// <summary>
+/// Tells the ledger who withdrew, so that no delivery can name them later and everybody can check it. All of a day go together, at the day's first step of the ledger's time, in the order of
+/// their pseudonyms: when somebody withdrew is not told. The site signs with the keys that patients leave with it (docs/LIMITATIONS.md).
+/// </summary>
+internal static class Revocations
+{
+    /// <summary>The most that the contract takes at once.</summary>
+    public const int Most = 64;
+
+    private static readonly TypedDataType Type = TypedDataType.Parse("Revocation(uint32 site,bytes32 pseudonym)");
+
+    /// <summary>The calls that revoke members of an epoch.</summary>
+    /// <param name="contract">The contract.</param>
+    /// <param name="chainId">The chain.</param>
+    /// <param name="batch">The epoch.</param>
+    /// <param name="posting">Who posted it when.</param>
+    /// <param name="members">The positions of those who withdrew, with the private key of their controller.</param>
+    public static IEnumerable<ContractCall> Calls(DynamicAccessControl contract, ulong chainId, EpochBatch batch, Posting posting, IEnumerable<(uint Position, byte[] Key)> members)
+    {
+        TypedDataDomain domain = new("EmrMarket", "1", chainId, contract.Address);
+        Epoch epoch = new(batch.Header, posting);
+        return members.OrderBy(member => batch.Members[(int)member.Position].Pseudonym).Chunk(Most).Select(chunk => contract.Revoke(
+            [.. chunk.Select(member => new Revocation(
+                epoch, batch.OpenMember(member.Position),
+                new EthereumAccount(member.Key).Sign(Type.HashToSign(domain, [batch.Header.Site, batch.Members[(int)member.Position].Pseudonym])).ToBytes()))]));
+    }
+}
