@@ -70,7 +70,7 @@ public sealed class AnonymityTests
             grades = grades.With(a, 2);
         }
 
-        DeliveryFile delivery = new DeliveryBuilder(book, options, epoch, round, seed)
+        DeliveryFile delivery = new DeliveryBuilder(book, options, epoch, round, seed, _ => false)
             .Draw(1, 0, new Demand(grades, grades, new TokenAmount(1_000_000), "", 2, Now + 86_400), 0, Now).File;
         return (Of(0), Of(1));
 

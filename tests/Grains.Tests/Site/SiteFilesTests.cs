@@ -89,7 +89,7 @@ public sealed class SiteFilesTests
     {
         (SiteBook book, EpochFile epoch, _) = await EpochAsync(i => ((byte)(3 + i % 2), 0, 0, default));
         (RoundBatch round, Demand demand) = Round(book, epoch);
-        DeliveryBuilder.Drawn drawn = new DeliveryBuilder(book, Ward.Options, epoch, round, Seed).Draw(9, 0, demand, 0, Ward.Now);
+        DeliveryBuilder.Drawn drawn = new DeliveryBuilder(book, Ward.Options, epoch, round, Seed, _ => false).Draw(9, 0, demand, 0, Ward.Now);
 
         Assert.Equal(((int)round.Header.TotalSales, drawn.Sold, 0, 0), (drawn.Sold, drawn.Records.Length, drawn.OverCap, drawn.NotAllowed));
         uint start = 0;
@@ -118,7 +118,7 @@ public sealed class SiteFilesTests
     {
         (SiteBook book, EpochFile epoch, _) = await EpochAsync(_ => (4, 0, 0, default));
         (RoundBatch round, Demand demand) = Round(book, epoch);
-        DeliveryBuilder builder = new(book, Ward.Options, epoch, round, Seed);
+        DeliveryBuilder builder = new(book, Ward.Options, epoch, round, Seed, _ => false);
         DeliveryBuilder.Drawn first = builder.Draw(9, 0, demand, 0, Ward.Now);
         foreach (Analytics.Budgets.Reservation reserved in first.Reserved)
         {
@@ -150,7 +150,7 @@ public sealed class SiteFilesTests
     {
         (SiteBook book, EpochFile epoch, _) = await EpochAsync(_ => (3, 0, 2, default));
         (RoundBatch round, Demand demand) = Round(book, epoch);
-        DeliveryBuilder builder = new(book, Ward.Options, epoch, round, Seed);
+        DeliveryBuilder builder = new(book, Ward.Options, epoch, round, Seed, _ => false);
         Assert.Throws<ExchangeFileException>(() => builder.Draw(9, 0, demand with { Purpose = 7 }, 0, Ward.Now));
         Assert.Throws<ExchangeFileException>(() => builder.Draw(9, 0, demand with { DeadlineSeconds = long.MaxValue }, 0, Ward.Now));
         Assert.Equal(0, book.Budgets.Highest.Micro);
@@ -161,7 +161,7 @@ public sealed class SiteFilesTests
     {
         (SiteBook book, EpochFile epoch, _) = await EpochAsync(i => ((byte)(3 + i % 2), 0, 0, default));
         (RoundBatch round, Demand demand) = Round(book, epoch);
-        DeliveryFile delivery = new DeliveryBuilder(book, Ward.Options, epoch, round, Seed).Draw(9, 0, demand, 3, Ward.Now).File;
+        DeliveryFile delivery = new DeliveryBuilder(book, Ward.Options, epoch, round, Seed, _ => false).Draw(9, 0, demand, 3, Ward.Now).File;
         byte[] epochBytes = epoch.Write(), deliveryBytes = delivery.Write(Ward.Schema);
         EpochFile epochAgain = EpochFile.Read(epochBytes);
         DeliveryFile deliveryAgain = DeliveryFile.Read(deliveryBytes, Ward.Schema);
