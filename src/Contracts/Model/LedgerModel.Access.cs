@@ -121,7 +121,7 @@ public sealed partial class LedgerModel
 
         Bytes32 id = EpochId(header.Site, header.SchemaId, header.Epoch);
         Posting posting = PostingOf(context);
-        Post(id, new Epoch(header, posting), posting, _parameters.EpochBond, rules);
+        PostWithBond(id, new Epoch(header, posting), posting, _parameters.EpochBond, rules);
         _maximumClassCount[header.SchemaId] = Math.Max(header.ClassCount, _maximumClassCount.GetValueOrDefault(header.SchemaId));
         _events.Add(new EpochPostedEvent(id, header.Site, header.SchemaId, header, context.Sender));
     }

@@ -87,8 +87,8 @@ public sealed partial class LedgerModel
         Post(id, new Delivery(header, posting), posting, _parameters.DeliveryBond, rules);
         escrow.Owed += reserved;
         escrow.Pending++;
-        _events.Add(new ReservedEvent(header.RequestId, reserved));
-        _events.Add(new DeliveryRecordedEvent(id, header.RequestId, header.Site, header, context.Sender));
+        _events.Add(new ReservedEvent(header.RequestId, context.Sender, reserved, _parameters.DeliveryBond));
+        _events.Add(new DeliveryRecordedEvent(id, header, context.Sender));
     }
 
     /// <summary>Makes an unchallenged delivery final.</summary>

@@ -68,15 +68,16 @@ public sealed partial class LedgerModel
         List<Book> books = Books(terms.SchemaId);
         if (books.Count == 0)
         {
-            books.Add(new Book(0, 0, 0));
+            books.Add(new Book(0, 0, 0, 0));
         }
 
         uint ordinal = (uint)books.Count - 1;
         uint index = books[^1].RequestCount;
-        books[^1] = books[^1] with { RequestCount = index + 1 };
+        ulong id = RequestCount + 1;
+        books[^1] = books[^1] with { RequestCount = index + 1, FirstRequest = index == 0 ? id : books[^1].FirstRequest };
         _requests.Add(new Request(
-            terms.SchemaId, terms.MinimumGrades, terms.TopGrades, terms.PublicCell, context.Sender, terms.Deadline, ordinal, terms.Purpose, false, terms.Bid, capacity,
-            terms.MinimumRecords, index));
+            terms.SchemaId, terms.MinimumGrades, terms.TopGrades, terms.PublicCell, context.Sender, terms.Deadline, books[^1].FirstRequest, terms.Bid, capacity,
+            terms.MinimumRecords, ordinal, index, terms.Purpose, false));
         _references.Add((context.Sender, terms.ClientReference), RequestCount);
         _events.Add(new RequestOpenedEvent(RequestCount, context.Sender, terms.SchemaId, ordinal, index, capacity, terms));
         Fund(RequestCount, context.Sender, terms.Budget);
@@ -105,7 +106,7 @@ public sealed partial class LedgerModel
         ArgumentNullException.ThrowIfNull(context);
         List<Book> books = Books(schemaId);
         uint ordinal = OpenBook(schemaId);
-        Book book = books.Count > 0 ? books[^1] : new Book(0, 0, 0);
+        Book book = books.Count > 0 ? books[^1] : new Book(0, 0, 0, 0);
         ulong until = ordinal > 0 ? books[^2].ClosedAt + _parameters.BookInterval : 0;
         new Rules()
             .Require(context.Sender == Market, "Unauthorised", context.Sender)
@@ -113,7 +114,7 @@ public sealed partial class LedgerModel
             .Require(context.Timestamp >= until, "BookOpenUntil", schemaId, (BigInteger)until)
             .Check();
         books[^1] = book with { ClosedAt = context.Timestamp, ClosedBlock = context.BlockNumber };
-        books.Add(new Book(0, 0, 0));
+        books.Add(new Book(0, 0, 0, 0));
         _events.Add(new BookClosedEvent(schemaId, ordinal, book.RequestCount, context.Timestamp, context.BlockNumber));
     }
 
@@ -142,7 +143,7 @@ public sealed partial class LedgerModel
 
         Bytes32 id = RoundId(header);
         Posting posting = PostingOf(context);
-        Post(id, new Round(header, posting), posting, _parameters.RoundBond, rules);
+        PostWithBond(id, new Round(header, posting), posting, _parameters.RoundBond, rules);
         _events.Add(new RoundCommittedEvent(id, header.SchemaId, header.Ordinal, header, context.Sender));
     }
 

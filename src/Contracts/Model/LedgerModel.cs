@@ -86,7 +86,13 @@ public sealed partial class LedgerModel
         RequireFree(posting.Committer, bond, rules);
         rules.Check();
         _batches.Add(id, new ModelBatch { Content = content, Posting = posting });
-        Lock(posting.Committer, bond);
+        _free[posting.Committer] = FreeOf(posting.Committer) - bond;
+    }
+
+    private void PostWithBond(Bytes32 id, object content, Posting posting, UInt128 bond, Rules rules)
+    {
+        Post(id, content, posting, bond, rules);
+        _events.Add(new LockedEvent(posting.Committer, bond));
     }
 
     private void Finalise(Bytes32 id, ModelBatch batch, CallContext context, uint window, UInt128 bond, Rules rules)

@@ -1,5 +1,8 @@
+using System.Buffers;
+using System.Buffers.Text;
 using System.Globalization;
 using System.Numerics;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 
 namespace EmrMarket.Contracts.Ethereum.JsonRpc;
@@ -8,19 +11,32 @@ namespace EmrMarket.Contracts.Ethereum.JsonRpc;
 /// <remarks>Throws FormatException or InvalidOperationException; the connection makes them <see cref="MalformedAnswerException"/>.</remarks>
 internal static class JsonRpcReader
 {
-    private const int BloomBytes = 256;
-
     public static BigInteger Quantity(JsonElement element) => Hex.ParseQuantity(Text(element));
 
     public static ulong Unsigned(JsonElement element)
     {
+        ReadOnlySpan<byte> digits = Digits(element);
+        if (digits.Length is > 0 and <= 16 && Utf8Parser.TryParse(digits, out ulong small, out int read, 'x') && read == digits.Length)
+        {
+            return small;
+        }
+
         BigInteger value = Quantity(element);
         return value <= ulong.MaxValue ? (ulong)value : throw new FormatException("a number is above 2^64 - 1");
     }
 
-    public static byte[] Data(JsonElement element) => Hex.Decode(Text(element));
+    public static byte[] Data(JsonElement element)
+    {
+        ReadOnlySpan<byte> digits = Digits(element);
+        byte[] bytes = new byte[digits.Length / 2];
+        return IsRead(digits, bytes) ? bytes : Hex.Decode(Text(element));
+    }
 
-    public static Bytes32 Word(JsonElement element) => Bytes32.Parse(Text(element));
+    public static Bytes32 Word(JsonElement element)
+    {
+        Span<byte> bytes = stackalloc byte[Bytes32.Length];
+        return IsRead(Digits(element), bytes) ? new Bytes32(bytes) : Bytes32.Parse(Text(element));
+    }
 
     public static BlockHeader? Block(JsonElement element, BlockReference asked)
     {
@@ -48,9 +64,10 @@ internal static class JsonRpcReader
         }
 
         List<TransactionReceipt> receipts = new(element.GetArrayLength());
+        LogBloom bloom = new();
         foreach (JsonElement item in element.EnumerateArray())
         {
-            TransactionReceipt receipt = Receipt(item, Word(Field(item, "transactionHash"))) ?? throw new FormatException("a receipt of a block names no block");
+            TransactionReceipt receipt = Receipt(item, Word(Field(item, "transactionHash")), bloom) ?? throw new FormatException("a receipt of a block names no block");
             if (receipt.BlockNumber != asked || receipt.TransactionIndex != (ulong)receipts.Count || (receipts.Count > 0 && receipt.BlockHash != receipts[0].BlockHash))
             {
                 throw new FormatException($"asked were the receipts of block {asked} in their order, answered was one of another block or place");
@@ -62,7 +79,9 @@ internal static class JsonRpcReader
         return receipts;
     }
 
-    public static TransactionReceipt? Receipt(JsonElement element, Bytes32 asked)
+    public static TransactionReceipt? Receipt(JsonElement element, Bytes32 asked) => Receipt(element, asked, new LogBloom());
+
+    private static TransactionReceipt? Receipt(JsonElement element, Bytes32 asked, LogBloom bloom)
     {
         // A node that has the transaction in its pool may answer with a receipt that names no block.
         if (element.ValueKind == JsonValueKind.Null || Optional(element, "blockHash") is null)
@@ -88,7 +107,7 @@ internal static class JsonRpcReader
         }
 
         List<LogEntry> logs = [];
-        byte[] bloom = new byte[BloomBytes];
+        bloom.Clear();
         foreach (JsonElement item in Field(element, "logs").EnumerateArray())
         {
             LogEntry log = Log(item);
@@ -99,10 +118,10 @@ internal static class JsonRpcReader
             }
 
             logs.Add(log);
-            AddToBloom(bloom, log);
+            bloom.Add(log);
         }
 
-        if ((status == 0 && logs.Count > 0) || !Data(Field(element, "logsBloom")).AsSpan().SequenceEqual(bloom))
+        if ((status == 0 && logs.Count > 0) || !bloom.Matches(Data(Field(element, "logsBloom"))))
         {
             throw new FormatException($"the logs of the receipt of {hash} do not match its status or its bloom filter");
         }
@@ -169,26 +188,6 @@ internal static class JsonRpcReader
             Unsigned(Field(element, "logIndex")));
     }
 
-    // Yellow Paper, section 4.3.1: three bits, each from two bytes of the hash, of every log's address and topics.
-    private static void AddToBloom(byte[] bloom, LogEntry log)
-    {
-        Add(log.Address.ToArray());
-        foreach (Bytes32 topic in log.Topics)
-        {
-            Add(topic.ToArray());
-        }
-
-        void Add(byte[] item)
-        {
-            byte[] hash = Keccak256.Hash(item).ToArray();
-            for (int i = 0; i < 6; i += 2)
-            {
-                int bit = ((hash[i] << 8) | hash[i + 1]) % (BloomBytes * 8);
-                bloom[BloomBytes - 1 - (bit / 8)] |= (byte)(1 << (bit % 8));
-            }
-        }
-    }
-
     private static JsonElement Field(JsonElement element, string name) =>
         Optional(element, name) ?? throw new FormatException($"the field {name} is missing");
 
@@ -199,5 +198,21 @@ internal static class JsonRpcReader
         element.ValueKind == JsonValueKind.String ? element.GetString()! : throw new FormatException($"expected text, got {element.ValueKind}");
 
     // Nodes write addresses in one case or with a checksum; a digit's case says nothing about a node's answer, a damaged mixed case does.
-    private static Address ReadAddress(JsonElement element) => Address.Parse(Text(element));
+    private static Address ReadAddress(JsonElement element)
+    {
+        Span<byte> bytes = stackalloc byte[Address.Length];
+        ReadOnlySpan<byte> digits = Digits(element);
+        return IsRead(digits, bytes) && !digits.ContainsAnyInRange((byte)'A', (byte)'F') ? new Address(bytes) : Address.Parse(Text(element));
+    }
+
+    /// <summary>What follows 0x, without a copy; empty where there is none, or where the text is written in a way that takes a copy to read.</summary>
+    private static ReadOnlySpan<byte> Digits(JsonElement element)
+    {
+        ReadOnlySpan<byte> raw = element.ValueKind == JsonValueKind.String ? JsonMarshal.GetRawUtf8Value(element)[1..^1] : [];
+        return raw.StartsWith("0x"u8) ? raw[2..] : [];
+    }
+
+    // An escape is no digit, so what this refuses is left to the reading of the text, which also says what is wrong.
+    private static bool IsRead(ReadOnlySpan<byte> digits, Span<byte> bytes) =>
+        digits.Length > 0 && digits.Length == bytes.Length * 2 && Convert.FromHexString(digits, bytes, out _, out _) == OperationStatus.Done;
 }

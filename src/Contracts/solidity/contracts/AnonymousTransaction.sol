@@ -139,9 +139,8 @@ contract AnonymousTransaction is IAnonymousTransaction, ReentrancyGuardTransient
         // At most the balance.
         // forge-lint: disable-next-line(unsafe-typecast)
         (escrow.owed, escrow.pending) = (uint112(Payouts.reserve(owed, amount)), pending + 1);
-        emit Reserved(requestId, amount);
         _take(committer, bond);
-        emit Locked(committer, bond);
+        emit Reserved(requestId, committer, amount, bond);
     }
 
     /// @inheritdoc IAnonymousTransaction
@@ -271,7 +270,9 @@ contract AnonymousTransaction is IAnonymousTransaction, ReentrancyGuardTransient
     function _take(address account, uint256 amount) private {
         uint256 available = balanceOf[account];
         if (amount > available) revert InsufficientBalance(account, available, amount);
-        balanceOf[account] = available - amount;
+        unchecked {
+            balanceOf[account] = available - amount;
+        }
     }
 
     /// Takes tokens in and refuses a token that keeps part of them.

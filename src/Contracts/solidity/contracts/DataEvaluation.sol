@@ -48,8 +48,8 @@ contract DataEvaluation is IDataEvaluation, Commitments, EIP712 {
         "DeliveryReceipt(bytes32 deliveryId,bytes32 root,uint8 depth,uint32 count,uint112 amount,uint96 effective,bytes32 dataHash)"
     );
     uint256 private constant MAXIMUM_DEPTH = 24;
-    /// Nine words of a header and the committer.
-    uint256 private constant RECORDED_BYTES = 320;
+    /// Nine words.
+    uint256 private constant HEADER_BYTES = 288;
 
     IDynamicAccessControl private immutable ACCESS;
     IMatchingDecision private immutable MATCHING;
@@ -120,7 +120,9 @@ contract DataEvaluation is IDataEvaluation, Commitments, EIP712 {
     // ---- deliveries -------------------------------------------------------------------------------------------------
 
     /// @inheritdoc IDataEvaluation
-    function recordDelivery(DeliveryHeader calldata header, bytes calldata receipt) external returns (bytes32 deliveryId) {
+    function recordDelivery(DeliveryHeader calldata header_, bytes calldata receipt) external returns (bytes32 deliveryId) {
+        // One copy, whose fields are checked once; every read of the call's data would check again.
+        DeliveryHeader memory header = header_;
         (address account, address market) = ACCESS.accountsFor(header.site);
         if (msg.sender != account) revert Unauthorised(msg.sender);
         if (header.depth > MAXIMUM_DEPTH) revert InvalidHeader("depth");
@@ -134,12 +136,9 @@ contract DataEvaluation is IDataEvaluation, Commitments, EIP712 {
         }
         if (block.timestamp > last) revert DeliveryTooLate(last);
 
-        deliveryId = _id(header);
+        deliveryId = deliveryIdOf(header.requestId, header.site, header.attempt);
         _requireReceipt(deliveryId, header, receipt, market);
-        // A Delivery, word by word; time and height fit 64 bits.
-        bytes memory delivery = abi.encode(header, msg.sender, block.timestamp, block.number);
-        _post(deliveryId, keccak256(delivery));
-        _emitRecorded(deliveryId, header.requestId, header.site, delivery);
+        _post(deliveryId, _emitRecorded(deliveryId, header));
         PAYMENTS.reserve(msg.sender, BOND, header.requestId, _cost(header));
     }
 
@@ -338,8 +337,11 @@ contract DataEvaluation is IDataEvaluation, Commitments, EIP712 {
     }
 
     /// What a delivery reserves of the escrow: its payments and the fees for relaying them.
-    function _cost(DeliveryHeader calldata header) private view returns (uint256) {
-        return header.amount + header.count * RELAY_FEE;
+    function _cost(DeliveryHeader memory header) private view returns (uint256) {
+        // Below 2^112 + 2^32 * 2^96.
+        unchecked {
+            return header.amount + header.count * RELAY_FEE;
+        }
     }
 
     function _posted(Delivery calldata delivery) private view returns (bytes32 deliveryId) {
@@ -353,19 +355,36 @@ contract DataEvaluation is IDataEvaluation, Commitments, EIP712 {
         PAYMENTS.unreserve(header.requestId, _cost(header));
     }
 
-    function _requireReceipt(bytes32 deliveryId, DeliveryHeader calldata header, bytes calldata receipt, address market) private view {
-        bytes32 structHash = keccak256(
-            abi.encode(RECEIPT_TYPE, deliveryId, header.root, header.depth, header.count, header.amount, header.effective, header.dataHash)
-        );
+    function _requireReceipt(bytes32 deliveryId, DeliveryHeader memory header, bytes calldata receipt, address market) private view {
+        bytes32 structHash;
+        bytes32 type_ = RECEIPT_TYPE;
+        // abi.encode(RECEIPT_TYPE, deliveryId, root, depth, count, amount, effective, dataHash) of a header whose words 3 to 8 are depth, count, amount, effective,
+        // root and dataHash.
+        assembly ("memory-safe") {
+            let receipt_ := mload(0x40)
+            mstore(receipt_, type_)
+            mstore(add(receipt_, 32), deliveryId)
+            mstore(add(receipt_, 64), mload(add(header, 224)))
+            mcopy(add(receipt_, 96), add(header, 96), 128)
+            mstore(add(receipt_, 224), mload(add(header, 256)))
+            structHash := keccak256(receipt_, 256)
+        }
         (address signer,,) = ECDSA.tryRecoverCalldata(_hashTypedDataV4(structHash), receipt);
         if (signer != market) revert InvalidReceipt(signer, market);
     }
 
-    /// DeliveryRecorded. Its data, header and committer, are the first words of the encoded delivery.
-    function _emitRecorded(bytes32 deliveryId, uint256 requestId, uint256 site, bytes memory delivery) private {
+    /// Writes the posting behind a copy of the header: a Delivery, word by word, whose first words are the data of DeliveryRecorded. Time and height fit 64 bits.
+    function _emitRecorded(bytes32 deliveryId, DeliveryHeader memory header) private returns (bytes32 commitment) {
         bytes32 topic = DeliveryRecorded.selector;
         assembly ("memory-safe") {
-            log4(add(delivery, 32), RECORDED_BYTES, topic, deliveryId, requestId, site)
+            let delivery := mload(0x40)
+            mcopy(delivery, header, HEADER_BYTES)
+            let posting := add(delivery, HEADER_BYTES)
+            mstore(posting, caller())
+            mstore(add(posting, 32), timestamp())
+            mstore(add(posting, 64), number())
+            commitment := keccak256(delivery, add(HEADER_BYTES, 96))
+            log2(delivery, add(HEADER_BYTES, 32), topic, deliveryId)
         }
     }
 

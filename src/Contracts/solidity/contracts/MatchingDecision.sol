@@ -59,11 +59,11 @@ contract MatchingDecision is IMatchingDecision, Commitments {
     mapping(bytes32 roundId => bytes32 seed) public seedOf;
     /// @inheritdoc IMatchingDecision
     mapping(bytes32 roundId => bytes32 blockHash) public sealedBlockHash;
-    /// @inheritdoc IMatchingDecision
-    mapping(bytes32 schemaId => mapping(uint32 ordinal => bytes32 roundId)) public finalRoundOf;
     mapping(uint64 requestId => Request) private _requests;
     mapping(address researcher => mapping(bytes32 clientReference => uint64 requestId)) private _requestByReference;
     mapping(bytes32 schemaId => mapping(uint32 ordinal => Book)) private _books;
+    /// By a book's first request, so that a request finds its round without its schema.
+    mapping(uint56 firstRequest => bytes32 roundId) private _finalRounds;
 
     constructor(
         Contracts memory contracts,
@@ -97,10 +97,14 @@ contract MatchingDecision is IMatchingDecision, Commitments {
         requestId = ++requestCount;
         _requestByReference[msg.sender][terms.clientReference] = requestId;
         uint32 ordinal = openBook[terms.schemaId];
-        uint32 index = _books[terms.schemaId][ordinal].requestCount++;
+        Book storage book = _books[terms.schemaId][ordinal];
+        uint32 index = book.requestCount++;
+        // No chain takes 2^56 requests.
+        // forge-lint: disable-next-line(unsafe-typecast)
+        if (index == 0) book.firstRequest = uint56(requestId);
         // The capacity is at most the target, a uint32.
         // forge-lint: disable-next-line(unsafe-typecast)
-        _store(requestId, terms, uint32(capacity), ordinal, index);
+        _store(requestId, terms, uint32(capacity), ordinal, index, book.firstRequest);
         // forge-lint: disable-next-line(unsafe-typecast)
         emit RequestOpened(requestId, msg.sender, terms.schemaId, ordinal, index, uint32(capacity), terms);
         PAYMENTS.fund(requestId, msg.sender, terms.budget);
@@ -211,7 +215,7 @@ contract MatchingDecision is IMatchingDecision, Commitments {
         if (commit != round.header.seedCommit) revert WrongReveal(round.header.seedCommit, commit);
         bytes32 seed = keccak256(abi.encodePacked(reveal, blockHash));
         seedOf[roundId] = seed;
-        finalRoundOf[round.header.schemaId][round.header.ordinal] = roundId;
+        _finalRounds[_books[round.header.schemaId][round.header.ordinal].firstRequest] = roundId;
         emit SeedRevealed(roundId, seed);
         _finalise(roundId, round.posting);
     }
@@ -378,12 +382,17 @@ contract MatchingDecision is IMatchingDecision, Commitments {
     /// @inheritdoc IMatchingDecision
     function deliveryTermsOf(uint64 requestId) external view returns (bytes32 roundId, uint40 deadline) {
         Request storage request = _requests[requestId];
-        return (finalRoundOf[request.schemaId][request.book], request.deadline);
+        return (_finalRounds[request.firstInBook], request.deadline);
     }
 
     /// @inheritdoc IMatchingDecision
     function bookOf(bytes32 schemaId, uint32 ordinal) external view returns (Book memory) {
         return _books[schemaId][ordinal];
+    }
+
+    /// @inheritdoc IMatchingDecision
+    function finalRoundOf(bytes32 schemaId, uint32 ordinal) external view returns (bytes32) {
+        return _finalRounds[_books[schemaId][ordinal].firstRequest];
     }
 
     /// @inheritdoc IMatchingDecision
@@ -412,7 +421,14 @@ contract MatchingDecision is IMatchingDecision, Commitments {
         return Quality.capacity(terms.budget, terms.bid, highest, RELAY_FEE, terms.targetRecords);
     }
 
-    function _store(uint64 requestId, RequestTerms calldata terms, uint32 capacity, uint32 ordinal, uint32 index) private {
+    function _store(
+        uint64 requestId,
+        RequestTerms calldata terms,
+        uint32 capacity,
+        uint32 ordinal,
+        uint32 index,
+        uint56 firstInBook
+    ) private {
         _requests[requestId] = Request({
             schemaId: terms.schemaId,
             minimumGrades: terms.minimumGrades,
@@ -420,6 +436,7 @@ contract MatchingDecision is IMatchingDecision, Commitments {
             publicCell: terms.publicCell,
             researcher: msg.sender,
             deadline: terms.deadline,
+            firstInBook: firstInBook,
             purpose: terms.purpose,
             cancelled: false,
             bid: terms.bid,

@@ -162,6 +162,7 @@ struct RequestTerms {
 
 /// @notice A stored request.
 /// @param capacity N = min(target, floor(budget / (floor(bid * maximum score / 10^9) + relay fee)))
+/// @param firstInBook id of the first request of its book, which names the book among those of all schemas
 /// @param book ordinal of the schema's book, which is also the ordinal of its round
 /// @param index position in the book, 0, 1, 2, ...
 struct Request {
@@ -169,22 +170,26 @@ struct Request {
     uint256 minimumGrades;
     uint256 topGrades;
     bytes32 publicCell;
+    // One word tells a delivery all that it needs.
     address researcher;
     uint40 deadline;
-    uint32 book;
-    uint8 purpose;
-    bool cancelled;
+    uint56 firstInBook;
     uint96 bid;
     uint32 capacity;
     uint32 minimumRecords;
+    uint32 book;
     uint32 index;
+    uint8 purpose;
+    bool cancelled;
 }
 
 /// @notice The requests of one schema that one round decides.
+/// @param firstRequest id of the request at index 0; 0 while there is none
 struct Book {
     uint32 requestCount;
     uint64 closedAt;
     uint64 closedBlock;
+    uint56 firstRequest;
 }
 
 /// @notice Depths: prices siteBits + classBits; requests requestBits; both sales trees siteBits + classBits + requestBits.

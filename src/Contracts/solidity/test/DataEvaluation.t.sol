@@ -101,7 +101,7 @@ contract DataEvaluationTest is World {
         DeliveryData memory data = case_.delivery;
         uint256 before = payments.balanceOf(siteAccounts[0]);
         vm.expectEmit();
-        emit IDataEvaluation.DeliveryRecorded(data.id, 1, 1, data.delivery.header, siteAccounts[0]);
+        emit IDataEvaluation.DeliveryRecorded(data.id, data.delivery.header, siteAccounts[0]);
         post(data);
         equal(before - payments.balanceOf(siteAccounts[0]), parameters.deliveryBond, "bond");
         equal(evaluation.commitmentOf(data.id), keccak256(abi.encode(data.delivery)), "commitment");
@@ -332,14 +332,17 @@ contract DataEvaluationTest is World {
         case_.delivery.leaves[0].payoutAddress = payoutAddress(case_.epochs[0].members[member].pseudonym, 0);
         plant(case_.delivery);
         post(case_.delivery);
-        evaluation.challengePayee(
-            case_.delivery.delivery,
-            openSlot(case_.delivery, 0),
-            slotEvidence(case_.epochs[0], case_.round, 0, 1),
-            openMember(case_.epochs[0], member),
-            openPayout(case_.epochs[0], member, 1)
+        bytes memory call_ = abi.encodeCall(
+            evaluation.challengePayee,
+            (
+                case_.delivery.delivery,
+                openSlot(case_.delivery, 0),
+                slotEvidence(case_.epochs[0], case_.round, 0, 1),
+                openMember(case_.epochs[0], member),
+                openPayout(case_.epochs[0], member, 1)
+            )
         );
-        isVoid(evaluation, case_.delivery.id, "paid to a used address");
+        _proves(case_, call_, ICommitments.Fault.WrongPayoutAddress, 12);
     }
 
     function _revoke(Case memory case_, uint32 member) private {
@@ -393,8 +396,9 @@ contract DataEvaluationTest is World {
         plant(case_.delivery);
         post(case_.delivery);
         RowOpening memory none;
-        evaluation.challengeExcess(case_.delivery.delivery, openSlot(case_.delivery, 0), case_.round.round, none);
-        isVoid(evaluation, case_.delivery.id, "site without sales");
+        bytes memory call_ =
+            abi.encodeCall(evaluation.challengeExcess, (case_.delivery.delivery, openSlot(case_.delivery, 0), case_.round.round, none));
+        _proves(case_, call_, ICommitments.Fault.ExcessSlot, words(abi.encode(none)));
     }
 
     function test_Challenge_withForeignEvidence_isRefused() public {

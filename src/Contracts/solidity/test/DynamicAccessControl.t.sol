@@ -497,7 +497,8 @@ contract DynamicAccessControlTest is World {
         plant(data);
         post(data);
         _noFault(abi.encodeCall(access.challengeEpsilonCap, (data.epoch, openClass(data, 0))), "Public costs nothing");
-        access.challengeEpsilonCap(data.epoch, openClass(data, 1));
+        bytes memory call_ = abi.encodeCall(access.challengeEpsilonCap, (data.epoch, openClass(data, 1)));
+        everyWordMatters(address(access), call_, 0, "two grades of one epsilon");
         isVoid(access, data.id, "two grades of one epsilon");
     }
 
@@ -514,7 +515,8 @@ contract DynamicAccessControlTest is World {
         _noFault(abi.encodeCall(access.challengePointer, (second.epoch, openMember(second, 0), first.epoch)), "honest pointer");
         _noFault(abi.encodeCall(access.challengePointer, (second.epoch, openMember(second, 2), first.epoch)), "no pointer");
         uint256 snapshot = vm.snapshotState();
-        access.challengePointer(second.epoch, openMember(second, 1), first.epoch);
+        bytes memory call_ = abi.encodeCall(access.challengePointer, (second.epoch, openMember(second, 1), first.epoch));
+        everyWordMatters(address(access), call_, words(abi.encode(first.epoch)), "points to itself");
         isVoid(access, second.id, "points to itself");
         vm.revertToState(snapshot);
         EpochData memory forged = draftEpoch(1, 1, siteClasses(1));
@@ -545,8 +547,8 @@ contract DynamicAccessControlTest is World {
         access.challengeDuplicate(first.epoch, openMember(first, 0), openMember(first, 1));
         EpochData memory second = draftEpoch(1, 2, siteClasses(1));
         post(second);
-        access.challengePointer(second.epoch, openMember(second, 0), first.epoch);
-        isVoid(access, second.id, "points to a void epoch");
+        bytes memory call_ = abi.encodeCall(access.challengePointer, (second.epoch, openMember(second, 0), first.epoch));
+        _prove(second, call_, words(abi.encode(first.epoch)), "points to a void epoch");
     }
 
     function _twoEpochs() private returns (EpochData memory first, EpochData memory second) {
@@ -611,10 +613,8 @@ contract DynamicAccessControlTest is World {
         post(second);
         _noFault(_history(second, 0, first, 6), "an empty position");
         refused(address(access), _history(second, 0, second, 0), ICommitments.Unrelated.selector, "the same epoch is not an earlier one");
-        access.challengeHistory(
-            second.epoch, openMember(second, 0), openClass(second, 0), first.epoch, openMember(first, 0), openClass(first, 0)
-        );
-        isVoid(access, second.id, "called new, though known");
+        uint256 unread = words(abi.encode(openClass(second, 0))) + words(abi.encode(openClass(first, 0)));
+        _prove(second, _history(second, 0, first, 0), unread, "called new, though known");
     }
 
     function test_ChallengeHistory_againstForeignOrUnfinishedEpochs_isRefused() public {

@@ -240,7 +240,7 @@ contract GasTest is World {
         _revoke(case_, data.leaves[0].memberPosition);
         pass(parameters.revocationGrace);
         bytes memory call_ = abi.encodeCall(evaluation.recordDelivery, (data.delivery.header, receipt(data)));
-        _measure("recordDelivery", address(evaluation), siteAccounts[0], call_, 98_000);
+        _measure("recordDelivery", address(evaluation), siteAccounts[0], call_, POST_LIMIT);
         data.delivery.posting = Posting(siteAccounts[0], uint64(block.timestamp), uint64(block.number));
         SlotEvidence memory evidence = slotEvidence(case_.epochs[0], case_.round, 1, 0);
         _deliveryChallenge("challengeSlot", abi.encodeCall(evaluation.challengeSlot, (data.delivery, openSlot(data, 4), evidence)));

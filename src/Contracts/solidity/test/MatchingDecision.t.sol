@@ -566,14 +566,11 @@ contract MatchingDecisionTest is World {
 
     // ---- E8 ---------------------------------------------------------------------------------------------------------
 
-    /// The parts that a decided condition does not read: every word of them may change.
-    function _unsupported(
-        RoundSpec memory spec,
-        uint32 request,
-        uint32 supportClass
-    ) private returns (Case memory case_, bytes memory call_) {
-        case_ = _case(spec);
-        call_ = _support(case_, 1, request, supportClass);
+    /// The price of class 1 is unsupported by its first half alone: the request's row and all of the support class are not read, every other word is.
+    function _provesNotTight(Case memory case_, uint32 request) private {
+        uint256 unread = words(abi.encode(openRequestRow(case_.round, request))) + words(abi.encode(_class(case_, 2)))
+            + words(abi.encode(openPrice(case_.round, 2))) + words(abi.encode(openX(case_.round, 2, request)));
+        _proves(case_, _support(case_, 1, request, 2), ICommitments.Fault.UnsupportedPremium, unread);
     }
 
     function test_E8_supportOutsideTheBook_voids() public {
@@ -581,53 +578,49 @@ contract MatchingDecisionTest is World {
         spec.prices[1].supportRequest = 4;
         Case memory case_ = _case(spec);
         refused(address(matching), _support(case_, 0, 1, 2), ICommitments.NoFault.selector, "no premium");
-        PriceOpening memory forged = openPrice(case_.round, 1);
-        forged.leaf = PriceLeaf(30, 5, 2, 1);
-        SalesOpening memory sale;
-        RowOpening memory row;
+        PriceOpening memory price = openPrice(case_.round, 1);
+        price.leaf = PriceLeaf(30, 5, 2, 1);
+        refused(address(matching), _outsideTheBook(case_, price), "a forged price");
+        price = openPrice(case_.round, 1);
+        // All but the round and the price is empty: 7 arguments, and the words of their empty structs.
         ClassEvidence memory class_;
         RequestOpening memory request;
-        refused(
-            address(matching),
-            abi.encodeCall(matching.challengeSupport, (case_.round.round, class_, forged, request, sale, row, class_, forged, sale)),
-            "a forged price"
-        );
-        PriceOpening memory price = openPrice(case_.round, 1);
-        vm.prank(challenger);
-        matching.challengeSupport(case_.round.round, class_, price, request, sale, row, class_, price, sale);
-        isVoid(matching, case_.round.id, "support outside the book");
+        SalesOpening memory sale;
+        RowOpening memory row;
+        uint256 unread = 2 * words(abi.encode(class_)) + words(abi.encode(request)) + 2 * words(abi.encode(sale)) + words(abi.encode(row));
+        unread += words(abi.encode(price));
+        _proves(case_, _outsideTheBook(case_, price), ICommitments.Fault.UnsupportedPremium, unread);
+    }
+
+    function _outsideTheBook(Case memory case_, PriceOpening memory price) private view returns (bytes memory) {
+        ClassEvidence memory class_;
+        RequestOpening memory request;
+        SalesOpening memory sale;
+        RowOpening memory row;
+        return abi.encodeCall(matching.challengeSupport, (case_.round.round, class_, price, request, sale, row, class_, price, sale));
     }
 
     function test_E8_supportThatIsNotTight_voids() public {
         RoundSpec memory spec = honestSpec();
         spec.prices[1].premium = 31;
-        (Case memory case_, bytes memory call_) = _unsupported(spec, 1, 2);
-        (bool done,) = address(matching).call(call_);
-        holds(done, "w < u + v holds nothing up");
-        isVoid(matching, case_.round.id, "round");
+        _provesNotTight(_case(spec), 1);
     }
 
     function test_E8_supportSoldOut_voids() public {
         RoundSpec memory spec = honestSpec();
         spec.prices[1].supportRequest = 0;
-        (Case memory case_, bytes memory call_) = _unsupported(spec, 0, 2);
-        (bool done,) = address(matching).call(call_);
-        holds(done, "x = n cannot sell more");
-        isVoid(matching, case_.round.id, "round");
+        _provesNotTight(_case(spec), 0);
     }
 
     function test_E8_supportDroppedOrCancelled_voids() public {
         RoundSpec memory spec = honestSpec();
         spec.prices[1].supportRequest = 3;
-        (Case memory case_, bytes memory call_) = _unsupported(spec, 3, 2);
-        (bool done,) = address(matching).call(call_);
-        holds(done, "dropped");
-        isVoid(matching, case_.round.id, "round");
+        Case memory case_ = _case(spec);
+        _provesNotTight(case_, 3);
         spec = honestSpec();
         (spec.attempt, spec.prices[1].supportRequest) = (1, 2);
         case_.round = postRound(spec);
-        (done,) = address(matching).call(_support(case_, 1, 2, 2));
-        holds(done, "cancelled");
+        _provesNotTight(case_, 2);
     }
 
     function test_E8_unfilledSupport_holds() public {
@@ -641,19 +634,17 @@ contract MatchingDecisionTest is World {
         RoundSpec memory spec = honestSpec();
         spec.prices[1].supportClass = 1;
         Case memory case_ = _case(spec);
-        bytes memory call_ = _support(case_, 1, 1, 1);
-        (bool done,) = address(matching).call(call_);
-        holds(done, "sells nothing");
-        isVoid(matching, case_.round.id, "round");
+        uint256 unread = words(abi.encode(_class(case_, 1))) + words(abi.encode(openPrice(case_.round, 1)));
+        _proves(case_, _support(case_, 1, 1, 1), ICommitments.Fault.UnsupportedPremium, unread);
     }
 
     function test_E8_supportClassOutsideTheTree_voids() public {
         RoundSpec memory spec = honestSpec();
         spec.prices[1].supportClass = 4;
         Case memory case_ = _case(spec);
-        (bool done,) = address(matching).call(_support(case_, 1, 1, 2));
-        holds(done, "no such class");
-        isVoid(matching, case_.round.id, "round");
+        uint256 unread = words(abi.encode(_class(case_, 2))) + words(abi.encode(openPrice(case_.round, 2)))
+            + words(abi.encode(openX(case_.round, 2, 1)));
+        _proves(case_, _support(case_, 1, 1, 2), ICommitments.Fault.UnsupportedPremium, unread);
     }
 
     function test_E8_supportClassThatIsNotTight_voids() public {
@@ -720,9 +711,7 @@ contract MatchingDecisionTest is World {
         spec.requests[3] = 4;
         Case memory case_ = _case(spec);
         Epoch memory none;
-        (bool done,) = address(matching).call(_phantom(case_, 2, 4, none));
-        holds(done, "request beyond the book");
-        isVoid(matching, case_.round.id, "round");
+        _proves(case_, _phantom(case_, 2, 4, none), ICommitments.Fault.Phantom, words(abi.encode(none)));
     }
 
     function test_Phantom_siteWithoutEpoch_voids() public {
@@ -730,9 +719,7 @@ contract MatchingDecisionTest is World {
         spec.classes[3] = 6;
         Case memory case_ = _case(spec);
         Epoch memory none;
-        (bool done,) = address(matching).call(_phantom(case_, 6, 1, none));
-        holds(done, "no such site");
-        isVoid(matching, case_.round.id, "round");
+        _proves(case_, _phantom(case_, 6, 1, none), ICommitments.Fault.Phantom, words(abi.encode(none)));
     }
 
     // ---- evidence ---------------------------------------------------------------------------------------------------

@@ -129,7 +129,7 @@ internal sealed class LedgerTables
                 return true;
             case DeliveryRecordedEvent delivery:
                 Deliveries.Set(delivery.DeliveryId, new DeliveryRow { Id = delivery.DeliveryId, Header = delivery.Header, Posting = Posted(delivery.Committer) });
-                Of(DeliveriesOfRequest, delivery.RequestId).Add(delivery.DeliveryId);
+                Of(DeliveriesOfRequest, delivery.Header.RequestId).Add(delivery.DeliveryId);
                 return true;
             case SeedSealedEvent sealing:
                 Rounds.Change(sealing.RoundId, round => round with { SealedBlockHash = sealing.BlockHash });
@@ -201,6 +201,7 @@ internal sealed class LedgerTables
                 Escrows[funded.RequestId] = new EscrowRow { RequestId = funded.RequestId, Funded = funded.Amount };
                 return true;
             case ReservedEvent reserved:
+                ChangeFree(reserved.Committer, -reserved.Bond);
                 return ChangeEscrow(reserved.RequestId, escrow => escrow with { Reserved = escrow.Reserved + reserved.Amount });
             case UnreservedEvent unreserved:
                 return ChangeEscrow(unreserved.RequestId, escrow => escrow with { Reserved = escrow.Reserved - unreserved.Amount });

@@ -30,7 +30,8 @@ interface IAnonymousTransaction {
     event Slashed(address indexed beneficiary, uint256 reward, uint256 burned);
     event Burned(uint256 amount);
     event Funded(uint64 indexed requestId, address indexed researcher, uint256 amount);
-    event Reserved(uint64 indexed requestId, uint256 amount);
+    /// @notice Part of an escrow is owed to a recorded delivery, whose committer's bond is locked.
+    event Reserved(uint64 indexed requestId, address committer, uint256 amount, uint256 bond);
     event Unreserved(uint64 indexed requestId, uint256 amount);
     event Settled(uint64 indexed requestId);
     event Claimed(bytes32 indexed deliveryId, uint32 indexed slot, address indexed payee, uint256 amount);

@@ -32,9 +32,7 @@ interface IDataEvaluation is ICommitments {
     }
 
     event SchemaPublished(bytes32 indexed schemaId, uint8 attributes, uint8 grades, uint128 tiers, uint64 capMicro);
-    event DeliveryRecorded(
-        bytes32 indexed deliveryId, uint64 indexed requestId, uint32 indexed site, DeliveryHeader header, address committer
-    );
+    event DeliveryRecorded(bytes32 indexed deliveryId, DeliveryHeader header, address committer);
     event FindingRecorded(uint32 indexed site, uint256 indexed index, address indexed author, uint8 kind, bytes32 contentHash);
 
     error SchemaExists(bytes32 schemaId);

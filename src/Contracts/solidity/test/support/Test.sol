@@ -68,6 +68,11 @@ abstract contract Test {
         }
     }
 
+    /// Words that an argument takes in a call, its place in the head included.
+    function words(bytes memory encodedArgument) internal pure returns (uint256) {
+        return encodedArgument.length / 32;
+    }
+
     function _flip(bytes memory data, uint256 offset) private pure {
         assembly {
             let word := add(data, offset)
