@@ -1,3 +1,5 @@
+using Orleans.Concurrency;
+
 namespace EmrMarket.Grains.Abstractions.Market;
 
 /// <summary>The workflow of one request, from its terms to its end. Key: the hash of its terms document, 64 hexadecimal digits.</summary>
@@ -9,8 +11,9 @@ public interface IRequestGrain : IGrainWithStringKey
     [Alias("Draft")]
     Task<RequestStatus> DraftAsync(string researcher, string termsJson);
 
-    /// <summary>Where it stands; null when there is no such request.</summary>
+    /// <summary>Where it stands, by the stored row and at once, whatever the request is doing; null when there is no such request.</summary>
     [Alias("Status")]
+    [AlwaysInterleave]
     Task<RequestStatus?> StatusAsync();
 
     /// <summary>Ends a request that was not funded; says false when it is funded.</summary>

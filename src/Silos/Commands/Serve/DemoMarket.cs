@@ -13,13 +13,13 @@ using EmrMarket.Silos.Services;
 namespace EmrMarket.Silos.Commands.Serve;
 
 /// <summary>What a visitor needs to be each kind of user of a demonstration.</summary>
-/// <param name="Researcher">The researcher's key.</param>
+/// <param name="ResearcherKey">The researcher's private key, hexadecimal digits.</param>
 /// <param name="Site">A site.</param>
 /// <param name="SchemaId">The schema.</param>
 /// <param name="Seed">The seed of one of the site's patients, whose record was sold.</param>
 /// <param name="SiteNumber">The site's number on the ledger.</param>
 /// <param name="Pseudonyms">That patient's pseudonyms.</param>
-internal sealed record DemoPeople(EthereumAccount Researcher, string Site, string SchemaId, byte[] Seed, uint SiteNumber, IReadOnlyList<string> Pseudonyms);
+internal sealed record DemoPeople(string ResearcherKey, string Site, string SchemaId, byte[] Seed, uint SiteNumber, IReadOnlyList<string> Pseudonyms);
 
 /// <summary>
 /// Fills a market for visitors: 10,000 synthetic records at two sites, their policies and epochs, and five requests that stand at different places. It does nothing that people could not do
@@ -46,7 +46,8 @@ internal sealed class DemoMarket(RunningRoles roles, IServiceProvider services, 
     /// <summary>Fills what is empty, with a word to the terminal for each step.</summary>
     public async Task<DemoPeople> FillAsync(Func<string, Task> tell)
     {
-        EthereumAccount researcher = EthereumAccount.LoadOrCreate(Path.Combine(folder, "researcher.key"));
+        string key = Path.Combine(folder, "researcher.key");
+        EthereumAccount researcher = EthereumAccount.LoadOrCreate(key);
         string address = Show.Address(researcher.Address);
         SiteService desk = services.GetRequiredService<SiteService>();
         foreach (string site in roles.Sites.Keys)
@@ -66,7 +67,7 @@ internal sealed class DemoMarket(RunningRoles roles, IServiceProvider services, 
 
         string first = roles.Sites.Keys.First();
         SiteEnrolment sold = await SoldAsync(first);
-        return new DemoPeople(researcher, first, _schema.Id, sold.Seed, sold.Site, sold.Pseudonyms);
+        return new DemoPeople((await File.ReadAllTextAsync(key, cancellation)).Trim(), first, _schema.Id, sold.Seed, sold.Site, sold.Pseudonyms);
     }
 
     private async Task LoadAsync(SiteService desk, string site)
@@ -183,8 +184,20 @@ internal sealed class DemoMarket(RunningRoles roles, IServiceProvider services, 
 
     private async Task UntilAsync(Func<Task<bool>> reached)
     {
-        while (!await reached())
+        while (true)
         {
+            try
+            {
+                if (await reached())
+                {
+                    return;
+                }
+            }
+            catch (TimeoutException)
+            {
+                // Somebody is busy: on a slow machine an epoch takes longer than an answer may.
+            }
+
             await Task.Delay(Pause, cancellation);
         }
     }

@@ -2,6 +2,7 @@ using EmrMarket.Analytics.Pricing;
 using EmrMarket.Contracts.Ethereum.Signing;
 using EmrMarket.Grains.Site;
 using EmrMarket.Silos.Api;
+using EmrMarket.Silos.Api.Access.Accounts;
 using EmrMarket.Silos.Commands.Chain;
 using EmrMarket.Silos.Records;
 using EmrMarket.Silos.Roles;
@@ -78,8 +79,34 @@ internal static class ServeRun
         string folder = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(options.Folder))!, "people");
         Directory.CreateDirectory(folder);
         DemoMarket demo = new(web.Services.GetRequiredService<RunningRoles>(), web.Services, folder, cancellationToken);
-        await demo.FillAsync(text => Console.Error.WriteLineAsync("emr: " + text));
-        Console.WriteLine("the demonstration is ready");
+        DemoPeople people = await demo.FillAsync(text => Console.Error.WriteLineAsync("emr: " + text));
+        string home = web.Urls.First().TrimEnd('/');
+        Console.WriteLine(
+            $"""
+
+            The demonstration is ready: {home}
+            A link for each kind of user. What follows # stays in the browser; these people exist in this demonstration only.
+
+            patient      {home}/sign-in#patient={people.Site}/{people.SchemaId}/{people.SiteNumber}/{Convert.ToHexStringLower(people.Seed)}/{string.Join(',', people.Pseudonyms)}
+            researcher   {home}/sign-in#researcher={people.ResearcherKey}
+            site staff   {home}/sign-in#account={await AccountAsync(web, people.Site, "staff", people.Site, cancellationToken)}
+            auditor      {home}/sign-in#account={await AccountAsync(web, "auditor", "auditor", null, cancellationToken)}
+
+            """);
+    }
+
+    /// <summary>An account with a new password, whatever was there: name and password.</summary>
+    private static async Task<string> AccountAsync(WebApplication web, string name, string role, string? site, CancellationToken cancellationToken)
+    {
+        AccountService accounts = web.Services.GetRequiredService<AccountService>();
+        if ((await accounts.ListAsync(cancellationToken)).Any(account => string.Equals(account.Name, name, StringComparison.Ordinal)))
+        {
+            await accounts.RemoveAsync(name, cancellationToken);
+        }
+
+        AccountSecrets secrets = await accounts.AddAsync(
+            new NewAccount { Name = name, Role = role, Site = site }, web.Services.GetRequiredService<RunningRoles>().Sites.Keys);
+        return $"{name}:{secrets.Password}";
     }
 
     private static ApiOptions ApiOf(ServeOptions options)
