@@ -1,6 +1,7 @@
 using EmrMarket.Grains.Ledger.Storage;
 using EmrMarket.Grains.Market.Storage;
 using EmrMarket.Silos.Hosting;
+using EmrMarket.Silos.Link;
 using EmrMarket.Silos.Storage.Postgres;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Npgsql;
@@ -17,6 +18,9 @@ internal sealed class MarketStorage : IAsyncDisposable
 
     /// <summary>What the role reads from the ledger and sends to it.</summary>
     public ILedgerStore Ledger { get; }
+
+    /// <summary>The messages that were taken from sites over HTTPS.</summary>
+    public PostgresLinkNonces LinkNonces => new(Database);
 
     /// <summary>Opens the database and brings it to the form that this program needs.</summary>
     /// <exception cref="MigrationException">The database is newer than the program, or has another past.</exception>

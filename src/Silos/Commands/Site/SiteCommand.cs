@@ -19,13 +19,14 @@ internal static class SiteCommand
           emr site post-epoch --wait
           emr site deliver
           emr site status --json
+          emr site rotate-key
 
         Exit codes: 0 done, 1 failed or not allowed, 2 wrong command or input (every wrong line is listed), 75 not ready.
         """;
 
     /// <summary>The command and its verbs.</summary>
     public static Command Create() =>
-        new("site", Description) { LoadCommand.Create(), PoliciesCommand.Create(), CreatePostEpoch(), CreateDeliver(), CreateStatus() };
+        new("site", Description) { LoadCommand.Create(), PoliciesCommand.Create(), CreatePostEpoch(), CreateDeliver(), CreateStatus(), RotateKeyCommand.Create() };
 
     private static Command CreatePostEpoch()
     {

@@ -100,6 +100,27 @@ internal sealed class SiteVault
         }
     }
 
+    /// <summary>Wraps the data keys under another storage key and adds a new data key, all at once. This vault is out of date afterwards.</summary>
+    public async Task WrapAgainAsync(NpgsqlDataSource database, StorageKey next, CancellationToken cancellationToken)
+    {
+        await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
+        await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync(cancellationToken);
+        foreach ((int id, byte[] key) in _keys)
+        {
+            await ExecuteAsync("UPDATE site_key SET wrapped = $2 WHERE id = $1", id, next.Wrap(id, key));
+        }
+
+        int added = Newest + 1;
+        await ExecuteAsync("INSERT INTO site_key (id, wrapped) VALUES ($1, $2)", added, next.Wrap(added, RandomNumberGenerator.GetBytes(Sealing.KeyBytes)));
+        await transaction.CommitAsync(cancellationToken);
+
+        async Task ExecuteAsync(string sql, int id, byte[] wrapped)
+        {
+            await using NpgsqlCommand command = new(sql, connection) { Parameters = { new() { Value = id }, new() { Value = wrapped } } };
+            await command.ExecuteNonQueryAsync(cancellationToken);
+        }
+    }
+
     private static async Task<List<(int Id, byte[] Wrapped)>> StoredAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         List<(int, byte[])> stored = [];

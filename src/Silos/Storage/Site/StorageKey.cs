@@ -8,7 +8,7 @@ namespace EmrMarket.Silos.Storage.Site;
 /// The key that wraps the data keys of a site's database, 32 bytes: from the environment, or from a file of mode 0600. A database and its backups are readable by whoever has both, and by
 /// nobody, the site included, without the key.
 /// </summary>
-internal sealed class StorageKey
+internal sealed class StorageKey : IEquatable<StorageKey>
 {
     /// <summary>The variable that holds the key as 64 hexadecimal digits; it goes before the file.</summary>
     public const string Variable = "EMR__SITE__STORAGEKEY";
@@ -65,4 +65,14 @@ internal sealed class StorageKey
     /// <summary>Unwraps a data key.</summary>
     /// <exception cref="CryptographicException">It was wrapped by another key, or altered.</exception>
     public byte[] Unwrap(int id, ReadOnlySpan<byte> wrapped) => Sealing.Open(_key, Sealing.KeyPlace(id), wrapped);
+
+    /// <inheritdoc/>
+    public bool Equals(StorageKey? other) => other is not null && CryptographicOperations.FixedTimeEquals(_key, other._key);
+
+    /// <inheritdoc/>
+    public override bool Equals(object? obj) => Equals(obj as StorageKey);
+
+    // Nothing of the key leaves it, not even as a hash.
+    /// <inheritdoc/>
+    public override int GetHashCode() => 0;
 }
