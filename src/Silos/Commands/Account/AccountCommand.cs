@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using EmrMarket.Contracts.Ethereum.Signing;
 using EmrMarket.Silos.Commands.Client;
 using EmrMarket.Silos.Services;
@@ -39,9 +38,10 @@ internal static class AccountCommand
         var role = new Option<string>("--role") { Description = "staff (of one site) or auditor.", Required = true };
         role.AcceptOnlyFromAmong("staff", "auditor");
         var site = new Option<string?>("--site") { Description = "The site of a member of staff.", HelpName = "NAME" };
+        var second = new Option<bool>("--second-factor") { Description = "Sign-ins ask for a code of an authenticator as well; its key is printed once." };
         Option<string?> password = PasswordOption();
         ClientOptions client = new();
-        Command command = client.AddTo(new Command("add", "Adds an account.") { name, role, site, password });
+        Command command = client.AddTo(new Command("add", "Adds an account.") { name, role, site, second, password });
         command.Validators.Add(result =>
         {
             if ((result.GetValue(role) == "staff") != result.GetValue(site) is not null)
@@ -54,9 +54,24 @@ internal static class AccountCommand
             string secret = Secrets.ReadNew($"the password of {parsed.GetValue(name)}", parsed.GetValue(password), "--password-file");
             using MarketClient market = client.Connect(parsed);
             market.Act(null);
-            AccountRow added = await market.PostAsync<AccountRow>(
-                "api/v1/accounts", new { name = parsed.GetValue(name), role = parsed.GetValue(role), site = parsed.GetValue(site), password = secret }, cancellation);
-            return Show([added], client.Json(parsed));
+            Added added = await market.PostAsync<Added>(
+                "api/v1/accounts",
+                new { name = parsed.GetValue(name), role = parsed.GetValue(role), site = parsed.GetValue(site), password = secret, twoFactor = parsed.GetValue(second) }, cancellation);
+            if (client.Json(parsed))
+            {
+                Output.Json(added);
+            }
+            else
+            {
+                Output.Say($"account '{added.Name}' stands");
+                if (added.AuthenticatorKey is { Length: > 0 } secretKey)
+                {
+                    Output.Facts(("authenticator key", secretKey), ("for a QR code", added.AuthenticatorUri ?? ""));
+                    Output.Remark("the key is shown this once.");
+                }
+            }
+
+            return ExitCode.Success;
         });
         return command;
     }
@@ -69,7 +84,17 @@ internal static class AccountCommand
         {
             using MarketClient market = client.Connect(parsed);
             market.Act(null);
-            return Show(await market.ListAsync<AccountRow>("api/v1/accounts", cancellation), client.Json(parsed));
+            IReadOnlyList<AccountRow> accounts = await market.ListAsync<AccountRow>("api/v1/accounts", cancellation);
+            if (client.Json(parsed))
+            {
+                Output.Json(accounts);
+            }
+            else
+            {
+                Output.Table(["name", "role", "site", "second factor"], accounts.Select(account => (string[])[account.Name, account.Role, account.Site ?? "", account.TwoFactor ? "yes" : "no"]));
+            }
+
+            return ExitCode.Success;
         });
         return command;
     }
@@ -119,12 +144,13 @@ internal static class AccountCommand
     {
         Option<string?> key = KeyOption();
         ClientOptions client = new();
-        Command command = client.AddTo(new Command("fund", "Gives the account of a key file ether and tokens, on an embedded chain, for whoever runs 'serve' on this machine.") { key });
+        Command command = client.AddTo(new Command("fund", "Gives the account of a key file ether and tokens, on an embedded chain.") { key });
         command.SetAction(async (parsed, cancellation) =>
         {
             using MarketClient market = client.Connect(parsed);
-            string address = market.Keys.Account(parsed.GetValue(key)).Address.ToString().ToLowerInvariant();
-            market.Act(null);
+            EthereumAccount holder = market.Keys.Account(parsed.GetValue(key));
+            string address = holder.Address.ToString().ToLowerInvariant();
+            await market.SignInAsync(holder, publisher: null, cancellation);
             await market.PostAsync<string>("api/v1/ledger/embedded/endowments", new { address }, cancellation);
             AccountInfo account = await market.GetAsync<AccountInfo>("api/v1/ledger/accounts/" + address, cancellation);
             if (client.Json(parsed))
@@ -143,19 +169,7 @@ internal static class AccountCommand
 
     private static Option<string?> KeyOption() => new("--key") { Description = "The key file; without it researcher.key in the folder of keys.", HelpName = "FILE" };
 
-    private static int Show(IReadOnlyList<AccountRow> accounts, bool json)
-    {
-        if (json)
-        {
-            Output.Json(accounts);
-        }
-        else
-        {
-            Output.Table(["name", "role", "site", "second factor"], accounts.Select(account => (string[])[account.Name, account.Role, account.Site ?? "", account.TwoFactor ? "yes" : "no"]));
-        }
-
-        return ExitCode.Success;
-    }
-
     private sealed record AccountRow(string Name, string Role, string? Site, bool TwoFactor);
+
+    private sealed record Added(string Name, string? AuthenticatorKey, string? AuthenticatorUri);
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using EmrMarket.Contracts.Ethereum.Signing;
@@ -79,18 +80,11 @@ internal sealed class KeyFolder(string path)
         Secrets.Write(TokenFile(server, who), JsonSerializer.SerializeToUtf8Bytes(new CachedToken(token, expiresSeconds)), replace: true);
     }
 
-    /// <summary>Forgets a sign-in that the server no longer takes.</summary>
-    public void DropToken(Uri server, string who) => File.Delete(TokenFile(server, who));
-
     private string TokenFile(Uri server, string who)
     {
-        StringBuilder name = new("token-");
-        foreach (char c in string.Create(CultureInfo.InvariantCulture, $"{server.Host}-{server.Port}-{who}"))
-        {
-            name.Append(char.IsAsciiLetterOrDigit(c) || c is '-' or '.' ? c : '_');
-        }
-
-        return Place(name.Append(".json").ToString());
+        // A hash, since a name that holds a pseudonym would be longer than file systems take.
+        byte[] hash = SHA256.HashData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{server.Host}:{server.Port} {who}")));
+        return Place($"token-{Convert.ToHexStringLower(hash.AsSpan(0, 16))}.json");
     }
 
     private void Make()

@@ -18,9 +18,15 @@ internal static class Output
     /// <summary>One JSON document on standard output.</summary>
     public static void Json<T>(T document) => Console.Out.WriteLine(JsonSerializer.Serialize(document, Indented));
 
-    /// <summary>A table; columns whose name begins with a blank are right-aligned.</summary>
+    /// <summary>A table, where there is anything to put into it; columns whose name begins with a blank are right-aligned.</summary>
     public static void Table(IReadOnlyList<string> columns, IEnumerable<IReadOnlyList<string>> rows)
     {
+        IReadOnlyList<string>[] all = [.. rows];
+        if (all.Length == 0)
+        {
+            return;
+        }
+
         Table table = new() { Border = TableBorder.Simple };
         foreach (string column in columns)
         {
@@ -28,24 +34,22 @@ internal static class Output
             table.AddColumn(column.StartsWith(' ') ? added.RightAligned() : added);
         }
 
-        foreach (IReadOnlyList<string> row in rows)
+        foreach (IReadOnlyList<string> row in all)
         {
             table.AddRow(row.Select(cell => new Text(cell)));
         }
 
-        Terminal().Write(table);
+        Terminal(Console.Out).Write(table);
     }
 
     /// <summary>Names and their values, one pair a line.</summary>
     public static void Facts(params IReadOnlyList<(string Name, string Value)> facts)
     {
-        Table table = new Table().HideHeaders().Border(TableBorder.None).AddColumns("", "");
+        int width = facts.Max(fact => fact.Name.Length);
         foreach ((string name, string value) in facts)
         {
-            table.AddRow(new Text(name), new Text(value));
+            Console.Out.WriteLine(name.PadRight(width) + "  " + value);
         }
-
-        Terminal().Write(table);
     }
 
     /// <summary>A sentence on standard output.</summary>
@@ -54,9 +58,11 @@ internal static class Output
     /// <summary>A remark on standard error, which no program reads.</summary>
     public static void Remark(string sentence) => Console.Error.WriteLine("emr: " + sentence);
 
-    private static IAnsiConsole Terminal()
+    /// <summary>A writer as tables are drawn on it: plain and unfolded unless it is a terminal.</summary>
+    public static IAnsiConsole Terminal(TextWriter output)
     {
-        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings());
+        IAnsiConsole console = AnsiConsole.Create(
+            new AnsiConsoleSettings { Out = new AnsiConsoleOutput(output), Ansi = Console.IsOutputRedirected ? AnsiSupport.No : AnsiSupport.Detect });
         if (Console.IsOutputRedirected)
         {
             // A file has no width: nothing is folded.

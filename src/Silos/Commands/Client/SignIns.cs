@@ -1,6 +1,6 @@
-using System.Text;
 using EmrMarket.Contracts.Ethereum;
 using EmrMarket.Contracts.Ethereum.Signing;
+using EmrMarket.Silos.Api.Access.SignIn;
 
 namespace EmrMarket.Silos.Commands.Client;
 
@@ -16,7 +16,9 @@ internal static class SignIns
     public static async Task SignInAsync(this MarketClient client, EthereumAccount account, string? publisher, CancellationToken cancellationToken)
     {
         string address = account.Address.ToString().ToLowerInvariant();
-        string who = publisher?.Replace('/', '-') ?? address;
+
+        // By the key as well: another wallet's key must not find the session that this pseudonym's own key opened.
+        string who = publisher is null ? address : $"{publisher}-{address}";
         if (client.Keys.FindToken(client.Server, who) is { } kept && await client.HoldsAsync(kept, cancellationToken))
         {
             return;
@@ -25,7 +27,7 @@ internal static class SignIns
         Challenge challenge = await client.PostAsync<Challenge>("api/v1/sign-in/challenges", new { address, publisher }, cancellationToken);
         Check(challenge.Message, client.Server, account.Address);
         SignedIn answer = await client.PostAsync<SignedIn>(
-            "api/v1/sign-in", new { message = challenge.Message, signature = Hex.Encode(account.Sign(PersonalMessage(challenge.Message)).ToBytes()) }, cancellationToken);
+            "api/v1/sign-in", new { message = challenge.Message, signature = Hex.Encode(account.Sign(SignInMessage.Digest(challenge.Message)).ToBytes()) }, cancellationToken);
         client.Keep(who, answer);
     }
 
@@ -41,13 +43,6 @@ internal static class SignIns
         ? client.Keys.FindOperatorToken() ?? throw new CommandException(
             ExitCode.Failure, "this needs a sign-in: './emr account sign-in NAME' and then --as NAME; or, for whoever runs 'serve' on this machine, its token in the folder of --keys")
         : client.Keys.FindToken(client.Server, name) ?? throw new CommandException(ExitCode.Failure, $"'{name}' is not signed in at {client.Server}, or no longer: './emr account sign-in {name}'");
-
-    /// <summary>The hash that a wallet signs for a text (EIP-191, version 0x45).</summary>
-    internal static Bytes32 PersonalMessage(string text)
-    {
-        byte[] bytes = Encoding.UTF8.GetBytes(text);
-        return Keccak256.Hash([0x19, .. Encoding.ASCII.GetBytes(FormattableString.Invariant($"Ethereum Signed Message:\n{bytes.Length}")), .. bytes]);
-    }
 
     // A message for another place would open a session there, so what is signed must name this server and this key.
     private static void Check(string message, Uri server, Address account)

@@ -5,6 +5,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using EmrMarket.Analytics.Budgets;
 using EmrMarket.Analytics.Estimation;
+using EmrMarket.Silos.Commands.Client;
 using EmrMarket.Silos.Reporting;
 using Spectre.Console;
 
@@ -57,13 +58,7 @@ internal static class ResultWriter
 
     private static void WriteTable(TextWriter output, StatisticResult result)
     {
-        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(output) });
-        if (Console.IsOutputRedirected)
-        {
-            // A file has no width: nothing is folded.
-            console.Profile.Width = 400;
-        }
-
+        IAnsiConsole console = Output.Terminal(output);
         console.MarkupLineInterpolated($"[bold]{result.Id}[/]  {result.Estimator}");
         console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,

@@ -73,7 +73,7 @@ internal static class OfferCommands
 
             foreach ((WalletEntry entry, IReadOnlyList<UseInfo> uses) in all)
             {
-                Output.Say($"pseudonym {Hashes.Text(entry.Pseudonym)}: {(uses.Count == 0 ? "never used" : "")}");
+                Output.Say($"pseudonym {Hashes.Text(entry.Pseudonym)}{(uses.Count == 0 ? ": never used" : "")}");
                 if (uses.Count > 0)
                 {
                     Output.Table(

@@ -20,7 +20,7 @@ internal static class OpenCommand
         Opens a request: the market writes its terms, they are shown and held against what was asked for, and the researcher's key signs two calls of the ledger, the allowance of the budget and
         the request itself. The calls are formed here from the terms; the market's are only compared with them. Then it waits until the market has seen the money.
 
-        An interrupted command goes on with --request KEY, which hands in the same terms again and pays once.
+        An interrupted command goes on with --request KEY, or with --terms and the file that --save kept: the same terms are handed in again and paid for once.
 
         Examples:
           emr request open --schema diabetic_data --statistic mean:time_in_hospital --records 2000 --title "Length of stay" --why "Planning of beds"
@@ -52,13 +52,14 @@ internal static class OpenCommand
         var title = new Option<string?>("--title") { Description = "What it is about, for patients.", HelpName = "TEXT" };
         var why = new Option<string?>("--why") { Description = "Why it is asked, for patients.", HelpName = "TEXT" };
         var terms = new Option<string?>("--terms") { Description = "A terms document instead of a wish.", HelpName = "FILE" };
+        var save = new Option<string?>("--save") { Description = "Keep the terms in this new file before they are handed in; --terms takes it.", HelpName = "FILE" };
         var again = new Option<string?>("--request") { Description = "A request whose terms were handed in and that was not funded.", HelpName = "KEY" };
         var yes = new Option<bool>("--yes") { Description = "Do not ask before money moves." };
         Option<string?> key = ResearcherSession.KeyOption();
         ClientOptions client = new();
         Command command = client.AddTo(new Command("open", Description)
         {
-            schema.Option, statistics, records, minimum, grade, confidence, purpose, cell, bid, factor, budget, days, title, why, terms, again, yes, key,
+            schema.Option, statistics, records, minimum, grade, confidence, purpose, cell, bid, factor, budget, days, title, why, save, terms, again, yes, key,
         });
         command.Validators.Add(result =>
         {
@@ -113,6 +114,10 @@ internal static class OpenCommand
                 };
                 json = (await session.Market.PostAsync<TermsInfo>("api/v1/terms", wish, cancellation)).TermsJson;
                 Check(Read(json), wish);
+                if (parsed.GetValue(save) is { } place)
+                {
+                    Secrets.Write(place, System.Text.Encoding.UTF8.GetBytes(json + "\n"), replace: false);
+                }
             }
 
             TermsDocument document = Read(json);

@@ -223,13 +223,7 @@ internal static class PlanCommand
 
     private static void WriteTable(Plan plan)
     {
-        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings());
-        if (Console.IsOutputRedirected)
-        {
-            // A file has no width: nothing is folded.
-            console.Profile.Width = 400;
-        }
-
+        IAnsiConsole console = Output.Terminal(Console.Out);
         var table = new Table { Border = TableBorder.Simple };
         foreach (string name in (string[])["grade", "epsilon", "records", "effective", "expected ±", "guaranteed ±", "ask", "cost", "ask/effective"])
         {

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Numerics;
 using EmrMarket.Contracts.Bindings;
 using EmrMarket.Contracts.Ethereum;
 using EmrMarket.Contracts.Model;
@@ -64,6 +65,7 @@ internal static class VerifyCommand
         ILedgerView view = ledger.Market.View;
         DeliveryRow[] deliveries = [.. view.Deliveries(request.RequestId).Where(delivery => delivery.Status == BatchStatus.Final && delivery.Header.Count > 0)];
         EscrowRow escrow = view.Escrow(request.RequestId)!;
+        BigInteger fees = deliveries.Sum(delivery => (long)delivery.Claimed) * (BigInteger)view.Deployment.Terms.RelayFeeUnits;
         if (json)
         {
             Output.Json(new
@@ -77,6 +79,7 @@ internal static class VerifyCommand
                 Claims = deliveries.Sum(delivery => (long)delivery.Claimed),
                 Funded = escrow.Funded.ToString(CultureInfo.InvariantCulture),
                 PaidToPatients = escrow.Claimed.ToString(CultureInfo.InvariantCulture),
+                RelayFees = fees.ToString(CultureInfo.InvariantCulture),
                 Refunded = escrow.Refunded.ToString(CultureInfo.InvariantCulture),
                 ComparedResults = compared,
                 ledger.Files,
@@ -89,7 +92,7 @@ internal static class VerifyCommand
             ("request", request.RequestId.ToString(CultureInfo.InvariantCulture)),
             ("rests on", ledger.Grounds()),
             ("deliveries", string.Create(CultureInfo.InvariantCulture, $"{deliveries.Length} final, {deliveries.Sum(d => (long)d.Header.Count):N0} records, {deliveries.Sum(d => (long)d.Claimed):N0} paid")),
-            ("money", string.Create(CultureInfo.InvariantCulture, $"{escrow.Funded:N0} token units funded, {escrow.Claimed:N0} paid to patients, {escrow.Refunded:N0} given back")),
+            ("money", string.Create(CultureInfo.InvariantCulture, $"{escrow.Funded:N0} token units funded, {escrow.Claimed:N0} paid to patients, {fees:N0} to who relayed it, {escrow.Refunded:N0} given back")),
             ("results", compared ? "compared with those that were claimed" : "none were claimed, so none were compared"),
             ("verdict", fault is null ? "everything is as it must be" : "FAULT: " + fault));
     }

@@ -58,7 +58,15 @@ internal static class LoadCommand
                 }
 
                 await Task.Delay(Pause, cancellation);
-                operation = await market.GetAsync<Operation>("api/v1/operations/" + operation.Id, cancellation);
+                try
+                {
+                    operation = await market.GetAsync<Operation>("api/v1/operations/" + operation.Id, cancellation);
+                }
+                catch (CommandException e) when (e.Problem == "unknown-operation")
+                {
+                    throw new CommandException(
+                        ExitCode.NotReady, $"{market.Server} was started again while it loaded: give the same command again, records that are there already change nothing", e);
+                }
             }
 
             if (operation.State != "succeeded" || operation.Result is null)
@@ -102,6 +110,7 @@ internal static class LoadCommand
         /// <summary>running, succeeded or failed.</summary>
         public required string State { get; init; }
 
+        /// <summary>How far it is, for people.</summary>
         public string? Progress { get; init; }
 
         public JsonElement? Result { get; init; }
