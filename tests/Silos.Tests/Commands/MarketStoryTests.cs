@@ -1,0 +1,182 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace EmrMarket.Silos.Tests.Commands;
+
+/// <summary>The whole story by commands alone, against a real server: load, policies, epoch, plan, open, match, deliver, results, claims, history, trace, verify.</summary>
+public sealed class MarketStoryTests
+{
+    private const int Records = 240;
+    private const string Schema = "synthetic";
+
+    [RequiresFact(Tool.Anvil, Tool.PostgreSQL)]
+    public async Task Story_from_records_to_payout_is_told_by_commands_alone()
+    {
+        await using ServedMarket market = new();
+        string file = market.Place("records.csv");
+        Assert.Equal(0, (await CommandProcess.RunAsync(market.Folder, "data", "generate", "--records", $"{Records}", "--out", file)).Code);
+        await market.StartAsync();
+
+        await LoadAsync(market, file);
+        string wallet = await EnrolAsync(market);
+        JsonElement epoch = await market.JsonAsync("site", "post-epoch", "--schema", Schema, "--wait");
+        Assert.Equal("final", epoch.GetProperty("status").GetString());
+        long members = epoch.GetProperty("members").GetInt64();
+        Assert.InRange(members, 1, Records);
+        JsonElement catalogue = (await market.JsonAsync("catalogue", "--schema", Schema))[0];
+        Assert.Equal(members, catalogue.GetProperty("records").GetInt64());
+
+        ulong request = await BuyAsync(market, members);
+        (string pseudonym, decimal earned) = await PatientAsync(market, wallet, request);
+        await AuditAsync(market, request, pseudonym, earned);
+
+        // Withdrawn for ever: the next epoch goes on without.
+        JsonElement withdrawn = (await market.JsonAsync("patient", "withdraw", "--wallet", wallet, "--passphrase-file", market.Place("pass"), "--pseudonym", pseudonym, "--yes"))[0];
+        Assert.Equal("withdrawn", withdrawn.GetProperty("offer").GetProperty("participation").GetString());
+        await market.RefusedAsync(2, "withdrawn", "patient", "policy", "--wallet", wallet, "--passphrase-file", market.Place("pass"), "--pseudonym", pseudonym, "--resume");
+    }
+
+    private static async Task LoadAsync(ServedMarket market, string file)
+    {
+        // A wrong line is named, and nothing is loaded.
+        string[] lines = await File.ReadAllLinesAsync(file);
+        string wrong = market.Place("wrong.csv");
+        await File.WriteAllLinesAsync(wrong, [.. lines[..5], lines[5].Replace(',', ';'), .. lines[6..]]);
+        await market.RefusedAsync(2, ":6:", "site", "load", wrong, "--schema", Schema);
+        await market.RefusedAsync(2, "load some first", "site", "status", "--schema", Schema);
+
+        JsonElement loaded = await market.JsonAsync("site", "load", file, "--schema", Schema);
+        Assert.Equal(Records, loaded.GetProperty("records").GetInt64());
+
+        // The same file again changes nothing.
+        await market.JsonAsync("site", "load", file, "--schema", Schema);
+        Assert.Equal(Records, (await market.JsonAsync("site", "status", "--schema", Schema)).GetProperty("records").GetInt32());
+        await market.RefusedAsync(2, "unknown", "site", "load", file, "--schema", "unknown");
+    }
+
+    private static async Task<string> EnrolAsync(ServedMarket market)
+    {
+        string wallet = market.Place("anna.wallet");
+        string passphrase = CommandProcess.Secret(market.Folder, "pass", "one good passphrase");
+        JsonElement made = await market.JsonAsync("patient", "wallet", "create", wallet, "--site", "hospital", "--schema", Schema, "--record", "0", "--passphrase-file", passphrase);
+        string pseudonym = made.GetProperty("entries")[0].GetProperty("pseudonym").GetString()!;
+        JsonElement menu = await market.JsonAsync("patient", "policy", "--schema", Schema);
+        string profile = menu.GetProperty("profiles")[menu.GetProperty("profiles").GetArrayLength() - 1].GetProperty("name").GetString()!;
+        await market.RefusedAsync(2, "--rate", "patient", "policy", "--wallet", wallet, "--passphrase-file", passphrase, "--pseudonym", pseudonym, "--profile", profile);
+
+        // The patient chooses; the others leave it to the site, which gives them the same, so that the classes are large enough.
+        JsonElement chosen = (await market.JsonAsync(
+            "patient", "policy", "--wallet", wallet, "--passphrase-file", passphrase, "--pseudonym", pseudonym, "--profile", profile, "--rate", "1", "--purpose", "2", "--quota", "2"))[0];
+        Assert.Equal("active", chosen.GetProperty("offer").GetProperty("participation").GetString());
+        Assert.Equal(2, chosen.GetProperty("offer").GetProperty("nextNonce").GetInt32());
+        JsonElement others = await market.JsonAsync("site", "policies", "--schema", Schema, "--profile", profile, "--rate", "1", "--purpose", "2", "--quota", "2");
+        Assert.InRange(others.GetProperty("persons").GetInt32(), 1, Records - 1);
+        JsonElement paused = (await market.JsonAsync("patient", "policy", "--wallet", wallet, "--passphrase-file", passphrase, "--pseudonym", pseudonym, "--pause"))[0];
+        Assert.Equal("paused", paused.GetProperty("offer").GetProperty("participation").GetString());
+        await market.JsonAsync("patient", "policy", "--wallet", wallet, "--passphrase-file", passphrase, "--pseudonym", pseudonym, "--resume");
+
+        // Another wallet's key commands nothing: the phrase of somebody else restores other keys.
+        string stranger = market.Place("stranger.wallet");
+        string words = CommandProcess.Secret(market.Folder, "words", Grains.Site.Wallet.RecoveryPhrase.Write(new byte[32]));
+        JsonElement entry = made.GetProperty("entries")[0];
+        Assert.Equal(0, (await CommandProcess.RunAsync(
+            market.Folder, "patient", "wallet", "restore", stranger, "--phrase-file", words, "--passphrase-file", passphrase, "--entry",
+            $"{entry.GetProperty("site").GetUInt32()}/{entry.GetProperty("schemaId").GetString()}/{pseudonym}")).Code);
+        await market.RefusedAsync(1, "controller", "patient", "offers", "--wallet", stranger, "--passphrase-file", passphrase);
+        return wallet;
+    }
+
+    private static async Task<ulong> BuyAsync(ServedMarket market, long members)
+    {
+        Assert.Equal(0, (await market.RunAsync("account", "key")).Code);
+        JsonElement plan = await market.JsonAsync("request", "plan", "--schema", Schema, "--statistic", "mean:length_of_stay", "--records", "100");
+        Assert.InRange(plan.GetProperty("recommended").GetInt32(), 1, 15);
+        string[] wish = ["request", "open", "--schema", Schema, "--statistic", "mean:length_of_stay", "--records", $"{members}", "--title", "Length of stay", "--why", "Planning of beds", "--days", "0.01", "--yes"];
+        await market.RefusedAsync(1, "token units", wish);
+        await market.JsonAsync("account", "fund");
+
+        // What had been handed in without money is there, and is taken back without a call of the ledger.
+        JsonElement draft = (await market.JsonAsync("request", "list"))[0];
+        Assert.Equal(0ul, draft.GetProperty("requestId").GetUInt64());
+        await market.JsonAsync("request", "cancel", draft.GetProperty("key").GetString()!);
+        JsonElement opened = await market.JsonAsync([.. wish, "--save", market.Place("terms.json")]);
+        ulong request = opened.GetProperty("requestId").GetUInt64();
+        Assert.Equal(1ul, request);
+        await market.RefusedAsync(75, "", "request", "results", $"{request}");
+        await market.RefusedAsync(75, "cannot be replayed yet", "request", "verify", $"{request}", "--folder", market.Chain);
+        JsonElement ended = await market.JsonAsync("request", "status", $"{request}", "--until", "ended", "--timeout", "300");
+        Assert.Equal("settled", ended.GetProperty("state").GetString());
+        Assert.Equal(members, ended.GetProperty("delivered").GetInt64());
+        JsonElement delivery = Assert.Single((await market.JsonAsync("site", "deliver", "--schema", Schema, "--request", $"{request}")).EnumerateArray());
+        Assert.Equal(members, delivery.GetProperty("delivered").GetInt64());
+
+        JsonElement results = await market.JsonAsync("request", "results", $"{request}");
+        Assert.Equal("mean:length_of_stay", Assert.Single(results.GetProperty("statistics").EnumerateArray()).GetProperty("id").GetString());
+        (int code, string csv, string error) = await market.RunAsync("request", "results", $"{request}", "--csv");
+        Assert.True(code == 0, error);
+        Assert.StartsWith("id,kind,attributes", csv, StringComparison.Ordinal);
+        Assert.Contains("mean:length_of_stay,mean,length_of_stay", csv, StringComparison.Ordinal);
+        await market.RefusedAsync(2, "closed", "request", "cancel", $"{request}");
+
+        // What was paid in is paid out or given back, to the unit.
+        decimal budget = Number(ended.GetProperty("terms").GetProperty("budget"));
+        Assert.Equal(budget, Number(ended.GetProperty("paid")) + Number(ended.GetProperty("refunded")));
+        return request;
+    }
+
+    private static async Task<(string Pseudonym, decimal Earned)> PatientAsync(ServedMarket market, string wallet, ulong request)
+    {
+        JsonElement history = await market.JsonAsync("patient", "history", "--wallet", wallet, "--passphrase-file", market.Place("pass"));
+        JsonElement used = history.EnumerateArray().First(of => of.GetProperty("uses").GetArrayLength() > 0);
+        JsonElement use = Assert.Single(used.GetProperty("uses").EnumerateArray());
+        Assert.Equal(request, use.GetProperty("requestId").GetUInt64());
+        Assert.Equal("paid", use.GetProperty("state").GetString());
+        JsonElement offer = (await market.JsonAsync("patient", "offers", "--wallet", wallet, "--passphrase-file", market.Place("pass")))[0];
+        Assert.True(offer.GetProperty("offer").GetProperty("lossMicro").GetInt64() > 0);
+        return (used.GetProperty("pseudonym").GetString()!, Number(use.GetProperty("amount")));
+    }
+
+    private static async Task AuditAsync(ServedMarket market, ulong request, string pseudonym, decimal earned)
+    {
+        // An auditor with an account of the own, who keeps a mirror.
+        string password = CommandProcess.Secret(market.Folder, "password", "a long enough Passw0rd!");
+        await market.JsonAsync("account", "add", "audit-desk", "--role", "auditor", "--password-file", password);
+        Assert.Contains((await market.JsonAsync("account", "list")).EnumerateArray(), account => account.GetProperty("name").GetString() == "audit-desk");
+        await market.RefusedAsync(1, "is not signed in", "request", "verify", $"{request}", "--folder", market.Chain, "--as", "audit-desk");
+        (int signed, _, string said) = await market.RunAsync("account", "sign-in", "audit-desk", "--password-file", password);
+        Assert.True(signed == 0, said);
+        string mirror = market.Place("mirror");
+        JsonElement verified = await market.JsonAsync("request", "verify", $"{request}", "--folder", market.Chain, "--as", "audit-desk", "--files", mirror);
+        Assert.True(verified.GetProperty("verified").GetBoolean());
+        Assert.True(verified.GetProperty("comparedResults").GetBoolean());
+        Assert.Equal(Directory.GetFiles(mirror).Select(Path.GetFileName).Order(StringComparer.Ordinal), verified.GetProperty("files").EnumerateArray().Select(name => name.GetString()));
+
+        JsonElement trace = await market.JsonAsync("trace", pseudonym, "--folder", market.Chain, "--as", "audit-desk", "--files", mirror);
+        string[] steps = [.. trace.GetProperty("steps").EnumerateArray().Select(step => step.GetString()!)];
+        Assert.Contains(steps, step => step.StartsWith("policy: ", StringComparison.Ordinal));
+        Assert.Contains(steps, step => step.StartsWith("match: ", StringComparison.Ordinal));
+        Assert.Contains(steps, step => step.StartsWith("payout: " + earned.ToString(CultureInfo.InvariantCulture) + " token units", StringComparison.Ordinal));
+        await market.RefusedAsync(1, "no epoch on this ledger", "trace", new string('0', 64), "--folder", market.Chain, "--as", "audit-desk", "--files", mirror);
+
+        // From the mirror alone, with the terms and results as files; and a mirror or results that were altered are found out.
+        await File.WriteAllTextAsync(market.Place("results.json"), (await market.RunAsync("request", "results", $"{request}", "--json")).Output);
+        string[] offline = ["request", "verify", $"{request}", "--folder", market.Chain, "--offline", "--files", mirror, "--terms", market.Place("terms.json"), "--results", market.Place("results.json")];
+        JsonElement alone = await market.JsonAsync(offline);
+        Assert.True(alone.GetProperty("verified").GetBoolean());
+        await File.WriteAllTextAsync(market.Place("results.json"), (await File.ReadAllTextAsync(market.Place("results.json"))).Replace("\"requestId\":1,", "\"requestId\":2,", StringComparison.Ordinal));
+        (int differs, string output, _) = await market.RunAsync(offline);
+        Assert.Equal(1, differs);
+        Assert.Contains("are not those that its deliveries give", output, StringComparison.Ordinal);
+        string damaged = Directory.GetFiles(mirror)[0];
+        byte[] bytes = await File.ReadAllBytesAsync(damaged);
+        bytes[^1] ^= 1;
+        await File.WriteAllBytesAsync(damaged, bytes);
+        await market.RefusedAsync(1, "it was altered", offline);
+        File.Delete(damaged);
+        (int missing, string lacks, _) = await market.RunAsync(offline);
+        Assert.Equal(1, missing);
+        Assert.Contains("missing", lacks, StringComparison.Ordinal);
+    }
+
+    private static decimal Number(JsonElement text) => decimal.Parse(text.GetString()!, CultureInfo.InvariantCulture);
+}

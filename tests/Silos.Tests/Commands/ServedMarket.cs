@@ -1,0 +1,111 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Text.Json;
+
+namespace EmrMarket.Silos.Tests.Commands;
+
+/// <summary>A real <c>emr serve</c> over a folder that goes away with the test: embedded chain, embedded PostgreSQL, a market and a site. It is killed in the end, as machines are.</summary>
+internal sealed class ServedMarket : IAsyncDisposable
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("emr-market-");
+    private readonly string _url;
+    private Process? _serve;
+    private Task<string>? _errors;
+
+    public ServedMarket()
+    {
+        // A free port, known before the server starts: commands name it.
+        using TcpListener free = new(IPAddress.Loopback, 0);
+        free.Start();
+        _url = string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{((IPEndPoint)free.LocalEndpoint).Port}");
+    }
+
+    /// <summary>The folder.</summary>
+    public string Folder => _folder.FullName;
+
+    /// <summary>The folder of the embedded chain; everything else of the server is beside it.</summary>
+    public string Chain => Path.Combine(Folder, "chain");
+
+    /// <summary>A file of the folder.</summary>
+    public string Place(string name) => Path.Combine(Folder, name);
+
+    /// <summary>Starts it, and returns when it is ready.</summary>
+    public async Task StartAsync()
+    {
+        _serve = CommandProcess.Start(Folder, ["serve", "--urls", _url, "--folder", Chain]);
+        _errors = _serve.StandardError.ReadToEndAsync();
+        string line;
+        do
+        {
+            line = await _serve.StandardOutput.ReadLineAsync() ?? throw new InvalidOperationException("serve ended before it listened: " + await _errors);
+        }
+        while (!line.Contains("listens at ", StringComparison.Ordinal));
+        _ = _serve.StandardOutput.ReadToEndAsync();
+        using HttpClient http = new() { BaseAddress = new Uri(_url) };
+        while (true)
+        {
+            using HttpResponseMessage ready = await http.GetAsync(new Uri("/ready", UriKind.Relative));
+            if (ready.IsSuccessStatusCode)
+            {
+                return;
+            }
+
+            Assert.False(_serve.HasExited, "serve ended before it was ready");
+        }
+    }
+
+    // SIGKILL: nothing is told, nothing is saved.
+    private async Task KillAsync()
+    {
+        _serve!.Kill(entireProcessTree: false);
+        await _serve.WaitForExitAsync();
+        await _errors!;
+        _serve.Dispose();
+        _serve = null;
+    }
+
+    /// <summary>Runs a client's command against it.</summary>
+    public Task<(int Code, string Output, string Error)> RunAsync(params IEnumerable<string> arguments) =>
+        CommandProcess.RunAsync(Folder, [.. arguments, "--server", _url, "--keys", Place("keys")]);
+
+    /// <summary>Runs a client's command that must succeed, and reads its JSON.</summary>
+    public async Task<JsonElement> JsonAsync(params IEnumerable<string> arguments)
+    {
+        (int code, string output, string error) = await RunAsync([.. arguments, "--json"]);
+        Assert.True(code == 0, $"emr {string.Join(' ', arguments)} ended with {code}: {error}{output}");
+        using JsonDocument document = JsonDocument.Parse(output);
+        return document.RootElement.Clone();
+    }
+
+    /// <summary>Runs a client's command that must end with a code and say something on standard error.</summary>
+    public async Task RefusedAsync(int expected, string says, params IEnumerable<string> arguments)
+    {
+        (int code, string output, string error) = await RunAsync(arguments);
+        Assert.True(code == expected && error.Contains(says, StringComparison.Ordinal), $"emr {string.Join(' ', arguments)} ended with {code}, expected {expected} and '{says}': {error}{output}");
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_serve is { HasExited: false })
+        {
+            await KillAsync();
+        }
+
+        // The children end with their parent, a moment later.
+        for (int attempt = 0; ; attempt++)
+        {
+            try
+            {
+                _folder.Delete(recursive: true);
+                return;
+            }
+            catch (IOException) when (attempt < 50)
+            {
+                await Task.Yield();
+                Thread.SpinWait(1_000_000);
+            }
+        }
+    }
+}
