@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
 
 namespace EmrMarket.Simulation.Driving;
@@ -7,6 +8,7 @@ namespace EmrMarket.Simulation.Driving;
 /// A process's way to something outside it (a store, a node, the other side of a link), with fault points before and after every asynchronous call. What a call hands out that is an interface
 /// of the project is wrapped alike.
 /// </summary>
+[SuppressMessage("Performance", "CA1852", Justification = "DispatchProxy derives from it at run time.")]
 internal class Faulty : DispatchProxy
 {
     private static readonly ConcurrentDictionary<Type, MethodInfo> Around = new();

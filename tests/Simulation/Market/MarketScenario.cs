@@ -10,7 +10,7 @@ internal enum SiteConduct
     /// <summary>Its deliveries never arrive.</summary>
     DeliversNothing,
 
-    /// <summary>Half of what it delivers is missing.</summary>
+    /// <summary>Its deliveries lack a slot.</summary>
     DeliversTooLittle,
 
     /// <summary>Its deliveries arrive after the deadline.</summary>
@@ -85,11 +85,7 @@ internal enum MarketPlant
     /// <summary>The site reserves far beyond the cap.</summary>
     CapIgnored,
 
-    /// <summary>The market signs deliveries that it did not check.</summary>
-    DeliveryUnchecked,
 
-    /// <summary>The market's store keeps the last round of a book and not the first, whose reveal is lost.</summary>
-    RoundReplaced,
 
     /// <summary>The market's store says that it placed orders, and did not.</summary>
     OrdersLost,
@@ -97,8 +93,6 @@ internal enum MarketPlant
     /// <summary>An error of the site's store quotes a record's key.</summary>
     ErrorQuotesRecord,
 
-    /// <summary>The market believes blocks that may still be replaced.</summary>
-    TooFewConfirmations,
 
     /// <summary>The market's store keeps other results than those computed.</summary>
     ResultsAltered,

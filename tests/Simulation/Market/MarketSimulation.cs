@@ -76,7 +76,7 @@ internal sealed class MarketSimulation : IDisposable
         _logs = LoggerFactory.Create(builder => builder.AddProvider(new Hearing(_said)));
         _audit = new LedgerReadModel(_chain, MarketWorld.Deployment, new MemoryLedgerStore(), 0);
         _market = new SimulatedProcess(
-            Points("market/"), _chain, MarketWorld.Deployment, MarketWorld.Market, new Disk(), scenario.Plant == MarketPlant.TooFewConfirmations ? 0 : Confirmations, _clock, _logs, ConfigureMarket,
+            Points("market/"), _chain, MarketWorld.Deployment, MarketWorld.Market, new Disk(), Confirmations, _clock, _logs, ConfigureMarket,
             typeof(MarketGrain).Assembly);
         _wires = [.. Enumerable.Range(0, MarketWorld.Sites).Select(site => new MarketWire(
             site, site == 1 ? scenario.Conduct : SiteConduct.Honest, () => _market, message => Leaves(site, message), () => _isCalm && _chain.Now > SimulatedChain.FirstSecond + 250_000, _random))];
@@ -105,7 +105,7 @@ internal sealed class MarketSimulation : IDisposable
 
     private LedgerModel Model => ((ModelContracts)_chain.Contracts).Model;
 
-    private MatchingDecision Matching => new(null!, MarketWorld.Contracts.Matching);
+    private static MatchingDecision Matching => new(null!, MarketWorld.Contracts.Matching);
 
     /// <summary>A request that a researcher wants.</summary>
     private sealed class Wanted(TermsDocument terms, Address researcher)
@@ -790,6 +790,14 @@ internal sealed class MarketSimulation : IDisposable
         UInt128 paid = final.Aggregate(UInt128.Zero, (sum, delivery) => sum + delivery.Header.Amount + ((UInt128)delivery.Header.Count * MarketWorld.Deployment.Terms.RelayFeeUnits));
         Hold("row-is-the-ledgers", status.Delivered == delivered && status.Paid == paid && status.Refunded == (UInt128)escrow.Refunded && paid + (UInt128)escrow.Refunded == request.Terms.Budget,
             $"{name}: {status.Delivered} delivered, {status.Paid} paid, {status.Refunded} back; on the ledger {delivered}, {paid}, {escrow.Refunded} of {request.Terms.Budget}");
+        if (status.Sold > 0)
+        {
+            RoundBatch round = auditor.RoundAsync(view.Rounds(request.Terms.SchemaId).First(one => one.Header.Ordinal == request.Book && one.Status == BatchStatus.Final).Header.DataHash)
+                .GetAwaiter().GetResult()!.Batch;
+            Hold("sites-have-their-orders", Enumerable.Range(0, MarketWorld.Sites).All(site => round.OpenSiteRow(request.Index, (uint)site + 1).Sum == 0
+                || _siteStores[site].ReadOrdersAsync(CancellationToken.None).Result.Any(order => order.Delivery.RequestId == request.RequestId)), $"{name}: a site never had the order");
+        }
+
         RequestState end = status.Steps[^1].State;
         bool isRight = end switch
         {
@@ -843,7 +851,7 @@ internal sealed class MarketSimulation : IDisposable
         IMarketStore store = Faulty.Of<IMarketStore>(PlantedStores.Market(_marketStore, _scenario.Plant), "store/", process.Points);
         MarketContext context = new([MarketWorld.Schema], MarketWorld.Market, process.View, store, _chain, new MarketWorld.Coins(_random.Next()));
         services.AddSingleton(store).AddSingleton(context);
-        services.AddSingleton(PlantedStores.Link(new MarketLink(context), context, _scenario.Plant));
+        services.AddSingleton<ISiteMarketLink>(new MarketLink(context));
     }
 
     private void ConfigureSite(IServiceCollection services, SimulatedProcess process, int site)
@@ -862,7 +870,7 @@ internal sealed class MarketSimulation : IDisposable
         {
             Address researcher = MarketWorld.Researchers[i % 2];
             string[] statistics = i % 2 == 0 ? ["frequency:ill"] : ["frequency:sex", "frequency:ill"];
-            int above = _random.Next(4) == 0 ? 1 : 0;
+            int above = _random.Next(2);
             _wanted.Add(new Wanted(
                 new TermsDocument
                 {

@@ -91,10 +91,8 @@ internal sealed class MarketWire(int site, SiteConduct conduct, Func<SimulatedPr
             case SiteConduct.DeliversAnothers:
                 return Anothers() is { } other ? (DeliveryFile.Read(other, MarketWorld.Schema) with { Site = (uint)site + 1, RequestId = file.RequestId, Attempt = file.Attempt }).Write(MarketWorld.Schema) : bytes;
             case SiteConduct.DeliversTooLittle:
-                // The last leaf alone is taken out, with its person's number and reports left as they are: the file contradicts itself.
-                DeliveryLeaf[] leaves = [.. file.Leaves];
-                leaves[^1] = leaves[^1] with { Amount = leaves[^1].Amount / 2 };
-                return (file with { Leaves = leaves[..^1], Persons = file.Persons[..^1] }).Write(MarketWorld.Schema);
+                // The last slot is not there, and its reports are: the file contradicts itself and the round.
+                return (file with { Leaves = file.Leaves[..^1], Persons = file.Persons[..^1] }).Write(MarketWorld.Schema);
             case SiteConduct.Alters:
                 DeliveryColumn[] columns = [.. file.Columns];
                 int at = Array.FindIndex(columns, column => column.Reports is CodeReports);

@@ -22,7 +22,7 @@ internal static class MarketWorld
     public const int Persons = 44;
     public const int Wealth = 100_000_000;
     public const long Expiry = 2_000_000_000;
-    public static readonly EpsilonMicro Cap = new(3_000_000);
+    public static readonly EpsilonMicro Cap = new(2_000_000);
 
     private static readonly Address[] At = [.. Enumerable.Range(1, 5).Select(i => Address.Parse("0x" + new string((char)('0' + i), 40)))];
 

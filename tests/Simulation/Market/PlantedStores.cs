@@ -1,16 +1,13 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
-using System.Text;
-using EmrMarket.Grains.Abstractions.Link;
 using EmrMarket.Grains.Abstractions.Site;
-using EmrMarket.Grains.Exchange;
-using EmrMarket.Grains.Market.Hosting;
 using EmrMarket.Grains.Market.Storage;
 using EmrMarket.Grains.Site.Storage;
-using DeliveryRow = EmrMarket.Grains.Market.Storage.DeliveryRow;
 
 namespace EmrMarket.Simulation.Market;
 
 /// <summary>Passes calls on, but for those that a defect takes over.</summary>
+[SuppressMessage("Performance", "CA1852", Justification = "DispatchProxy derives from it at run time.")]
 internal class Planted : DispatchProxy
 {
     private object _target = null!;
@@ -43,51 +40,31 @@ internal static class PlantedStores
             ? WithPoliciesAsync((Task<SetPolicies>)call()!, policies => policies with { Profiles = [.. policies.Profiles.Select(_ => (byte)4)] }) : call()),
         MarketPlant.PurposeWidened => Planted.Of(store, (method, _, call) => method.Name == nameof(ISiteStore.ReadPoliciesAsync)
             ? WithPoliciesAsync((Task<SetPolicies>)call()!, policies => policies with { Purposes = new byte[policies.Purposes.Length] }) : call()),
-        MarketPlant.ErrorQuotesRecord => Planted.Of(store, (method, args, call) => method.Name == nameof(ISiteStore.SaveOrderAsync) && args[0] is SiteOrderRow { Version: > 0 } row && row.Sequence == 1
-            ? throw new IOException($"cannot store record {row.RecordKeys.FirstOrDefault()}") : call()),
+        MarketPlant.ErrorQuotesRecord => Quoting(store),
         _ => store,
     };
 
-    public static IMarketStore Market(IMarketStore store, MarketPlant plant)
+    public static IMarketStore Market(IMarketStore store, MarketPlant plant) => plant switch
     {
-        Dictionary<(uint, uint), RoundRow> rounds = [];
-        return plant switch
+        MarketPlant.OrdersLost => Planted.Of(store, (method, _, call) => method.Name == nameof(IMarketStore.PlaceOrdersAsync) ? Task.CompletedTask : call()),
+        MarketPlant.ResultsAltered => Planted.Of(store, (method, args, call) => method.Name == nameof(IMarketStore.KeepResultsAsync)
+            ? store.KeepResultsAsync((string)args[0]!, (string)args[1]! + ' ', CancellationToken.None) : call()),
+        _ => store,
+    };
+
+    private static ISiteStore Quoting(ISiteStore store)
+    {
+        bool hasQuoted = false;
+        return Planted.Of(store, (method, args, call) =>
         {
-            MarketPlant.RoundReplaced => Planted.Of(store, (method, args, call) =>
+            if (hasQuoted || method.Name != nameof(ISiteStore.SaveOrderAsync) || args[0] is not SiteOrderRow { RecordKeys: [ulong key, ..] })
             {
-                if (method.Name == nameof(IMarketStore.KeepRoundAsync) && args[0] is RoundRow row)
-                {
-                    // Kept in memory only, as if each process replaced what the last one had kept.
-                    rounds[(row.Ordinal, row.Attempt)] = row;
-                    return Task.FromResult(row);
-                }
+                return call();
+            }
 
-                return method.Name == nameof(IMarketStore.FindRoundsAsync) ? Task.FromResult<RoundRow[]>([.. rounds.Values]) : call();
-            }),
-            MarketPlant.OrdersLost => Planted.Of(store, (method, _, call) => method.Name == nameof(IMarketStore.PlaceOrdersAsync) ? Task.CompletedTask : call()),
-            MarketPlant.ResultsAltered => Planted.Of(store, (method, args, call) => method.Name == nameof(IMarketStore.KeepResultsAsync)
-                ? store.KeepResultsAsync((string)args[0]!, new StringBuilder((string)args[1]!).Replace("\"estimate\":0", "\"estimate\":1").Replace("\"value\":0", "\"value\":1").Append(' ').ToString(), CancellationToken.None)
-                : call()),
-            _ => store,
-        };
-    }
-
-    public static ISiteMarketLink Link(ISiteMarketLink link, MarketContext market, MarketPlant plant) => plant != MarketPlant.DeliveryUnchecked ? link
-        : Planted.Of(link, (method, args, call) => method.Name == nameof(ISiteMarketLink.DeliverAsync) ? SignAsync(market, (DeliveryMessage)args[0]!) : call());
-
-    private static async Task<DeliveryReceipt> SignAsync(MarketContext market, DeliveryMessage message)
-    {
-        DeliveryFile file = DeliveryFile.Read(message.DeliveryFile, MarketWorld.Schema);
-        var hash = EpochFile.HashOf(message.DeliveryFile);
-        var batch = file.Build(market.ChainId, market.Evaluation.Address, hash);
-        await market.Store.KeepFileAsync(MarketContext.Name(hash), message.DeliveryFile, CancellationToken.None);
-        DeliveryRow kept = await market.Store.KeepDeliveryAsync(
-            new DeliveryRow
-            {
-                RequestId = file.RequestId, Site = file.Site, Attempt = file.Attempt, FileHash = MarketContext.Name(hash), Receipt = Convert.ToHexStringLower(market.Sign(batch.Id, batch.Header)),
-            },
-            CancellationToken.None);
-        return new DeliveryReceipt { Signature = Convert.FromHexString(kept.Receipt) };
+            hasQuoted = true;
+            throw new IOException($"cannot store record {key}");
+        });
     }
 
     private static async Task<SetPolicies> WithPoliciesAsync(Task<SetPolicies> stored, Func<SetPolicies, SetPolicies> change) => change(await stored);
