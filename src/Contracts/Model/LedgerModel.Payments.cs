@@ -83,10 +83,11 @@ public sealed partial class LedgerModel
         ArgumentNullException.ThrowIfNull(context);
         ArgumentNullException.ThrowIfNull(opening);
         Bytes32 id = FinalDelivery(delivery);
-        new Rules().RequireOpening(OpensSlot(id, delivery.Header, opening)).Check();
-        ModelEscrow escrow = _escrows[delivery.Header.RequestId];
         new Rules()
-            .Require(!escrow.Expired, "EscrowExpired", delivery.Header.RequestId)
+            .Require(!_escrows[delivery.Header.RequestId].Expired, "EscrowExpired", delivery.Header.RequestId)
+            .RequireOpening(OpensSlot(id, delivery.Header, opening))
+            .Check();
+        new Rules()
             .Require(opening.Leaf.PayoutAddress != Address.Zero, "NothingToClaim", id)
             .Require(!_claimed.Contains((id, opening.Slot)), "AlreadyClaimed", id, opening.Slot)
             .Check();
@@ -102,7 +103,11 @@ public sealed partial class LedgerModel
         Bytes32 id = FinalDelivery(delivery);
         DeliveryHeader header = delivery.Header;
         int height = Math.Min(ClaimHeight, (int)header.Depth);
-        new Rules().Require(leaves.Length <= 1 << height, "TooManyLeaves", (BigInteger)leaves.Length, (BigInteger)(1 << height)).Check();
+        bool isExpired = _escrows[header.RequestId].Expired;
+        new Rules()
+            .Require(!isExpired, "EscrowExpired", header.RequestId)
+            .Require(leaves.Length <= 1 << height, "TooManyLeaves", (BigInteger)leaves.Length, (BigInteger)(1 << height))
+            .Check();
         TreeNode[] nodes = new TreeNode[leaves.Length];
         bool zeros = true;
         for (int i = 0; i < leaves.Length; i++)
@@ -118,10 +123,7 @@ public sealed partial class LedgerModel
         (uint, DeliveryLeaf)[] due = [.. leaves
             .Select((leaf, i) => ((subtree << height) + (uint)i, leaf))
             .Where(pair => pair.leaf.PayoutAddress != Address.Zero && !_claimed.Contains((id, pair.Item1)))];
-        new Rules()
-            .Require(!_escrows[header.RequestId].Expired, "EscrowExpired", header.RequestId)
-            .Require(due.Length > 0, "NothingToClaim", id)
-            .Check();
+        new Rules().Require(due.Length > 0, "NothingToClaim", id).Check();
         PayLeaves(context, id, header.RequestId, due);
     }
 

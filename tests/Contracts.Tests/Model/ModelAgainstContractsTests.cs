@@ -15,6 +15,11 @@ public sealed class ModelAgainstContractsTests(ITestOutputHelper output)
     [InlineData(1, 1_200)]
     public Task Contracts_follow_the_rules_over_random_calls(int seed, int calls) => RunAsync(seed, calls);
 
+    /// <summary>Differences that longer runs found, each as the shortest run that shows it.</summary>
+    [RequiresTheory(Tool.Anvil)]
+    [InlineData(1_003, 2_300)] // call 2,236: a wrong opening against an expired escrow, of which the model named only the opening
+    public Task Contracts_follow_the_rules_where_they_once_did_not(int seed, int calls) => RunAsync(seed, calls);
+
     [RequiresTheory(Tool.Anvil)]
     [InlineData(1_001, 10_000)]
     [InlineData(1_002, 10_000)]

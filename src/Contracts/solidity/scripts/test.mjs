@@ -31,6 +31,7 @@ function run(command, args, environment = {}) {
 }
 const tool = (name) => join(root, "node_modules/.bin", name);
 const forge = (args, environment) => run(tool("forge"), args, environment);
+const artefact = (name) => json(`out/${name}.sol/${name}.json`);
 const gate = (name, { status, output }) => count(name, status === 0 ? "" : output);
 const json = (path) => JSON.parse(readFileSync(join(root, path), "utf8"));
 
@@ -69,6 +70,19 @@ for (const [suite, { test_results: results }] of Object.entries(suites))
         else count(`${suite} ${name}`, `${result.status}: ${result.reason ?? ""} ${JSON.stringify(result.counterexample ?? "")}`);
     }
 console.log(`forge: ${reported} tests reported`);
+
+// Every external function stands in the name of a fuzz test that passed: testFuzz_Function_OtherFunction_whatHolds, in test/fuzz/Contract.t.sol.
+const capital = (name) => name[0].toUpperCase() + name.slice(1);
+for (const name of [...contracts, "DevelopmentToken"]) {
+    const results = Object.entries(suites).find(([suite]) => suite.startsWith(`test/fuzz/${name}.t.sol:`))?.[1].test_results ?? {};
+    const fuzzed = new Set(Object.entries(results)
+        .filter(([, result]) => result.status === "Success" && result.kind?.Fuzz?.runs > 0)
+        .flatMap(([test]) => test.replace(/\(.*/, "").split("_").slice(1)));
+    // DOMAIN_SEPARATOR is written as it is.
+    const missing = artefact(name).abi.filter(({ type }) => type === "function").map((each) => each.name)
+        .filter((each) => !each.split("_").every((word) => fuzzed.has(capital(word))));
+    count(`${name}: a fuzz test for every external function`, missing.map((each) => `no passing fuzz test of ${each}`).join("\n"));
+}
 // forge compares gas after the tests, and says so by its exit code alone.
 const testsFailed = failed > 0;
 count("gas equals snapshots/gas.json (after a change that is meant: npm run snapshot)", tests.status === 0 || testsFailed ? "" : tests.output.slice(-3000));
@@ -81,7 +95,6 @@ count("forge lint", lint.status !== 0 || /^(warning|error)/m.test(lint.output) ?
 gate("solhint", run(tool("solhint"), ["--max-warnings", "0", "contracts/**/*.sol"]));
 
 // ---- what the contracts show to the outside -----------------------------------------------------------------------------
-const artefact = (name) => json(`out/${name}.sol/${name}.json`);
 const signature = ({ type, name, inputs = [], outputs = [] }) => {
     const types = (list) => list.map((each) => (each.components ? each.type.replace("tuple", `(${types(each.components)})`) : each.type)).join();
     return `${type} ${name}(${types(inputs)})${type === "function" ? ` returns (${types(outputs)})` : ""}`;
