@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Numerics;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using EmrMarket.Contracts.Deployment;
 using EmrMarket.Contracts.DevChain;
 using EmrMarket.Contracts.Ethereum;
@@ -138,13 +140,48 @@ public sealed class ChainCommandTests : IDisposable
         Directory.Delete(_folder, recursive: true);
     }
 
+    [RequiresFact(Tool.Anvil)]
+    public async Task Demo_tells_a_whole_sale_and_leaves_nothing_behind()
+    {
+        string temporary = Directory.CreateDirectory(Path.Combine(_folder, "tmp")).FullName;
+        (int code, string output, string errors) = await RunAsync(["chain", "demo"], temporary);
+        Assert.True(code == 0, output + errors);
+        string told = Regex.Replace(output, @"\s+", " ");
+
+        // Every step, in its order; a step is told only after it is done and checked.
+        string[] steps =
+        [
+            "1. A ledger of its own", "2. The consortium admits", "3. Each site posts an epoch: 500 pseudonyms in 5 classes", "A leaf is withheld; the auditor demands it",
+            "Three researchers fund requests", "The market matches, wrongly at first", "the contract finds E3", "The right match, final and seeded", "one delivers short",
+            "Anybody claims for everybody", "What was not delivered goes back", "delivered short, so only after the deadline", "The trace of one pseudonym, every proof checked",
+            "policy ", "match ", "delivery ", "payout ", "The books", "not a unit was made or lost",
+        ];
+        int at = 0;
+        foreach (string step in steps)
+        {
+            int found = told.IndexOf(step, at, StringComparison.Ordinal);
+            Assert.True(found >= 0, $"\"{step}\" is not told after \"{told[Math.Max(0, at - 40)..at]}\"");
+            at = found + step.Length;
+        }
+
+        // The sum of every request is told in figures that hold.
+        MatchCollection sums = Regex.Matches(told, @"request (\d+): funded (\d+) = paid with fees (\d+) \+ refunded (\d+)");
+        Assert.Equal(3, sums.Count);
+        Assert.All(sums, sum => Assert.Equal(Number(sum, 2), Number(sum, 3) + Number(sum, 4)));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(temporary, "emrmarket-*"));
+
+        static BigInteger Number(Match sum, int group) => BigInteger.Parse(sum.Groups[group].Value, CultureInfo.InvariantCulture);
+    }
+
     private async Task StartEmbeddedAsync() => Assert.Equal(0, (await RunAsync("chain", "start", "--folder", Chain, "--block-time", "0.05")).Code);
 
-    private static async Task<(int Code, string Output, string Errors)> RunAsync(params string[] arguments)
+    private static Task<(int Code, string Output, string Errors)> RunAsync(params string[] arguments) => RunAsync(arguments, Path.GetTempPath());
+
+    private static async Task<(int Code, string Output, string Errors)> RunAsync(string[] arguments, string temporary)
     {
         using Process emr = Process.Start(new ProcessStartInfo("dotnet", [Emr, .. arguments])
         {
-            Environment = { ["EMR_ROOT"] = Tools.RepositoryRoot },
+            Environment = { ["EMR_ROOT"] = Tools.RepositoryRoot, ["TMPDIR"] = temporary },
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             UseShellExecute = false,

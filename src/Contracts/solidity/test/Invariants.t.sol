@@ -33,8 +33,8 @@ contract InvariantsTest is Test {
     }
 
     function targetSelectors() public view returns (FuzzSelector[] memory targets) {
-        bytes4[] memory selectors = new bytes4[](24);
-        bytes4[20] memory calls = [
+        bytes4[] memory selectors = new bytes4[](26);
+        bytes4[22] memory calls = [
             Handler.depositAndWithdraw.selector,
             Handler.burn.selector,
             Handler.openRequest.selector,
@@ -47,6 +47,7 @@ contract InvariantsTest is Test {
             Handler.finaliseBatch.selector,
             Handler.voidRound.selector,
             Handler.challengeDelivery.selector,
+            Handler.challengeRound.selector,
             Handler.demandLeaf.selector,
             Handler.answerDemand.selector,
             Handler.voidUnanswered.selector,
@@ -54,13 +55,14 @@ contract InvariantsTest is Test {
             Handler.claim.selector,
             Handler.claimMany.selector,
             Handler.refund.selector,
+            Handler.refundSettled.selector,
             Handler.expire.selector
         ];
-        for (uint256 i = 0; i < 20; ++i) {
+        for (uint256 i = 0; i < 22; ++i) {
             selectors[i] = calls[i];
         }
         // The rare ways on get more tries.
-        (selectors[20], selectors[21], selectors[22], selectors[23]) =
+        (selectors[22], selectors[23], selectors[24], selectors[25]) =
         (Handler.wait.selector, Handler.finaliseBatch.selector, Handler.recordDelivery.selector, Handler.openRequest.selector);
         targets = new FuzzSelector[](1);
         targets[0] = FuzzSelector(address(handler), selectors);
@@ -117,44 +119,48 @@ contract InvariantsTest is Test {
 
     /// The handler reaches what the invariants are about; without this they could hold of an empty market.
     function test_Handler_canWalkTheWholeWay() public {
-        handler.openRequest(0, 100, 5, 0);
-        handler.openRequest(1, 100, 5, 0);
-        handler.closeBookOfRequests();
-        handler.commitRound(0, 0);
-        handler.sealSeed(0);
-        handler.demandLeaf(0, 1);
-        handler.answerDemand(0);
-        for (uint256 i = 0; i < 3; ++i) {
+        // Site 1 may deliver 3, 1 and 3 records; site 2 none, so its delivery is challenged.
+        handler.recordDelivery(0, 0, 0, 3, 7);
+        handler.recordDelivery(1, 0, 0, 0, 8);
+        handler.recordDelivery(2, 1, 0, 2, 9);
+        handler.challengeDelivery(3);
+        handler.recordDelivery(2, 0, 0, 2, 10);
+        handler.demandLeaf(4, 0);
+        handler.demandLeaf(1, 1);
+        handler.answerDemand(1);
+        for (uint256 i = 0; i < 2; ++i) {
             handler.wait(1 days, 10);
         }
-        handler.finaliseBatch(0);
-        handler.recordDelivery(0, 0, 0, 4, 7);
-        handler.recordDelivery(1, 1, 0, 2, 8);
-        handler.challengeDelivery(2);
-        handler.recordDelivery(1, 1, 1, 2, 9);
-        handler.demandLeaf(1, 0);
-        for (uint256 i = 0; i < 3; ++i) {
-            handler.wait(uint32(1 days), 10);
-        }
-        handler.answerDemand(1);
-        handler.voidUnanswered(1);
-        for (uint256 i = 0; i < 2; ++i) {
-            handler.wait(uint32(2 days - 1), 10);
-        }
-        handler.finaliseBatch(3);
-        handler.claim(2, 0);
-        handler.claimMany(2);
-        bytes32[10] memory names = [
+        handler.voidUnanswered(0);
+        handler.wait(1 days, 10);
+        handler.finaliseBatch(1);
+        handler.finaliseBatch(2);
+        handler.claim(0, 0);
+        handler.claimMany(0);
+        handler.claimMany(1);
+        handler.refundSettled(1);
+        // A second book, whose round claims a surplus for a request that it does not fill.
+        handler.openRequest(0, 100, 5, 0);
+        handler.closeBookOfRequests();
+        handler.commitRound(1, 0, 0x30000);
+        handler.challengeRound(5);
+        handler.commitRound(1, 1, 0);
+        handler.sealSeed(2);
+        bytes32[14] memory names = [
             bytes32("openRequest"),
             "closeBook",
             "commitRound",
             "sealSeed",
             "demand",
             "answer",
+            "voidUnanswered",
             "finalise",
             "recordDelivery",
-            "challenge",
-            "claim"
+            "challengeDelivery",
+            "challengeRound",
+            "claim",
+            "claimMany",
+            "refundSettled"
         ];
         for (uint256 i = 0; i < names.length; ++i) {
             holds(handler.accepted(names[i]) > 0, string(abi.encodePacked(names[i])));

@@ -4,7 +4,7 @@ pragma solidity ^0.8.28;
 import { IAnonymousTransaction } from "../../contracts/interfaces/IAnonymousTransaction.sol";
 import { ICommitments } from "../../contracts/interfaces/ICommitments.sol";
 import "../../contracts/Types.sol";
-import { Tree, Trees } from "./Trees.sol";
+import { Trees } from "./Trees.sol";
 import { DeliveryData, RoundData, RoundSpec, World } from "./World.sol";
 
 /// Every call of all four contracts, by several actors, in any order. A refused call changes nothing; an accepted one is written into the accounts below,
@@ -32,6 +32,9 @@ contract Handler is World {
         bool open;
     }
 
+    /// Site 1 sells 3, 1 and 3 records to the first three requests, site 2 none.
+    uint24 private constant PREPARED_SALES = 0x0313;
+
     uint256 public locked;
     uint256 public deliveryCount;
     uint256 public roundCount;
@@ -48,8 +51,20 @@ contract Handler is World {
     mapping(uint256 batch => uint8) private _kindOf;
     mapping(uint256 batch => uint256) private _indexOf;
 
+    mapping(uint256 index => uint24) private _sales;
+
+    /// Starts behind a final round, so that random calls reach deliveries, claims and refunds; earlier phases come again with every further book.
     constructor() {
         setUp();
+        for (uint8 i = 0; i < 3; ++i) {
+            openRequest(i, 100, 5, 0);
+        }
+        closeBookOfRequests();
+        commitRound(0, 0, PREPARED_SALES);
+        sealSeed(0);
+        wait(uint32(parameters.roundWindow - 1), 10);
+        finaliseBatch(0);
+        require(accepted["finalise"] == 1, "the first round is final");
     }
 
     function _try(address sender, address target, bytes memory call_, bytes32 name) private returns (bool done) {
@@ -72,7 +87,7 @@ contract Handler is World {
 
     // ---- time and accounts ------------------------------------------------------------------------------------------
 
-    function wait(uint32 seconds_, uint16 blocks) external {
+    function wait(uint32 seconds_, uint16 blocks) public {
         pass(between(seconds_, 1, 2 days));
         roll(between(blocks, 1, 200));
     }
@@ -89,7 +104,7 @@ contract Handler is World {
 
     // ---- requests and rounds ----------------------------------------------------------------------------------------
 
-    function openRequest(uint8 who, uint8 bid, uint8 target, uint8 minimum) external {
+    function openRequest(uint8 who, uint8 bid, uint8 target, uint8 minimum) public {
         address researcher = researchers[who % 2];
         uint64 next = matching.requestCount() + 1;
         RequestTerms memory terms_ = terms(vm.toString(next), uint96(between(bid, 10, 200)), uint32(between(target, 1, 8)));
@@ -106,22 +121,40 @@ contract Handler is World {
         moneyOf[requestId].refunded += token.balanceOf(researcher) - before;
     }
 
-    function closeBookOfRequests() external {
+    function closeBookOfRequests() public {
         _try(market, address(matching), abi.encodeCall(matching.closeBook, (SCHEMA)), "closeBook");
     }
 
-    /// A round in which nobody buys anything: every delivery that follows is one too many, and can be challenged as such.
-    function commitRound(uint8 ordinal, uint8 attempt) external {
-        RoundSpec memory spec;
-        (spec.schemaId, spec.ordinal, spec.attempt) = (SCHEMA, uint32(ordinal % 3), uint32(attempt % 3));
-        (spec.siteBits, spec.classBits, spec.requestBits) = (1, 1, 4);
-        RoundData memory data = draftRound(spec);
+    /// A round with any sales, and now and then a surplus of a request that is not filled.
+    function commitRound(uint8 ordinal, uint8 attempt, uint24 sales) public {
+        RoundData memory data = draftRound(_spec(uint32(ordinal % 3), uint32(attempt % 3), sales));
         if (!_try(market, address(matching), abi.encodeCall(matching.commitRound, (data.round.header)), "commitRound")) return;
         _rounds[roundCount] = Round(data.round.header, Posting(market, uint64(block.timestamp), uint64(block.number)));
+        _sales[roundCount] = sales;
         _add(matching, data.id, parameters.roundBond, 2, roundCount++);
     }
 
-    function sealSeed(uint8 which) external {
+    /// Two bits of `sales` for what the first class of each site sells to each of four requests, and two that plant a fault when both are set.
+    function _spec(uint32 ordinal, uint32 attempt, uint24 sales) private pure returns (RoundSpec memory spec) {
+        (spec.schemaId, spec.ordinal, spec.attempt) = (SCHEMA, ordinal, attempt);
+        (spec.siteBits, spec.classBits, spec.requestBits) = (1, 1, 4);
+        (spec.classes, spec.requests, spec.x, spec.y) = (new uint32[](8), new uint32[](8), new uint32[](8), new uint32[](8));
+        for (uint32 i = 0; i < 8; ++i) {
+            (spec.classes[i], spec.requests[i]) = (2 * (i % 2), i / 2);
+            spec.x[i] = spec.y[i] = (sales >> (2 * i)) & 3;
+        }
+        if ((sales >> 16) & 3 != 3) return spec;
+        spec.surpluses = new RequestLeaf[](1);
+        spec.surpluses[0].surplus = 1;
+    }
+
+    function _round(uint256 index) private view returns (RoundData memory data) {
+        RoundHeader memory header = _rounds[index].header;
+        data = draftRound(_spec(header.ordinal, header.attempt, _sales[index]));
+        data.round = _rounds[index];
+    }
+
+    function sealSeed(uint8 which) public {
         if (roundCount == 0) return;
         roll(3);
         _try(relayer, address(matching), abi.encodeCall(matching.sealSeed, (_rounds[which % roundCount])), "sealSeed");
@@ -190,20 +223,42 @@ contract Handler is World {
         if (_try(challenger, address(matching), call_, "voidRound")) _end(batch);
     }
 
+    /// Every slot beyond what the round sold from the site to the request is one too many.
     function challengeDelivery(uint8 which) external {
         if (_batches.length == 0) return;
         uint256 batch = which % _batches.length;
         if (_kindOf[batch] != 3) return;
-        Delivery memory delivery = _deliveries[_indexOf[batch]];
-        Request memory request = matching.requestOf(delivery.header.requestId);
+        uint256 index = _indexOf[batch];
+        DeliveryHeader memory header = _deliveries[index].header;
+        Request memory request = matching.requestOf(header.requestId);
+        (bool found, RoundData memory round) = _finalRoundOf(request);
+        if (!found) return;
+        RowOpening memory row = openSiteRow(round, request.index, header.site);
+        for (uint256 slot = 0; slot < 4 && _batches[batch].open; ++slot) {
+            bytes memory call_ = abi.encodeCall(evaluation.challengeExcess, (_deliveries[index], _opening(index, slot), round.round, row));
+            if (!_try(challenger, address(evaluation), call_, "challengeDelivery")) continue;
+            require(slot >= row.sum, "a record that was sold is no fault");
+            _end(batch);
+        }
+    }
+
+    function challengeRound(uint8 which) external {
+        if (_batches.length == 0) return;
+        uint256 batch = which % _batches.length;
+        if (_kindOf[batch] != 2) return;
+        RoundData memory round = _round(_indexOf[batch]);
+        uint64 requestId = matching.bookOf(SCHEMA, round.round.header.ordinal).firstRequest;
+        bytes memory call_ =
+            abi.encodeCall(matching.challengeRequest, (round.round, openSurplus(round, requestId, 0), openRequestRow(round, 0)));
+        if (_try(challenger, address(matching), call_, "challengeRound")) _end(batch);
+    }
+
+    function _finalRoundOf(Request memory request) private view returns (bool found, RoundData memory round) {
         bytes32 roundId = matching.finalRoundOf(SCHEMA, request.book);
-        for (uint256 i = 0; i < roundCount; ++i) {
-            Round memory round = _rounds[i];
-            if (matching.roundIdOf(SCHEMA, round.header.ordinal, round.header.attempt) != roundId) continue;
-            Tree memory empty = Trees.make(6, new uint64[](0), new Sibling[](0));
-            RowOpening memory row = RowOpening(empty.emptyRoots[1], 0, Trees.path(empty, 1, 2 * request.index));
-            bytes memory call_ = abi.encodeCall(evaluation.challengeExcess, (delivery, _opening(_indexOf[batch], 0), round, row));
-            if (_try(challenger, address(evaluation), call_, "challenge")) _end(batch);
+        for (uint256 i = 0; i < roundCount && !found; ++i) {
+            RoundHeader memory header = _rounds[i].header;
+            found = matching.roundIdOf(SCHEMA, header.ordinal, header.attempt) == roundId;
+            if (found) round = _round(i);
         }
     }
 
@@ -314,6 +369,17 @@ contract Handler is World {
         uint256 before = token.balanceOf(researcher);
         _try(relayer, address(payments), abi.encodeCall(payments.refund, (requestId)), "refund");
         moneyOf[requestId].refunded += token.balanceOf(researcher) - before;
+    }
+
+    function refundSettled(uint8 which) external {
+        uint64 requestId = _request(which);
+        Request memory request = matching.requestOf(requestId);
+        (bool found, RoundData memory round) = _finalRoundOf(request);
+        if (!found) return;
+        uint256 before = token.balanceOf(request.researcher);
+        bytes memory call_ = abi.encodeCall(payments.refundSettled, (requestId, round.round, openRequestRow(round, request.index)));
+        _try(relayer, address(payments), call_, "refundSettled");
+        moneyOf[requestId].refunded += token.balanceOf(request.researcher) - before;
     }
 
     function expire(uint8 which) public {
