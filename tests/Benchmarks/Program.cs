@@ -7,7 +7,8 @@ internal static class Program
 {
     /// <summary>
     /// <c>emr bench</c>: prints all tables, or those that are named, each beside its simple baseline measured in the same run; BenchmarkDotNet for any option of
-    /// its own (<c>--filter *</c>). A table is a public class <c>&lt;Name&gt;Bench</c> with a static Run or RunAsync that writes to a TextWriter.
+    /// its own (<c>--filter *</c>). A table is a public class <c>&lt;Name&gt;Bench</c> with a static Run or RunAsync that writes to a
+    /// TextWriter.
     /// </summary>
     private static async Task<int> Main(string[] args)
     {
@@ -22,7 +23,8 @@ internal static class Program
         {
             if (!tables.ContainsKey(name))
             {
-                await Console.Error.WriteLineAsync($"emr bench: there is no table '{name}': expected {string.Join(", ", tables.Keys)}, or --filter for BenchmarkDotNet.");
+                await Console.Error.WriteLineAsync(
+                    $"emr bench: there is no table '{name}': expected {string.Join(", ", tables.Keys)}, or --filter for BenchmarkDotNet.");
                 return 2;
             }
         }
@@ -42,7 +44,8 @@ internal static class Program
     {
         const string Suffix = "Bench";
         var tables = new SortedDictionary<string, MethodInfo>(StringComparer.Ordinal);
-        foreach (Type type in typeof(Program).Assembly.GetExportedTypes().Where(type => type.Name.EndsWith(Suffix, StringComparison.Ordinal)))
+        foreach (Type type in typeof(Program).Assembly.GetExportedTypes()
+            .Where(type => type.Name.EndsWith(Suffix, StringComparison.Ordinal)))
         {
             MethodInfo run = type.GetMethod("Run", [typeof(TextWriter)]) ?? type.GetMethod("RunAsync", [typeof(TextWriter)])
                 ?? throw new InvalidOperationException($"{type.Name} has no Run(TextWriter).");

@@ -66,7 +66,8 @@ public static class LossAudit
     /// <param name="key">A fresh random key: an audit of reports that anybody could predict would audit nothing.</param>
     /// <param name="cancellation">Stops the audit between batches.</param>
     public static IReadOnlyList<LossAuditFinding> Run(
-        IMechanism mechanism, AttributeDomain domain, GradeLadder grades, long samples, ColumnKey key, CancellationToken cancellation = default)
+        IMechanism mechanism, AttributeDomain domain, GradeLadder grades, long samples, ColumnKey key,
+        CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(mechanism);
         ArgumentNullException.ThrowIfNull(domain);
@@ -75,7 +76,8 @@ public static class LossAudit
 
     /// <summary>Audits a given ladder, for tests that plant an error in it.</summary>
     internal static IReadOnlyList<LossAuditFinding> Run(
-        string mechanism, IReportLadder ladder, AttributeDomain domain, GradeLadder grades, long samples, ColumnKey key, CancellationToken cancellation = default)
+        string mechanism, IReportLadder ladder, AttributeDomain domain, GradeLadder grades, long samples, ColumnKey key,
+        CancellationToken cancellation = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(samples, 1_000);
         int[] values = [0, domain.Size - 1];
@@ -83,7 +85,10 @@ public static class LossAudit
 
         // counts[truth][grade - 1, side]: reports of values[truth] that support values[side] and not the other.
         long[][,] counts = [new long[grades.Count, 2], new long[grades.Count, 2]];
-        var attribute = new AttributeDefinition { Name = "audit", Source = "audit", Domain = domain, Tier = Tier.Private, Mechanism = mechanism };
+        var attribute = new AttributeDefinition
+        {
+            Name = "audit", Source = "audit", Domain = domain, Tier = Tier.Private, Mechanism = mechanism,
+        };
         ulong fact = 0;
         for (long drawn = 0; drawn < samples; drawn += Batch)
         {
@@ -99,7 +104,8 @@ public static class LossAudit
                 }
 
                 Array.Fill(codes, (ushort)values[truth]);
-                IReadOnlyList<ReportColumn> reports = ladder.Draw(key, new RecordColumn { Attribute = attribute, Codes = codes }, facts, allGrades);
+                IReadOnlyList<ReportColumn> reports = ladder.Draw(
+                    key, new RecordColumn { Attribute = attribute, Codes = codes }, facts, allGrades);
                 for (int grade = 1; grade <= grades.Count; grade++)
                 {
                     SupportBitmaps support = ladder[grade].Support(reports[grade - 1], values);
@@ -113,18 +119,23 @@ public static class LossAudit
         return
         [
             .. allGrades.Select(grade => Enumerable.Range(0, 2)
-                .Select(side => Find(mechanism, grade, grades[grade], domain.Size, samples, counts[side][grade - 1, side], counts[1 - side][grade - 1, side]))
+                .Select(
+                    side => Find(
+                        mechanism, grade, grades[grade], domain.Size, samples, counts[side][grade - 1, side],
+                        counts[1 - side][grade - 1, side]))
                 .MaxBy(finding => finding.LowerBound)!),
         ];
     }
 
-    private static LossAuditFinding Find(string mechanism, int grade, EpsilonMicro epsilon, int size, long samples, long hits, long falseHits)
+    private static LossAuditFinding Find(
+        string mechanism, int grade, EpsilonMicro epsilon, int size, long samples, long hits, long falseHits)
     {
         const double Confidence = 1 - (2 * TailProbability);
         (double hitLow, double hitHigh) = Intervals.ClopperPearson(hits, samples, Confidence);
         (double falseLow, double falseHigh) = Intervals.ClopperPearson(falseHits, samples, Confidence);
         return new LossAuditFinding(
-            mechanism, grade, epsilon, size, samples, hits, falseHits, Math.Log((double)hits / falseHits), Math.Log(hitLow / falseHigh), Math.Log(hitHigh / falseLow));
+            mechanism, grade, epsilon, size, samples, hits, falseHits, Math.Log((double)hits / falseHits), Math.Log(hitLow / falseHigh),
+            Math.Log(hitHigh / falseLow));
     }
 
     private static (long First, long Second) Exclusive(ReadOnlySpan<ulong> first, ReadOnlySpan<ulong> second)

@@ -140,7 +140,8 @@ public static class Reidentification
         }
     }
 
-    private static void AddScores(double[] scores, RecordTable crowd, RecordColumn column, GradeLadder grades, int grade, ReadOnlySpan<byte> siteKey)
+    private static void AddScores(
+        double[] scores, RecordTable crowd, RecordColumn column, GradeLadder grades, int grade, ReadOnlySpan<byte> siteKey)
     {
         int n = crowd.Count;
         IReportLadder ladder = MechanismCatalogue.Get(column.Attribute.Mechanism!).CreateLadder(column.Attribute.Domain, grades);

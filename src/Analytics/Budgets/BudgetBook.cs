@@ -61,7 +61,8 @@ public sealed class BudgetBook
     }
 
     /// <summary>Reserves what a store says was reserved before, without asking again whether it fits.</summary>
-    public Reservation Restore(int record, ReadOnlySpan<int> attributes, ReadOnlySpan<byte> grades) => Add(Wanted(record, attributes, grades));
+    public Reservation Restore(int record, ReadOnlySpan<int> attributes, ReadOnlySpan<byte> grades) =>
+        Add(Wanted(record, attributes, grades));
 
     /// <summary>The reports went out: the difference to the highest grades so far is spent for ever.</summary>
     public void Commit(Reservation reservation, ReadOnlySpan<int> attributes, ReadOnlySpan<byte> grades)

@@ -146,7 +146,8 @@ public sealed class PersonBudget
     {
         // Facts of the person burden every record that something was ever released of, or is now.
         EpsilonMicro ofPerson = Sum(pending.Where(p => p.Release.Fact.Record is null).Select(p => p.Amount));
-        IEnumerable<ulong> known = _highest.Keys.Concat(_commands.Values.SelectMany(c => c.Pending).Select(p => p.Release.Fact)).Concat(pending.Select(p => p.Release.Fact))
+        IEnumerable<ulong> known = _highest.Keys.Concat(_commands.Values.SelectMany(c => c.Pending).Select(p => p.Release.Fact))
+            .Concat(pending.Select(p => p.Release.Fact))
             .Where(f => f.Record is not null).Select(f => f.Record!.Value).Distinct();
         bool fits = ofPerson == EpsilonMicro.Zero || LossWhere(f => f.Record is null) + ofPerson <= RecordCap;
         foreach (ulong record in known)
@@ -170,7 +171,9 @@ public sealed class PersonBudget
     }
 
     private Command Find(Guid command) =>
-        _commands.TryGetValue(command, out Command? known) ? known : throw new InvalidOperationException($"Command {command} was never reserved: reserve it first.");
+        _commands.TryGetValue(command, out Command? known)
+            ? known
+            : throw new InvalidOperationException($"Command {command} was never reserved: reserve it first.");
 
     private static void Require(Command known, BudgetOutcome expected, Guid command)
     {

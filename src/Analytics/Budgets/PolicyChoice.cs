@@ -52,7 +52,8 @@ public sealed class PolicyChoice
     /// <param name="others">The shares of the rest.</param>
     /// <exception cref="ArgumentException">There is no such attribute or label, or shares do not sum to 1,000,000.</exception>
     public static PolicyChoice ByValue(
-        Schema schema, string attribute, IReadOnlyCollection<string> labels, IReadOnlyList<ProfileShare> holders, IReadOnlyList<ProfileShare> others)
+        Schema schema, string attribute, IReadOnlyCollection<string> labels, IReadOnlyList<ProfileShare> holders,
+        IReadOnlyList<ProfileShare> others)
     {
         ArgumentNullException.ThrowIfNull(schema);
         ArgumentNullException.ThrowIfNull(labels);
@@ -131,7 +132,9 @@ public sealed class PolicyChoice
     {
         if (shares.Any(s => s.Parts < 0 || s.Profile < 0) || shares.Sum(s => (long)s.Parts) != Whole)
         {
-            throw new ArgumentException($"The shares are not negative and sum to {Whole} millionths; they sum to {shares.Sum(s => (long)s.Parts)}.", nameof(shares));
+            throw new ArgumentException(
+                $"The shares are not negative and sum to {Whole} millionths; they sum to {shares.Sum(s => (long)s.Parts)}.",
+                nameof(shares));
         }
     }
 }

@@ -22,7 +22,8 @@ public sealed class PolicyProfile
     /// <summary>A profile from ceilings per tier, which single attributes may override.</summary>
     /// <exception cref="ArgumentException">A grade is not on the ladder, or an override names no randomised attribute.</exception>
     public static PolicyProfile Create(
-        string name, IReadOnlyList<AttributeDefinition> attributes, GradeLadder grades, TierCeilings ceilings, IReadOnlyDictionary<string, int>? overrides = null)
+        string name, IReadOnlyList<AttributeDefinition> attributes, GradeLadder grades, TierCeilings ceilings,
+        IReadOnlyDictionary<string, int>? overrides = null)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(name);
         ArgumentNullException.ThrowIfNull(attributes);
@@ -32,7 +33,9 @@ public sealed class PolicyProfile
         {
             if (!attributes.Any(a => a.Name == attribute && a.Tier != Tier.Public))
             {
-                throw new ArgumentException($"Profile '{name}' sets a ceiling for '{attribute}', which is no randomised attribute of the schema.", nameof(overrides));
+                throw new ArgumentException(
+                    $"Profile '{name}' sets a ceiling for '{attribute}', which is no randomised attribute of the schema.",
+                    nameof(overrides));
             }
         }
 
@@ -44,11 +47,14 @@ public sealed class PolicyProfile
                 continue;
             }
 
-            int ceiling = overrides is not null && overrides.TryGetValue(attributes[a].Name, out int own) ? own : ceilings[attributes[a].Tier];
+            int ceiling = overrides is not null && overrides.TryGetValue(attributes[a].Name, out int own)
+                ? own
+                : ceilings[attributes[a].Tier];
             if (ceiling < 0 || ceiling > grades.Count)
             {
                 throw new ArgumentException(
-                    $"Profile '{name}' sets grade {ceiling} for '{attributes[a].Name}'; grades run from 0 (withheld) to {grades.Count}.", nameof(ceilings));
+                    $"Profile '{name}' sets grade {ceiling} for '{attributes[a].Name}'; grades run from 0 (withheld) to {grades.Count}.",
+                    nameof(ceilings));
             }
 
             result[a] = ceiling;

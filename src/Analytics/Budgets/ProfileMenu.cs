@@ -13,7 +13,8 @@ public static class ProfileMenu
     {
         int Shift(int grade, int by) => grade == 0 ? 0 : Math.Clamp(grade + by, 1, grades.Count);
         ProfileDocument At(string name, int by) =>
-            new() { Name = name, Ceilings = new TierCeilings(Shift(ceilings.Low, by), Shift(ceilings.Moderate, by), Shift(ceilings.Private, by)) };
+            new() { Name = name, Ceilings = new TierCeilings(
+                Shift(ceilings.Low, by), Shift(ceilings.Moderate, by), Shift(ceilings.Private, by)) };
         return
         [
             new ProfileDocument { Name = "withheld", Ceilings = new TierCeilings(0, 0, 0) },

@@ -29,13 +29,16 @@ public static class SuppressionUnits
     /// Per record the index of the profile of its unit, or <see cref="Withheld"/>; never more generous in any field than its own profile.
     /// </returns>
     public static int[] Assign(
-        IReadOnlyList<PolicyProfile> menu, GradeLadder grades, ReadOnlySpan<int> cells, ReadOnlySpan<int> profiles, ReadOnlySpan<int> persons, int minPersons = MinPersons)
+        IReadOnlyList<PolicyProfile> menu, GradeLadder grades, ReadOnlySpan<int> cells, ReadOnlySpan<int> profiles,
+        ReadOnlySpan<int> persons, int minPersons = MinPersons)
     {
         ArgumentNullException.ThrowIfNull(menu);
         ArgumentOutOfRangeException.ThrowIfLessThan(minPersons, 1);
         if (cells.Length != profiles.Length || persons.Length != profiles.Length)
         {
-            throw new ArgumentException($"Every record has a cell, a profile and a person; got {cells.Length}, {profiles.Length} and {persons.Length}.", nameof(cells));
+            throw new ArgumentException(
+                $"Every record has a cell, a profile and a person; got {cells.Length}, {profiles.Length} and {persons.Length}.",
+                nameof(cells));
         }
 
         int[] assigned = profiles.ToArray();

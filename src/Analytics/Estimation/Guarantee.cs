@@ -62,6 +62,7 @@ public static class Guarantee
         ArgumentNullException.ThrowIfNull(terms);
         return terms.Count == 0
             ? double.PositiveInfinity
-            : Intervals.NormalQuantile(confidence) * Math.Sqrt(terms.Sum(t => t.SumSquaredSizes * t.WorstVariance)) / terms.Sum(t => t.Records);
+            : Intervals.NormalQuantile(confidence) * Math.Sqrt(terms.Sum(t => t.SumSquaredSizes * t.WorstVariance))
+                / terms.Sum(t => t.Records);
     }
 }

@@ -59,7 +59,8 @@ internal sealed class PairLaw
     }
 
     /// <summary>The covariance matrix of one report's estimates of some values, when the truth has distribution f.</summary>
-    public Matrix<double> Covariance(IReadOnlyList<double> f, IReadOnlyList<int> values) => Matrix<double>.Build.Dense(values.Count, values.Count, (i, j) =>
+    public Matrix<double> Covariance(IReadOnlyList<double> f, IReadOnlyList<int> values) =>
+        Matrix<double>.Build.Dense(values.Count, values.Count, (i, j) =>
     {
         (double constant, double slope) = Product(i == j);
         double fi = f[values[i]];

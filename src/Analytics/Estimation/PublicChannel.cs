@@ -53,5 +53,6 @@ public sealed class PublicChannel(int domainSize) : Channel
 
     private static ushort[] Codes(ReportColumn reports) => reports is CodeReports { Codes: var codes }
         ? codes
-        : throw new ArgumentException($"The values of a Public attribute are one code each; got {reports?.GetType().Name ?? "none"}.", nameof(reports));
+        : throw new ArgumentException(
+            $"The values of a Public attribute are one code each; got {reports?.GetType().Name ?? "none"}.", nameof(reports));
 }

@@ -39,7 +39,8 @@ public sealed class ReportBatch
             if (reports.Reports.Count != Count)
             {
                 throw new ArgumentException(
-                    $"All attributes of a batch have one report per record: '{reports.Attribute.Name}' has {reports.Reports.Count}, expected {Count}.",
+                    $"All attributes of a batch have one report per record: '{reports.Attribute.Name}' has {reports.Reports.Count}, "
+                    + $"expected {Count}.",
                     nameof(attributes));
             }
 
@@ -74,5 +75,6 @@ public sealed class ReportBatch
     public AttributeReports this[string attribute] => _attributes.TryGetValue(attribute, out AttributeReports? reports)
         ? reports
         : throw new EstimationRefusedException(
-            $"There are no reports of '{attribute}'; there are reports of {string.Join(", ", _attributes.Keys.Order(StringComparer.Ordinal))}.");
+            $"There are no reports of '{attribute}'; there are reports of "
+            + $"{string.Join(", ", _attributes.Keys.Order(StringComparer.Ordinal))}.");
 }

@@ -38,7 +38,8 @@ public sealed class StatisticAccumulator(StatisticRequest request, EstimationOpt
     /// <exception cref="EstimationRefusedException">The reports are too few or too noisy.</exception>
     public StatisticResult Result() => Sums.Result();
 
-    private IAccumulation Sums => _sums ?? throw new EstimationRefusedException($"There are no reports of '{request.Attributes[0]}': widen the grades or the records asked for.");
+    private IAccumulation Sums => _sums ?? throw new EstimationRefusedException(
+        $"There are no reports of '{request.Attributes[0]}': widen the grades or the records asked for.");
 
     private IAccumulation Begin(ReportBatch first)
     {
@@ -47,8 +48,10 @@ public sealed class StatisticAccumulator(StatisticRequest request, EstimationOpt
         return request.Kind switch
         {
             StatisticKind.Frequency when !isWave => new FrequencySums(request, attribute, options),
-            StatisticKind.Frequency or StatisticKind.Mean or StatisticKind.Bins or StatisticKind.Quantile => new OrderedSums(request, attribute, options),
-            StatisticKind.Table when GroupMeanEstimator.Applies([.. request.Attributes.Select(name => first[name])]) => new GroupMeanEstimator(request, options),
+            StatisticKind.Frequency or StatisticKind.Mean or StatisticKind.Bins or StatisticKind.Quantile =>
+                new OrderedSums(request, attribute, options),
+            StatisticKind.Table when GroupMeanEstimator.Applies([.. request.Attributes.Select(name => first[name])]) =>
+                new GroupMeanEstimator(request, options),
             StatisticKind.Table => new TableSums(request, options),
             StatisticKind.TopCodes => new TopCodesSums(request, attribute, options),
             StatisticKind.Linear or StatisticKind.Logistic => new RegressionEstimator(request, options),

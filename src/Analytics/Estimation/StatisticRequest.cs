@@ -55,11 +55,13 @@ public sealed record StatisticRequest
     public string Id => Kind switch
     {
         StatisticKind.Bins => $"bins:{Attributes[0]}:{CellsPerBin.ToString(CultureInfo.InvariantCulture)}",
-        StatisticKind.Quantile => $"quantile:{Attributes[0]}:{string.Join(',', Probabilities.Select(p => p.ToString(CultureInfo.InvariantCulture)))}",
+        StatisticKind.Quantile =>
+            $"quantile:{Attributes[0]}:{string.Join(',', Probabilities.Select(p => p.ToString(CultureInfo.InvariantCulture)))}",
         StatisticKind.Linear => $"linear:{Attributes[0]}~{string.Join(',', Attributes.Skip(1))}",
         StatisticKind.Logistic => $"logistic:{Attributes[0]}={string.Join('|', OutcomeLabels)}~{string.Join(',', Attributes.Skip(1))}",
         StatisticKind.TopCodes => $"topCodes:{Attributes[0]}",
-        _ => $"{(Kind == StatisticKind.Table ? "table" : Kind == StatisticKind.Mean ? "mean" : "frequency")}:{string.Join(',', Attributes)}",
+        _ =>
+            $"{(Kind == StatisticKind.Table ? "table" : Kind == StatisticKind.Mean ? "mean" : "frequency")}:{string.Join(',', Attributes)}",
     };
 
     /// <summary>The share of records with each value.</summary>
@@ -80,7 +82,8 @@ public sealed record StatisticRequest
         Checked(new() { Kind = StatisticKind.Quantile, Attributes = [attribute], Probabilities = probabilities });
 
     /// <summary>A joint table of two or three attributes.</summary>
-    public static StatisticRequest Table(params string[] attributes) => Checked(new() { Kind = StatisticKind.Table, Attributes = attributes });
+    public static StatisticRequest Table(params string[] attributes) =>
+        Checked(new() { Kind = StatisticKind.Table, Attributes = attributes });
 
     /// <summary>Least squares.</summary>
     public static StatisticRequest Linear(string outcome, params string[] covariates) =>
@@ -113,7 +116,8 @@ public sealed record StatisticRequest
             "frequency" => Frequency(rest),
             "mean" => Mean(rest),
             "topCodes" => TopCodes(rest),
-            "bins" when parts.Length == 2 && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out int cells) => Bins(parts[0], cells),
+            "bins" when parts.Length == 2 && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out int cells) =>
+                Bins(parts[0], cells),
             "quantile" when parts.Length == 2 => Quantile(parts[0], [.. parts[1].Split(',').Select(p => ParseProbability(text, p))]),
             "table" => Table(rest.Split(',')),
             "linear" when Sides(rest) is [var outcome, var covariates] => Linear(outcome, covariates.Split(',')),
@@ -134,7 +138,8 @@ public sealed record StatisticRequest
             : throw Malformed(text, $"'{probability}' is not a number");
 
     private static FormatException Malformed(string text, string why) => new(
-        $"Cannot read the statistic '{text}': {why}. The forms are frequency:A, mean:A, bins:A:CELLS, quantile:A:P[,P], table:A,B[,C], topCodes:A, "
+        $"Cannot read the statistic '{text}': {why}. The forms are frequency:A, mean:A, bins:A:CELLS, quantile:A:P[,P], table:A,B[,C], "
+        + $"topCodes:A, "
         + "linear:Y~A[,B] and logistic:Y=LABEL[|LABEL]~A[,B].");
 
     private static StatisticRequest Checked(StatisticRequest request)

@@ -60,13 +60,16 @@ public sealed class CorePass(Schema schema, EstimationOptions options, int threa
     /// <param name="answers">The answers.</param>
     /// <param name="records">The raw records that the reports were drawn from.</param>
     /// <param name="cancellation">Stops between statistics.</param>
-    public IReadOnlyList<EvaluatedStatistic> Compare(IReadOnlyList<Answer> answers, RecordTable records, CancellationToken cancellation = default)
+    public IReadOnlyList<EvaluatedStatistic> Compare(
+        IReadOnlyList<Answer> answers, RecordTable records, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(answers);
         var truth = new Truth(schema, records);
         var compared = new EvaluatedStatistic[answers.Count];
         Parallel.For(0, answers.Count, new ParallelOptions { MaxDegreeOfParallelism = threads, CancellationToken = cancellation }, i =>
-            compared[i] = answers[i] is { Result: { } result, Request: var request } ? Compared(request, result, truth.Of(request, result)) : Refused(answers[i], records.Count));
+            compared[i] = answers[i] is { Result: { } result, Request: var request }
+                ? Compared(request, result, truth.Of(request, result))
+                : Refused(answers[i], records.Count));
         return [.. compared.SelectMany(SplitMoments)];
     }
 
@@ -86,7 +89,8 @@ public sealed class CorePass(Schema schema, EstimationOptions options, int threa
         EffectiveRecords = result.EffectiveRecords,
         Cells =
         [
-            .. result.Cells.Select((c, i) => (Cell: c, Truth: truth[i])).Where(p => double.IsFinite(p.Truth) && double.IsFinite(p.Cell.Estimate))
+            .. result.Cells.Select((c, i) => (Cell: c, Truth: truth[i]))
+                .Where(p => double.IsFinite(p.Truth) && double.IsFinite(p.Cell.Estimate))
                 .Select(p => new EvaluatedCell(
                     p.Cell.Value, p.Truth, p.Cell.Estimate, Finite(p.Cell.StandardError), Finite(p.Cell.Low), Finite(p.Cell.High),
                     p.Cell.ExpectedHalfWidth, p.Cell.GuaranteedHalfWidth)),
@@ -100,7 +104,11 @@ public sealed class CorePass(Schema schema, EstimationOptions options, int threa
         :
         [
             statistic with { Cells = [.. statistic.Cells.Where(c => c.Value == "mean")] },
-            statistic with { Id = statistic.Id + ":variance", Unit = statistic.Unit + "²", Cells = [.. statistic.Cells.Where(c => c.Value == "variance")] },
+            statistic with
+            {
+                Id = statistic.Id + ":variance", Unit = statistic.Unit + "²",
+                Cells = [.. statistic.Cells.Where(c => c.Value == "variance")],
+            },
         ];
 
     private EvaluatedStatistic Refused(Answer answer, long records) => new()
@@ -125,12 +133,15 @@ public sealed class CorePass(Schema schema, EstimationOptions options, int threa
     {
         AttributeDefinition attribute = schema.Attributes[schema.IndexOf(name)];
         GradeCount? count = counts.FirstOrDefault(c => c.Attribute == name);
-        return attribute.Mechanism is null || count is null || count.Grade == 0 ? null : new AttributeGrade(attribute.Mechanism, count.Grade, count.EpsilonMicro / 1e6);
+        return attribute.Mechanism is null || count is null || count.Grade == 0
+            ? null
+            : new AttributeGrade(attribute.Mechanism, count.Grade, count.EpsilonMicro / 1e6);
     }
 
     private string Unit(StatisticRequest request) => request.Kind switch
     {
-        StatisticKind.Mean or StatisticKind.Quantile or StatisticKind.Linear => ((GridDomain)schema.Attributes[schema.IndexOf(request.Attributes[0])].Domain).Unit,
+        StatisticKind.Mean or StatisticKind.Quantile or StatisticKind.Linear =>
+            ((GridDomain)schema.Attributes[schema.IndexOf(request.Attributes[0])].Domain).Unit,
         StatisticKind.Logistic => "log odds",
         _ => EvaluationSummary.ShareUnit,
     };

@@ -81,7 +81,8 @@ public sealed record AttributeGrade(string Mechanism, int Grade, double Epsilon)
 /// Half-width that holds with the stated confidence for all cells at once, whatever the records; null where nothing is guaranteed.
 /// </param>
 public sealed record EvaluatedCell(
-    string Value, double Truth, double Estimate, double? StandardError, double? Low, double? High, double? ExpectedHalfWidth, double? GuaranteedHalfWidth)
+    string Value, double Truth, double Estimate, double? StandardError, double? Low, double? High, double? ExpectedHalfWidth,
+    double? GuaranteedHalfWidth)
 {
     /// <summary>Estimate - truth.</summary>
     public double Error => Estimate - Truth;

@@ -24,7 +24,8 @@ public sealed record EvaluationPlan
     /// A statistic of each kind that stands for its kind in the experiments; kinds that the schema has no attributes for are absent.
     /// </summary>
     public IReadOnlyDictionary<StatisticKind, StatisticRequest> Representatives => Statistics
-        .GroupBy(s => s.Kind).ToDictionary(g => g.Key, g => g.First(s => s.Kind != StatisticKind.Frequency || s.Attributes[0] == TypicalCategorical));
+        .GroupBy(s => s.Kind)
+            .ToDictionary(g => g.Key, g => g.First(s => s.Kind != StatisticKind.Frequency || s.Attributes[0] == TypicalCategorical));
 
     /// <summary>The categorical attribute whose frequency stands for all: several cells, so that one repetition says something.</summary>
     public required string TypicalCategorical { get; init; }
@@ -39,7 +40,8 @@ public sealed record EvaluationPlan
     /// Attribute and label of <see cref="Sensitive"/>; null for the first attribute of the most sensitive tier.
     /// </param>
     /// <exception cref="FormatException">A statistic names an attribute that the schema does not have or that it cannot use.</exception>
-    public static EvaluationPlan Of(Schema schema, IReadOnlyList<StatisticRequest>? together = null, (string Attribute, string Label)? sensitive = null)
+    public static EvaluationPlan Of(
+        Schema schema, IReadOnlyList<StatisticRequest>? together = null, (string Attribute, string Label)? sensitive = null)
     {
         ArgumentNullException.ThrowIfNull(schema);
         AttributeDefinition[] categorical = [.. schema.Attributes.Where(a => a.Domain is CategoricalDomain)];
@@ -64,7 +66,8 @@ public sealed record EvaluationPlan
                 .. (together ?? Suggested(categorical, grids)).OrderBy(s => s.Kind),
                 .. categorical.Where(a => a.Mechanism == "olh").Select(a => StatisticRequest.TopCodes(a.Name)),
             ],
-            TypicalCategorical = (categorical.Where(a => a.Tier != Tier.Public && a.Domain.Size <= MostTypicalLabels).MaxBy(a => a.Domain.Size) ?? categorical[0]).Name,
+            TypicalCategorical = (categorical.Where(a => a.Tier != Tier.Public && a.Domain.Size <= MostTypicalLabels)
+                .MaxBy(a => a.Domain.Size) ?? categorical[0]).Name,
             Sensitive = attribute,
             SensitiveLabel = label,
         };
@@ -72,7 +75,8 @@ public sealed record EvaluationPlan
 
     private static (string Attribute, string Label) MostSensitive(AttributeDefinition[] categorical)
     {
-        AttributeDefinition attribute = categorical.Where(a => a.Domain.Size >= 2 && a.Tier != Tier.Public && a.Mechanism != "olh").MaxBy(a => a.Tier)
+        AttributeDefinition attribute = categorical.Where(a => a.Domain.Size >= 2 && a.Tier != Tier.Public && a.Mechanism != "olh")
+            .MaxBy(a => a.Tier)
             ?? throw new FormatException("The schema has no categorical attribute that is randomised: there is nothing to evaluate.");
         return (attribute.Name, attribute.Domain.Label(1));
     }
@@ -81,7 +85,8 @@ public sealed record EvaluationPlan
     {
         string[] small =
         [
-            .. categorical.Where(a => a.Domain.Size is >= 2 and <= MostTableLabels && !a.Name.EndsWith(Schema.PresenceSuffix, StringComparison.Ordinal))
+            .. categorical.Where(a => a.Domain.Size is >= 2 and <= MostTableLabels
+                && !a.Name.EndsWith(Schema.PresenceSuffix, StringComparison.Ordinal))
                 .OrderBy(a => a.Domain.Size).Select(a => a.Name).Take(4),
         ];
         for (int i = 1; i < small.Length; i++)

@@ -47,11 +47,14 @@ public sealed record EvaluationSummary
     /// </summary>
     public static IReadOnlyList<ShareErrors> ErrorsByKind(IReadOnlyList<EvaluatedStatistic> statistics) =>
     [
-        .. statistics.Where(s => s.Unit == ShareUnit && s.Cells.Count > 0 && s.Grades.Any(g => g is not null)).GroupBy(s => s.Kind).Select(kind =>
+        .. statistics.Where(s => s.Unit == ShareUnit && s.Cells.Count > 0 && s.Grades.Any(g => g is not null)).GroupBy(s => s.Kind)
+            .Select(kind =>
         {
-            (EvaluatedStatistic Statistic, EvaluatedCell Cell)[] cells = [.. kind.SelectMany(s => s.Cells.Select(c => (s, c))).OrderBy(p => Math.Abs(p.c.Error))];
+            (EvaluatedStatistic Statistic, EvaluatedCell Cell)[] cells =
+                [.. kind.SelectMany(s => s.Cells.Select(c => (s, c))).OrderBy(p => Math.Abs(p.c.Error))];
             return new ShareErrors(
-                kind.Key, cells.Length, Math.Abs(cells[cells.Length / 2].Cell.Error), Math.Abs(cells[^1].Cell.Error), cells[^1].Statistic.Id, cells[^1].Cell.Value);
+                kind.Key, cells.Length, Math.Abs(cells[cells.Length / 2].Cell.Error), Math.Abs(cells[^1].Cell.Error),
+                cells[^1].Statistic.Id, cells[^1].Cell.Value);
         }).OrderBy(e => e.Median),
     ];
 

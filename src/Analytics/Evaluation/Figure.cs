@@ -35,7 +35,8 @@ public sealed record Figure
 /// <param name="Min">The least value shown, or null for that of the data.</param>
 /// <param name="Max">The greatest value shown, or null for that of the data.</param>
 public sealed record FigureAxis(
-    string Label, FigureScale Scale = FigureScale.Linear, FigureFormat Format = FigureFormat.Number, double? Min = null, double? Max = null);
+    string Label, FigureScale Scale = FigureScale.Linear, FigureFormat Format = FigureFormat.Number, double? Min = null,
+    double? Max = null);
 
 /// <summary>How values are placed on an axis.</summary>
 public enum FigureScale

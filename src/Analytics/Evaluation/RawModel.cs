@@ -37,7 +37,8 @@ internal sealed class RawModel
             }
             else
             {
-                _terms.AddRange(Enumerable.Range(1, column.Attribute.Domain.Size - 1).Select(c => new Term($"{name}={column.Attribute.Domain.Label(c)}", column, c)));
+                _terms.AddRange(Enumerable.Range(1, column.Attribute.Domain.Size - 1)
+                    .Select(c => new Term($"{name}={column.Attribute.Domain.Label(c)}", column, c)));
             }
         }
     }
@@ -173,7 +174,8 @@ internal sealed class RawModel
     }
 
     private static double Number(RecordColumn column, int record) =>
-        ((GridDomain)column.Attribute.Domain).ValueOf(column.Codes[record] + (column.Fractions is null ? 0 : column.Fractions[record] / 4294967296.0));
+        ((GridDomain)column.Attribute.Domain)
+            .ValueOf(column.Codes[record] + (column.Fractions is null ? 0 : column.Fractions[record] / 4294967296.0));
 
     private sealed record Term(string Name, RecordColumn? Column, int Code)
     {

@@ -38,7 +38,9 @@ public sealed class SiteReports(Schema schema, int threads)
     /// <param name="siteKey">The site's key, 32 bytes.</param>
     /// <param name="attributes">The attributes.</param>
     /// <param name="grade">The grade of an attribute that is not Public.</param>
-    public ReportBatch Draw(RecordTable records, ReadOnlyMemory<byte> siteKey, IReadOnlyList<AttributeDefinition> attributes, Func<AttributeDefinition, int> grade)
+    public ReportBatch Draw(
+        RecordTable records, ReadOnlyMemory<byte> siteKey, IReadOnlyList<AttributeDefinition> attributes,
+        Func<AttributeDefinition, int> grade)
     {
         ArgumentNullException.ThrowIfNull(attributes);
         ArgumentNullException.ThrowIfNull(grade);
@@ -84,7 +86,8 @@ public sealed class SiteReports(Schema schema, int threads)
     }
 
     private ReportBatch[] DrawLadders(
-        RecordTable records, ReadOnlyMemory<byte> siteKey, IReadOnlyList<AttributeDefinition> attributes, Func<AttributeDefinition, int[]> grades)
+        RecordTable records, ReadOnlyMemory<byte> siteKey, IReadOnlyList<AttributeDefinition> attributes,
+        Func<AttributeDefinition, int[]> grades)
     {
         ArgumentNullException.ThrowIfNull(records);
         var drawn = new AttributeReports[attributes.Count][];

@@ -23,7 +23,8 @@ public sealed class Truth(Schema schema, RecordTable records)
     {
         ArgumentNullException.ThrowIfNull(request);
         ArgumentNullException.ThrowIfNull(answer);
-        return [.. answer.Cells.Select(_known.GetOrAdd(request.Id, _ => new Lazy<Func<StatisticCell, double>>(() => CellsOf(request))).Value)];
+        return [.. answer.Cells.Select(
+            _known.GetOrAdd(request.Id, _ => new Lazy<Func<StatisticCell, double>>(() => CellsOf(request))).Value)];
     }
 
     private Func<StatisticCell, double> CellsOf(StatisticRequest request) => request.Kind switch
@@ -148,7 +149,8 @@ public sealed class Truth(Schema schema, RecordTable records)
 
     private RecordColumn Column(string attribute) => records.Columns[schema.IndexOf(attribute)];
 
-    private static double Fraction(RecordColumn column, int record) => column.Fractions is null ? 0 : column.Fractions[record] / 4294967296.0;
+    private static double Fraction(RecordColumn column, int record) =>
+        column.Fractions is null ? 0 : column.Fractions[record] / 4294967296.0;
 
     private static InvalidOperationException Unknown(StatisticCell cell) => new($"There is no truth for the cell '{cell.Value}'.");
 }

@@ -4,7 +4,8 @@ using EmrMarket.Analytics.Matching.Solving;
 namespace EmrMarket.Analytics.Matching;
 
 /// <summary>
-/// Finds a match of maximum welfare, among those one of the most sales, with the least premiums, dropping requests that cannot reach their least number of records
+/// Finds a match of maximum welfare, among those one of the most sales, with the least premiums, dropping requests that cannot reach their
+/// least number of records
 /// (docs/MATCHING.md). Deterministic: the same problem gives the same outcome on every machine.
 /// </summary>
 public static class ExactMatcher
@@ -12,7 +13,8 @@ public static class ExactMatcher
     /// <summary>Solves, prices and certifies a round.</summary>
     /// <param name="problem">The market.</param>
     /// <param name="cancellationToken">Checked every few hundred pivots and between phases.</param>
-    /// <exception cref="OverflowException">The weights are so large that path sums could leave 64 bits: quote prices in a coarser unit.</exception>
+    /// <exception cref="OverflowException">The weights are so large that path sums could leave 64 bits: quote prices in a coarser
+    /// unit.</exception>
     public static MatchOutcome Solve(MatchProblem problem, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(problem);
@@ -35,7 +37,8 @@ public static class ExactMatcher
         }
 
         throw new OverflowException(
-            $"A weight of {problem.Weights.Largest} over {problem.Requests.Count} requests leaves 64 bits; quote prices in a coarser token unit.");
+            $"A weight of {problem.Weights.Largest} over {problem.Requests.Count} requests leaves 64 bits; quote prices in a coarser "
+            + $"token unit.");
     }
 
     /// <returns>Null when a potential left the range of <typeparamref name="T"/>.</returns>
@@ -95,7 +98,8 @@ public static class ExactMatcher
     }
 
     private static bool Optimise<T>(
-        NetworkSimplex<T> simplex, MatchProblem problem, bool[] dropped, SolverOptions options, ref int perturbations, CancellationToken cancellationToken)
+        NetworkSimplex<T> simplex, MatchProblem problem, bool[] dropped, SolverOptions options, ref int perturbations,
+        CancellationToken cancellationToken)
         where T : struct, IBinaryInteger<T>, IMinMaxValue<T>
     {
         var limit = options.PivotsBeforePerturbation(problem);
@@ -105,7 +109,9 @@ public static class ExactMatcher
             // Ties make pivots that move nothing. Weights that differ a little have fewer ties; from their optimum the true one is near.
             cancellationToken.ThrowIfCancellationRequested();
             perturbations++;
-            if (!simplex.Reweigh(problem, (c, j, weight) => dropped[j] ? -1 : (weight * SolverOptions.PerturbationScale) + Scatter.Of(c, j, SolverOptions.PerturbationScale))
+            if (!simplex.Reweigh(problem, (c, j, weight) => dropped[j]
+                ? -1
+                : (weight * SolverOptions.PerturbationScale) + Scatter.Of(c, j, SolverOptions.PerturbationScale))
                 || simplex.Run(long.MaxValue, cancellationToken) == SimplexResult.Overflow)
             {
                 return false;

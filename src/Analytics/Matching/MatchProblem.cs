@@ -1,7 +1,8 @@
 namespace EmrMarket.Analytics.Matching;
 
 /// <summary>The supply of one class of interchangeable offers.</summary>
-/// <param name="Members">n, the number of records; at least 1. No request takes a record twice, so it is also the most one request can take.</param>
+/// <param name="Members">n, the number of records; at least 1. No request takes a record twice, so it is also the most one request can
+/// take.</param>
 /// <param name="Quota">q, how often each record may be sold this period; at least 1: an offer that cannot be sold is none.</param>
 public readonly record struct ClassSupply(int Members, int Quota)
 {
@@ -17,7 +18,8 @@ public readonly record struct RequestDemand(long Id, long Records, long MinRecor
 
 /// <summary>
 /// One round of the market: maximise the sum of w(c,j) x(c,j) subject to sum over j of x(c,j) at most n(c) q(c), sum over c of x(c,j)
-/// at most N(j), and 0 &lt;= x(c,j) &lt;= n(c) (docs/MATCHING.md). The order of classes and requests is part of the problem: among several optimal
+/// at most N(j), and 0 &lt;= x(c,j) &lt;= n(c) (docs/MATCHING.md). The order of classes and requests is part of the problem: among several
+/// optimal
 /// matches the solver returns the same one for the same order.
 /// </summary>
 public sealed class MatchProblem
@@ -35,14 +37,16 @@ public sealed class MatchProblem
         if (classes.Count != weights.Classes || requests.Count != weights.Requests)
         {
             throw new ArgumentException(
-                $"Weights are {weights.Classes} x {weights.Requests}, expected {classes.Count} classes x {requests.Count} requests.", nameof(weights));
+                $"Weights are {weights.Classes} x {weights.Requests}, expected {classes.Count} classes x {requests.Count} requests.",
+                nameof(weights));
         }
 
         for (var c = 0; c < classes.Count; c++)
         {
             if (classes[c].Members < 1 || classes[c].Quota < 1)
             {
-                throw new ArgumentException($"Class {c} needs at least one member and one sale per member, got {classes[c]}.", nameof(classes));
+                throw new ArgumentException(
+                    $"Class {c} needs at least one member and one sale per member, got {classes[c]}.", nameof(classes));
             }
         }
 

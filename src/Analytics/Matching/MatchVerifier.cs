@@ -132,7 +132,8 @@ public static class MatchVerifier
                     MatchFaultKind.Malformed,
                     -1,
                     -1,
-                    $"The outcome has {outcome.Classes.Count} classes and {outcome.Requests.Count} requests, expected {problem.Classes.Count} and {problem.Requests.Count}.");
+                    $"The outcome has {outcome.Classes.Count} classes and {outcome.Requests.Count} requests, expected "
+                    + $"{problem.Classes.Count} and {problem.Requests.Count}.");
                 return false;
             }
 
@@ -177,7 +178,8 @@ public static class MatchVerifier
             {
                 if (_sold.GetValueOrDefault((sale.ClassIndex, sale.RequestIndex)) is var x && x != sale.Records)
                 {
-                    Add(MatchFaultKind.SalesDiffer, sale.ClassIndex, sale.RequestIndex, $"{x} records by class, {sale.Records} by request.");
+                    Add(MatchFaultKind.SalesDiffer, sale.ClassIndex, sale.RequestIndex, $"{x} records by class, {sale.Records} by "
+                        + $"request.");
                 }
             }
 
@@ -187,7 +189,8 @@ public static class MatchVerifier
                 var listed = outcome.SalesByRequest.Select(static s => (s.ClassIndex, s.RequestIndex)).ToHashSet();
                 foreach (var sale in outcome.SalesByClass.Where(s => !listed.Contains((s.ClassIndex, s.RequestIndex))))
                 {
-                    Add(MatchFaultKind.SalesDiffer, sale.ClassIndex, sale.RequestIndex, $"{sale.Records} records by class, none by request.");
+                    Add(MatchFaultKind.SalesDiffer, sale.ClassIndex, sale.RequestIndex, $"{sale.Records} records by class, none by "
+                        + $"request.");
                 }
             }
         }
@@ -232,7 +235,8 @@ public static class MatchVerifier
                 var (filled, demand, (surplus, dropped)) = (_filledByRequest[j], problem.Requests[j], outcome.Requests[j]);
                 if (dropped ? demand.MinRecords == 0 || filled > 0 || surplus > 0 : filled < demand.MinRecords)
                 {
-                    Add(MatchFaultKind.Dropping, -1, j, $"dropped: {dropped}, {filled} filled, at least {demand.MinRecords} wanted, v = {surplus}.");
+                    Add(MatchFaultKind.Dropping, -1, j, $"dropped: {dropped}, {filled} filled, at least {demand.MinRecords} wanted, v = "
+                        + $"{surplus}.");
                 }
                 else if (filled > demand.Records)
                 {

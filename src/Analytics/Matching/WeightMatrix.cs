@@ -61,7 +61,8 @@ public sealed class WeightMatrix
         ArgumentOutOfRangeException.ThrowIfNegative(requests);
         if ((long)classes * requests > Array.MaxLength)
         {
-            throw new ArgumentOutOfRangeException(nameof(classes), $"{classes} classes x {requests} requests exceed {Array.MaxLength} pairs.");
+            throw new ArgumentOutOfRangeException(
+                nameof(classes), $"{classes} classes x {requests} requests exceed {Array.MaxLength} pairs.");
         }
 
         var row = new long[requests];
@@ -161,7 +162,8 @@ public sealed class WeightMatrix
                 if (row[j] is < -Limit or > Limit)
                 {
                     throw new ArgumentOutOfRangeException(
-                        nameof(fill), $"Weight {row[j]} of class {c}, request {j} is beyond +-(2^60 - 1); quote prices in a coarser token unit.");
+                        nameof(fill),
+                        $"Weight {row[j]} of class {c}, request {j} is beyond +-(2^60 - 1); quote prices in a coarser token unit.");
                 }
 
                 largest = Math.Max(largest, row[j]);

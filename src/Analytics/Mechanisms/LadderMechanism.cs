@@ -25,7 +25,8 @@ public abstract class LadderMechanism : IMechanism
     {
         ArgumentNullException.ThrowIfNull(domain);
         reason = domain.Size < 2 ? "the domain has fewer than two values: there is nothing to hide, so declare it Public or leave it out"
-            : domain.Size > _largest ? $"the domain has {domain.Size} values, {Id} takes at most {_largest}: use {(domain is GridDomain ? "a larger step" : "olh")}"
+            : domain.Size > _largest ? $"the domain has {domain.Size} values, {Id} takes at most {_largest}: use "
+                + $"{(domain is GridDomain ? "a larger step" : "olh")}"
             : null;
         return reason is null;
     }
@@ -40,7 +41,8 @@ public abstract class LadderMechanism : IMechanism
         }
 
         (int size, int shape) = (domain.Size, ShapeOf(domain.Size));
-        return _ladders.GetOrAdd(LadderUse.Of(Id, size, shape, grades), _ => new Lazy<IReportLadder>(() => Create(size, shape, grades))).Value;
+        return _ladders.GetOrAdd(LadderUse.Of(Id, size, shape, grades), _ => new Lazy<IReportLadder>(() => Create(size, shape, grades)))
+            .Value;
     }
 
     /// <summary>What a ladder depends on besides domain size and grades.</summary>

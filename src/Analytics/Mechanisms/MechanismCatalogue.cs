@@ -15,12 +15,14 @@ public static class MechanismCatalogue
     private const int LargestSubsetDomain = 256;
 
     /// <summary>The mechanisms.</summary>
-    public static IReadOnlyList<IMechanism> All { get; } = [new GrrMechanism(), new SsMechanism(), new OueMechanism(), new OlhMechanism(), new DswMechanism()];
+    public static IReadOnlyList<IMechanism> All { get; } =
+        [new GrrMechanism(), new SsMechanism(), new OueMechanism(), new OlhMechanism(), new DswMechanism()];
 
     /// <summary>The mechanism with an id.</summary>
     /// <exception cref="ArgumentException">No mechanism has this id.</exception>
     public static IMechanism Get(string id) => All.FirstOrDefault(mechanism => string.Equals(mechanism.Id, id, StringComparison.Ordinal))
-        ?? throw new ArgumentException($"There is no mechanism '{id}': expected one of {string.Join(", ", All.Select(mechanism => mechanism.Id))}.", nameof(id));
+        ?? throw new ArgumentException(
+            $"There is no mechanism '{id}': expected one of {string.Join(", ", All.Select(mechanism => mechanism.Id))}.", nameof(id));
 
     /// <summary>
     /// The mechanism that a schema means when it names none: DSW for grids; otherwise the least frequency variance at a loss among GRR, SS

@@ -49,7 +49,8 @@ public readonly record struct Rational : IComparable<Rational>
         new((left.Numerator * right.Denominator) - (right.Numerator * left.Denominator), left.Denominator * right.Denominator);
 
     /// <summary>The exact product.</summary>
-    public static Rational operator *(Rational left, Rational right) => new(left.Numerator * right.Numerator, left.Denominator * right.Denominator);
+    public static Rational operator *(Rational left, Rational right) =>
+        new(left.Numerator * right.Numerator, left.Denominator * right.Denominator);
 
     /// <summary>The exact quotient.</summary>
     /// <exception cref="DivideByZeroException">The divisor is 0.</exception>
@@ -74,7 +75,9 @@ public readonly record struct Rational : IComparable<Rational>
     {
         // Scale the quotient to 64 significant bits before the division, so that huge terms neither overflow nor lose precision.
         long shift = 64 - (value.Numerator.GetBitLength() - value.Denominator.GetBitLength());
-        BigInteger quotient = shift >= 0 ? (value.Numerator << (int)shift) / value.Denominator : value.Numerator / (value.Denominator << (int)-shift);
+        BigInteger quotient = shift >= 0
+            ? (value.Numerator << (int)shift) / value.Denominator
+            : value.Numerator / (value.Denominator << (int)-shift);
         return Math.ScaleB((double)quotient, (int)-shift);
     }
 

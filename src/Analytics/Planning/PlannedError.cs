@@ -15,23 +15,28 @@ internal sealed class PlannedError
     private readonly bool _guaranteed;
     private readonly double _confidence;
 
-    private PlannedError(GuaranteeTerm[] perCell, bool guaranteed, double confidence) => (_perCell, _guaranteed, _confidence) = (perCell, guaranteed, confidence);
+    private PlannedError(GuaranteeTerm[] perCell, bool guaranteed, double confidence) =>
+        (_perCell, _guaranteed, _confidence) = (perCell, guaranteed, confidence);
 
     /// <summary>The error of a statistic whose attributes are all delivered at these channels.</summary>
     /// <exception cref="EstimationRefusedException">The error of this kind depends on the data and cannot be planned.</exception>
-    public static PlannedError Of(StatisticKind kind, IReadOnlyList<AttributeDefinition> attributes, IReadOnlyList<Channel> channels, int cellsPerBin, double confidence)
+    public static PlannedError Of(
+        StatisticKind kind, IReadOnlyList<AttributeDefinition> attributes, IReadOnlyList<Channel> channels, int cellsPerBin,
+        double confidence)
     {
         switch (kind)
         {
             case StatisticKind.Frequency or StatisticKind.TopCodes when channels[0] is not DswChannel:
                 return new PlannedError(
-                    [.. Enumerable.Repeat(GuaranteeTerm.Frequency(channels[0].P, channels[0].Q, 1), channels[0].DomainSize)], true, confidence);
+                    [.. Enumerable.Repeat(GuaranteeTerm.Frequency(channels[0].P, channels[0].Q, 1), channels[0].DomainSize)], true,
+                    confidence);
             case StatisticKind.Frequency:
             case StatisticKind.Bins:
                 SquareWave law = OrderedSample.Wave(channels[0]);
                 int width = kind == StatisticKind.Bins ? cellsPerBin : 1;
                 return new PlannedError(
-                    [.. Enumerable.Range(0, (law.Cells + width - 1) / width).Select(bin => Term(law, v => v / width == bin ? 1 : 0))], !IsOptional(attributes[0]), confidence);
+                    [.. Enumerable.Range(0, (law.Cells + width - 1) / width).Select(bin => Term(law, v => v / width == bin ? 1 : 0))],
+                    !IsOptional(attributes[0]), confidence);
             case StatisticKind.Mean:
                 double step = attributes[0].Domain is GridDomain grid ? (double)grid.Step : 1;
                 return new PlannedError([Term(OrderedSample.Wave(channels[0]), v => v * step)], !IsOptional(attributes[0]), confidence);
@@ -40,7 +45,8 @@ internal sealed class PlannedError
                 return new PlannedError([new GuaranteeTerm(1, 1, 1, 0, 0, worst)], false, confidence);
             default:
                 throw new EstimationRefusedException(
-                    "The error of quantiles and regressions depends on the data and cannot be planned: plan the frequencies, bins or means of their attributes instead.");
+                    "The error of quantiles and regressions depends on the data and cannot be planned: plan the frequencies, bins or "
+                    + "means of their attributes instead.");
         }
     }
 

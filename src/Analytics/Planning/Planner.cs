@@ -76,7 +76,8 @@ public sealed record PlanOption(
 /// <param name="NextBetter">The recommendation for one tighter by a quarter.</param>
 /// <param name="Notes">What the reader must know.</param>
 public sealed record Plan(
-    IReadOnlyList<PlanOption> Options, PlanOption? Recommended, PlanOption? NextCheaper, PlanOption? NextBetter, IReadOnlyList<string> Notes);
+    IReadOnlyList<PlanOption> Options, PlanOption? Recommended, PlanOption? NextCheaper, PlanOption? NextBetter,
+    IReadOnlyList<string> Notes);
 
 /// <summary>
 /// Plans a request from public quantities only: which grade, how many records, at which error and price. Pure: no money or budget moves.
@@ -92,9 +93,12 @@ public static class Planner
     {
         ArgumentNullException.ThrowIfNull(question);
         int given = (question.TargetHalfWidth is null ? 0 : 1) + (question.Records is null ? 0 : 1) + (question.Budget is null ? 0 : 1);
-        if (given != 1 || question.TargetHalfWidth is <= 0 or double.NaN || question.Records is < 1 || !(question.Confidence > 0 && question.Confidence < 1))
+        if (given != 1 || question.TargetHalfWidth is <= 0 or double.NaN || question.Records is < 1
+            || !(question.Confidence > 0 && question.Confidence < 1))
         {
-            throw new ArgumentException("A plan needs exactly one of target half-width, records and budget, positive, and a confidence strictly between 0 and 1.", nameof(question));
+            throw new ArgumentException(
+                "A plan needs exactly one of target half-width, records and budget, positive, and a confidence strictly between 0 and 1.",
+                nameof(question));
         }
 
         AttributeDefinition[] attributes = [.. Attributes(question)];
@@ -118,7 +122,8 @@ public static class Planner
             if (index < 0)
             {
                 throw new EstimationRefusedException(
-                    $"The schema '{question.Schema.Name}' has no attribute '{name}'; it has {string.Join(", ", question.Schema.Attributes.Select(a => a.Name))}.");
+                    $"The schema '{question.Schema.Name}' has no attribute '{name}'; it has "
+                    + $"{string.Join(", ", question.Schema.Attributes.Select(a => a.Name))}.");
             }
 
             yield return question.Schema.Attributes[index];
@@ -161,7 +166,9 @@ public static class Planner
         {
             { TargetHalfWidth: { } target } => error.Records(target, question.Guaranteed),
             { Records: { } wanted } => wanted,
-            _ => ask == TokenAmount.Zero ? available ?? 0 : (long)UInt128.Min(question.Budget!.Value.Units / ask.Units, (UInt128)(available ?? long.MaxValue >> 20)),
+            _ => ask == TokenAmount.Zero
+                ? available ?? 0
+                : (long)UInt128.Min(question.Budget!.Value.Units / ask.Units, (UInt128)(available ?? long.MaxValue >> 20)),
         };
         string? limit = records switch
         {
@@ -170,7 +177,8 @@ public static class Planner
             0 => "the budget does not buy one record",
             _ when records > available => string.Create(
                 CultureInfo.InvariantCulture,
-                $"{records:N0} records are needed, {available:N0} allow grade {grade} for {string.Join(" and ", question.Statistic.Attributes)}"),
+                $"{records:N0} records are needed, {available:N0} allow grade {grade} for "
+                + $"{string.Join(" and ", question.Statistic.Attributes)}"),
             _ => null,
         };
         long n = records ?? 0;
@@ -210,10 +218,13 @@ public static class Planner
             PlanOption bargain = options.MinBy(o => o.AskPerEffectiveRecord)!;
             yield return string.Create(
                 CultureInfo.InvariantCulture,
-                $"An effective record is cheapest at grade {bargain.Grade}: {bargain.AskPerEffectiveRecord:0.###} token units, against {options[0].AskPerEffectiveRecord:0.###} at grade 1{(bargain == options[^1] ? "" : $" and {options[^1].AskPerEffectiveRecord:0.###} at grade {options[^1].Grade}")}.");
+                $"An effective record is cheapest at grade {bargain.Grade}: {bargain.AskPerEffectiveRecord:0.###} token units, against "
+                + $"{options[0].AskPerEffectiveRecord:0.###} at grade "
+                + $"1{(bargain == options[^1] ? "" : $" and {options[^1].AskPerEffectiveRecord:0.###} at grade {options[^1].Grade}")}.");
         }
 
-        yield return "Costs are the patients' asks; what is paid may exceed them by the classes' premiums, never the bid. Errors are those of the records bought, about the people who allow this use.";
+        yield return "Costs are the patients' asks; what is paid may exceed them by the classes' premiums, never the bid. Errors are "
+            + "those of the records bought, about the people who allow this use.";
         if (question.AvailableByGrade is null)
         {
             yield return "How many records allow which grade was not given: whether there are enough is not checked.";
@@ -221,7 +232,8 @@ public static class Planner
 
         if (attributes.Length > question.Statistic.Attributes.Count)
         {
-            yield return "Values may be missing: presence is bought too, the error among those present is larger by one over their share, and nothing is guaranteed.";
+            yield return "Values may be missing: presence is bought too, the error among those present is larger by one over their share, "
+                + "and nothing is guaranteed.";
         }
 
         if (attributes.Any(a => a.ConstantPerPerson))

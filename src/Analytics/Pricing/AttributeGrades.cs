@@ -1,7 +1,8 @@
 namespace EmrMarket.Analytics.Pricing;
 
 /// <summary>
-/// One grade per attribute of a schema: the ceilings of an offer, the grades of a request, the highest grades released. Packed as on the ledger
+/// One grade per attribute of a schema: the ceilings of an offer, the grades of a request, the highest grades released. Packed as on the
+/// ledger
 /// (docs/WIRE.md): four bits per attribute, attribute 0 lowest; 0 means withheld or not requested.
 /// </summary>
 /// <param name="High">Attributes 32 to 63.</param>
@@ -81,7 +82,9 @@ public readonly record struct AttributeGrades(UInt128 High, UInt128 Low)
     /// <summary>Whether no attribute's grade is above the other's.</summary>
     public bool IsAtMost(AttributeGrades other) => IsAtMost(Low, other.Low) && IsAtMost(High, other.High);
 
-    /// <summary>Compares 32 grades at once: every second nibble gets a guard bit above it, which survives the subtraction unless it borrows.</summary>
+    /// <summary>
+    /// Compares 32 grades at once: every second nibble gets a guard bit above it, which survives the subtraction unless it borrows.
+    /// </summary>
     private static bool IsAtMost(UInt128 left, UInt128 right)
     {
         var grades = new UInt128(0x0F0F0F0F0F0F0F0F, 0x0F0F0F0F0F0F0F0F);

@@ -13,7 +13,8 @@ public sealed record OfferClass(OfferTerms Terms, IReadOnlyList<int> Offers, int
 
 /// <summary>
 /// Groups the offers of a batch into the classes that are published. A class has at least 20 distinct persons. Too small a group joins
-/// another whose terms are at least as strict in every field, so nobody gives away more than chosen, or is withheld. Re-evaluated at batches
+/// another whose terms are at least as strict in every field, so nobody gives away more than chosen, or is withheld. Re-evaluated at
+/// batches
 /// only; publishing differences between batches would undo it.
 /// </summary>
 /// <param name="Classes">In canonical order.</param>
@@ -72,12 +73,15 @@ public sealed record OfferClasses(IReadOnlyList<OfferClass> Classes, IReadOnlyLi
 
         withheld = JoinPublished(offers, withheld, classes);
         return new OfferClasses(
-            [.. classes.OrderBy(static g => g.Terms.Site).ThenBy(static g => g.Terms.PublicCell, StringComparer.Ordinal).ThenBy(static g => g, Group.LooseFirst)
+            [.. classes.OrderBy(static g => g.Terms.Site).ThenBy(static g => g.Terms.PublicCell, StringComparer.Ordinal)
+                .ThenBy(static g => g, Group.LooseFirst)
                 .Select(static g => new OfferClass(g.Terms, [.. g.Offers.Order()], g.Persons.Count))],
             withheld);
     }
 
-    /// <summary>A group may have joined one that stayed too small while another grew large enough: its offers get a second chance, one by one.</summary>
+    /// <summary>
+    /// A group may have joined one that stayed too small while another grew large enough: its offers get a second chance, one by one.
+    /// </summary>
     private static List<int> JoinPublished(IReadOnlyList<Offer> offers, List<int> withheld, List<Group> classes)
     {
         var byCell = classes.Order(Group.LooseFirst).ToLookup(static g => (g.Terms.Site, g.Terms.PublicCell));
@@ -107,7 +111,8 @@ public sealed record OfferClasses(IReadOnlyList<OfferClass> Classes, IReadOnlyLi
         /// A total order that puts every group before those that are stricter than it: each key moves one way as terms get stricter. What a
         /// move would spend for good comes first: the highest grades released can never fall again.
         /// </summary>
-        public static IComparer<Group> LooseFirst { get; } = Comparer<Group>.Create(static (a, b) => a._key.CompareTo(b._key) is var order && order != 0
+        public static IComparer<Group> LooseFirst { get; } = Comparer<Group>.Create(static (a, b) => a._key.CompareTo(b._key) is var order
+            && order != 0
             ? order
             : TieBreak(a.Terms).CompareTo(TieBreak(b.Terms)));
 
@@ -126,7 +131,8 @@ public sealed record OfferClasses(IReadOnlyList<OfferClass> Classes, IReadOnlyLi
             -terms.ExpiresAtSeconds);
 
         /// <summary>An order without meaning among terms that are equal by the key.</summary>
-        private static ((UInt128, UInt128), (UInt128, UInt128), (UInt128, UInt128), TokenAmount, TokenAmount, TokenAmount) TieBreak(OfferTerms terms) => (
+        private static ((UInt128, UInt128), (UInt128, UInt128), (UInt128, UInt128), TokenAmount, TokenAmount, TokenAmount) TieBreak(
+            OfferTerms terms) => (
             (terms.HighWater.High, terms.HighWater.Low),
             (terms.Ceilings.High, terms.Ceilings.Low),
             (terms.Purposes.High, terms.Purposes.Low),

@@ -31,7 +31,9 @@ public static class PriceRules
         return new TokenAmount(checked((whole * (UInt128)scorePpb) + (rest * (UInt128)scorePpb / (UInt128)QualityTable.Unit)));
     }
 
-    /// <summary>The largest score that a request can be served with: the sum of the largest Q over each attribute's accepted grades, ppb.</summary>
+    /// <summary>
+    /// The largest score that a request can be served with: the sum of the largest Q over each attribute's accepted grades, ppb.
+    /// </summary>
     public static long MaxScorePpb(QualityTable table, AttributeGrades minimum, AttributeGrades top)
     {
         ArgumentNullException.ThrowIfNull(table);
@@ -56,7 +58,8 @@ public static class PriceRules
     }
 
     /// <summary>
-    /// N, the most records that a request takes: min(target, floor(budget / (floor(bid * maxScore / 10^9) + relayFee))), so that a round can never
+    /// N, the most records that a request takes: min(target, floor(budget / (floor(bid * maxScore / 10^9) + relayFee))), so that a round
+    /// can never
     /// spend more than the budget; the target alone when a record can cost nothing.
     /// </summary>
     /// <param name="target">Records wanted, at least 0.</param>
@@ -72,7 +75,8 @@ public static class PriceRules
     }
 
     /// <summary>Refuses a request that asks for what the schema does not have.</summary>
-    /// <exception cref="ArgumentException">An attribute is beyond the table, or its grades are not both 0 or 1 &lt;= lowest &lt;= top &lt;= highest of the ladder.</exception>
+    /// <exception cref="ArgumentException">An attribute is beyond the table, or its grades are not both 0 or 1 &lt;= lowest &lt;= top &lt;=
+    /// highest of the ladder.</exception>
     public static void Check(QualityTable table, RequestTerms request)
     {
         ArgumentNullException.ThrowIfNull(table);
@@ -83,7 +87,8 @@ public static class PriceRules
             if (a >= table.Attributes || minimum > top || (minimum == 0) != (top == 0) || top > table.Ladder.Count)
             {
                 throw new ArgumentException(
-                    $"Attribute {a} is asked for at grades {minimum} to {top}; the schema has {table.Attributes} attributes and grades 1 to {table.Ladder.Count}.",
+                    $"Attribute {a} is asked for at grades {minimum} to {top}; the schema has {table.Attributes} attributes and grades 1 "
+                    + $"to {table.Ladder.Count}.",
                     nameof(request));
             }
         }
@@ -139,7 +144,8 @@ public static class PriceRules
     /// <param name="classes">One row each.</param>
     /// <param name="requests">One column each.</param>
     /// <exception cref="ArgumentException">A request asks for what the schema does not have.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">A surplus exceeds <see cref="WeightMatrix.Limit"/>: quote prices in a coarser unit.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A surplus exceeds <see cref="WeightMatrix.Limit"/>: quote prices in a coarser
+    /// unit.</exception>
     public static WeightMatrix Weights(QualityTable table, IReadOnlyList<OfferTerms> classes, IReadOnlyList<RequestTerms> requests)
     {
         ArgumentNullException.ThrowIfNull(classes);

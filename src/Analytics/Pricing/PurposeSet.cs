@@ -16,7 +16,9 @@ public readonly record struct PurposeSet(UInt128 High, UInt128 Low)
 
     /// <summary>The set with one purpose more.</summary>
     public PurposeSet With(byte purpose)
-        => purpose < 128 ? this with { Low = Low | (UInt128.One << purpose) } : this with { High = High | (UInt128.One << (purpose - 128)) };
+        => purpose < 128
+            ? this with { Low = Low | (UInt128.One << purpose) }
+            : this with { High = High | (UInt128.One << (purpose - 128)) };
 
     /// <summary>Whether every purpose of this set is in the other.</summary>
     public bool IsSubsetOf(PurposeSet other) => (High & ~other.High) == 0 && (Low & ~other.Low) == 0;

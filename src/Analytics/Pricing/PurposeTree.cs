@@ -74,7 +74,8 @@ public sealed class PurposeTree
         {
             if (!_byCode.ContainsKey(code))
             {
-                throw new ArgumentException($"Purpose {code} is not declared; known are {string.Join(", ", _byCode.Keys.Order())}.", nameof(admitted));
+                throw new ArgumentException(
+                    $"Purpose {code} is not declared; known are {string.Join(", ", _byCode.Keys.Order())}.", nameof(admitted));
             }
         }
 

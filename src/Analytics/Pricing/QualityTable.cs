@@ -3,7 +3,10 @@ using EmrMarket.Analytics.Schemas;
 
 namespace EmrMarket.Analytics.Pricing;
 
-/// <summary>What a report of each attribute costs and is worth at each grade, as published on the ledger: tiers, the ladder, and Q in parts per billion.</summary>
+/// <summary>
+/// What a report of each attribute costs and is worth at each grade, as published on the ledger: tiers, the ladder, and Q in parts per
+/// billion.
+/// </summary>
 public sealed class QualityTable
 {
     /// <summary>One unperturbed record, in parts per billion.</summary>
@@ -22,10 +25,12 @@ public sealed class QualityTable
         ArgumentNullException.ThrowIfNull(tiers);
         ArgumentNullException.ThrowIfNull(ladder);
         ArgumentNullException.ThrowIfNull(quality);
-        if (tiers.Count > AttributeGrades.MaxAttributes || ladder.Count > AttributeGrades.MaxGrade || quality.Count != tiers.Count * ladder.Count)
+        if (tiers.Count > AttributeGrades.MaxAttributes || ladder.Count > AttributeGrades.MaxGrade
+            || quality.Count != tiers.Count * ladder.Count)
         {
             throw new ArgumentException(
-                $"{tiers.Count} attributes, {ladder.Count} grades and {quality.Count} qualities: expected at most {AttributeGrades.MaxAttributes}, at most "
+                $"{tiers.Count} attributes, {ladder.Count} grades and {quality.Count} qualities: expected at most "
+                + $"{AttributeGrades.MaxAttributes}, at most "
                     + $"{AttributeGrades.MaxGrade} and their product.",
                 nameof(quality));
         }
@@ -35,7 +40,8 @@ public sealed class QualityTable
             if (quality[i] is < 0 or > Unit || (tiers[i / ladder.Count] == Tier.Public && quality[i] != Unit))
             {
                 throw new ArgumentException(
-                    $"Attribute {i / ladder.Count} has quality {quality[i]} ppb at grade {(i % ladder.Count) + 1}, expected 0 to {Unit}, and {Unit} when Public.",
+                    $"Attribute {i / ladder.Count} has quality {quality[i]} ppb at grade {(i % ladder.Count) + 1}, expected 0 to {Unit}, "
+                    + $"and {Unit} when Public.",
                     nameof(quality));
             }
         }

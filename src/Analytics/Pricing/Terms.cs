@@ -2,7 +2,8 @@ namespace EmrMarket.Analytics.Pricing;
 
 /// <summary>What all offers of a class have in common: every field by which one could tell two offers apart.</summary>
 /// <param name="Site">The site's number.</param>
-/// <param name="PublicCell">The filterable cell as <c>attribute=value</c>, several joined by <c>&amp;</c> in schema order; empty for none.</param>
+/// <param name="PublicCell">The filterable cell as <c>attribute=value</c>, several joined by <c>&amp;</c> in schema order; empty for
+/// none.</param>
 /// <param name="Ceilings">The highest grades allowed; a Public attribute is released when its ceiling is not 0.</param>
 /// <param name="HighWater">The highest grades released so far.</param>
 /// <param name="Rates">What the patient asks.</param>
@@ -19,7 +20,9 @@ public sealed record OfferTerms(
     PurposeSet Purposes,
     long ExpiresAtSeconds)
 {
-    /// <summary>Whether an offer on these terms gives away no more in any field than one on the other terms, at the same site and cell.</summary>
+    /// <summary>
+    /// Whether an offer on these terms gives away no more in any field than one on the other terms, at the same site and cell.
+    /// </summary>
     public bool IsAtLeastAsStrictAs(OfferTerms other)
     {
         ArgumentNullException.ThrowIfNull(other);

@@ -2,7 +2,10 @@ using EmrMarket.Analytics.Schemas;
 
 namespace EmrMarket.Analytics.Pricing;
 
-/// <summary>What a patient asks per unit of epsilon, by the sensitivity of the attribute (linear valuation: Ghosh and Roth 2015, doi:10.1016/j.geb.2013.06.013).</summary>
+/// <summary>
+/// What a patient asks per unit of epsilon, by the sensitivity of the attribute (linear valuation: Ghosh and Roth 2015,
+/// doi:10.1016/j.geb.2013.06.013).
+/// </summary>
 /// <param name="Public">Unused in practice: a Public attribute costs no epsilon.</param>
 /// <param name="Low">Token units per epsilon.</param>
 /// <param name="Moderate">Token units per epsilon.</param>
@@ -37,7 +40,8 @@ public sealed class RateMenu
         ArgumentNullException.ThrowIfNull(rates);
         if (rates.Count is < 1 or > MaxRates || rates.Zip(rates.Skip(1)).Any(static pair => pair.First >= pair.Second))
         {
-            throw new ArgumentException($"A menu has 1 to {MaxRates} strictly rising rates, got [{string.Join(", ", rates)}].", nameof(rates));
+            throw new ArgumentException(
+                $"A menu has 1 to {MaxRates} strictly rising rates, got [{string.Join(", ", rates)}].", nameof(rates));
         }
 
         Rates = [.. rates];
@@ -46,7 +50,9 @@ public sealed class RateMenu
     /// <summary>Rising.</summary>
     public IReadOnlyList<TokenAmount> Rates { get; }
 
-    /// <summary>The lowest rate of the menu that is not below what a patient wants; null when the patient wants more than any, and is then withheld.</summary>
+    /// <summary>
+    /// The lowest rate of the menu that is not below what a patient wants; null when the patient wants more than any, and is then withheld.
+    /// </summary>
     public TokenAmount? AtLeast(TokenAmount wanted)
     {
         foreach (var rate in Rates)

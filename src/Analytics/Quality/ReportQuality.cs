@@ -54,10 +54,14 @@ public static class ReportQuality
         Parallel.For(0, schema.Attributes.Count, a =>
         {
             AttributeDefinition attribute = schema.Attributes[a];
-            IReportLadder? ladder = attribute.Mechanism is null ? null : MechanismCatalogue.Get(attribute.Mechanism).CreateLadder(attribute.Domain, schema.Grades);
+            IReportLadder? ladder = attribute.Mechanism is null
+                ? null
+                : MechanismCatalogue.Get(attribute.Mechanism).CreateLadder(attribute.Domain, schema.Grades);
             for (int grade = 1; grade <= schema.Grades.Count; grade++)
             {
-                quality[(a * schema.Grades.Count) + grade - 1] = ladder is null ? QualityTable.Unit : PartsPerBillion(attribute, ladder[grade]);
+                quality[(a * schema.Grades.Count) + grade - 1] = ladder is null
+                    ? QualityTable.Unit
+                    : PartsPerBillion(attribute, ladder[grade]);
             }
         });
         return new QualityTable([.. schema.Attributes.Select(a => a.Tier)], schema.Grades, quality);
@@ -117,7 +121,8 @@ public static class ReportQuality
                 }
 
                 classes++;
-                sumOfProducts = (sumOfProducts.Constant + (plain * plain), sumOfProducts.Linear + (2 * plain * weighted), sumOfProducts.Quadratic + (weighted * weighted));
+                sumOfProducts = (sumOfProducts.Constant + (plain * plain), sumOfProducts.Linear
+                    + (2 * plain * weighted), sumOfProducts.Quadratic + (weighted * weighted));
             }
 
             if (classes.IsZero)
@@ -126,7 +131,8 @@ public static class ReportQuality
             }
 
             Rational share = boost / cells;
-            Rational squared = (q * q * sumOfProducts.Constant) + (q * share * sumOfProducts.Linear) + (share * share * sumOfProducts.Quadratic);
+            Rational squared = (q * q * sumOfProducts.Constant) + (q * share * sumOfProducts.Linear)
+                + (share * share * sumOfProducts.Quadratic);
             total += (q * squares) + (share * weightedSquares) - (squared / ((size * q) + boost));
         }
 

@@ -48,7 +48,8 @@ public static class SiteFindings
     {
         ArgumentNullException.ThrowIfNull(sites);
         (string Site, ReportBatch Batch, AttributeReports Reports)[] all =
-            [.. sites.SelectMany(site => site.Value.Select(batch => (site.Key, batch, batch.Find(attribute)!))).Where(entry => entry.Item3 is not null)];
+            [.. sites.SelectMany(site => site.Value.Select(batch => (site.Key, batch, batch.Find(attribute)!)))
+                .Where(entry => entry.Item3 is not null)];
         if (all.Length == 0 || all.Any(entry => entry.Reports.Grade != all[0].Reports.Grade) || all[0].Reports.Channel is PublicChannel)
         {
             return [];
@@ -96,7 +97,8 @@ public static class SiteFindings
             {
                 if (rest is not null)
                 {
-                    double deviation = Standardised(own.Frequency[v] - rest.Frequency[v], own.VarianceInPopulation[v] + rest.VarianceInPopulation[v]);
+                    double deviation = Standardised(
+                        own.Frequency[v] - rest.Frequency[v], own.VarianceInPopulation[v] + rest.VarianceInPopulation[v]);
                     found.Add(new SiteFinding(site, attribute, FindingKind.DiffersFromOthers, v, deviation, TwoSided(deviation)));
                 }
 
@@ -175,8 +177,10 @@ public static class SiteFindings
     private static double DrawsOf(bool constantPerPerson, long records, long sumSquaredSizes) =>
         constantPerPerson ? (double)records * records / sumSquaredSizes : records;
 
-    private static SiteFinding ImpossibleRate(string site, string attribute, int value, long support, SupportTally tally, double p, double q) => Rate(
-        site, attribute, value, (double)support / tally.Records, DrawsOf(tally.ConstantPerPerson, tally.Records, tally.SumSquaredSizes), p, q);
+    private static SiteFinding ImpossibleRate(
+        string site, string attribute, int value, long support, SupportTally tally, double p, double q) => Rate(
+        site, attribute, value, (double)support / tally.Records, DrawsOf(tally.ConstantPerPerson, tally.Records, tally.SumSquaredSizes), p,
+        q);
 
     /// <summary>
     /// Every report supports a value with probability p or q. By stochastic dominance a share below q, or above p, is at most as likely as
@@ -226,7 +230,8 @@ public static class SiteFindings
         else if (tally.Channel is not Mechanisms.Olh.OlhChannel)
         {
             double variance = (law.P * (1 - law.P)) + ((law.DomainSize - 1) * law.Q * (1 - law.Q));
-            double deviation = Standardised(mean - expected, variance / DrawsOf(tally.ConstantPerPerson, tally.Records, tally.SumSquaredSizes));
+            double deviation = Standardised(
+                mean - expected, variance / DrawsOf(tally.ConstantPerPerson, tally.Records, tally.SumSquaredSizes));
             yield return new SiteFinding(site, attribute, FindingKind.ImpossibleSize, -1, deviation, TwoSided(deviation));
         }
     }

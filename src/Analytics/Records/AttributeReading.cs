@@ -18,7 +18,8 @@ public readonly record struct ReadValue(ushort Code, uint Fraction, bool Clipped
     internal static ReadValue Of(int code) => new((ushort)code, 0, Clipped: false, Fault: null);
 
     /// <summary>A fault.</summary>
-    internal static ReadValue Wrong(string code, string message, string fix) => new(0, 0, Clipped: false, new ReadFault(code, message, fix));
+    internal static ReadValue Wrong(string code, string message, string fix) =>
+        new(0, 0, Clipped: false, new ReadFault(code, message, fix));
 }
 
 /// <summary>Why a text is refused; holds no raw value.</summary>
@@ -76,11 +77,13 @@ public sealed class AttributeReading
         if (attribute.Domain is CategoricalDomain categories)
         {
             IEnumerable<string> targets = (reading?.Map?.Values ?? []).Concat(reading?.Ranges?.Select(r => r.Label) ?? []);
-            string? unknown = (reading?.Constant is { } c ? targets.Append(c) : targets).FirstOrDefault(t => !categories.Labels.Contains(t, StringComparer.Ordinal));
+            string? unknown = (reading?.Constant is { } c ? targets.Append(c) : targets)
+                .FirstOrDefault(t => !categories.Labels.Contains(t, StringComparer.Ordinal));
             if (unknown is not null)
             {
                 throw new InputException(new InputProblem(
-                    "schema-reading", schema.Name, 0, $"layouts.{layout.Name}.readings.{attribute.Name}", $"'{unknown}' is no label of the attribute", "Map to declared labels."));
+                    "schema-reading", schema.Name, 0, $"layouts.{layout.Name}.readings.{attribute.Name}",
+                    $"'{unknown}' is no label of the attribute", "Map to declared labels."));
             }
         }
 
@@ -107,7 +110,9 @@ public sealed class AttributeReading
         {
             if (!TryParse(text, out decimal amount) || unit is null || !divisors.TryGetValue(unit, out int divisor))
             {
-                return ReadValue.Wrong("unknown-unit", "the value is no number or its unit is not declared", "Correct the value and its unit, or add the unit to the schema.");
+                return ReadValue.Wrong(
+                    "unknown-unit", "the value is no number or its unit is not declared",
+                    "Correct the value and its unit, or add the unit to the schema.");
             }
 
             text = decimal.Floor(amount / divisor).ToString(CultureInfo.InvariantCulture);
@@ -118,7 +123,8 @@ public sealed class AttributeReading
             case "integer":
                 if (!TryParse(text, out decimal whole) || whole != decimal.Truncate(whole))
                 {
-                    return ReadValue.Wrong("malformed-number", "expected a whole number", "Correct the value, or declare its text as a missing marker.");
+                    return ReadValue.Wrong(
+                        "malformed-number", "expected a whole number", "Correct the value, or declare its text as a missing marker.");
                 }
 
                 text = decimal.Truncate(whole).ToString("0", CultureInfo.InvariantCulture);
@@ -126,7 +132,9 @@ public sealed class AttributeReading
             case "icd9" or "icd9-category" or "icd9-chapter":
                 if (Icd9.Normalise(text) is not { } icd)
                 {
-                    return ReadValue.Wrong("malformed-code", "expected a diagnosis code of ICD-9", "Correct the code, or declare its text as a missing marker.");
+                    return ReadValue.Wrong(
+                        "malformed-code", "expected a diagnosis code of ICD-9",
+                        "Correct the code, or declare its text as a missing marker.");
                 }
 
                 text = _reading.Normalise switch { "icd9" => icd.Code, "icd9-category" => icd.Category, _ => Icd9.ChapterOf(icd.Category) };
@@ -148,13 +156,15 @@ public sealed class AttributeReading
         {
             if (!TryParse(text, out decimal number))
             {
-                return ReadValue.Wrong("malformed-number", "expected a number", "Correct the value, or declare its text as a missing marker.");
+                return ReadValue.Wrong(
+                    "malformed-number", "expected a number", "Correct the value, or declare its text as a missing marker.");
             }
 
             RangeDocument? range = ranges.FirstOrDefault(r => number >= r.From && number < r.Below);
             if (range is null)
             {
-                return ReadValue.Wrong("out-of-domain", "the number is in no declared range", "Correct the value, or extend the ranges of the schema.");
+                return ReadValue.Wrong(
+                    "out-of-domain", "the number is in no declared range", "Correct the value, or extend the ranges of the schema.");
             }
 
             text = range.Label;
@@ -165,12 +175,15 @@ public sealed class AttributeReading
             return _codes.TryGetValue(text, out int code)
                 ? ReadValue.Of(code)
                 : ReadValue.Wrong(
-                    "unknown-label", $"the text is none of the attribute's {_codes.Count} labels", "Correct the value, map it to a label, or declare it as a missing marker.");
+                    "unknown-label", $"the text is none of the attribute's {_codes.Count} labels",
+                    "Correct the value, map it to a label, or declare it as a missing marker.");
         }
 
         return TryParse(text, out decimal value)
             ? ToGrid((GridDomain)_attribute.Domain, value)
-            : ReadValue.Wrong("malformed-number", "expected a number with a decimal point", "Correct the value, or declare its text as a missing marker.");
+            : ReadValue.Wrong(
+                "malformed-number", "expected a number with a decimal point",
+                "Correct the value, or declare its text as a missing marker.");
     }
 
     private static ReadValue ToGrid(GridDomain grid, decimal value)

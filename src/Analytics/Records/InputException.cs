@@ -58,6 +58,8 @@ public sealed class InputException : Exception
     private static string Describe(IReadOnlyList<InputProblem> problems, long total)
     {
         ArgumentNullException.ThrowIfNull(problems);
-        return total == 1 ? problems[0].ToString() : string.Create(CultureInfo.InvariantCulture, $"{problems[0]} ({total - 1} more problems)");
+        return total == 1
+            ? problems[0].ToString()
+            : string.Create(CultureInfo.InvariantCulture, $"{problems[0]} ({total - 1} more problems)");
     }
 }

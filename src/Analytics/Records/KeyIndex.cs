@@ -17,7 +17,8 @@ public sealed class KeyIndex
     public KeyIndex(int capacity = 0)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(capacity);
-        int slots = (int)Math.Min(1L << 30, (long)System.Numerics.BitOperations.RoundUpToPowerOf2((ulong)Math.Max(16, (4L * capacity / 3) + 1)));
+        int slots = (int)Math.Min(
+            1L << 30, (long)System.Numerics.BitOperations.RoundUpToPowerOf2((ulong)Math.Max(16, (4L * capacity / 3) + 1)));
         (_keys, _indices, _mask) = (new ulong[slots], new int[slots], slots - 1);
     }
 

@@ -84,5 +84,6 @@ public sealed record GridDomain(decimal Min, decimal Step, int Cells, string Uni
     public double ValueOf(double code) => (double)Min + code * (double)Step;
 
     /// <inheritdoc/>
-    public override string Label(int code) => (Min + code * Step).ToString("0.############", System.Globalization.CultureInfo.InvariantCulture);
+    public override string Label(int code) =>
+        (Min + code * Step).ToString("0.############", System.Globalization.CultureInfo.InvariantCulture);
 }

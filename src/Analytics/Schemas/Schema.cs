@@ -86,12 +86,14 @@ public sealed class Schema
         SchemaDocument document;
         try
         {
-            document = JsonSerializer.Deserialize<SchemaDocument>(json, SchemaJson.Options) ?? throw new JsonException("The document is null.");
+            document = JsonSerializer.Deserialize<SchemaDocument>(json, SchemaJson.Options)
+                ?? throw new JsonException("The document is null.");
         }
         catch (JsonException e)
         {
             throw new InputException(new InputProblem(
-                "schema-json", file, (e.LineNumber ?? -1) + 1, e.Path ?? "", e.Message, "Correct the JSON; docs/SCHEMAS.md lists every member."));
+                "schema-json", file, (e.LineNumber ?? -1) + 1, e.Path ?? "", e.Message,
+                "Correct the JSON; docs/SCHEMAS.md lists every member."));
         }
 
         return Compile(document, file);

@@ -24,7 +24,8 @@ internal sealed partial class SchemaCompiler(SchemaDocument document, string fil
             throw new InputException(_problems, _problems.Count);
         }
 
-        Check(NamePattern().IsMatch(document.Name), "schema-name", "name", "a name has lower-case letters, digits, '_' and '-', and starts with a letter");
+        Check(NamePattern()
+            .IsMatch(document.Name), "schema-name", "name", "a name has lower-case letters, digits, '_' and '-', and starts with a letter");
         GradeLadder grades = CompileGrades();
         TierCeilings ceilings = CompileCeilings(grades);
         List<AttributeDefinition> attributes = CompileAttributes(grades, ceilings);
@@ -76,15 +77,19 @@ internal sealed partial class SchemaCompiler(SchemaDocument document, string fil
         foreach (AttributeDocument attribute in document.Attributes)
         {
             string path = $"attributes.{attribute.Name}";
-            Check(AttributePattern().IsMatch(attribute.Name), "schema-name", path, "an attribute's name has letters, digits, '_' and '-', and starts with a letter");
+            Check(AttributePattern().IsMatch(
+                attribute.Name), "schema-name", path, "an attribute's name has letters, digits, '_' and '-', and starts with a letter");
             if (!names.Add(attribute.Name))
             {
                 Report("schema-duplicate", path, "the name occurs twice", "Give every attribute a name of its own.");
                 continue;
             }
 
-            Check(!attribute.Filterable || attribute.Tier == Tier.Public, "schema-filterable", path, "only a Public attribute is filterable: being matched would disclose its value");
-            Check(attribute.Tier != Tier.Public || attribute.Mechanism is null, "schema-mechanism", path, "a Public attribute is not randomised and names no mechanism");
+            Check(!attribute.Filterable
+                || attribute.Tier == Tier.Public, "schema-filterable", path,
+                "only a Public attribute is filterable: being matched would disclose its value");
+            Check(attribute.Tier != Tier.Public
+                || attribute.Mechanism is null, "schema-mechanism", path, "a Public attribute is not randomised and names no mechanism");
             if (CompileDomain(attribute, path) is not { } domain)
             {
                 continue;
@@ -112,7 +117,10 @@ internal sealed partial class SchemaCompiler(SchemaDocument document, string fil
             result.Add(Define(attribute.Name, title, domain, attribute.Mechanism));
             if (domain is GridDomain && attribute.Optional)
             {
-                result.Add(Define(attribute.Name + Schema.PresenceSuffix, title + ": was it recorded", PresenceDomain, named: null) with { Optional = false });
+                result.Add(Define(attribute.Name + Schema.PresenceSuffix, title + ": was it recorded", PresenceDomain, named: null) with
+                {
+                    Optional = false,
+                });
             }
         }
 
@@ -136,7 +144,9 @@ internal sealed partial class SchemaCompiler(SchemaDocument document, string fil
             decimal cells = grid.Step > 0 ? (grid.Max - grid.Min) / grid.Step + 1 : 0;
             if (cells < 2 || cells > MaxCodes || cells != decimal.Truncate(cells))
             {
-                Report("schema-grid", path, "(max - min) / step + 1 is not a whole number of 2 to 65,535 cells", "Widen the step or move a bound.");
+                Report(
+                    "schema-grid", path, "(max - min) / step + 1 is not a whole number of 2 to 65,535 cells",
+                    "Widen the step or move a bound.");
                 return null;
             }
 
@@ -158,7 +168,8 @@ internal sealed partial class SchemaCompiler(SchemaDocument document, string fil
         Check(repeated is null, "schema-duplicate", path, $"the label '{repeated}' occurs twice");
         int least = attribute.Tier == Tier.Public ? 1 : 2;
         Check(labels.Count >= least, "schema-domain", path, $"a randomised attribute has at least {least} labels; got {labels.Count}");
-        Check(labels.Count <= MaxCodes, "schema-domain", path, $"a domain has at most 65,535 codes; got {labels.Count}; roll the codes up to a coarser list");
+        Check(labels.Count <= MaxCodes, "schema-domain", path, $"a domain has at most 65,535 codes; got {labels.Count}; roll the codes up "
+            + $"to a coarser list");
         return new CategoricalDomain([.. labels.Select(l => l.Label)], attribute.Ordered)
         {
             Texts = labels.Exists(l => l.Text is not null) ? [.. labels.Select(l => l.Text ?? l.Label)] : null,
@@ -186,9 +197,12 @@ internal sealed partial class SchemaCompiler(SchemaDocument document, string fil
                 return [.. Icd9.Chapters];
             case "numbers" when list is { From: { } from, To: { } to } && from >= 0 && from <= to && to - from < MaxCodes:
                 string format = new('0', Math.Max(1, list.Digits ?? 1));
-                return [.. Enumerable.Range(from, to - from + 1).Select(i => new LabelDocument(i.ToString(format, CultureInfo.InvariantCulture)))];
+                return [.. Enumerable.Range(from, to - from + 1)
+                    .Select(i => new LabelDocument(i.ToString(format, CultureInfo.InvariantCulture)))];
             default:
-                Report("schema-code-list", path, $"the code list '{list.List}' is not known, or its 'from' and 'to' are not", "Use icd9-categories, icd9-chapters, or numbers with from and to.");
+                Report(
+                    "schema-code-list", path, $"the code list '{list.List}' is not known, or its 'from' and 'to' are not",
+                    "Use icd9-categories, icd9-chapters, or numbers with from and to.");
                 return null;
         }
     }
@@ -219,7 +233,8 @@ internal sealed partial class SchemaCompiler(SchemaDocument document, string fil
     /// </summary>
     private string SourceOf(AttributeDocument attribute, string name, string? mechanism)
     {
-        var readings = document.Layouts.Select(l => new { l.Name, l.Salt, Reading = l.Readings?.GetValueOrDefault(attribute.Name) }).ToList();
+        var readings = document.Layouts.Select(l => new { l.Name, l.Salt, Reading = l.Readings?.GetValueOrDefault(attribute.Name) })
+            .ToList();
         string columns = string.Join('+', readings.Select(r => r.Reading?.Column ?? attribute.Name).Distinct(StringComparer.Ordinal));
         var use = new
         {
@@ -245,8 +260,10 @@ internal sealed partial class SchemaCompiler(SchemaDocument document, string fil
         }
 
         IReadOnlyList<ProfileDocument> menu = document.Profiles ?? ProfileMenu.Default(grades, ceilings);
-        Check(menu.Count is >= 1 and <= Schema.MaxProfiles, "schema-profiles", "profiles", $"a menu has 1 to {Schema.MaxProfiles} profiles; got {menu.Count}");
-        Check(menu.Select(p => p.Name).Distinct(StringComparer.Ordinal).Count() == menu.Count, "schema-profiles", "profiles", "two profiles have the same name");
+        Check(menu.Count is >= 1 and <= Schema.MaxProfiles, "schema-profiles", "profiles", $"a menu has 1 to {Schema.MaxProfiles} "
+            + $"profiles; got {menu.Count}");
+        Check(menu.Select(p => p.Name).Distinct(StringComparer.Ordinal)
+            .Count() == menu.Count, "schema-profiles", "profiles", "two profiles have the same name");
         var profiles = new List<PolicyProfile>();
         foreach (ProfileDocument profile in menu)
         {
@@ -266,21 +283,29 @@ internal sealed partial class SchemaCompiler(SchemaDocument document, string fil
     private void CheckLayouts()
     {
         Check(document.Layouts.Count > 0, "schema-layouts", "layouts", "a schema has at least one layout");
-        Check(document.Layouts.Select(l => l.Name).Distinct(StringComparer.Ordinal).Count() == document.Layouts.Count, "schema-layouts", "layouts", "two layouts have the same name");
-        Check(document.Layouts.Select(l => l.Salt).Distinct().Count() == document.Layouts.Count, "schema-layouts", "layouts", "two layouts have the same salt: their ids could meet");
+        Check(document.Layouts.Select(l => l.Name).Distinct(StringComparer.Ordinal)
+            .Count() == document.Layouts.Count, "schema-layouts", "layouts", "two layouts have the same name");
+        Check(document.Layouts.Select(l => l.Salt).Distinct()
+            .Count() == document.Layouts.Count, "schema-layouts", "layouts", "two layouts have the same salt: their ids could meet");
         foreach (LayoutDocument layout in document.Layouts)
         {
             string path = $"layouts.{layout.Name}";
             int least = document.Layouts.Count > 1 ? 1 : 0;
-            Check(layout.Salt >= least && layout.Salt <= 255, "schema-layouts", path, $"a salt is one byte, {least} to 255 among {document.Layouts.Count} layouts; got {layout.Salt}");
+            Check(layout.Salt >= least
+                && layout.Salt <= 255, "schema-layouts", path,
+                $"a salt is one byte, {least} to 255 among {document.Layouts.Count} layouts; got {layout.Salt}");
             foreach ((string name, ReadingDocument reading) in layout.Readings ?? new Dictionary<string, ReadingDocument>())
             {
                 AttributeDocument? attribute = document.Attributes.FirstOrDefault(a => a.Name == name);
                 string where = $"{path}.readings.{name}";
                 Check(attribute is not null, "schema-reading", where, $"'{name}' is no attribute of the schema");
-                Check((reading.UnitColumn is null) == (reading.UnitDivisors is null), "schema-reading", where, "unitColumn and unitDivisors come together");
-                Check(reading.Normalise is null or "integer" or "icd9" or "icd9-category" or "icd9-chapter", "schema-reading", where, $"'{reading.Normalise}' is no normal form");
-                Check(reading.Missing is null || attribute?.Optional == true, "schema-reading", where, "texts mean 'missing', but the attribute is not optional");
+                Check((reading.UnitColumn is null) == (
+                    reading.UnitDivisors is null), "schema-reading", where, "unitColumn and unitDivisors come together");
+                Check(
+                    reading.Normalise is null or "integer" or "icd9" or "icd9-category" or "icd9-chapter",
+                    "schema-reading", where, $"'{reading.Normalise}' is no normal form");
+                Check(reading.Missing is null
+                    || attribute?.Optional == true, "schema-reading", where, "texts mean 'missing', but the attribute is not optional");
                 Check(reading.UnitDivisors?.Values.All(d => d > 0) != false, "schema-reading", where, "a divisor is positive");
             }
 
@@ -293,15 +318,18 @@ internal sealed partial class SchemaCompiler(SchemaDocument document, string fil
         var unread = new HashSet<string>((layout.DirectIdentifiers ?? []).Concat(layout.Ignored ?? []), StringComparer.Ordinal);
         foreach (string column in ColumnsRead(layout))
         {
-            Check(!unread.Contains(column), "schema-layouts", path, $"the column '{column}' is listed as not read, and an attribute or id reads it");
+            Check(!unread.Contains(
+                column), "schema-layouts", path, $"the column '{column}' is listed as not read, and an attribute or id reads it");
         }
 
         // An id may key coins; it may never be a value that leaves the site, however randomised.
         foreach (AttributeDocument attribute in document.Attributes)
         {
             string column = layout.Readings?.GetValueOrDefault(attribute.Name)?.Column ?? attribute.Name;
-            bool isId = (column == layout.Record?.Column || column == layout.Person?.Column) && layout.Readings?.GetValueOrDefault(attribute.Name)?.Constant is null;
-            Check(!isId, "schema-identifier", path, $"'{attribute.Name}' reads the id column '{column}': identifiers can never be attributes");
+            bool isId = (column == layout.Record?.Column || column == layout.Person?.Column)
+                && layout.Readings?.GetValueOrDefault(attribute.Name)?.Constant is null;
+            Check(!isId, "schema-identifier", path, $"'{attribute.Name}' reads the id column '{column}': identifiers can never be "
+                + $"attributes");
         }
     }
 
@@ -343,7 +371,8 @@ internal sealed partial class SchemaCompiler(SchemaDocument document, string fil
         }
     }
 
-    private void Report(string code, string path, string message, string fix) => _problems.Add(new InputProblem(code, file, 0, path, message, fix));
+    private void Report(string code, string path, string message, string fix) =>
+        _problems.Add(new InputProblem(code, file, 0, path, message, fix));
 
     [GeneratedRegex("^[a-z][a-z0-9_-]{0,62}$", RegexOptions.NonBacktracking)]
     private static partial Regex NamePattern();

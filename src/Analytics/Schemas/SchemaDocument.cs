@@ -175,7 +175,8 @@ public sealed record LayoutDocument
     public required string Name { get; init; }
 
     /// <summary>
-    /// The top byte of the keys of integer ids, so that the ids of two layouts cannot meet; 0 keeps an id as it is, where there is one layout only.
+    /// The top byte of the keys of integer ids, so that the ids of two layouts cannot meet; 0 keeps an id as it is, where there is one
+    /// layout only.
     /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public int Salt { get; init; }

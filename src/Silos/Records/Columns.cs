@@ -31,7 +31,8 @@ internal sealed class Columns
     {
         if (!reader.ReadRow())
         {
-            throw new InputException(new InputProblem("empty-file", file, 0, "", "the file is empty", "A record file has a header line and at least one record."));
+            throw new InputException(new InputProblem(
+                "empty-file", file, 0, "", "the file is empty", "A record file has a header line and at least one record."));
         }
 
         string[] header = [.. Enumerable.Range(0, reader.FieldCount).Select(reader.Text)];
@@ -43,7 +44,8 @@ internal sealed class Columns
 
         var closest = schema.Document.Layouts
             .Select(layout => (Layout: layout, Declared: Declared(schema, layout)))
-            .Select(l => (l.Layout, Missing: l.Declared.Except(header, StringComparer.Ordinal).ToArray(), Extra: header.Except(l.Declared, StringComparer.Ordinal).ToArray()))
+            .Select(l => (l.Layout, Missing: l.Declared.Except(header, StringComparer.Ordinal)
+                .ToArray(), Extra: header.Except(l.Declared, StringComparer.Ordinal).ToArray()))
             .MinBy(l => l.Missing.Length + l.Extra.Length);
         if (closest.Missing.Length + closest.Extra.Length > 0)
         {
@@ -53,7 +55,8 @@ internal sealed class Columns
                 closest.Extra.Length > 0 ? $"not declared: {Listed(closest.Extra)}" : "",
             }.Where(t => t.Length > 0));
             throw new InputException(new InputProblem(
-                "header-mismatch", file, 1, "", $"the columns are those of no layout of schema '{schema.Name}'; nearest is '{closest.Layout.Name}' ({wrong})",
+                "header-mismatch", file, 1, "",
+                $"the columns are those of no layout of schema '{schema.Name}'; nearest is '{closest.Layout.Name}' ({wrong})",
                 "Use the schema of this file, or correct the header; a column that is not needed is listed under 'ignored'."));
         }
 
@@ -77,7 +80,8 @@ internal sealed class Columns
     private static HashSet<string> Declared(Schema schema, LayoutDocument layout) =>
         [.. SchemaCompiler.ColumnsRead(schema.Document, layout), .. layout.DirectIdentifiers ?? [], .. layout.Ignored ?? []];
 
-    private static string Listed(string[] columns) => string.Join(", ", columns.Take(10)) + (columns.Length > 10 ? $" and {columns.Length - 10} more" : "");
+    private static string Listed(string[] columns) =>
+        string.Join(", ", columns.Take(10)) + (columns.Length > 10 ? $" and {columns.Length - 10} more" : "");
 }
 
 /// <summary>Reads one attribute from the rows of a file.</summary>

@@ -49,7 +49,8 @@ internal sealed class CsvRowReader : IDisposable
         }
         catch (ArgumentException)
         {
-            throw new InputException(new InputProblem("encoding", _file, Line, "", $"field {index + 1} is not UTF-8", "Save the file as UTF-8."));
+            throw new InputException(
+                new InputProblem("encoding", _file, Line, "", $"field {index + 1} is not UTF-8", "Save the file as UTF-8."));
         }
     }
 

@@ -15,7 +15,8 @@ public static class DataFolder
 
     /// <summary>The names of the built-in schemas, sorted.</summary>
     public static IReadOnlyList<string> SchemaNames { get; } =
-        [.. Directory.EnumerateFiles(Path.Combine(Root, "schemas"), "*.json").Select(f => Path.GetFileNameWithoutExtension(f)).Order(StringComparer.Ordinal)];
+        [.. Directory.EnumerateFiles(Path.Combine(Root, "schemas"), "*.json").Select(f => Path.GetFileNameWithoutExtension(f))
+            .Order(StringComparer.Ordinal)];
 
     /// <summary>A built-in schema by name, or a schema file by path.</summary>
     /// <exception cref="InputException">There is no such schema, or it is not valid.</exception>
@@ -32,7 +33,8 @@ public static class DataFolder
 
     /// <summary>The published files that <c>data verify</c> knows: data/sources.json.</summary>
     internal static IReadOnlyList<SourceFile> Sources() =>
-        JsonSerializer.Deserialize<IReadOnlyList<SourceFile>>(File.ReadAllText(Path.Combine(Root, "sources.json")), JsonSerializerOptions.Web)!;
+        JsonSerializer.Deserialize<IReadOnlyList<SourceFile>>(
+            File.ReadAllText(Path.Combine(Root, "sources.json")), JsonSerializerOptions.Web)!;
 
     /// <summary>A generator of the synthetic records.</summary>
     /// <param name="seed">The seed, 16 bytes or more.</param>
@@ -52,7 +54,10 @@ public static class DataFolder
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {
-            throw new InputException(new InputProblem("unreadable-file", file, 0, "", e is FileNotFoundException or DirectoryNotFoundException ? "there is no such file" : e.Message, fix));
+            throw new InputException(
+                new InputProblem("unreadable-file", file, 0, "", e is FileNotFoundException or DirectoryNotFoundException
+                    ? "there is no such file"
+                    : e.Message, fix));
         }
     }
 }

@@ -32,7 +32,8 @@ internal sealed class FieldMemo
         for (int at = (int)(hash >> 32) & mask; _slots[at].Used; at = (at + 1) & mask)
         {
             ref Slot slot = ref _slots[at];
-            if (slot.Hash == hash && slot.Length == text.Length && (text.Length <= 8 || _texts.AsSpan(slot.Start, text.Length).SequenceEqual(text)))
+            if (slot.Hash == hash && slot.Length == text.Length
+                && (text.Length <= 8 || _texts.AsSpan(slot.Start, text.Length).SequenceEqual(text)))
             {
                 return ref slot.Value;
             }

@@ -34,7 +34,8 @@ public static class PoliciesFile
         ArgumentException.ThrowIfNullOrEmpty(policies);
         ArgumentNullException.ThrowIfNull(schema);
         ArgumentNullException.ThrowIfNull(table);
-        if (policies.EndsWith(".csv", StringComparison.OrdinalIgnoreCase) || policies.EndsWith(".csv.gz", StringComparison.OrdinalIgnoreCase))
+        if (policies.EndsWith(".csv", StringComparison.OrdinalIgnoreCase)
+            || policies.EndsWith(".csv.gz", StringComparison.OrdinalIgnoreCase))
         {
             return FromCsv(policies, schema, table);
         }
@@ -49,7 +50,8 @@ public static class PoliciesFile
     {
         try
         {
-            PoliciesDocument document = JsonSerializer.Deserialize<PoliciesDocument>(DataFolder.ReadText(file, "Name a profile or a policies file."), Options)
+            PoliciesDocument document = JsonSerializer.Deserialize<PoliciesDocument>(
+                DataFolder.ReadText(file, "Name a profile or a policies file."), Options)
                 ?? throw new JsonException("The document is null.");
             IReadOnlyList<ProfileShare> others = Shares(document.Shares, schema, file);
             return document.ByValue is { } byValue
@@ -63,7 +65,8 @@ public static class PoliciesFile
     }
 
     private static List<ProfileShare> Shares(IReadOnlyDictionary<string, decimal> shares, Schema schema, string file) =>
-        [.. shares.Select(s => new ProfileShare(ProfileIndex(s.Key, schema, file, 0), decimal.ToInt32(decimal.Round(s.Value * 1_000_000m))))];
+        [.. shares.Select(
+            s => new ProfileShare(ProfileIndex(s.Key, schema, file, 0), decimal.ToInt32(decimal.Round(s.Value * 1_000_000m))))];
 
     private static int[] FromCsv(string file, Schema schema, RecordTable table)
     {
@@ -77,7 +80,9 @@ public static class PoliciesFile
             bool byName = header is [_, "profile"];
             if (!byName && header is not [_, "low", "moderate", "private"])
             {
-                throw Refuse(file, 1, "", "the header is neither '<id>,profile' nor '<id>,low,moderate,private'", "docs/SCHEMAS.md shows a policies file.");
+                throw Refuse(
+                    file, 1, "", "the header is neither '<id>,profile' nor '<id>,low,moderate,private'",
+                    "docs/SCHEMAS.md shows a policies file.");
             }
 
             while (reader.ReadRow())
@@ -89,7 +94,9 @@ public static class PoliciesFile
 
                 ReadOnlySpan<byte> text = reader.Field(0);
                 ulong key = (text.IsEmpty ? null : RecordKey.Of(layout, id.Kind, text))?.Key
-                    ?? throw Refuse(file, reader.Line, header[0], "the id is not of the kind that the schema declares", "Write the id as in the record file.");
+                    ?? throw Refuse(
+                        file, reader.Line, header[0], "the id is not of the kind that the schema declares",
+                        "Write the id as in the record file.");
                 int profile = byName ? ProfileIndex(reader.Text(1), schema, file, reader.Line) : NearestStricter(reader, schema, file);
                 if (!profiles.TryAdd(key, profile))
                 {
@@ -118,16 +125,19 @@ public static class PoliciesFile
             }
         }
 
-        string expected = string.Join(" or ", schema.Document.Layouts.Select(l => (l.Person ?? l.Record)?.Column).Where(c => c is not null).Distinct());
+        string expected = string.Join(
+            " or ", schema.Document.Layouts.Select(l => (l.Person ?? l.Record)?.Column).Where(c => c is not null).Distinct());
         throw Refuse(file, 1, header[0], $"the first column is no id of a person of schema '{schema.Name}'",
             expected.Length > 0 ? $"Name it {expected}." : "This schema has no ids: name a profile, or use a JSON file of shares.");
     }
 
     private static int NearestStricter(CsvRowReader reader, Schema schema, string file)
     {
-        int Grade(int field) => int.TryParse(reader.Text(field), NumberStyles.None, CultureInfo.InvariantCulture, out int grade) && grade <= schema.Grades.Count
+        int Grade(int field) =>
+            int.TryParse(reader.Text(field), NumberStyles.None, CultureInfo.InvariantCulture, out int grade) && grade <= schema.Grades.Count
             ? grade
-            : throw Refuse(file, reader.Line, "", $"field {field + 1} is no grade of 0 (withheld) to {schema.Grades.Count}", "Write a whole number.");
+            : throw Refuse(
+                file, reader.Line, "", $"field {field + 1} is no grade of 0 (withheld) to {schema.Grades.Count}", "Write a whole number.");
         PolicyProfile wish = PolicyProfile.Create("wish", schema.Attributes, schema.Grades, new TierCeilings(Grade(1), Grade(2), Grade(3)));
         PolicyProfile? published = ProfileMenu.NearestStricter(schema, wish);
         return published is null ? SuppressionUnits.Withheld : schema.Profiles.TakeWhile(p => p != published).Count();
@@ -137,7 +147,8 @@ public static class PoliciesFile
     {
         int index = schema.Profiles.TakeWhile(p => p.Name != name).Count();
         return index < schema.Profiles.Count ? index : throw Refuse(
-            file, line, "", $"'{name}' is no profile of schema '{schema.Name}'", $"Its profiles are {string.Join(", ", schema.Profiles.Select(p => p.Name))}.");
+            file, line, "", $"'{name}' is no profile of schema '{schema.Name}'",
+            $"Its profiles are {string.Join(", ", schema.Profiles.Select(p => p.Name))}.");
     }
 
     private static InputException Refuse(string file, long line, string column, string message, string fix) =>

@@ -17,7 +17,9 @@ internal static class RecordFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {
-            string reason = e is FileNotFoundException or DirectoryNotFoundException ? "there is no such file" : "the file cannot be opened: " + e.Message;
+            string reason = e is FileNotFoundException or DirectoryNotFoundException
+                ? "there is no such file"
+                : "the file cannot be opened: " + e.Message;
             throw new InputException(new InputProblem("unreadable-file", file, 0, "", reason, "Check the path and its permissions."));
         }
 
@@ -26,7 +28,8 @@ internal static class RecordFile
         if (read == 0)
         {
             stream.Dispose();
-            throw new InputException(new InputProblem("empty-file", file, 0, "", "the file is empty", "A record file has a header line and at least one record."));
+            throw new InputException(new InputProblem(
+                "empty-file", file, 0, "", "the file is empty", "A record file has a header line and at least one record."));
         }
 
         if (read < 2 || head[0] != 0x1F || head[1] != 0x8B)

@@ -83,7 +83,8 @@ public sealed class RecordLoader
         private readonly KeyIndex _records = new();
         private readonly KeyIndex _persons = new();
         private readonly Dictionary<string, long> _rowsByLayout = new(StringComparer.Ordinal);
-        private readonly int[] _constant = [.. Enumerable.Range(0, schema.Attributes.Count).Where(a => schema.Attributes[a].ConstantPerPerson)];
+        private readonly int[] _constant =
+            [.. Enumerable.Range(0, schema.Attributes.Count).Where(a => schema.Attributes[a].ConstantPerPerson)];
         private readonly Batch _batch = new(schema, batchSize);
         private ushort[] _personCodes = new ushort[1024];
 
@@ -107,7 +108,8 @@ public sealed class RecordLoader
 
                 if (_rowsByLayout[columns.Layout.Name] == before)
                 {
-                    throw new InputException(new InputProblem("no-records", file, 1, "", "the file has a header and no record", "A record file has at least one record."));
+                    throw new InputException(new InputProblem(
+                        "no-records", file, 1, "", "the file has a header and no record", "A record file has at least one record."));
                 }
             }
 
@@ -140,8 +142,12 @@ public sealed class RecordLoader
                 if (!added)
                 {
                     onProblem(collides
-                        ? new InputProblem("id-collision", file, reader.Line, id.Column, "two record ids share 64 bits of their hash", "Change the id of one of the two records.")
-                        : new InputProblem("duplicate-id", file, reader.Line, id.Column, "the record id occurs before", "Give every record an id of its own, or drop the repeated line."));
+                        ? new InputProblem(
+                            "id-collision", file, reader.Line, id.Column, "two record ids share 64 bits of their hash",
+                            "Change the id of one of the two records.")
+                        : new InputProblem(
+                            "duplicate-id", file, reader.Line, id.Column, "the record id occurs before",
+                            "Give every record an id of its own, or drop the repeated line."));
                     return false;
                 }
             }
@@ -167,7 +173,10 @@ public sealed class RecordLoader
             (int index, bool added, bool collides) = _persons.Add(person.Key, person.Check);
             if (collides)
             {
-                onProblem(new InputProblem("id-collision", file, line, id.Column, "two person ids share 64 bits of their hash", "Change the id of one of the two persons."));
+                onProblem(
+                    new InputProblem(
+                        "id-collision", file, line, id.Column, "two person ids share 64 bits of their hash",
+                        "Change the id of one of the two persons."));
                 return false;
             }
 
@@ -187,7 +196,8 @@ public sealed class RecordLoader
                 else if (_personCodes[at + c] != code)
                 {
                     onProblem(new InputProblem(
-                        "not-constant", file, line, schema.Attributes[_constant[c]].Name, "the value differs from an earlier record of the same person",
+                        "not-constant", file, line, schema.Attributes[_constant[c]].Name,
+                        "the value differs from an earlier record of the same person",
                         "Correct one of the records, or declare the attribute as not constant per person."));
                     return false;
                 }
@@ -206,7 +216,10 @@ public sealed class RecordLoader
                 if (value.Fault is { } fault)
                 {
                     valid = false;
-                    onProblem(new InputProblem(fault.Code, file, reader.Line, column.Name, fault.Message, fault.Fix) { Value = reader.Text(column.Index) });
+                    onProblem(new InputProblem(fault.Code, file, reader.Line, column.Name, fault.Message, fault.Fix)
+                    {
+                        Value = reader.Text(column.Index),
+                    });
                     continue;
                 }
 
@@ -221,7 +234,8 @@ public sealed class RecordLoader
         }
 
         private (ulong Key, ulong Check)? ReadKey(
-            CsvRowReader reader, IdentifierDocument? id, int column, LayoutDocument layout, long row, string file, (ulong Key, ulong Check)? otherwise = null)
+            CsvRowReader reader, IdentifierDocument? id, int column, LayoutDocument layout, long row, string file,
+            (ulong Key, ulong Check)? otherwise = null)
         {
             if (id is null)
             {
@@ -241,7 +255,8 @@ public sealed class RecordLoader
             }
 
             onProblem(new InputProblem(
-                "malformed-id", file, reader.Line, id.Column, $"the id is no whole number without leading zeros below 2^{(layout.Salt == 0 ? 64 : 56)}",
+                "malformed-id", file, reader.Line, id.Column,
+                $"the id is no whole number without leading zeros below 2^{(layout.Salt == 0 ? 64 : 56)}",
                 "Correct the id, or declare its kind as text.") { Value = reader.Text(column) });
             return null;
         }
@@ -259,7 +274,8 @@ public sealed class RecordLoader
         {
             (_schema, _size) = (schema, size);
             _clipped = new int[schema.Attributes.Count];
-            (Codes, _fractions, RecordKeys, PersonKeys) = (Allocate(), new uint[]?[schema.Attributes.Count], new ulong[size], new ulong[size]);
+            (Codes, _fractions, RecordKeys, PersonKeys) = (
+                Allocate(), new uint[]?[schema.Attributes.Count], new ulong[size], new ulong[size]);
         }
 
         public int Count { get; private set; }
@@ -308,7 +324,8 @@ public sealed class RecordLoader
                     Clipped = _clipped[a],
                 })],
             };
-            (Codes, _fractions, RecordKeys, PersonKeys, Count) = (Allocate(), new uint[]?[_clipped.Length], new ulong[_size], new ulong[_size], 0);
+            (Codes, _fractions, RecordKeys, PersonKeys, Count) = (
+                Allocate(), new uint[]?[_clipped.Length], new ulong[_size], new ulong[_size], 0);
             Array.Clear(_clipped);
             return table;
         }

@@ -84,7 +84,9 @@ internal static class SecretFile
     }
 
     private static InputException Exists(string path, string what) =>
-        Refuse(path, "key-exists", $"the file exists, and a {what} is never overwritten", "Keep the key that is there, or name another file.");
+        Refuse(
+            path, "key-exists", $"the file exists, and a {what} is never overwritten", "Keep the key that is there, or name another file.");
 
-    private static InputException Refuse(string path, string code, string message, string fix) => new(new InputProblem(code, path, 0, "", message, fix));
+    private static InputException Refuse(string path, string code, string message, string fix) =>
+        new(new InputProblem(code, path, 0, "", message, fix));
 }

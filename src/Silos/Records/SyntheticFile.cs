@@ -18,7 +18,9 @@ internal static class SyntheticFile
         {
             using (FileStream file = File.Create(unfinished))
             {
-                using Stream stream = path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? new GZipStream(file, CompressionLevel.Fastest) : file;
+                using Stream stream = path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase)
+                    ? new GZipStream(file, CompressionLevel.Fastest)
+                    : file;
                 Write(generator, records, stream, cancellationToken);
             }
 
@@ -32,7 +34,8 @@ internal static class SyntheticFile
 
     private static void Write(SyntheticGenerator generator, long records, Stream stream, CancellationToken cancellationToken)
     {
-        byte[][][] texts = [.. Enumerable.Range(0, generator.Columns.Count).Select(c => generator.Texts(c).Select(t => Encoding.UTF8.GetBytes("," + t)).ToArray())];
+        byte[][][] texts = [.. Enumerable.Range(0, generator.Columns.Count)
+            .Select(c => generator.Texts(c).Select(t => Encoding.UTF8.GetBytes("," + t)).ToArray())];
         stream.Write(Encoding.UTF8.GetBytes($"record_id,person_id,{string.Join(',', generator.Columns)}\n"));
         byte[] buffer = new byte[1 << 16];
         int used = 0;
@@ -53,10 +56,12 @@ internal static class SyntheticFile
                     used = 0;
                 }
 
-                ((ulong)(batch.FirstRecord + i + 1)).TryFormat(buffer.AsSpan(used), out int written, provider: System.Globalization.CultureInfo.InvariantCulture);
+                ((ulong)(batch.FirstRecord + i + 1))
+                    .TryFormat(buffer.AsSpan(used), out int written, provider: System.Globalization.CultureInfo.InvariantCulture);
                 used += written;
                 Append(","u8);
-                ((ulong)(batch.Persons[i] + 1)).TryFormat(buffer.AsSpan(used), out written, provider: System.Globalization.CultureInfo.InvariantCulture);
+                ((ulong)(batch.Persons[i] + 1))
+                    .TryFormat(buffer.AsSpan(used), out written, provider: System.Globalization.CultureInfo.InvariantCulture);
                 used += written;
                 for (int column = 0; column < texts.Length; column++)
                 {

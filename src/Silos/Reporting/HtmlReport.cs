@@ -27,12 +27,17 @@ internal sealed class HtmlReport
         RunInformation run = _results.Run;
         _html.Append("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n")
             .Append("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n")
-            .Append("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"robots\" content=\"noindex\">\n")
-            .Append(CultureInfo.InvariantCulture, $"<title>EmrMarket evaluation: {E(run.Data.Name)}</title>\n<style>\n{Style()}</style>\n</head>\n<body>\n");
+            .Append(
+                "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"robots\" content=\"noindex\">\n")
+            .Append(
+                CultureInfo.InvariantCulture,
+                $"<title>EmrMarket evaluation: {E(run.Data.Name)}</title>\n<style>\n{Style()}</style>\n</head>\n<body>\n");
         _html.Append("<header><div>\n<h1>What randomised reports say, beside the truth</h1>\n")
             .Append(CultureInfo.InvariantCulture, $"<p class=\"origin\">{E(run.Data.Name)} · schema {E(run.Data.Schema)} · ")
-            .Append(CultureInfo.InvariantCulture, $"{Numbers.Count(run.Data.Records)} records of {Numbers.Count(run.Data.Persons)} persons · ")
-            .Append(CultureInfo.InvariantCulture, $"{run.Finished.ToString("d MMMM yyyy, HH:mm 'UTC'", CultureInfo.InvariantCulture)}</p>\n");
+            .Append(
+                CultureInfo.InvariantCulture, $"{Numbers.Count(run.Data.Records)} records of {Numbers.Count(run.Data.Persons)} persons · ")
+            .Append(
+                CultureInfo.InvariantCulture, $"{run.Finished.ToString("d MMMM yyyy, HH:mm 'UTC'", CultureInfo.InvariantCulture)}</p>\n");
         Navigation();
         _html.Append("</div></header>\n<main>\n");
         Summary();
@@ -73,12 +78,15 @@ internal sealed class HtmlReport
         }
 
         _html.Append("<dl class=\"facts\">\n");
-        Fact("Statistics answered", Numbers.Count(summary.Answered), summary.Refused == 0 ? "none refused" : $"{summary.Refused} refused, see below");
+        Fact("Statistics answered", Numbers.Count(summary.Answered), summary.Refused == 0
+            ? "none refused"
+            : $"{summary.Refused} refused, see below");
         if (summary.Intervals > 0)
         {
             Fact(
                 "Intervals that contain the truth", Numbers.Percent((double)summary.Covered / summary.Intervals),
-                $"{Numbers.Count(summary.Covered)} of {Numbers.Count(summary.Intervals)}; {Numbers.Count(summary.ExpectedCovered)} were to be expected");
+                $"{Numbers.Count(summary.Covered)} of {Numbers.Count(summary.Intervals)}; {Numbers.Count(summary.ExpectedCovered)} were "
+                + $"to be expected");
         }
 
         foreach (ShareErrors errors in EvaluationSummary.ErrorsByKind(_results.Statistics))
@@ -86,7 +94,8 @@ internal sealed class HtmlReport
             string name = StatisticNames.Plural(errors.Kind);
             Fact(
                 $"Error of a share, {name}", Points(errors.Median),
-                $"percentage points at half of {Numbers.Count(errors.Cells)} shares; at most {Points(errors.Largest)}, at {errors.LargestId} = {errors.LargestCell}");
+                $"percentage points at half of {Numbers.Count(errors.Cells)} shares; at most {Points(errors.Largest)}, at "
+                + $"{errors.LargestId} = {errors.LargestCell}");
         }
 
         _html.Append("</dl>\n<h3>Limits</h3>\n<ul class=\"plain\">\n");
@@ -104,7 +113,8 @@ internal sealed class HtmlReport
     private void Estimates()
     {
         _html.Append("<section id=\"estimates\">\n<h2>Estimates against the truth</h2>\n")
-            .Append("<p class=\"reading\">The truth was computed from the raw records in this process; the estimates saw the randomised reports only.</p>\n");
+            .Append("<p class=\"reading\">The truth was computed from the raw records in this process; the estimates saw the randomised "
+                + "reports only.</p>\n");
         if (StatisticFigures.Overview(_results.Statistics) is { } overview)
         {
             _html.Append("<div class=\"figures single\">\n");
@@ -123,7 +133,9 @@ internal sealed class HtmlReport
 
     private void Experiment(ExperimentResult experiment)
     {
-        _html.Append(CultureInfo.InvariantCulture, $"<section id=\"{experiment.Name}\">\n<h2>{E(experiment.Title)}</h2>\n<p class=\"reading\">{E(experiment.Question)} ")
+        _html.Append(
+            CultureInfo.InvariantCulture,
+            $"<section id=\"{experiment.Name}\">\n<h2>{E(experiment.Title)}</h2>\n<p class=\"reading\">{E(experiment.Question)} ")
             .Append(CultureInfo.InvariantCulture, $"({Numbers.Count(experiment.Records)} records, {Numbers.Count(experiment.Repetitions)} ")
             .Append(experiment.Repetitions == 1 ? "repetition" : "repetitions").Append(")</p>\n<ul class=\"plain\">\n");
         foreach (string finding in experiment.Findings)
@@ -147,8 +159,10 @@ internal sealed class HtmlReport
             return;
         }
 
-        _html.Append("<section id=\"market\">\n<h2>The market</h2>\n<p class=\"reading\">The same records, offered by ").Append(market.Sites.Count)
-            .Append(CultureInfo.InvariantCulture, $" sites under their patients' policies and sold to {market.Requests.Count} requests on a ledger. Money in token units.</p>\n<ul class=\"plain\">\n");
+        _html.Append("<section id=\"market\">\n<h2>The market</h2>\n<p class=\"reading\">The same records, offered by ")
+            .Append(market.Sites.Count)
+            .Append(CultureInfo.InvariantCulture, $" sites under their patients' policies and sold to {market.Requests.Count} requests on "
+                + $"a ledger. Money in token units.</p>\n<ul class=\"plain\">\n");
         foreach (string finding in MarketFigures.Findings(market))
         {
             _html.Append(CultureInfo.InvariantCulture, $"<li>{E(finding)}</li>\n");
@@ -161,18 +175,24 @@ internal sealed class HtmlReport
         }
 
         _html.Append("</div>\n");
-        Rows("Requests", ["request", "wanted", "sold", "delivered", "effective", "budget", "paid", "back", "end"], market.Requests.Select(r => (string[])
+        Rows("Requests", ["request", "wanted", "sold", "delivered", "effective", "budget", "paid", "back", "end"], market.Requests.Select(
+            r => (string[])
         [
-            $"{r.Id}: {r.Title}", Numbers.Count(r.Target), Numbers.Count(r.Sold), Numbers.Count(r.Delivered), Numbers.Count(r.Effective), Numbers.Count(r.Budget), Numbers.Count(r.Paid),
+            $"{r.Id}: {r.Title}", Numbers.Count(r.Target), Numbers.Count(r.Sold), Numbers.Count(r.Delivered), Numbers.Count(r.Effective),
+            Numbers.Count(r.Budget), Numbers.Count(r.Paid),
             Numbers.Count(r.Refunded), $"{r.State}: {r.Reason}",
         ]));
-        Rows("Ways to match", ["rule", "time", "welfare", "records", "matched", "blocking pairs", "Gini of earnings"], market.Matchings.Select(m => (string[])
+        string[] ofMatchings = ["rule", "time", "welfare", "records", "matched", "blocking pairs", "Gini of earnings"];
+        Rows("Ways to match", ofMatchings, market.Matchings.Select(m => (string[])
         [
-            m.Rule, Numbers.Seconds(m.Milliseconds / 1000), Numbers.Count(m.Welfare), Numbers.Count(m.Records), Numbers.Percent(m.ShareMatched), Numbers.Count(m.BlockingPairs), Numbers.Short(m.Gini),
+            m.Rule, Numbers.Seconds(m.Milliseconds / 1000), Numbers.Count(m.Welfare), Numbers.Count(m.Records),
+            Numbers.Percent(m.ShareMatched), Numbers.Count(m.BlockingPairs), Numbers.Short(m.Gini),
         ]));
-        Rows("Sites", ["site", "records", "persons", "on offer", "classes", "withheld", "highest loss of a person"], market.Sites.Select(s => (string[])
+        Rows("Sites", ["site", "records", "persons", "on offer", "classes", "withheld", "highest loss of a person"], market.Sites.Select(
+            s => (string[])
         [
-            Numbers.Count(s.Site), Numbers.Count(s.Records), Numbers.Count(s.Persons), Numbers.Count(s.Members), Numbers.Count(s.Classes), Numbers.Count(s.Withheld), $"{Numbers.Short(s.HighestLoss)} epsilon",
+            Numbers.Count(s.Site), Numbers.Count(s.Records), Numbers.Count(s.Persons), Numbers.Count(s.Members), Numbers.Count(s.Classes),
+            Numbers.Count(s.Withheld), $"{Numbers.Short(s.HighestLoss)} epsilon",
         ]));
         Rows("Stages", ["stage", "time", "transactions", "gas", "memory"], market.Stages.Select(s => (string[])
             [s.Name, Numbers.Seconds(s.Seconds), Numbers.Count(s.Transactions), Numbers.Count(s.Gas), Numbers.Mebibytes(s.MemoryBytes)]));
@@ -205,9 +225,13 @@ internal sealed class HtmlReport
     private void Time()
     {
         _html.Append("<section id=\"time\">\n<h2>Time and memory</h2>\n")
-            .Append(CultureInfo.InvariantCulture, $"<p>{Numbers.Seconds(_results.Stages.Sum(s => s.Seconds))} in all on {_results.Run.Threads} ")
+            .Append(
+                CultureInfo.InvariantCulture,
+                $"<p>{Numbers.Seconds(_results.Stages.Sum(s => s.Seconds))} in all on {_results.Run.Threads} ")
             .Append(_results.Run.Threads == 1 ? "thread" : "threads")
-            .Append(CultureInfo.InvariantCulture, $" of {E(_results.Run.Machine.Processor)}; at most {Numbers.Mebibytes(_results.Run.PeakMemoryBytes)} of memory.</p>\n")
+            .Append(
+                CultureInfo.InvariantCulture,
+                $" of {E(_results.Run.Machine.Processor)}; at most {Numbers.Mebibytes(_results.Run.PeakMemoryBytes)} of memory.</p>\n")
             .Append("<div class=\"figures single\">\n");
         Draw(StatisticFigures.Stages(_results.Stages));
         _html.Append("</div>\n</section>\n");
@@ -221,7 +245,8 @@ internal sealed class HtmlReport
             _html.Append("<ul class=\"legend\">");
             for (int s = 0; s < figure.Series.Count; s++)
             {
-                _html.Append(CultureInfo.InvariantCulture, $"<li>{FigurePlot.LegendKey(figure.Series[s].Mark, s)}{E(figure.Series[s].Name)}</li>");
+                _html.Append(
+                    CultureInfo.InvariantCulture, $"<li>{FigurePlot.LegendKey(figure.Series[s].Mark, s)}{E(figure.Series[s].Name)}</li>");
             }
 
             _html.Append("</ul>\n");
@@ -244,22 +269,28 @@ internal sealed class HtmlReport
         _html.Append("<details><summary>Table of this plot</summary><div class=\"scroll\"><table><thead><tr>")
             .Append(CultureInfo.InvariantCulture, $"<th scope=\"col\">{E(figure.Rows is null ? figure.X.Label : "what")}</th>")
             .Append(several ? "<th scope=\"col\" class=\"left\">series</th>" : "")
-            .Append(CultureInfo.InvariantCulture, $"<th scope=\"col\">{E(measured.Label)}</th>").Append(intervals ? "<th scope=\"col\">interval</th>" : "")
+            .Append(CultureInfo.InvariantCulture, $"<th scope=\"col\">{E(measured.Label)}</th>")
+                .Append(intervals ? "<th scope=\"col\">interval</th>" : "")
             .Append("</tr></thead><tbody>\n");
         foreach ((FigureSeries series, FigurePoint point) in points.Take(MostTableRows * 4))
         {
-            string where = figure.Rows is null ? Numbers.OnAxis(point.X, figure.X.Format) + (point.Label is null ? "" : $" ({point.Label})") : figure.Rows[(int)point.Y];
+            string where = figure.Rows is null
+                ? Numbers.OnAxis(point.X, figure.X.Format) + (point.Label is null ? "" : $" ({point.Label})")
+                : figure.Rows[(int)point.Y];
+            string interval = point is { Low: { } low, High: { } high } ? $"<td>{Measured(low)} to {Measured(high)}</td>" : "<td></td>";
             _html.Append(CultureInfo.InvariantCulture, $"<tr><td>{E(where)}</td>")
                 .Append(several ? $"<td class=\"left\">{E(series.Name)}</td>" : "")
                 .Append(CultureInfo.InvariantCulture, $"<td>{Measured(figure.Rows is null ? point.Y : point.X)}</td>")
-                .Append(!intervals ? "" : point is { Low: { } low, High: { } high } ? $"<td>{Measured(low)} to {Measured(high)}</td>" : "<td></td>")
+                .Append(intervals ? interval : "")
                 .Append("</tr>\n");
         }
 
         _html.Append("</tbody></table></div>");
         if (points.Length > MostTableRows * 4)
         {
-            _html.Append(CultureInfo.InvariantCulture, $"<p class=\"note\">{points.Length - MostTableRows * 4} more points are in results.json.</p>");
+            _html.Append(
+                CultureInfo.InvariantCulture,
+                $"<p class=\"note\">{points.Length - MostTableRows * 4} more points are in results.json.</p>");
         }
 
         _html.Append("</details>\n");
@@ -268,12 +299,14 @@ internal sealed class HtmlReport
     private void EveryNumber()
     {
         _html.Append("<section id=\"numbers\">\n<h2>Every number</h2>\n")
-            .Append("<p class=\"reading\">One line per statistic; open it for its cells. All of it is in results.csv and results.json.</p>\n");
+            .Append(
+                "<p class=\"reading\">One line per statistic; open it for its cells. All of it is in results.csv and results.json.</p>\n");
         foreach (IGrouping<StatisticKind, EvaluatedStatistic> kind in _results.Statistics.GroupBy(s => s.Kind))
         {
             string name = StatisticNames.Plural(kind.Key);
             _html.Append(CultureInfo.InvariantCulture, $"<h3 class=\"kind\">{char.ToUpperInvariant(name[0])}{name[1..]}</h3>\n")
-                .Append("<div class=\"columns\" aria-hidden=\"true\"><span>statistic</span><span>epsilon</span><span>effective records</span>")
+                .Append(
+                    "<div class=\"columns\" aria-hidden=\"true\"><span>statistic</span><span>epsilon</span><span>effective records</span>")
                 .Append("<span>typical error</span><span>covered</span></div>\n");
             foreach (EvaluatedStatistic statistic in kind)
             {
@@ -287,14 +320,22 @@ internal sealed class HtmlReport
     private void Statistic(EvaluatedStatistic statistic)
     {
         string covered = statistic.Intervals == 0 ? "-" : $"{statistic.Covered} of {statistic.Intervals}";
-        _html.Append(CultureInfo.InvariantCulture, $"<details class=\"statistic\"><summary><span>{E(StatisticNames.Title(statistic))}</span>")
-            .Append(CultureInfo.InvariantCulture, $"<span>{Numbers.Short(statistic.Epsilon)}</span><span>{Numbers.Count(statistic.EffectiveRecords)}</span>")
-            .Append(CultureInfo.InvariantCulture, $"<span>{(statistic.Rmse is { } rmse ? E(Numbers.InUnit(rmse, statistic.Unit)) : "refused")}</span><span>{covered}</span></summary>\n");
+        _html.Append(
+            CultureInfo.InvariantCulture, $"<details class=\"statistic\"><summary><span>{E(StatisticNames.Title(statistic))}</span>")
+            .Append(
+                CultureInfo.InvariantCulture,
+                $"<span>{Numbers.Short(statistic.Epsilon)}</span><span>{Numbers.Count(statistic.EffectiveRecords)}</span>")
+            .Append(
+                CultureInfo.InvariantCulture,
+                $"<span>{(statistic.Rmse is { } rmse ? E(Numbers.InUnit(rmse, statistic.Unit)) : "refused")}</span>")
+            .Append(CultureInfo.InvariantCulture, $"<span>{covered}</span></summary>\n");
         string grades = string.Join(", ", statistic.Attributes.Zip(statistic.Grades, (attribute, grade) => grade is null
             ? $"{attribute}: public"
             : $"{attribute}: {grade.Mechanism} at grade {grade.Grade} (epsilon {Numbers.Short(grade.Epsilon)})"));
-        _html.Append(CultureInfo.InvariantCulture, $"<p class=\"note\">{E(statistic.Estimator)}; post-processing: {E(statistic.PostProcessing)}; ")
-            .Append(CultureInfo.InvariantCulture, $"intervals: {E(statistic.Interval)} at {Numbers.Percent(statistic.Confidence)}; n = {Numbers.Count(statistic.N)}. {E(grades)}.</p>\n");
+        _html.Append(
+            CultureInfo.InvariantCulture, $"<p class=\"note\">{E(statistic.Estimator)}; post-processing: {E(statistic.PostProcessing)}; ")
+            .Append(CultureInfo.InvariantCulture, $"intervals: {E(statistic.Interval)} at {Numbers.Percent(statistic.Confidence)}; n = "
+                + $"{Numbers.Count(statistic.N)}. {E(grades)}.</p>\n");
         foreach (string note in statistic.Notes.Concat(statistic.Refusal is null ? [] : [$"Refused: {statistic.Refusal}"]))
         {
             _html.Append(CultureInfo.InvariantCulture, $"<p class=\"note\">{E(note)}</p>\n");
@@ -311,22 +352,30 @@ internal sealed class HtmlReport
     private void Cells(EvaluatedStatistic statistic)
     {
         string Bare(double? value) => value is { } v ? Numbers.Bare(v, statistic.Unit) : "-";
-        _html.Append("<div class=\"scroll\"><table><thead><tr><th scope=\"col\">value</th><th scope=\"col\">truth</th><th scope=\"col\">estimate</th>")
-            .Append("<th scope=\"col\">error</th><th scope=\"col\">standard error</th><th scope=\"col\">interval</th><th scope=\"col\">contains truth</th>")
+        _html.Append("<div class=\"scroll\"><table><thead><tr><th scope=\"col\">value</th><th scope=\"col\">truth</th><th "
+            + "scope=\"col\">estimate</th>")
+            .Append("<th scope=\"col\">error</th><th scope=\"col\">standard error</th><th scope=\"col\">interval</th><th "
+                + "scope=\"col\">contains truth</th>")
             .Append("<th scope=\"col\">expected half-width</th><th scope=\"col\">guaranteed</th></tr></thead><tbody>\n");
         foreach (EvaluatedCell cell in statistic.Cells.Take(MostTableRows))
         {
             string interval = cell.Low is null ? "-" : $"{Bare(cell.Low)} to {Bare(cell.High)}";
             string covered = cell.Covered switch { true => "<td>yes</td>", false => "<td class=\"missed\">no</td>", null => "<td>-</td>" };
-            _html.Append(CultureInfo.InvariantCulture, $"<tr><td>{E(cell.Value)}</td><td>{Bare(cell.Truth)}</td><td>{Bare(cell.Estimate)}</td><td>{Bare(cell.Error)}</td>")
-                .Append(CultureInfo.InvariantCulture, $"<td>{Bare(cell.StandardError)}</td><td>{interval}</td>{covered}<td>{Bare(cell.ExpectedHalfWidth)}</td>")
+            _html.Append(
+                CultureInfo.InvariantCulture,
+                $"<tr><td>{E(cell.Value)}</td><td>{Bare(cell.Truth)}</td><td>{Bare(cell.Estimate)}</td><td>{Bare(cell.Error)}</td>")
+                .Append(
+                    CultureInfo.InvariantCulture,
+                    $"<td>{Bare(cell.StandardError)}</td><td>{interval}</td>{covered}<td>{Bare(cell.ExpectedHalfWidth)}</td>")
                 .Append(CultureInfo.InvariantCulture, $"<td>{Bare(cell.GuaranteedHalfWidth)}</td></tr>\n");
         }
 
         _html.Append("</tbody></table></div>\n");
         if (statistic.Cells.Count > MostTableRows)
         {
-            _html.Append(CultureInfo.InvariantCulture, $"<p class=\"note\">{statistic.Cells.Count - MostTableRows} more cells are in results.csv.</p>\n");
+            _html.Append(
+                CultureInfo.InvariantCulture,
+                $"<p class=\"note\">{statistic.Cells.Count - MostTableRows} more cells are in results.csv.</p>\n");
         }
     }
 
@@ -334,14 +383,16 @@ internal sealed class HtmlReport
     {
         RunInformation run = _results.Run;
         _html.Append("<footer><div>\n")
-            .Append(CultureInfo.InvariantCulture, $"<p>EmrMarket {E(run.Version)} on {E(run.Runtime)}, {E(run.Machine.OperatingSystem)}; {E(run.Machine.Processor)}, {run.Machine.Cores} cores. ")
+            .Append(CultureInfo.InvariantCulture, $"<p>EmrMarket {E(run.Version)} on {E(run.Runtime)}, {E(run.Machine.OperatingSystem)}; "
+                + $"{E(run.Machine.Processor)}, {run.Machine.Cores} cores. ")
             .Append(run.Seed == RunSeed.Cryptographic
                 ? "The randomness was cryptographic, under a key that was drawn for this run and not kept."
                 : $"The randomness was derived from the seed {E(run.Seed)}: repeatable, and therefore protecting nobody.")
             .Append(CultureInfo.InvariantCulture, $"</p>\n<p>Schema id <code>{E(run.Data.SchemaId)}</code>");
         foreach (FileInformation file in run.Data.Files)
         {
-            _html.Append(CultureInfo.InvariantCulture, $"; {E(file.Name)}, {Numbers.Count(file.Bytes)} bytes, sha256 <code>{E(file.Sha256)}</code>");
+            _html.Append(
+                CultureInfo.InvariantCulture, $"; {E(file.Name)}, {Numbers.Count(file.Bytes)} bytes, sha256 <code>{E(file.Sha256)}</code>");
         }
 
         _html.Append(".</p>\n</div></footer>\n");

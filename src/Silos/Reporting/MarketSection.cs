@@ -96,7 +96,8 @@ internal sealed record MarketRequest
 /// <param name="ShareMatched">Of those demanded.</param>
 /// <param name="BlockingPairs">Pairs that would rather trade with each other.</param>
 /// <param name="Gini">Inequality of what records earn.</param>
-internal sealed record MarketMatching(string Rule, double Milliseconds, double Welfare, long Records, double ShareMatched, long BlockingPairs, double Gini);
+internal sealed record MarketMatching(
+    string Rule, double Milliseconds, double Welfare, long Records, double ShareMatched, long BlockingPairs, double Gini);
 
 /// <summary>What a profile earned.</summary>
 /// <param name="Profile">Its name.</param>

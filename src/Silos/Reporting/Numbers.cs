@@ -32,7 +32,8 @@ internal static class Numbers
     }
 
     /// <summary>A value in a unit: shares as per cent, others with their unit behind.</summary>
-    public static string InUnit(double value, string unit) => unit == EvaluationSummary.ShareUnit ? Percent(value) : unit.Length == 0 ? Short(value) : $"{Short(value)} {unit}";
+    public static string InUnit(double value, string unit) =>
+        unit == EvaluationSummary.ShareUnit ? Percent(value) : unit.Length == 0 ? Short(value) : $"{Short(value)} {unit}";
 
     /// <summary>A value without its unit, as in a column that names it.</summary>
     public static string Bare(double value, string unit) => unit == EvaluationSummary.ShareUnit ? Percent(value) : Short(value);

@@ -14,14 +14,16 @@ internal static class StatisticFigures
     {
         (StatisticKind Kind, string Name)[] kinds =
         [
-            (StatisticKind.Frequency, "frequencies"), (StatisticKind.Bins, "bins"), (StatisticKind.Table, "tables"), (StatisticKind.TopCodes, "top codes"),
+            (StatisticKind.Frequency, "frequencies"), (StatisticKind.Bins, "bins"), (StatisticKind.Table, "tables"),
+            (StatisticKind.TopCodes, "top codes"),
         ];
         FigureSeries[] series =
         [
             .. kinds.Select(kind => new FigureSeries(kind.Name, FigureMark.Point,
             [
                 .. statistics.Where(s => s.Kind == kind.Kind && s.Unit == EvaluationSummary.ShareUnit).SelectMany(s =>
-                    s.Cells.Select(c => new FigurePoint(c.Truth, c.Estimate, c.Low, c.High, $"{string.Join(" × ", s.Attributes)} = {c.Value}")))
+                    s.Cells.Select(
+                        c => new FigurePoint(c.Truth, c.Estimate, c.Low, c.High, $"{string.Join(" × ", s.Attributes)} = {c.Value}")))
                     .OrderByDescending(p => p.X).Take(400),
             ])).Where(s => s.Points.Count > 0),
         ];
@@ -30,7 +32,8 @@ internal static class StatisticFigures
         {
             Id = "overview",
             Title = "Every share: estimate against truth",
-            Reading = "Each mark is one share of records. On the line the estimate is exact; its upright stroke is the interval. Marks at the edge lie beyond it.",
+            Reading = "Each mark is one share of records. On the line the estimate is exact; its upright stroke is the interval. Marks at "
+                + "the edge lie beyond it.",
             X = new FigureAxis("truth, share of records", FigureScale.Linear, FigureFormat.Percent),
             // A few hopeless estimates would otherwise flatten all the others: they are drawn at the edge.
             Y = new FigureAxis("estimate", FigureScale.Linear, FigureFormat.Percent, Min: -0.1, Max: Math.Min(1.1, most + 0.1)),
@@ -73,7 +76,8 @@ internal static class StatisticFigures
         X = new FigureAxis("seconds"),
         Y = new FigureAxis(""),
         Rows = [.. stages.Select(s => s.Name)],
-        Series = [new FigureSeries("time", FigureMark.Bar, [.. stages.Select((s, i) => new FigurePoint(s.Seconds, i, Label: Numbers.Seconds(s.Seconds)))])],
+        Series = [new FigureSeries(
+            "time", FigureMark.Bar, [.. stages.Select((s, i) => new FigurePoint(s.Seconds, i, Label: Numbers.Seconds(s.Seconds)))])],
     };
 }
 

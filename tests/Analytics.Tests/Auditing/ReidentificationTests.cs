@@ -61,7 +61,8 @@ public sealed class ReidentificationTests
 
         var persons = new RecordTable
         {
-            RecordKeys = table.RecordKeys, PersonKeys = table.PersonKeys, PersonIndex = table.PersonIndex, PersonCount = 100, Columns = table.Columns,
+            RecordKeys = table.RecordKeys, PersonKeys = table.PersonKeys, PersonIndex = table.PersonIndex, PersonCount = 100,
+            Columns = table.Columns,
         };
         RecordTable crowd = Reidentification.ChooseCrowd(persons, 40, SiteKey);
         Assert.Equal(40, crowd.Count);
@@ -105,7 +106,9 @@ public sealed class ReidentificationTests
                     Attribute = new AttributeDefinition
                     {
                         Name = $"a{a}", Source = $"a{a}", Tier = Tier.Low, Mechanism = mechanism,
-                        Domain = mechanism == "dsw" ? new GridDomain(0, 1, size, "1") : new CategoricalDomain([.. Enumerable.Repeat("v", size)], Ordered: false),
+                        Domain = mechanism == "dsw"
+                            ? new GridDomain(0, 1, size, "1")
+                            : new CategoricalDomain([.. Enumerable.Repeat("v", size)], Ordered: false),
                     },
                     Codes = [.. Enumerable.Range(0, n).Select(_ => (ushort)random.Next(size))],
                 }),

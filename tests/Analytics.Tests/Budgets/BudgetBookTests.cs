@@ -47,7 +47,8 @@ public sealed class BudgetBookTests
                 {
                     Guid id = new(seed, (short)step, 0, new byte[8]);
                     Release[] wanted =
-                        [.. attributes.Select((a, i) => new Release(new Analytics.Budgets.Fact(OfPerson[a] ? null : (ulong)record, $"a{a}"), grades[i]))];
+                        [.. attributes.Select(
+                            (a, i) => new Release(new Analytics.Budgets.Fact(OfPerson[a] ? null : (ulong)record, $"a{a}"), grades[i]))];
                     BudgetOutcome expected = persons[PersonOf[record]].Reserve(id, wanted);
                     Reservation? actual = book.TryReserve(record, attributes, grades);
                     Assert.Equal(expected == BudgetOutcome.Reserved, actual is not null);
@@ -59,12 +60,14 @@ public sealed class BudgetBookTests
                     refusals += actual is null ? 1 : 0;
                 }
 
-                Assert.Equal(persons.Select(person => person.Spent.Micro + person.Reserved.Micro), [book.LossOf(0).Micro, book.LossOf(1).Micro]);
+                Assert.Equal(
+                    persons.Select(person => person.Spent.Micro + person.Reserved.Micro), [book.LossOf(0).Micro, book.LossOf(1).Micro]);
                 Assert.True(book.Highest <= cap);
             }
         }
 
-        Assert.True(refusals > 500 && commits > 500 && releases > 500, $"{refusals} refusals, {commits} commits, {releases} releases: too few to say anything");
+        Assert.True(refusals > 500 && commits > 500
+            && releases > 500, $"{refusals} refusals, {commits} commits, {releases} releases: too few to say anything");
     }
 
     [Xunit.Fact]

@@ -85,13 +85,16 @@ public sealed class PersonBudgetTests
         Assert.Throws<ArgumentOutOfRangeException>(() => budget.Reserve(Guid.NewGuid(), [new Release(Age, 7)]));
     }
 
-    /// <summary>A command of the model test: what (0 reserve, 1 commit, 2 release, 3 lower or raise the cap), which id, which fact, which grade.</summary>
+    /// <summary>
+    /// A command of the model test: what (0 reserve, 1 commit, 2 release, 3 lower or raise the cap), which id, which fact, which grade.
+    /// </summary>
     private sealed record Step(int What, int Id, int Fact, int Grade);
 
     [Xunit.Fact]
     public void Any_sequence_of_commands_agrees_with_a_model_and_never_exceeds_the_caps()
     {
-        Gen<Step> step = from what in Gen.Choose(0, 3) from id in Gen.Choose(0, 7) from fact in Gen.Choose(0, 3) from grade in Gen.Choose(1, 6) select new Step(what, id, fact, grade);
+        Gen<Step> step = from what in Gen.Choose(0, 3) from id in Gen.Choose(
+            0, 7) from fact in Gen.Choose(0, 3) from grade in Gen.Choose(1, 6) select new Step(what, id, fact, grade);
         Check.One(Config.QuickThrowOnFailure.WithMaxTest(500), Prop.ForAll(step.ListOf().ToArbitrary(), steps => Agrees([.. steps])));
     }
 
@@ -105,7 +108,8 @@ public sealed class PersonBudgetTests
         var closed = new Dictionary<int, string>();
         long cap = 5_000_000;
         long Epsilon(int grade) => GradeLadder.Default[grade].Micro;
-        long Loss(Func<int, bool> counts) => Enumerable.Range(0, 4).Where(counts).Sum(f => Epsilon(highest[f])) + pending.Values.Where(p => counts(p.Fact)).Sum(p => p.Amount);
+        long Loss(Func<int, bool> counts) => Enumerable.Range(0, 4).Where(counts)
+            .Sum(f => Epsilon(highest[f])) + pending.Values.Where(p => counts(p.Fact)).Sum(p => p.Amount);
         foreach (Step step in steps)
         {
             switch (step.What)
@@ -124,7 +128,9 @@ public sealed class PersonBudgetTests
                         closed.Add(step.Id, "over");
                     }
 
-                    if (budget.Reserve(ids[step.Id], [new Release(facts[step.Fact], step.Grade)]) != (fits ? BudgetOutcome.Reserved : BudgetOutcome.OverCap))
+                    if (budget.Reserve(ids[step.Id], [new Release(facts[step.Fact], step.Grade)]) != (fits
+                        ? BudgetOutcome.Reserved
+                        : BudgetOutcome.OverCap))
                     {
                         return false;
                     }
@@ -149,7 +155,8 @@ public sealed class PersonBudgetTests
             }
 
             long before = budget.Spent.Micro + budget.Reserved.Micro;
-            bool same = budget.Spent.Micro == Enumerable.Range(0, 4).Sum(f => Epsilon(highest[f])) && budget.Reserved.Micro == pending.Values.Sum(p => p.Amount);
+            bool same = budget.Spent.Micro == Enumerable.Range(0, 4).Sum(f => Epsilon(highest[f]))
+                && budget.Reserved.Micro == pending.Values.Sum(p => p.Amount);
             if (!same || before != budget.Spent.Micro + budget.Reserved.Micro)
             {
                 return false;

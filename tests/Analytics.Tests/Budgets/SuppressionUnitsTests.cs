@@ -35,7 +35,8 @@ public sealed class SuppressionUnitsTests
     [Fact]
     public void Small_units_of_several_profiles_add_up_on_the_way_down()
     {
-        int[] profiles = [.. Enumerable.Repeat(Profile("generous"), 8), .. Enumerable.Repeat(Profile("balanced"), 8), .. Enumerable.Repeat(Profile("conservative"), 8)];
+        int[] profiles = [.. Enumerable.Repeat(Profile("generous"), 8), .. Enumerable.Repeat(Profile("balanced"), 8), .. Enumerable.Repeat(
+            Profile("conservative"), 8)];
         Assert.All(Assign(new int[24], profiles, [.. Enumerable.Range(0, 24)]), p => Assert.Equal(Profile("conservative"), p));
     }
 
@@ -61,10 +62,12 @@ public sealed class SuppressionUnitsTests
             int[] assigned = Assign(cells, profiles, persons);
             for (int i = 0; i < n; i++)
             {
-                Assert.True(assigned[i] == -1 || (profiles[i] >= 0 && Schema.Profiles[assigned[i]].IsAtLeastAsStrictAs(Schema.Profiles[profiles[i]])));
+                Assert.True(assigned[i] == -1
+                    || (profiles[i] >= 0 && Schema.Profiles[assigned[i]].IsAtLeastAsStrictAs(Schema.Profiles[profiles[i]])));
             }
 
-            foreach (IGrouping<(int, int), int> unit in Enumerable.Range(0, n).Where(i => assigned[i] >= 0).GroupBy(i => (cells[i], assigned[i])))
+            foreach (IGrouping<(int, int), int> unit in Enumerable.Range(0, n).Where(i => assigned[i] >= 0)
+                .GroupBy(i => (cells[i], assigned[i])))
             {
                 Assert.True(unit.Select(i => persons[i]).Distinct().Count() >= SuppressionUnits.MinPersons);
             }

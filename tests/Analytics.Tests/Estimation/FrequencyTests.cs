@@ -95,7 +95,8 @@ public sealed class FrequencyTests
         double[][] law = Samples.Law(Samples.ChannelOf(constant, 3));
         int[] persons = [0, 0, 0, 1];
         var outcomes = Samples.Outcomes([law[0], law[1]]).Select(o => (
-            Cells: Estimate([new ReportBatch([Samples.Coded(constant, 3, o.Outcome[0], o.Outcome[0], o.Outcome[0], o.Outcome[1])], persons)]),
+            Cells: Estimate(
+                [new ReportBatch([Samples.Coded(constant, 3, o.Outcome[0], o.Outcome[0], o.Outcome[0], o.Outcome[1])], persons)]),
             o.Probability)).ToList();
         (double mean, double variance) = Samples.Moments(outcomes.Select(o => (o.Cells.Cells[0].Estimate, o.Probability)));
         double noise = law[0][0] * (1 - law[0][0]) / Math.Pow(law[0][0] - law[0][1], 2);
@@ -185,12 +186,14 @@ public sealed class FrequencyTests
         ReportBatch Strict(int[] truth) => new([Samples.Drawn(Race, 2, truth, 1)]);
         ReportBatch Loose(int[] truth) => new([Samples.Drawn(Race, 5, truth, 2)]);
         StatisticResult stratified = Estimate([Strict(many), Loose(many)]);
-        StatisticResult precision = Estimate([Strict(many), Loose(many)], EstimationOptions.Default with { Combination = CombinationRule.Precision });
+        StatisticResult precision = Estimate(
+            [Strict(many), Loose(many)], EstimationOptions.Default with { Combination = CombinationRule.Precision });
         Assert.True(precision.Cells[0].StandardError < stratified.Cells[0].StandardError / 2);
         Assert.Null(precision.Cells[0].GuaranteedHalfWidth);
         Assert.Contains(stratified.Warnings, w => w.Contains("enlarge the error", StringComparison.Ordinal));
 
-        StatisticResult different = Estimate([Strict(skewed), Loose(many)], EstimationOptions.Default with { Combination = CombinationRule.Precision });
+        StatisticResult different = Estimate(
+            [Strict(skewed), Loose(many)], EstimationOptions.Default with { Combination = CombinationRule.Precision });
         Assert.True(Assert.Single(different.Tests).PValue < 1e-9);
         Assert.Contains(different.Warnings, w => w.Contains("different people", StringComparison.Ordinal));
     }
@@ -230,12 +233,14 @@ public sealed class FrequencyTests
     [Fact]
     public void Reports_of_an_attribute_that_is_not_there_are_refused_by_name()
     {
-        var refusal = Assert.Throws<EstimationRefusedException>(() => Estimate([new ReportBatch([Samples.Coded(Race, 1, 0)])], attribute: "weight"));
+        var refusal = Assert.Throws<EstimationRefusedException>(
+            () => Estimate([new ReportBatch([Samples.Coded(Race, 1, 0)])], attribute: "weight"));
         Assert.Contains("'weight'", refusal.Message, StringComparison.Ordinal);
         Assert.Throws<EstimationRefusedException>(() => Estimate([]));
     }
 
-    internal static StatisticResult Estimate(IEnumerable<ReportBatch> batches, EstimationOptions? options = null, string attribute = "race") =>
+    internal static StatisticResult Estimate(
+        IEnumerable<ReportBatch> batches, EstimationOptions? options = null, string attribute = "race") =>
         StatisticEstimator.Estimate(StatisticRequest.Frequency(attribute), batches, options);
 
     private static double Binomial(int n, int c, double p)

@@ -10,7 +10,9 @@ using FsCheck.Fluent;
 
 namespace EmrMarket.Analytics.Tests.Estimation;
 
-/// <summary>Sufficient statistics add: however records are ordered, cut into batches and merged, the statistic is the same to the last bit.</summary>
+/// <summary>
+/// Sufficient statistics add: however records are ordered, cut into batches and merged, the statistic is the same to the last bit.
+/// </summary>
 public sealed class MergingTests
 {
     private static readonly AttributeDefinition Race = Samples.Categorical("race", 4, "grr");
@@ -35,7 +37,8 @@ public sealed class MergingTests
         ReportBatch[] parts = Parts(c);
         StatisticRequest[] requests =
         [
-            StatisticRequest.Frequency("race"), StatisticRequest.Mean("stay"), StatisticRequest.Bins("stay", 2), StatisticRequest.Quantile("stay", 0.5),
+            StatisticRequest.Frequency("race"), StatisticRequest.Mean("stay"), StatisticRequest.Bins("stay", 2),
+            StatisticRequest.Quantile("stay", 0.5),
             StatisticRequest.Table("race", "sex"), StatisticRequest.TopCodes("code"),
         ];
         return requests.All(request => new[] { EstimationOptions.Default, Population }.All(options =>
@@ -58,7 +61,8 @@ public sealed class MergingTests
             && Agree(parts.Append(whole), b => OrderedEstimator.Tally("stay", [b]).Values.Single(), OutputTally.Merge,
                 t => Print(OrderedEstimator.Estimate(StatisticRequest.Mean("stay"), Stay, Grades(t), null, Population)))
             && Agree(parts.Append(whole), b => TableEstimator.Tally(["race", "sex"], [b], out _).Values.Single(), JointTally.Merge,
-                t => string.Join(' ', Enumerable.Range(0, t.Cells).Select(cell => new JointStratum(t).Covariance(cell, 3, 3, InferenceTarget.Population).ToString("R", System.Globalization.CultureInfo.InvariantCulture))))
+                t => string.Join(' ', Enumerable.Range(0, t.Cells).Select(cell => new JointStratum(t)
+                    .Covariance(cell, 3, 3, InferenceTarget.Population).ToString("R", System.Globalization.CultureInfo.InvariantCulture))))
             && Agree(parts.Append(whole), b => GroupsOf(b), GroupTally.Merge,
                 t => t.Estimate(0, InferenceTarget.Population).ToString()));
     }).Check(Config.QuickThrowOnFailure.WithMaxTest(60));
@@ -76,7 +80,8 @@ public sealed class MergingTests
         Assert.Throws<ArgumentException>(() => GroupTally.Merge(Group(1), Group(2)));
     }
 
-    private static bool Agree<T>(IEnumerable<ReportBatch> partsThenWhole, Func<ReportBatch, T> tally, Func<T, T, T> merge, Func<T, string> print)
+    private static bool Agree<T>(
+        IEnumerable<ReportBatch> partsThenWhole, Func<ReportBatch, T> tally, Func<T, T, T> merge, Func<T, string> print)
     {
         T[] tallies = [.. partsThenWhole.Select(tally)];
         string left = print(merge(merge(tallies[0], tallies[1]), tallies[2]));
@@ -116,7 +121,8 @@ public sealed class MergingTests
 
         return new ReportBatch(
         [
-            Take(Samples.Drawn(Race, 4, races, seed), rows), Take(Samples.Drawn(Code, 4, codes, seed), rows), Take(Samples.Drawn(Sex, 4, sexes, seed, persons), rows),
+            Take(Samples.Drawn(Race, 4, races, seed), rows), Take(Samples.Drawn(Code, 4, codes, seed), rows),
+            Take(Samples.Drawn(Sex, 4, sexes, seed, persons), rows),
             Take(Samples.Drawn(Stay, 4, stays, seed), rows),
         ], [.. rows.Select(i => persons[i])]);
     }
@@ -125,15 +131,19 @@ public sealed class MergingTests
     {
         Reports = reports.Reports switch
         {
-            EmrMarket.Analytics.Mechanisms.CodeReports codes => new EmrMarket.Analytics.Mechanisms.CodeReports([.. rows.Select(i => codes.Codes[i])]),
+            EmrMarket.Analytics.Mechanisms.CodeReports codes =>
+                new EmrMarket.Analytics.Mechanisms.CodeReports([.. rows.Select(i => codes.Codes[i])]),
             EmrMarket.Analytics.Mechanisms.HashReports hashes => new EmrMarket.Analytics.Mechanisms.HashReports(
-                [.. rows.Select(i => hashes.Multipliers[i])], [.. rows.Select(i => hashes.Addends[i])], [.. rows.Select(i => hashes.Cells[i])]),
+                [.. rows.Select(i => hashes.Multipliers[i])], [.. rows.Select(i => hashes.Addends[i])],
+                [.. rows.Select(i => hashes.Cells[i])]),
             EmrMarket.Analytics.Mechanisms.SetReports sets => new EmrMarket.Analytics.Mechanisms.SetReports(
                 [.. rows.SelectMany(i => sets.Words.Skip(i * sets.WordsPerReport).Take(sets.WordsPerReport))], sets.WordsPerReport),
             _ => throw new InvalidOperationException("unknown reports"),
         },
     };
 
-    private static string Print(StatisticResult result) => string.Join('\n', result.Cells.Concat(result.Sections.SelectMany(s => s.Cells)).Select(c =>
-        FormattableString.Invariant($"{c.Value} {c.Estimate:R} {c.StandardError:R} {c.Low:R} {c.High:R} {c.ExpectedHalfWidth:R} {c.GuaranteedHalfWidth:R}")));
+    private static string Print(StatisticResult result) =>
+        string.Join('\n', result.Cells.Concat(result.Sections.SelectMany(s => s.Cells)).Select(c =>
+        FormattableString.Invariant(
+            $"{c.Value} {c.Estimate:R} {c.StandardError:R} {c.Low:R} {c.High:R} {c.ExpectedHalfWidth:R} {c.GuaranteedHalfWidth:R}")));
 }

@@ -73,7 +73,8 @@ public sealed class OrderedTests
     [Fact]
     public void Functional_is_the_least_variance_one_at_the_uniform_reference()
     {
-        // Any other unbiased functional differs by a function of the residue class whose weighted total is zero; moving along any of them must not lower the variance.
+        // Any other unbiased functional differs by a function of the residue class whose weighted total is zero; moving along any of them
+        // must not lower the variance.
         Channel channel = Samples.ChannelOf(Samples.Grid("x", 9), 3);
         SquareWave wave = OrderedSample.Wave(channel);
         double[][] law = Samples.Law(channel);
@@ -85,7 +86,8 @@ public sealed class OrderedTests
         {
             foreach (double step in (double[])[-0.1, 0.1])
             {
-                double[] moved = [.. best.Phi.Select((x, y) => x + (y % wave.Window == 0 ? step / classes[0] : y % wave.Window == r ? -step / classes[r] : 0))];
+                double[] moved = [.. best.Phi.Select(
+                    (x, y) => x + (y % wave.Window == 0 ? step / classes[0] : y % wave.Window == r ? -step / classes[r] : 0))];
                 Assert.All(Enumerable.Range(0, 9), v => Assert.Equal(best.Truth[v], law[v].Select((p, y) => p * moved[y]).Sum(), 9));
                 Assert.True(Variance(moved) > Variance(best.Phi));
             }
@@ -120,11 +122,13 @@ public sealed class OrderedTests
         double[][] law = Samples.Law(Samples.ChannelOf(stay, 6));
         int[] truth = [0, 2, 2, 1, 0, 2];
         (double mean, _) = Samples.Moments(Samples.Outcomes([.. truth.Select(t => law[t])]).Select(o => (
-            StatisticEstimator.Estimate(StatisticRequest.Mean("stay"), [new ReportBatch([Samples.Coded(stay, 6, o.Outcome)])]).Cells[1].Estimate, o.Probability)));
+            StatisticEstimator.Estimate(StatisticRequest.Mean("stay"), [new ReportBatch([Samples.Coded(stay, 6, o.Outcome)])]).Cells[1]
+                .Estimate, o.Probability)));
 
         // The correction for the mean's own variance is kept within its possible range, which moves it by a small part of 1/n.
         double average = truth.Average();
-        Assert.InRange(mean, truth.Average(t => (t - average) * (t - average)) - 0.02, truth.Average(t => (t - average) * (t - average)) + 0.02);
+        Assert.InRange(
+            mean, truth.Average(t => (t - average) * (t - average)) - 0.02, truth.Average(t => (t - average) * (t - average)) + 0.02);
     }
 
     [Fact]
@@ -137,7 +141,8 @@ public sealed class OrderedTests
         bool[] has = [.. Enumerable.Range(0, N).Select(_ => random.NextDouble() < 0.4)];
         int[] truth = [.. has.Select(h => h ? random.Next(5) : EmrMarket.Analytics.Records.RecordColumn.Missing)];
         ReportBatch batch = new([Samples.Drawn(stay, 5, truth, 4), Samples.Drawn(present, 5, [.. has.Select(h => h ? 1 : 0)], 5)]);
-        StatisticResult result = StatisticEstimator.Estimate(StatisticRequest.Mean("stay"), [batch], EstimationOptions.Default with { Confidence = 1 - 1e-7 });
+        StatisticResult result = StatisticEstimator.Estimate(
+            StatisticRequest.Mean("stay"), [batch], EstimationOptions.Default with { Confidence = 1 - 1e-7 });
         double mean = truth.Where(t => t < 20).Average();
         Assert.InRange(mean, result.Cells[0].Low, result.Cells[0].High);
         Assert.True(result.Cells[0].High - result.Cells[0].Low < 0.6);

@@ -18,7 +18,8 @@ public sealed class RegressionTests
         (int[] race, int[] stay, int[] cost, _) = Data(800, 1);
         ReportBatch batch = new([Clear(Cost, cost), Clear(Race, race), Clear(Stay, stay)]);
         StatisticResult result = StatisticEstimator.Estimate(StatisticRequest.Linear("cost", "race", "stay"), [batch]);
-        var x = Matrix<double>.Build.Dense(800, 4, (i, j) => j switch { 0 => 1, 1 => race[i] == 1 ? 1 : 0, 2 => race[i] == 2 ? 1 : 0, _ => 10 + (2.0 * stay[i]) });
+        var x = Matrix<double>.Build.Dense(
+            800, 4, (i, j) => j switch { 0 => 1, 1 => race[i] == 1 ? 1 : 0, 2 => race[i] == 2 ? 1 : 0, _ => 10 + (2.0 * stay[i]) });
         var y = Vector<double>.Build.Dense(800, i => -1 + (0.5 * cost[i]));
         Vector<double> beta = x.QR().Solve(y);
         Vector<double> residual = y - (x * beta);
@@ -71,8 +72,10 @@ public sealed class RegressionTests
         ReportBatch clear = new([Clear(Cost, cost), Clear(Outcome, outcome), Clear(Race, race), Clear(Stay, stay)]);
         ReportBatch[] reports =
         [
-            new([Samples.Drawn(Cost, 6, cost[..60_000], 1), Samples.Drawn(Outcome, 6, outcome[..60_000], 2), Samples.Drawn(Race, 6, race[..60_000], 3), Samples.Drawn(Stay, 6, stay[..60_000], 4)]),
-            new([Samples.Drawn(Cost, 5, cost[60_000..], 1), Samples.Drawn(Outcome, 5, outcome[60_000..], 2), Samples.Drawn(Race, 5, race[60_000..], 3), Samples.Drawn(Stay, 5, stay[60_000..], 4)]),
+            new([Samples.Drawn(Cost, 6, cost[..60_000], 1), Samples.Drawn(
+                Outcome, 6, outcome[..60_000], 2), Samples.Drawn(Race, 6, race[..60_000], 3), Samples.Drawn(Stay, 6, stay[..60_000], 4)]),
+            new([Samples.Drawn(Cost, 5, cost[60_000..], 1), Samples.Drawn(
+                Outcome, 5, outcome[60_000..], 2), Samples.Drawn(Race, 5, race[60_000..], 3), Samples.Drawn(Stay, 5, stay[60_000..], 4)]),
         ];
         var options = EstimationOptions.Default with { Confidence = 1 - 1e-7 };
         StatisticResult truth = StatisticEstimator.Estimate(request, [clear], options);
@@ -96,8 +99,10 @@ public sealed class RegressionTests
         StatisticRequest request = StatisticRequest.Linear("cost", "race", "stay");
         ReportBatch once = new([Clear(Cost, cost), Clear(Race, race), Clear(Stay, stay)]);
         ReportBatch twice = new(
-            [Clear(Cost, [.. cost, .. cost]), Clear(Race, [.. race, .. race]), Clear(Stay, [.. stay, .. stay])], [.. Enumerable.Range(0, 4_000).Select(i => i % 2_000)]);
-        double[] Errors(ReportBatch batch) => [.. StatisticEstimator.Estimate(request, [batch]).Cells.Select(c => Math.Round(c.StandardError, 9))];
+            [Clear(Cost, [.. cost, .. cost]), Clear(Race, [.. race, .. race]), Clear(Stay, [.. stay, .. stay])],
+            [.. Enumerable.Range(0, 4_000).Select(i => i % 2_000)]);
+        double[] Errors(ReportBatch batch) =>
+            [.. StatisticEstimator.Estimate(request, [batch]).Cells.Select(c => Math.Round(c.StandardError, 9))];
         Assert.Equal(Errors(once), Errors(twice));
     }
 
@@ -110,10 +115,12 @@ public sealed class RegressionTests
         double[][] outcomeLaw = Samples.Law(Samples.ChannelOf(Outcome, 5));
         (int Cost, int Race, int Outcome)[] truth = [(1, 2, 1), (0, 1, 0)];
         RegressionDesign? design = null;
-        var outcomes = Samples.Outcomes([.. truth.SelectMany(t => new[] { costLaw[t.Cost], raceLaw[t.Race], outcomeLaw[t.Outcome] })]).Select(o =>
+        var outcomes = Samples.Outcomes([.. truth.SelectMany(t => new[] { costLaw[t.Cost], raceLaw[t.Race], outcomeLaw[t.Outcome] })])
+            .Select(o =>
         {
             int[] Column(int a) => [.. o.Outcome.Where((_, i) => i % 3 == a)];
-            AttributeReports[] reports = [Samples.Coded(Outcome, 5, Column(2)), Samples.Coded(cost, 4, Column(0)), Samples.Coded(Race, 3, Column(1))];
+            AttributeReports[] reports =
+                [Samples.Coded(Outcome, 5, Column(2)), Samples.Coded(cost, 4, Column(0)), Samples.Coded(Race, 3, Column(1))];
             design ??= new RegressionDesign(StatisticRequest.Logistic("outcome", ["outcome1"], "cost", "race"), reports);
             var moments = new PairMoments(design);
             moments.Add(new ReportBatch(reports));
@@ -135,18 +142,21 @@ public sealed class RegressionTests
     public void Models_that_would_be_noise_are_refused_with_the_number_that_would_do()
     {
         (int[] race, int[] stay, int[] cost, int[] outcome) = Data(500, 6);
-        ReportBatch batch = new([Samples.Drawn(Cost, 1, cost, 1), Samples.Drawn(Outcome, 1, outcome, 2), Samples.Drawn(Race, 1, race, 3), Samples.Drawn(Stay, 1, stay, 4)]);
+        ReportBatch batch = new([Samples.Drawn(
+            Cost, 1, cost, 1), Samples.Drawn(Outcome, 1, outcome, 2), Samples.Drawn(Race, 1, race, 3), Samples.Drawn(Stay, 1, stay, 4)]);
         Assert.Contains("at least 200", Refusal(StatisticRequest.Linear("cost", "race")), StringComparison.Ordinal);
         Assert.Contains("logistic:outcome", Refusal(StatisticRequest.Linear("outcome", "race")), StringComparison.Ordinal);
         Assert.Contains("outcome0, outcome1", Refusal(StatisticRequest.Logistic("outcome", ["yes"], "race")), StringComparison.Ordinal);
 
-        string Refusal(StatisticRequest request) => Assert.Throws<EstimationRefusedException>(() => StatisticEstimator.Estimate(request, [batch])).Message;
+        string Refusal(StatisticRequest request) =>
+            Assert.Throws<EstimationRefusedException>(() => StatisticEstimator.Estimate(request, [batch])).Message;
     }
 
     private static Matrix<double> Scaled(Matrix<double> rows, Vector<double> weights) =>
         Matrix<double>.Build.Dense(rows.RowCount, rows.ColumnCount, (i, j) => rows[i, j] * weights[i]);
 
-    private static AttributeReports Clear(AttributeDefinition attribute, int[] values) => Samples.Drawn(attribute with { Mechanism = null, Tier = Tier.Public }, 0, values, 0);
+    private static AttributeReports Clear(AttributeDefinition attribute, int[] values) =>
+        Samples.Drawn(attribute with { Mechanism = null, Tier = Tier.Public }, 0, values, 0);
 
     private static (int[] Race, int[] Stay, int[] Cost, int[] Outcome) Data(int n, int seed)
     {
@@ -154,7 +164,8 @@ public sealed class RegressionTests
         int[] race = [.. Enumerable.Range(0, n).Select(_ => random.Next(3))];
         int[] stay = [.. race.Select(r => Math.Clamp(random.Next(4) + r, 0, 5))];
         int[] cost = [.. stay.Select((s, i) => Math.Clamp(s + (race[i] == 1 ? 2 : 0) + random.Next(3) - 1, 0, 8))];
-        int[] outcome = [.. stay.Select((s, i) => random.NextDouble() < 1 / (1 + Math.Exp(1.5 - (0.5 * s) - (race[i] == 2 ? 0.8 : 0))) ? 1 : 0)];
+        int[] outcome =
+            [.. stay.Select((s, i) => random.NextDouble() < 1 / (1 + Math.Exp(1.5 - (0.5 * s) - (race[i] == 2 ? 0.8 : 0))) ? 1 : 0)];
         return (race, stay, cost, outcome);
     }
 }

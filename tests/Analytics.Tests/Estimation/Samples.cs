@@ -10,7 +10,8 @@ internal static class Samples
 {
     public static readonly GradeLadder Ladder = GradeLadder.Default;
 
-    public static AttributeDefinition Categorical(string name, int size, string mechanism, bool constant = false, bool ordered = false) => new()
+    public static AttributeDefinition Categorical(string name, int size, string mechanism, bool constant = false, bool ordered = false) =>
+        new()
     {
         Name = name,
         Source = name,
@@ -20,7 +21,8 @@ internal static class Samples
         ConstantPerPerson = constant,
     };
 
-    public static AttributeDefinition Grid(string name, int cells, decimal min = 0, decimal step = 1, bool optional = false, bool constant = false) => new()
+    public static AttributeDefinition Grid(
+        string name, int cells, decimal min = 0, decimal step = 1, bool optional = false, bool constant = false) => new()
     {
         Name = name,
         Source = name,
@@ -49,7 +51,8 @@ internal static class Samples
 
         byte[] key = new byte[32];
         new Random(seed).NextBytes(key);
-        ulong[] facts = [.. Enumerable.Range(0, truth.Length).Select(i => (ulong)(attribute.ConstantPerPerson && persons is not null ? persons[i] : i))];
+        ulong[] facts = [.. Enumerable.Range(0, truth.Length)
+            .Select(i => (ulong)(attribute.ConstantPerPerson && persons is not null ? persons[i] : i))];
         var column = new EmrMarket.Analytics.Records.RecordColumn { Attribute = attribute, Codes = codes };
         IReportLadder ladder = MechanismCatalogue.Get(attribute.Mechanism).CreateLadder(attribute.Domain, Ladder);
         ReportColumn reports = ladder.Draw(ColumnKey.Derive(key, attribute.Source), column, facts, [grade])[0];
@@ -64,7 +67,8 @@ internal static class Samples
             EmrMarket.Analytics.Mechanisms.Dsw.DswChannel dsw => (dsw.Outputs, dsw.Window, dsw.POut, dsw.QOut),
             _ => (channel.DomainSize, 1, channel.P, channel.Q),
         };
-        return [.. Enumerable.Range(0, channel.DomainSize).Select(v => Enumerable.Range(0, outputs).Select(y => y >= v && y < v + window ? p : q).ToArray())];
+        return [.. Enumerable.Range(0, channel.DomainSize)
+            .Select(v => Enumerable.Range(0, outputs).Select(y => y >= v && y < v + window ? p : q).ToArray())];
     }
 
     /// <summary>Every outcome of independent draws with these laws, with its probability.</summary>

@@ -39,7 +39,8 @@ public sealed class TableTests
             {
                 (double first, _) = Samples.Moments(outcomes.Select(o => (o.Stratum.Share(cell, subset[0]), o.Probability)));
                 (double second, _) = Samples.Moments(outcomes.Select(o => (o.Stratum.Share(cell, subset[1]), o.Probability)));
-                (double product, _) = Samples.Moments(outcomes.Select(o => (o.Stratum.Share(cell, subset[0]) * o.Stratum.Share(cell, subset[1]), o.Probability)));
+                (double product, _) = Samples.Moments(
+                    outcomes.Select(o => (o.Stratum.Share(cell, subset[0]) * o.Stratum.Share(cell, subset[1]), o.Probability)));
                 (double claimed, _) = Samples.Moments(outcomes.Select(o => (
                     o.Stratum.Covariance(cell, subset[0], subset[1], InferenceTarget.Records), o.Probability)));
                 Assert.Equal(Truth.Count(t => Matches(t, cell, subset[0])) / 3.0, first, 9);
@@ -64,8 +65,10 @@ public sealed class TableTests
                 double Share(JointStratum s, int row, int column) => row < 0 ? s.Share(column, 2) : s.Share((row * 2) + column, 3);
                 (double first, _) = Samples.Moments(outcomes.Select(o => (Share(o.Stratum, v, w), o.Probability)));
                 (double second, _) = Samples.Moments(outcomes.Select(o => (Share(o.Stratum, otherV, otherW), o.Probability)));
-                (double product, _) = Samples.Moments(outcomes.Select(o => (Share(o.Stratum, v, w) * Share(o.Stratum, otherV, otherW), o.Probability)));
-                (double claimed, _) = Samples.Moments(outcomes.Select(o => (o.Association.Covariance(v, w, otherV, otherW), o.Probability)));
+                (double product, _) = Samples.Moments(
+                    outcomes.Select(o => (Share(o.Stratum, v, w) * Share(o.Stratum, otherV, otherW), o.Probability)));
+                (double claimed, _) = Samples.Moments(
+                    outcomes.Select(o => (o.Association.Covariance(v, w, otherV, otherW), o.Probability)));
                 Assert.Equal(product - (first * second), claimed, 9);
             }
         }
@@ -82,12 +85,14 @@ public sealed class TableTests
             Stratum: Stratum(
                 [
                     new ReportBatch(
-                        [Samples.Coded(race, 4, o.Outcome[0], o.Outcome[0], o.Outcome[1]), Samples.Coded(Sex, 5, o.Outcome[2..])], [5, 5, 9]),
+                        [Samples.Coded(race, 4, o.Outcome[0], o.Outcome[0], o.Outcome[1]), Samples.Coded(Sex, 5, o.Outcome[2..])],
+                        [5, 5, 9]),
                 ], "race", "sex"), o.Probability)).ToList();
         for (int cell = 0; cell < 6; cell++)
         {
             (double mean, double variance) = Samples.Moments(outcomes.Select(o => (o.Stratum.Share(cell, 3), o.Probability)));
-            (double claimed, _) = Samples.Moments(outcomes.Select(o => (o.Stratum.Covariance(cell, 3, 3, InferenceTarget.Records), o.Probability)));
+            (double claimed, _) = Samples.Moments(
+                outcomes.Select(o => (o.Stratum.Covariance(cell, 3, 3, InferenceTarget.Records), o.Probability)));
             Assert.Equal(cell == 1 ? 2 / 3.0 : cell == 4 ? 1 / 3.0 : 0, mean, 9);
             Assert.Equal(variance, claimed, 9);
         }
@@ -99,13 +104,15 @@ public sealed class TableTests
         // Two persons of two records each; the person's truths are drawn from a law, then randomised.
         double[][] race = Samples.Law(Samples.ChannelOf(Race, 5));
         double[][] sex = Samples.Law(Samples.ChannelOf(Sex, 5));
-        ((int Race, int Sex) First, (int Race, int Sex) Second, double Probability)[] persons = [((0, 1), (0, 1), 0.6), ((2, 0), (1, 1), 0.4)];
+        ((int Race, int Sex) First, (int Race, int Sex) Second, double Probability)[] persons =
+            [((0, 1), (0, 1), 0.6), ((2, 0), (1, 1), 0.4)];
         var law = new double[36];
         foreach (((int Race, int Sex) first, (int Race, int Sex) second, double probability) in persons)
         {
             for (int y = 0; y < 36; y++)
             {
-                law[y] += probability * race[first.Race][y / 12] * sex[first.Sex][y / 6 % 2] * race[second.Race][y / 2 % 3] * sex[second.Sex][y % 2];
+                law[y] += probability * race[first.Race][y / 12] * sex[first.Sex][y / 6 % 2]
+                    * race[second.Race][y / 2 % 3] * sex[second.Sex][y % 2];
             }
         }
 
@@ -119,7 +126,8 @@ public sealed class TableTests
                         ], [0, 0, 1, 1]),
                 ], "race", "sex"), o.Probability)).ToList();
         (double mean, double variance) = Samples.Moments(outcomes.Select(o => (o.Stratum.Share(1, 3), o.Probability)));
-        (double claimed, _) = Samples.Moments(outcomes.Select(o => (o.Stratum.Covariance(1, 3, 3, InferenceTarget.Population), o.Probability)));
+        (double claimed, _) = Samples.Moments(
+            outcomes.Select(o => (o.Stratum.Covariance(1, 3, 3, InferenceTarget.Population), o.Probability)));
         Assert.Equal(0.6, mean, 9);
         Assert.Equal(variance, claimed, 9);
     }
@@ -136,13 +144,16 @@ public sealed class TableTests
             truth[0][i] = random.NextDouble() < 0.5 ? 0 : truth[1][i] + 1;
         }
 
-        ReportBatch batch = new([Samples.Drawn(Race, 5, truth[0], 1), Samples.Drawn(Sex, 4, truth[1], 2), Samples.Drawn(Site, 0, truth[2], 3)]);
+        ReportBatch batch = new(
+            [Samples.Drawn(Race, 5, truth[0], 1), Samples.Drawn(Sex, 4, truth[1], 2), Samples.Drawn(Site, 0, truth[2], 3)]);
         StatisticResult result = StatisticEstimator.Estimate(
-            StatisticRequest.Table("race", "sex", "site"), [batch], EstimationOptions.Default with { Confidence = 1 - 1e-7, Consistent = true });
+            StatisticRequest.Table("race", "sex", "site"), [batch],
+            EstimationOptions.Default with { Confidence = 1 - 1e-7, Consistent = true });
         Assert.Equal(12, result.Cells.Count);
         foreach (StatisticCell cell in result.Cells)
         {
-            double share = Enumerable.Range(0, 60_000).Count(i => cell.Codes.Select((code, a) => truth[a][i] == code).All(equal => equal)) / 60_000.0;
+            double share = Enumerable.Range(0, 60_000)
+                .Count(i => cell.Codes.Select((code, a) => truth[a][i] == code).All(equal => equal)) / 60_000.0;
             Assert.InRange(share, cell.Low, cell.High);
             Assert.True(cell.PostProcessed >= 0);
             Assert.True(cell.StandardError <= cell.ExpectedHalfWidth);
@@ -192,7 +203,8 @@ public sealed class TableTests
         ReportBatch batch = new([Samples.Drawn(Race, 6, race, 1), Samples.Drawn(Sex, 6, sex, 2)]);
         StatisticResult result = StatisticEstimator.Estimate(
             StatisticRequest.Table("race", "sex"), [batch], EstimationOptions.Default with { Confidence = 1 - 1e-7 });
-        double Rate(int r, int s) => Enumerable.Range(0, sex.Length).Count(i => race[i] == r && sex[i] == s) / (double)sex.Count(x => x == s);
+        double Rate(int r, int s) =>
+            Enumerable.Range(0, sex.Length).Count(i => race[i] == r && sex[i] == s) / (double)sex.Count(x => x == s);
         StatisticSection risks = result.Sections.Single(s => s.Name == "risk ratios");
         foreach (StatisticCell cell in risks.Cells.Where(c => c.Codes[0] < 2))
         {
@@ -201,7 +213,8 @@ public sealed class TableTests
 
         // Nobody has the third value: its risk ratio is zero over zero.
         Assert.All(risks.Cells.Where(c => c.Codes[0] == 2), c => Assert.True(double.IsNaN(c.Estimate)));
-        StatisticCell odds = result.Sections.Single(s => s.Name == "odds ratios").Cells.Single(c => c.Codes[0] == 0 || (c.Codes[0] == 1 && race.Count(r => r == 0) > 50_000));
+        StatisticCell odds = result.Sections.Single(s => s.Name == "odds ratios")
+            .Cells.Single(c => c.Codes[0] == 0 || (c.Codes[0] == 1 && race.Count(r => r == 0) > 50_000));
         double first = Rate(0, odds.Codes[1]) / Rate(1, odds.Codes[1]);
         double second = Rate(0, 1 - odds.Codes[1]) / Rate(1, 1 - odds.Codes[1]);
         Assert.InRange(first / second, odds.Low, odds.High);
@@ -218,13 +231,15 @@ public sealed class TableTests
         var outcomes = Samples.Outcomes([.. truth.SelectMany(t => new[] { sexLaw[t.Sex], stayLaw[t.Stay] })]).Select(o => (
             Cells: StatisticEstimator.Estimate(
                 StatisticRequest.Table("stay", "sex"),
-                [new ReportBatch([Samples.Coded(stay, 6, [.. o.Outcome.Where((_, i) => i % 2 == 1)]), Samples.Coded(Sex, 6, [.. o.Outcome.Where((_, i) => i % 2 == 0)])])],
+                [new ReportBatch([Samples.Coded(stay, 6, [.. o.Outcome.Where((_, i) => i % 2 == 1)]), Samples.Coded(
+                    Sex, 6, [.. o.Outcome.Where((_, i) => i % 2 == 0)])])],
                 EstimationOptions.Default with { Confidence = 1e-9 }).Cells, o.Probability)).ToList();
 
         // The ratio itself is not unbiased; over outcomes where the group is estimable it is near its truth.
         double weight = outcomes.Where(o => !double.IsNaN(o.Cells[1].Estimate)).Sum(o => o.Probability);
         Assert.True(weight > 0.9);
-        Assert.InRange(outcomes.Where(o => !double.IsNaN(o.Cells[1].Estimate)).Sum(o => o.Probability * o.Cells[1].Estimate) / weight, 1.2, 1.8);
+        Assert.InRange(
+            outcomes.Where(o => !double.IsNaN(o.Cells[1].Estimate)).Sum(o => o.Probability * o.Cells[1].Estimate) / weight, 1.2, 1.8);
 
         var random = new Random(8);
         int[] sex = [.. Enumerable.Range(0, 50_000).Select(_ => random.Next(2))];
@@ -244,7 +259,8 @@ public sealed class TableTests
     {
         AttributeDefinition stay = Samples.Grid("stay", 10);
         AttributeDefinition code = Samples.Categorical("code", 4000, "grr");
-        ReportBatch batch = new([Samples.Coded(stay, 3, 1), Samples.Coded(Sex, 3, 1), Samples.Coded(Race, 3, 1), Samples.Coded(code, 3, 1)]);
+        ReportBatch batch = new(
+            [Samples.Coded(stay, 3, 1), Samples.Coded(Sex, 3, 1), Samples.Coded(Race, 3, 1), Samples.Coded(code, 3, 1)]);
         Assert.Contains("dsw", Refusal("stay", "sex", "race"), StringComparison.Ordinal);
         Assert.Contains("12000 cells", Refusal("code", "race"), StringComparison.Ordinal);
 

@@ -102,14 +102,17 @@ public sealed class TopCodesTests
         var labels = Icd9.Categories().Append("missing").ToList();
         var code = new AttributeDefinition
         {
-            Name = "diagnosis", Source = "diagnosis", Domain = new CategoricalDomain(labels, Ordered: false), Tier = Tier.Private, Mechanism = "olh",
+            Name = "diagnosis", Source = "diagnosis", Domain = new CategoricalDomain(labels, Ordered: false), Tier = Tier.Private,
+            Mechanism = "olh",
         };
         var random = new Random(4);
         int heart = labels.IndexOf("428");
         int chest = labels.IndexOf("786");
-        int[] truth = [.. Enumerable.Range(0, 60_000).Select(_ => random.NextDouble() switch { < 0.3 => heart, < 0.5 => chest, _ => random.Next(2000) })];
+        int[] truth = [.. Enumerable.Range(0, 60_000)
+            .Select(_ => random.NextDouble() switch { < 0.3 => heart, < 0.5 => chest, _ => random.Next(2000) })];
         StatisticResult result = StatisticEstimator.Estimate(
-            StatisticRequest.TopCodes("diagnosis"), [new ReportBatch([Samples.Drawn(code, 5, truth, 1)])], EstimationOptions.Default with { Confidence = 1 - 1e-7 });
+            StatisticRequest.TopCodes("diagnosis"), [new ReportBatch([Samples.Drawn(code, 5, truth, 1)])],
+            EstimationOptions.Default with { Confidence = 1 - 1e-7 });
         Assert.Equal(["428", "786"], result.Cells.Take(2).Select(c => c.Value));
         Assert.InRange(truth.Count(t => t == heart) / 60_000.0, result.Cells[0].Low, result.Cells[0].High);
         StatisticSection chapters = Assert.Single(result.Sections);

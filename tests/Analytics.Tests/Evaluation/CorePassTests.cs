@@ -10,7 +10,8 @@ public sealed class CorePassTests
 
     private static readonly StatisticRequest[] Requests =
     [
-        StatisticRequest.Frequency("ill"), StatisticRequest.Mean("age"), StatisticRequest.Bins("age", 2), StatisticRequest.Quantile("weight", 0.5),
+        StatisticRequest.Frequency("ill"), StatisticRequest.Mean("age"), StatisticRequest.Bins("age", 2),
+        StatisticRequest.Quantile("weight", 0.5),
         StatisticRequest.Table("sex", "ill"), StatisticRequest.Table("sex", "age"), StatisticRequest.Linear("age", "sex", "weight"),
         StatisticRequest.Logistic("ill", ["yes"], "sex", "age"),
     ];
@@ -42,7 +43,8 @@ public sealed class CorePassTests
     public void Statistic_that_is_refused_does_not_stop_the_others()
     {
         RecordTable table = Tables.Random(300, 6);
-        StatisticRequest[] requests = [StatisticRequest.Frequency("sex"), StatisticRequest.Logistic("ill", ["nowhere"], "sex"), StatisticRequest.Mean("sex")];
+        StatisticRequest[] requests =
+            [StatisticRequest.Frequency("sex"), StatisticRequest.Logistic("ill", ["nowhere"], "sex"), StatisticRequest.Mean("sex")];
         CorePass.Answer[] answers = [.. Estimate(table, 100, requests, out int passes)];
 
         Assert.Equal(1, passes);

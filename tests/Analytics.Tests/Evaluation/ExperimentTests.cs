@@ -22,7 +22,8 @@ public sealed class ExperimentTests
         Assert.NotEmpty(one.Findings);
         Assert.All(one.Numbers.Values, v => Assert.True(double.IsFinite(v)));
         Assert.NotEmpty(one.Figures);
-        Assert.All(one.Figures.SelectMany(f => f.Series).SelectMany(s => s.Points), p => Assert.True(double.IsFinite(p.X) && double.IsFinite(p.Y)));
+        Assert.All(one.Figures.SelectMany(f => f.Series)
+            .SelectMany(s => s.Points), p => Assert.True(double.IsFinite(p.X) && double.IsFinite(p.Y)));
         Assert.All(one.Figures, f => Assert.InRange(f.Series.Count, 1, 8));
         Assert.Equal(one.Numbers, two.Numbers);
     }
@@ -32,8 +33,10 @@ public sealed class ExperimentTests
     {
         ExperimentResult result = new GradeMixes().Run(Context(threads: 2) with { Repetitions = 6 }, new Silent(), default);
 
-        // Holders are stricter, so pooling with one average channel misses some of them; stratifying does not. Standard error of these biases: below 0.03.
-        Assert.True(result.Numbers["precision.selected.bias"] < -0.03, result.Numbers["precision.selected.bias"].ToString(CultureInfo.InvariantCulture));
+        // Holders are stricter, so pooling with one average channel misses some of them; stratifying does not. Standard error of these
+        // biases: below 0.03.
+        Assert.True(result.Numbers["precision.selected.bias"] < -0.03, result.Numbers["precision.selected.bias"]
+            .ToString(CultureInfo.InvariantCulture));
         Assert.True(Math.Abs(result.Numbers["stratified.selected.bias"]) < Math.Abs(result.Numbers["precision.selected.bias"]));
     }
 
@@ -41,7 +44,8 @@ public sealed class ExperimentTests
     public void Repetitions_have_keys_of_their_own()
     {
         ExperimentContext context = Context(threads: 1);
-        string[] keys = [.. new[] { "a", "b" }.SelectMany(name => Enumerable.Range(0, 5).Select(r => Convert.ToHexString(context.KeyOf(name, r))))];
+        string[] keys =
+            [.. new[] { "a", "b" }.SelectMany(name => Enumerable.Range(0, 5).Select(r => Convert.ToHexString(context.KeyOf(name, r))))];
         Assert.Equal(keys.Length, keys.Distinct(StringComparer.Ordinal).Count());
     }
 
@@ -70,7 +74,8 @@ public sealed class ExperimentTests
         {
             Assert.Equal(table.RecordKeys[places[i]], subset.RecordKeys[i]);
             Assert.Equal(table.PersonKeys[places[i]], subset.PersonKeys[i]);
-            Assert.All(Enumerable.Range(0, table.Columns.Count), c => Assert.Equal(table.Columns[c].Codes[places[i]], subset.Columns[c].Codes[i]));
+            Assert.All(
+                Enumerable.Range(0, table.Columns.Count), c => Assert.Equal(table.Columns[c].Codes[places[i]], subset.Columns[c].Codes[i]));
         }
     }
 
@@ -79,13 +84,15 @@ public sealed class ExperimentTests
     {
         EvaluatedStatistic Statistic(string id, bool isPublic, params EvaluatedCell[] cells) => new()
         {
-            Id = id, Kind = StatisticKind.Frequency, Attributes = [id], Unit = "share", Estimator = "", PostProcessing = "none", Interval = "normal", Confidence = 0.9,
+            Id = id, Kind = StatisticKind.Frequency, Attributes = [id], Unit = "share", Estimator = "", PostProcessing = "none",
+            Interval = "normal", Confidence = 0.9,
             Grades = [isPublic ? null : new AttributeGrade("grr", 2, 0.5)], Epsilon = 0.5, N = 10, EffectiveRecords = 5, Cells = cells,
         };
         EvaluationSummary summary = EvaluationSummary.Of(
         [
             Statistic("region", true, new EvaluatedCell("north", 0.5, 0.5, 0, 0.5, 0.5, 0, 0)),
-            Statistic("ill", false, new EvaluatedCell("no", 0.7, 0.72, 0.02, 0.68, 0.76, 0.04, 0.05), new EvaluatedCell("yes", 0.3, 0.2, 0.02, 0.16, 0.24, 0.04, 0.05)),
+            Statistic("ill", false, new EvaluatedCell("no", 0.7, 0.72, 0.02, 0.68, 0.76, 0.04, 0.05), new EvaluatedCell(
+                "yes", 0.3, 0.2, 0.02, 0.16, 0.24, 0.04, 0.05)),
         ]);
 
         Assert.Equal((2, 1, 1.8), (summary.Intervals, summary.Covered, summary.ExpectedCovered));

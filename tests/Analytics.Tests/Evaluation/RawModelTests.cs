@@ -30,7 +30,8 @@ public sealed class RawModelTests
         ushort[] ill = [1, 0, 0, 0, 1, 1, 1, 1, 1, 1, 0, 0];
         RecordTable table = Tables.Of(sex, ill, new ushort[12]);
 
-        IReadOnlyDictionary<string, double> fit = new RawModel(Tables.Schema, table, StatisticRequest.Logistic("ill", ["yes"], "sex")).Fit();
+        IReadOnlyDictionary<string, double> fit = new RawModel(Tables.Schema, table, StatisticRequest.Logistic("ill", ["yes"], "sex"))
+            .Fit();
 
         Assert.Equal(Math.Log(1.0 / 3), fit["intercept"], 9);
         Assert.Equal(Math.Log(6.0 / 2) - Math.Log(1.0 / 3), fit["sex=male"], 9);
@@ -67,7 +68,8 @@ public sealed class RawModelTests
 
         // All males and no female is ill: the likelihood grows without end.
         RecordTable separated = Tables.Of([0, 0, 1, 1], [0, 0, 1, 1], [1, 2, 3, 4]);
-        Assert.True(double.IsNaN(new RawModel(Tables.Schema, separated, StatisticRequest.Logistic("ill", ["yes"], "sex")).Fit()["sex=male"]));
+        Assert.True(
+            double.IsNaN(new RawModel(Tables.Schema, separated, StatisticRequest.Logistic("ill", ["yes"], "sex")).Fit()["sex=male"]));
     }
 
     [Fact]

@@ -22,10 +22,12 @@ internal static class Tables
         "ward.json");
 
     /// <summary>Records of the schema above; persons as given, or one per record.</summary>
-    public static RecordTable Of(ushort[] sex, ushort[] ill, ushort[] age, ushort[]? weight = null, uint[]? fractions = null, int[]? persons = null)
+    public static RecordTable Of(
+        ushort[] sex, ushort[] ill, ushort[] age, ushort[]? weight = null, uint[]? fractions = null, int[]? persons = null)
     {
         int[] person = persons ?? [.. Enumerable.Range(0, sex.Length)];
-        RecordColumn Column(int attribute, ushort[] codes, uint[]? parts = null) => new() { Attribute = Schema.Attributes[attribute], Codes = codes, Fractions = parts };
+        RecordColumn Column(int attribute, ushort[] codes, uint[]? parts = null) =>
+            new() { Attribute = Schema.Attributes[attribute], Codes = codes, Fractions = parts };
         return new RecordTable
         {
             RecordKeys = [.. Enumerable.Range(1, sex.Length).Select(i => (ulong)i)],
@@ -42,7 +44,8 @@ internal static class Tables
         var random = new Random(seed);
         ushort[] sex = [.. Enumerable.Range(0, count).Select(_ => (ushort)random.Next(2))];
         ushort[] age = [.. Enumerable.Range(0, count).Select(_ => (ushort)random.Next(10))];
-        ushort[] ill = [.. Enumerable.Range(0, count).Select(i => (ushort)(random.NextDouble() < 0.1 + 0.3 * sex[i] + 0.04 * age[i] ? 1 : 0))];
+        ushort[] ill =
+            [.. Enumerable.Range(0, count).Select(i => (ushort)(random.NextDouble() < 0.1 + 0.3 * sex[i] + 0.04 * age[i] ? 1 : 0))];
         ushort[] weight = [.. Enumerable.Range(0, count).Select(i => (ushort)Math.Min(4, sex[i] + random.Next(4)))];
         return Of(sex, ill, age, weight, persons: [.. Enumerable.Range(0, count).Select(i => i * 2 / 3)]);
     }

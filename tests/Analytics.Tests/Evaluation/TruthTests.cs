@@ -26,7 +26,8 @@ public sealed class TruthTests
     {
         // 42.5 kg lies half way between two cells, 45 kg on one.
         RecordTable table = Tables.Of([0, 0], [0, 0], [0, 0], weight: [0, 1], fractions: [1u << 31, 0]);
-        IReadOnlyList<double> truth = new Truth(Tables.Schema, table).Of(StatisticRequest.Bins("weight", 1), Answer(Cell("40", 0, 0), Cell("45", 1, 1)));
+        IReadOnlyList<double> truth = new Truth(Tables.Schema, table)
+            .Of(StatisticRequest.Bins("weight", 1), Answer(Cell("40", 0, 0), Cell("45", 1, 1)));
         Assert.Equal([0.25, 0.75], truth);
     }
 
@@ -36,19 +37,22 @@ public sealed class TruthTests
 
     [Fact]
     public void Table_is_the_joint_share() =>
-        Assert.Equal([0.4, 0, 0.2], Of(StatisticRequest.Table("sex", "ill"), Cell("male | yes", 1, 1), Cell("female | yes", 0, 1), Cell("male | no", 1, 0)));
+        Assert.Equal([0.4, 0, 0.2], Of(
+            StatisticRequest.Table("sex", "ill"), Cell("male | yes", 1, 1), Cell("female | yes", 0, 1), Cell("male | no", 1, 0)));
 
     [Fact]
     public void Unknown_cell_is_a_fault_and_not_a_zero() =>
         Assert.Throws<InvalidOperationException>(() => Of(StatisticRequest.Mean("age"), Cell("median")));
 
-    private static IReadOnlyList<double> Of(StatisticRequest request, params StatisticCell[] cells) => new Truth(Tables.Schema, Five).Of(request, Answer(cells));
+    private static IReadOnlyList<double> Of(StatisticRequest request, params StatisticCell[] cells) =>
+        new Truth(Tables.Schema, Five).Of(request, Answer(cells));
 
     private static StatisticCell Cell(string value, params int[] codes) => new() { Value = value, Codes = codes, Estimate = 0 };
 
     private static StatisticResult Answer(params StatisticCell[] cells) => new()
     {
-        Id = "", Kind = StatisticKind.Frequency, Attributes = [], Estimator = "", N = 0, EffectiveRecords = 0, Cells = cells, Confidence = 0.95,
+        Id = "", Kind = StatisticKind.Frequency, Attributes = [], Estimator = "", N = 0, EffectiveRecords = 0, Cells = cells,
+        Confidence = 0.95,
         Target = InferenceTarget.Records, ReportsByGrade = [], Epsilon = default,
     };
 }

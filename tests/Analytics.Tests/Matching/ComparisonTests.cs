@@ -49,7 +49,8 @@ public sealed class ComparisonTests
 
                     var (mine, theirs) = (sales.Where(s => s.ClassIndex == c).ToList(), sales.Where(s => s.RequestIndex == j).ToList());
                     var classWants = mine.Sum(s => s.Records) < problem.Classes[c].Capacity
-                        || mine.Exists(s => s.RequestIndex != j && (asks[c, s.RequestIndex], -s.RequestIndex).CompareTo((asks[c, j], -j)) < 0);
+                        || mine.Exists(s => s.RequestIndex != j
+                            && (asks[c, s.RequestIndex], -s.RequestIndex).CompareTo((asks[c, j], -j)) < 0);
                     var requestWants = theirs.Sum(s => s.Records) < problem.Requests[j].Records
                         || theirs.Exists(s => problem.Weights[s.ClassIndex, j] < problem.Weights[c, j]);
                     Assert.False(classWants && requestWants, $"seed {seed}: class {c} and request {j} block");

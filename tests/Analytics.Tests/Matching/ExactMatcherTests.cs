@@ -36,7 +36,8 @@ public sealed class ExactMatcherTests
     {
         for (var seed = 0; seed < 20_000; seed++)
         {
-            var problem = Markets.Random(seed, maxClasses: 6, maxRequests: 5, maxMembers: 4, maxQuota: 3, maxRecords: 12, maxWeight: 1 + (seed % 9));
+            var problem = Markets.Random(
+                seed, maxClasses: 6, maxRequests: 5, maxMembers: 4, maxQuota: 3, maxRecords: 12, maxWeight: 1 + (seed % 9));
             var (outcome, _) = ExactMatcher.Solve(problem, SolverOptions.Default with { SampleAbove = seed % 2 == 0 ? 500 : 1 }, default);
             Assert.True(OptimalityCertificate.Of(problem, outcome).Holds, $"seed {seed}: {Markets.Describe(outcome)}");
             Assert.Empty(MatchVerifier.FindFaults(problem, outcome));
@@ -48,7 +49,8 @@ public sealed class ExactMatcherTests
     {
         for (var seed = 0; seed < 60; seed++)
         {
-            var problem = Markets.Random(seed, maxClasses: 40, maxRequests: 15, maxMembers: 30, maxQuota: 4, maxRecords: 200, maxWeight: 10 + (seed * 37));
+            var problem = Markets.Random(
+                seed, maxClasses: 40, maxRequests: 15, maxMembers: 30, maxQuota: 4, maxRecords: 200, maxWeight: 10 + (seed * 37));
             var outcome = ExactMatcher.Solve(problem);
 
             var reference = Oracles.SuccessivePaths(problem);
@@ -64,7 +66,8 @@ public sealed class ExactMatcherTests
     {
         for (var seed = 0; seed < 300; seed++)
         {
-            var problem = Markets.Random(seed, maxClasses: 60, maxRequests: 40, maxMembers: 9, maxQuota: 3, maxRecords: 40, maxWeight: 1 + (seed % 20));
+            var problem = Markets.Random(
+                seed, maxClasses: 60, maxRequests: 40, maxMembers: 9, maxQuota: 3, maxRecords: 40, maxWeight: 1 + (seed % 20));
             var (reference, report) = ExactMatcher.Solve(problem, SolverOptions.Default, default);
             Assert.False(report.Wide);
             foreach (var options in new[]
@@ -107,7 +110,8 @@ public sealed class ExactMatcherTests
 
         // Quotas that differ keep the classes from being merged into one.
         var problem = Markets.Of(
-            [.. Enumerable.Range(0, 200).Select(c => (8, 1 + (c % 40)))], [.. Enumerable.Repeat((200L * 8 * 41 / 2 / 40, 0L), 40)], weights);
+            [.. Enumerable.Range(0, 200).Select(c => (8, 1 + (c % 40)))], [.. Enumerable.Repeat((200L * 8 * 41 / 2 / 40, 0L), 40)],
+            weights);
         var (outcome, report) = ExactMatcher.Solve(problem, SolverOptions.Default, default);
         Assert.Equal(200 * 8 * 41 / 2 * 100, report.Certificate.Welfare);
         Assert.All(outcome.Classes, c => Assert.Equal(0, c.Premium));
@@ -120,7 +124,8 @@ public sealed class ExactMatcherTests
         var wide = 0;
         for (var seed = 0; seed < 400; seed++)
         {
-            var problem = Markets.Random(seed, maxClasses: 9, maxRequests: 9, maxMembers: 4, maxQuota: 3, maxRecords: 9, maxWeight: (1 << 28) - 1);
+            var problem = Markets.Random(
+                seed, maxClasses: 9, maxRequests: 9, maxMembers: 4, maxQuota: 3, maxRecords: 9, maxWeight: (1 << 28) - 1);
             var (outcome, report) = ExactMatcher.Solve(problem, SolverOptions.Default, default);
             Assert.Empty(MatchVerifier.FindFaults(problem, outcome));
             Assert.Equal(Markets.Welfare(problem, Oracles.SuccessivePaths(problem)), report.Certificate.Welfare);
@@ -153,7 +158,8 @@ public sealed class ExactMatcherTests
         var refused = 0;
         for (var seed = 0; seed < 200; seed++)
         {
-            var problem = Markets.Random(seed, maxClasses: 6, maxRequests: 5, maxMembers: 4, maxQuota: 3, maxRecords: 12, maxWeight: WeightMatrix.Limit);
+            var problem = Markets.Random(
+                seed, maxClasses: 6, maxRequests: 5, maxMembers: 4, maxQuota: 3, maxRecords: 12, maxWeight: WeightMatrix.Limit);
             try
             {
                 Assert.Empty(MatchVerifier.FindFaults(problem, ExactMatcher.Solve(problem)));
@@ -173,7 +179,8 @@ public sealed class ExactMatcherTests
     {
         foreach (var (classes, requests) in new[] { (0, 0), (3, 0), (0, 3) })
         {
-            var problem = Markets.Of([.. Enumerable.Repeat((1, 1), classes)], [.. Enumerable.Repeat((1L, 0L), requests)], new long[classes, requests]);
+            var problem = Markets.Of(
+                [.. Enumerable.Repeat((1, 1), classes)], [.. Enumerable.Repeat((1L, 0L), requests)], new long[classes, requests]);
             var outcome = ExactMatcher.Solve(problem);
             Assert.Empty(outcome.SalesByClass);
             Assert.Empty(MatchVerifier.FindFaults(problem, outcome));
@@ -183,7 +190,8 @@ public sealed class ExactMatcherTests
     [Fact]
     public void Inadmissible_and_losing_pairs_never_trade()
     {
-        var problem = Markets.Of([(5, 2), (5, 2)], [(5, 0), (5, 0)], new[,] { { -1, WeightMatrix.Inadmissible }, { WeightMatrix.Inadmissible, 7 } });
+        var problem = Markets.Of(
+            [(5, 2), (5, 2)], [(5, 0), (5, 0)], new[,] { { -1, WeightMatrix.Inadmissible }, { WeightMatrix.Inadmissible, 7 } });
         var outcome = ExactMatcher.Solve(problem);
         Assert.Equal([new Sale(1, 1, 5)], outcome.SalesByClass);
         Assert.Equal(0, outcome.Classes[1].Premium);

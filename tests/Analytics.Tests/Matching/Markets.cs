@@ -34,7 +34,8 @@ internal static class Markets
 
         return Of(
             [.. Enumerable.Range(0, classes).Select(_ => (random.Next(1, maxMembers + 1), random.Next(1, maxQuota + 1)))],
-            [.. Enumerable.Range(0, requests).Select(_ => random.Next(1, maxRecords + 1)).Select(n => ((long)n, minRecords ? random.Next(0, n + 1) : 0L))],
+            [.. Enumerable.Range(0, requests).Select(_ => random.Next(1, maxRecords + 1))
+                .Select(n => ((long)n, minRecords ? random.Next(0, n + 1) : 0L))],
             weights);
     }
 

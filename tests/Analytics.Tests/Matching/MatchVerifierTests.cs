@@ -5,7 +5,8 @@ namespace EmrMarket.Analytics.Tests.Matching;
 /// <summary>Every planted fault is caught under its own number.</summary>
 public sealed class MatchVerifierTests
 {
-    // Class 0 is sold out to requests 0 and 2; request 2 is not filled, so it would take more at any premium below 5. Class 1 serves request 1
+    // Class 0 is sold out to requests 0 and 2; request 2 is not filled, so it would take more at any premium below 5. Class 1 serves
+    // request 1
     // and keeps members. Class 2 goes to request 2 whole.
     private static readonly MatchProblem Problem = Markets.Of(
         [(10, 1), (10, 2), (5, 1)],
@@ -32,11 +33,13 @@ public sealed class MatchVerifierTests
 
     [Fact]
     public void Premium_of_an_unsold_class_is_caught()
-        => Assert.Contains(Faults(WithClass(1, c => c with { Premium = 1 })), f => f is { Kind: MatchFaultKind.UnsoldPremium, ClassIndex: 1 });
+        => Assert.Contains(
+            Faults(WithClass(1, c => c with { Premium = 1 })), f => f is { Kind: MatchFaultKind.UnsoldPremium, ClassIndex: 1 });
 
     [Fact]
     public void Surplus_of_an_unfilled_request_is_caught()
-        => Assert.Contains(Faults(WithRequest(2, r => r with { Surplus = 1 })), f => f is { Kind: MatchFaultKind.UnfilledSurplus, RequestIndex: 2 });
+        => Assert.Contains(
+            Faults(WithRequest(2, r => r with { Surplus = 1 })), f => f is { Kind: MatchFaultKind.UnfilledSurplus, RequestIndex: 2 });
 
     [Fact]
     public void Quantities_beyond_class_quota_and_demand_are_caught()
@@ -56,10 +59,19 @@ public sealed class MatchVerifierTests
     [Fact]
     public void Lists_that_differ_are_caught()
     {
-        var altered = Right with { SalesByRequest = [.. Right.SalesByRequest.Select((s, i) => i == 0 ? s with { Records = s.Records - 1 } : s)] };
+        var altered = Right with
+        {
+            SalesByRequest = [.. Right.SalesByRequest.Select((s, i) => i == 0 ? s with { Records = s.Records - 1 } : s)],
+        };
         Assert.Contains(Faults(altered), f => f.Kind == MatchFaultKind.SalesDiffer);
-        AssertOnly(MatchFaultKind.SalesDiffer, Right with { SalesByRequest = [.. Right.SalesByRequest.Skip(1)] }, alsoAllowed: [MatchFaultKind.UnfilledSurplus, MatchFaultKind.UnsupportedPremium]);
-        AssertOnly(MatchFaultKind.SalesDiffer, Right with { SalesByClass = [.. Right.SalesByClass.Skip(1)] }, alsoAllowed: [MatchFaultKind.UnsoldPremium, MatchFaultKind.BlockingPair, MatchFaultKind.UnsupportedPremium]);
+        AssertOnly(MatchFaultKind.SalesDiffer, Right with
+        {
+            SalesByRequest = [.. Right.SalesByRequest.Skip(1)],
+        }, alsoAllowed: [MatchFaultKind.UnfilledSurplus, MatchFaultKind.UnsupportedPremium]);
+        AssertOnly(MatchFaultKind.SalesDiffer, Right with
+        {
+            SalesByClass = [.. Right.SalesByClass.Skip(1)],
+        }, alsoAllowed: [MatchFaultKind.UnsoldPremium, MatchFaultKind.BlockingPair, MatchFaultKind.UnsupportedPremium]);
     }
 
     [Fact]
@@ -93,7 +105,8 @@ public sealed class MatchVerifierTests
     [Fact]
     public void Supports_in_a_circle_are_caught()
     {
-        // Two classes of 2 and two requests of 2 at equal weights, each request served half by each class: the classes could name each other.
+        // Two classes of 2 and two requests of 2 at equal weights, each request served half by each class: the classes could name each
+        // other.
         var problem = Markets.Of([(2, 1), (2, 1)], [(2, 0), (2, 0)], new long[,] { { 5, 5 }, { 5, 5 } });
         Sale[] half = [new(0, 0, 1), new(0, 1, 1), new(1, 0, 1), new(1, 1, 1)];
         for (var firstRank = 0; firstRank < 3; firstRank++)
@@ -114,7 +127,8 @@ public sealed class MatchVerifierTests
     [Fact]
     public void Dropping_without_a_minimum_and_keeping_below_it_are_caught()
     {
-        Assert.Contains(Faults(WithRequest(2, r => r with { Dropped = true })), f => f is { Kind: MatchFaultKind.Dropping, RequestIndex: 2 });
+        Assert.Contains(
+            Faults(WithRequest(2, r => r with { Dropped = true })), f => f is { Kind: MatchFaultKind.Dropping, RequestIndex: 2 });
 
         var wanting = Markets.Of([(2, 1)], [(5, 3)], new long[,] { { 4 } });
         Assert.True(ExactMatcher.Solve(wanting).Requests[0].Dropped);
@@ -142,7 +156,8 @@ public sealed class MatchVerifierTests
         var random = new Random(1);
         for (var seed = 0; seed < 3000; seed++)
         {
-            var problem = Markets.Random(seed, maxClasses: 5, maxRequests: 4, maxMembers: 4, maxQuota: 3, maxRecords: 12, maxWeight: 6, minRecords: seed % 2 == 0);
+            var problem = Markets.Random(
+                seed, maxClasses: 5, maxRequests: 4, maxMembers: 4, maxQuota: 3, maxRecords: 12, maxWeight: 6, minRecords: seed % 2 == 0);
             var right = ExactMatcher.Solve(problem);
             var (c, j) = (random.Next(problem.Classes.Count), random.Next(problem.Requests.Count));
             var by = random.Next(1, 3) * (random.Next(2) == 0 ? 1 : -1);
@@ -152,7 +167,10 @@ public sealed class MatchVerifierTests
             if (right.SalesByClass.Count > 0)
             {
                 var at = random.Next(right.SalesByClass.Count);
-                var altered = right with { SalesByClass = [.. right.SalesByClass.Select((s, i) => i == at ? s with { Records = s.Records + by } : s)] };
+                var altered = right with
+                {
+                    SalesByClass = [.. right.SalesByClass.Select((s, i) => i == at ? s with { Records = s.Records + by } : s)],
+                };
                 Assert.NotEmpty(MatchVerifier.FindFaults(problem, altered));
             }
         }
@@ -168,7 +186,8 @@ public sealed class MatchVerifierTests
     {
         var kinds = Faults(outcome).Select(f => f.Kind).Distinct().ToList();
         Assert.Contains(kind, kinds);
-        Assert.All(kinds, k => Assert.True(k == kind || (alsoAllowed ?? [MatchFaultKind.UnsupportedPremium]).Contains(k), $"{k} besides {kind}"));
+        Assert.All(
+            kinds, k => Assert.True(k == kind || (alsoAllowed ?? [MatchFaultKind.UnsupportedPremium]).Contains(k), $"{k} besides {kind}"));
     }
 
     private static MatchOutcome With(MatchOutcome outcome, int c, Func<ClassPremium, ClassPremium> change)

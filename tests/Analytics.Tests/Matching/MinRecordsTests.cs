@@ -11,7 +11,8 @@ public sealed class MinRecordsTests
         for (var seed = 0; seed < 5000; seed++)
         {
             var problem = Markets.Random(
-                seed, maxClasses: 5, maxRequests: 5, maxMembers: 4, maxQuota: 2, maxRecords: 12, maxWeight: 1 + (seed % 9), minRecords: true);
+                seed, maxClasses: 5, maxRequests: 5, maxMembers: 4, maxQuota: 2, maxRecords: 12, maxWeight: 1 + (seed % 9),
+                minRecords: true);
             var outcome = ExactMatcher.Solve(problem);
             Assert.Empty(MatchVerifier.FindFaults(problem, outcome));
             Assert.True(OptimalityCertificate.Of(problem, outcome).Holds);

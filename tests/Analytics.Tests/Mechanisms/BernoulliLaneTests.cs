@@ -14,7 +14,8 @@ public sealed class BernoulliLaneTests
         var random = new Random(5);
         uint[] thresholds =
         [
-            0, 1, 2, 1u << 31, uint.MaxValue, 5u << 28, .. Enumerable.Range(0, 400).Select(i => (uint)random.NextInt64(1L << 32) >> (i % 20) << (i % 7)),
+            0, 1, 2, 1u << 31, uint.MaxValue, 5u << 28,
+            .. Enumerable.Range(0, 400).Select(i => (uint)random.NextInt64(1L << 32) >> (i % 20) << (i % 7)),
             .. Enumerable.Repeat(3u << 30, 200), .. Enumerable.Repeat(5u << 28, 200),
         ];
         var lanes = new BernoulliLanes(thresholds);
@@ -28,7 +29,8 @@ public sealed class BernoulliLaneTests
             int place = (int)fact % BernoulliLanes.Batch;
             if (place == 0)
             {
-                lanes.Draw(cipher, [.. Enumerable.Range((int)fact, BernoulliLanes.Batch).Select(f => (ulong)f)], version: 3, values, thresholds.Length, words);
+                lanes.Draw(cipher, [.. Enumerable.Range((int)fact, BernoulliLanes.Batch)
+                    .Select(f => (ulong)f)], version: 3, values, thresholds.Length, words);
             }
 
             var blocks = new Vector128<byte>[BernoulliLanes.BlocksPerGroup * BernoulliLanes.GroupsFor(thresholds.Length)];
@@ -46,7 +48,8 @@ public sealed class BernoulliLaneTests
     }
 
     /// <summary>
-    /// Every tape of coins of three lanes with thresholds of four bits: lanes are independent, and each is one for exactly its share of the tapes, although
+    /// Every tape of coins of three lanes with thresholds of four bits: lanes are independent, and each is one for exactly its share of the
+    /// tapes, although
     /// which coins it takes depends on the others.
     /// </summary>
     [Theory]

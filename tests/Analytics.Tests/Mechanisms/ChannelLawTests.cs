@@ -8,7 +8,9 @@ using EmrMarket.Analytics.Schemas;
 
 namespace EmrMarket.Analytics.Tests.Mechanisms;
 
-/// <summary>The realised laws of all mechanisms against closed forms, in exact arithmetic, for every domain size and grade that ships.</summary>
+/// <summary>
+/// The realised laws of all mechanisms against closed forms, in exact arithmetic, for every domain size and grade that ships.
+/// </summary>
 public sealed class ChannelLawTests
 {
     private static readonly Rational Half = new(1, 2);
@@ -42,7 +44,8 @@ public sealed class ChannelLawTests
             {
                 Channel channel = channels[grade];
                 Rational odds = Published.Exponential(grades[grade]);
-                Assert.True(channel.ExactOdds <= odds - Published.Error, $"{mechanism} k={k} grade {grade}: the realised loss exceeds epsilon");
+                Assert.True(
+                    channel.ExactOdds <= odds - Published.Error, $"{mechanism} k={k} grade {grade}: the realised loss exceeds epsilon");
                 Assert.True(channel.ExactP > channel.ExactQ && channel.ExactP < Rational.One && channel.ExactQ > Rational.Zero);
             }
         }
@@ -64,7 +67,8 @@ public sealed class ChannelLawTests
                 var channel = (SsChannel)channels[grade];
                 Rational weight = channel.SubsetSize * Published.Exponential(grades[grade]);
                 Rational p = weight / (weight + k - channel.SubsetSize);
-                Assert.True(channel.ExactP <= p && p - channel.ExactP < tolerance, $"k={k} grade {grade}: p is {channel.P}, its closed form {(double)p}");
+                Assert.True(channel.ExactP <= p
+                    && p - channel.ExactP < tolerance, $"k={k} grade {grade}: p is {channel.P}, its closed form {(double)p}");
                 Assert.Equal(channel.SubsetSize, channel.ExactP + ((k - 1) * channel.ExactQ));
 
                 // The loss by its definition: P[S | v in S] / P[S | v not in S], with the numbers of subsets written out.
@@ -75,7 +79,9 @@ public sealed class ChannelLawTests
         }
     }
 
-    /// <summary>The published optimum of n times the squared error over all frequencies, population sampling included, at epsilon = 1.</summary>
+    /// <summary>
+    /// The published optimum of n times the squared error over all frequencies, population sampling included, at epsilon = 1.
+    /// </summary>
     [Theory]
     [InlineData(10, 30.0, 0.05)]
     [InlineData(100, 361, 0.5)]
@@ -153,7 +159,8 @@ public sealed class ChannelLawTests
     }
 
     /// <summary>
-    /// Over all multipliers and addends of a small word, two values fall into the same cell exactly 1 time in g, and every cell is hit equally often: the
+    /// Over all multipliers and addends of a small word, two values fall into the same cell exactly 1 time in g, and every cell is hit
+    /// equally often: the
     /// argument does not depend on the width as long as value bits and cell bits fit into it.
     /// </summary>
     [Theory]
@@ -164,7 +171,8 @@ public sealed class ChannelLawTests
     {
         int words = 1 << bits;
         int Cell(int a, int b, int v) => ((a * v) + b) % words >> (bits - cellBits);
-        foreach ((int v, int w) in new[] { (0, 1), (0, (1 << valueBits) - 1), (1, 1 + (1 << (valueBits - 1))), (2, 3), (0, 1 << (valueBits - 1)) })
+        foreach ((int v, int w) in new[] { (0, 1), (0, (1 << valueBits) - 1), (1, 1 + (1 << (valueBits - 1))), (2, 3), (
+            0, 1 << (valueBits - 1)) })
         {
             int[] pairs = new int[1 << (2 * cellBits)];
             for (int a = 0; a < words; a++)

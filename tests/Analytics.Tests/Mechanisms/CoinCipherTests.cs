@@ -13,8 +13,16 @@ public sealed class CoinCipherTests
     [InlineData(false)]
     public void Encrypt_of_the_published_counters_gives_the_published_blocks(bool portable)
     {
-        string[] counters = ["f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff", "f0f1f2f3f4f5f6f7f8f9fafbfcfdff00", "f0f1f2f3f4f5f6f7f8f9fafbfcfdff01", "f0f1f2f3f4f5f6f7f8f9fafbfcfdff02"];
-        string[] blocks = ["0bdf7df1591716335e9a8b15c860c502", "5a6e699d536119065433863c8f657b94", "1bc12c9c01610d5d0d8bd6a3378eca62", "2956e1c8693536b1bee99c73a31576b6"];
+        string[] counters =
+        [
+            "f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff", "f0f1f2f3f4f5f6f7f8f9fafbfcfdff00",
+            "f0f1f2f3f4f5f6f7f8f9fafbfcfdff01", "f0f1f2f3f4f5f6f7f8f9fafbfcfdff02",
+        ];
+        string[] blocks =
+        [
+            "0bdf7df1591716335e9a8b15c860c502", "5a6e699d536119065433863c8f657b94",
+            "1bc12c9c01610d5d0d8bd6a3378eca62", "2956e1c8693536b1bee99c73a31576b6",
+        ];
         Vector128<byte>[] coins = [.. counters.Select(hex => Vector128.Create(Convert.FromHexString(hex)))];
 
         var cipher = new CoinCipher(NistKey);

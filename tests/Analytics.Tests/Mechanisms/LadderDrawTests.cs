@@ -82,10 +82,12 @@ public sealed class LadderDrawTests
 
         byte[] otherSite = [.. SiteKey];
         otherSite[31] ^= 1;
-        IReportLadder other = MechanismCatalogue.Get(mechanism).CreateLadder(column.Attribute.Domain, new GradeLadder([new(250_000), new(900_000)]));
+        IReportLadder other = MechanismCatalogue.Get(mechanism)
+            .CreateLadder(column.Attribute.Domain, new GradeLadder([new(250_000), new(900_000)]));
         string[] drawn =
         [
-            Drawn(Key(), ladder), Drawn(ColumnKey.Derive(otherSite, "source"), ladder), Drawn(ColumnKey.Derive(SiteKey, "other source"), ladder),
+            Drawn(Key(), ladder), Drawn(ColumnKey.Derive(otherSite, "source"), ladder),
+            Drawn(ColumnKey.Derive(SiteKey, "other source"), ladder),
             Drawn(ColumnKey.Derive(SiteKey, "source", valueVersion: 1), ladder), Drawn(Key(), other),
         ];
         Assert.Equal(drawn.Length, drawn.Distinct(StringComparer.Ordinal).Count());
@@ -159,7 +161,8 @@ public sealed class LadderDrawTests
     [Fact]
     public void Catalogue_ids_are_unique_and_known()
     {
-        Assert.Equal(MechanismCatalogue.All.Count, MechanismCatalogue.All.Select(mechanism => mechanism.Id).Distinct(StringComparer.Ordinal).Count());
+        Assert.Equal(MechanismCatalogue.All.Count, MechanismCatalogue.All.Select(mechanism => mechanism.Id).Distinct(StringComparer.Ordinal)
+            .Count());
         Assert.All(MechanismCatalogue.All, mechanism => Assert.Same(mechanism, MechanismCatalogue.Get(mechanism.Id)));
         Assert.Throws<ArgumentException>(() => MechanismCatalogue.Get("rappor"));
     }
@@ -182,7 +185,8 @@ public sealed class LadderDrawTests
     public void Default_mechanism_of_a_grid_is_dsw_and_of_a_single_value_is_refused()
     {
         Assert.Equal("dsw", MechanismCatalogue.Default(new GridDomain(0, 1, 64, "d"), new EpsilonMicro(500_000)).Id);
-        Assert.Throws<ArgumentException>(() => MechanismCatalogue.Default(new CategoricalDomain(["only"], Ordered: false), new EpsilonMicro(500_000)));
+        Assert.Throws<ArgumentException>(
+            () => MechanismCatalogue.Default(new CategoricalDomain(["only"], Ordered: false), new EpsilonMicro(500_000)));
     }
 
     internal static ColumnKey Key() => ColumnKey.Derive(SiteKey, "source");
@@ -193,7 +197,10 @@ public sealed class LadderDrawTests
         AttributeDomain domain = mechanism == "dsw"
             ? new GridDomain(0, 1, size, "1")
             : new CategoricalDomain([.. Enumerable.Range(0, size).Select(i => $"v{i}")], Ordered: false);
-        var attribute = new AttributeDefinition { Name = "a", Source = "source", Domain = domain, Tier = Tier.Moderate, Mechanism = mechanism };
+        var attribute = new AttributeDefinition
+        {
+            Name = "a", Source = "source", Domain = domain, Tier = Tier.Moderate, Mechanism = mechanism,
+        };
         ushort[] codes = [.. Enumerable.Range(0, n).Select(_ => (ushort)random.Next(size))];
         ulong[] facts = [.. Enumerable.Range(0, n).Select(_ => (ulong)random.NextInt64())];
         return (new RecordColumn { Attribute = attribute, Codes = codes }, facts);

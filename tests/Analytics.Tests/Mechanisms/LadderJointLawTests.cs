@@ -10,7 +10,8 @@ using EmrMarket.Analytics.Mechanisms.Windows;
 namespace EmrMarket.Analytics.Tests.Mechanisms;
 
 /// <summary>
-/// The joint law of all grades' reports, by trying every coin in the sampler's own code at a small width of words. From it: the law of each derived grade is
+/// The joint law of all grades' reports, by trying every coin in the sampler's own code at a small width of words. From it: the law of each
+/// derived grade is
 /// the claimed one, and whatever subset of grades is released loses no more than its highest grade alone.
 /// </summary>
 public sealed class LadderJointLawTests
@@ -73,18 +74,22 @@ public sealed class LadderJointLawTests
             Assert.True(odds <= Published.Exponential(Grades[released.Max()]) - Published.Error);
             Dictionary<string, long>[] views =
             [
-                .. joint.Select(law => Marginal(law, (y3, y2, y1) => string.Join(' ', released.Select(grade => grade == 3 ? y3 : grade == 2 ? y2 : y1)))),
+                .. joint.Select(law => Marginal(
+                    law, (y3, y2, y1) => string.Join(' ', released.Select(grade => grade == 3 ? y3 : grade == 2 ? y2 : y1)))),
             ];
             foreach (string view in views.SelectMany(law => law.Keys).Distinct(StringComparer.Ordinal))
             {
                 long most = views.Max(law => law.GetValueOrDefault(view));
                 long least = views.Min(law => law.GetValueOrDefault(view));
-                Assert.True(least > 0 && new Rational(most, least) <= odds, $"grades {string.Join(',', released)}, reports {view}: {most}/{least}");
+                Assert.True(least > 0
+                    && new Rational(most, least) <= odds, $"grades {string.Join(',', released)}, reports {view}: {most}/{least}");
             }
         }
     }
 
-    /// <summary>All first four coins of the subset walk: every subset of the size is reached equally often, from nothing and from any given start.</summary>
+    /// <summary>
+    /// All first four coins of the subset walk: every subset of the size is reached equally often, from nothing and from any given start.
+    /// </summary>
     [Theory]
     [InlineData(0b0000, 0b0000, 2, 6)]
     [InlineData(0b0000, 0b0000, 1, 4)]
@@ -132,7 +137,10 @@ public sealed class LadderJointLawTests
         Assert.Equal([0b00110UL, 0b10010UL, 0b10100UL], reached.Order());
     }
 
-    /// <summary>The ladder of subsets as a Markov chain over all subsets of four values, from the laws alone: marginals and losses of every choice of grades.</summary>
+    /// <summary>
+    /// The ladder of subsets as a Markov chain over all subsets of four values, from the laws alone: marginals and losses of every choice
+    /// of grades.
+    /// </summary>
     [Fact]
     public void Subset_ladder_loses_the_highest_released_grade_and_no_more()
     {
@@ -154,7 +162,8 @@ public sealed class LadderJointLawTests
             {
                 Rational probability = singles.Aggregate(Rational.Zero, (sum, s) => sum + (Top(s, v) * Step(s, t)));
                 Assert.Equal((t >> v & 1) == 1 ? low.Membership / 3 : (Rational.One - low.Membership) / 3, probability);
-                Assert.All(singles, s => Assert.True(Top(s, v) * Step(s, t) <= Published.Exponential(grades[2]) * Top(s, (v + 1) % K) * Step(s, t)));
+                Assert.All(singles, s => Assert.True(
+                    Top(s, v) * Step(s, t) <= Published.Exponential(grades[2]) * Top(s, (v + 1) % K) * Step(s, t)));
             }
         }
 
@@ -170,8 +179,10 @@ public sealed class LadderJointLawTests
 
     private static Dictionary<TKey, long> Marginal<TKey>(Dictionary<(int Y3, int Y2, int Y1), long> joint, Func<int, int, int, TKey> view)
         where TKey : notnull =>
-        joint.GroupBy(entry => view(entry.Key.Y3, entry.Key.Y2, entry.Key.Y1)).ToDictionary(group => group.Key, group => group.Sum(entry => entry.Value));
+        joint.GroupBy(entry => view(entry.Key.Y3, entry.Key.Y2, entry.Key.Y1))
+            .ToDictionary(group => group.Key, group => group.Sum(entry => entry.Value));
 
     private static IEnumerable<uint[]> Scripts(int length) =>
-        Enumerable.Range(0, 1 << (2 * length)).Select(code => Enumerable.Range(0, length).Select(i => (uint)(code >> (2 * i)) << 30).ToArray());
+        Enumerable.Range(0, 1 << (2 * length))
+            .Select(code => Enumerable.Range(0, length).Select(i => (uint)(code >> (2 * i)) << 30).ToArray());
 }

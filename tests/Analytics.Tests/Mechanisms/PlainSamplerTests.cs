@@ -52,7 +52,8 @@ public sealed class PlainSamplerTests
         for (int i = 0; i < Records; i++)
         {
             (uint multiplier, uint addend, int[] cells) = PlainSamplers.Hash(coins, laws, facts[i], column.Codes[i]);
-            Assert.All(drawn, reports => Assert.Equal((multiplier, addend), (((HashReports)reports).Multipliers[i], ((HashReports)reports).Addends[i])));
+            Assert.All(drawn, reports => Assert.Equal(
+                (multiplier, addend), (((HashReports)reports).Multipliers[i], ((HashReports)reports).Addends[i])));
             Assert.Equal(cells, AllGrades.Select(grade => (int)((HashReports)drawn[grade - 1]).Cells[i]));
         }
     }
@@ -78,7 +79,8 @@ public sealed class PlainSamplerTests
             bool[][] plain = PlainSamplers.Unary(coins, size, laws, facts[i], column.Codes[i]);
             foreach (int grade in AllGrades)
             {
-                Assert.Equal(plain[grade - 1], Enumerable.Range(0, size).Select(v => Reports.Supports(channels[grade - 1], drawn[grade - 1], i, v)));
+                Assert.Equal(
+                    plain[grade - 1], Enumerable.Range(0, size).Select(v => Reports.Supports(channels[grade - 1], drawn[grade - 1], i, v)));
             }
         }
     }
@@ -105,14 +107,17 @@ public sealed class PlainSamplerTests
             SortedSet<int>[] plain = PlainSamplers.Subset(coins, laws, facts[i], column.Codes[i]);
             foreach (int grade in AllGrades)
             {
-                Assert.Equal(plain[grade - 1], Enumerable.Range(0, size).Where(v => Reports.Supports(channels[grade - 1], drawn[grade - 1], i, v)));
+                Assert.Equal(
+                    plain[grade - 1], Enumerable.Range(0, size).Where(v => Reports.Supports(channels[grade - 1], drawn[grade - 1], i, v)));
             }
         }
     }
 
     /// <summary>
-    /// Reports are for ever: a site that draws the same fact again after an update must release the same report, or it releases two. A failure here means that
-    /// coins or thresholds changed: that needs a new version in the name of their use, so that old and new coins never meet, and a new value here with it.
+    /// Reports are for ever: a site that draws the same fact again after an update must release the same report, or it releases two. A
+    /// failure here means that
+    /// coins or thresholds changed: that needs a new version in the name of their use, so that old and new coins never meet, and a new
+    /// value here with it.
     /// </summary>
     [Theory]
     [InlineData("grr", 10, "4f8f086726bc067f")]
@@ -129,13 +134,15 @@ public sealed class PlainSamplerTests
             Codes = [.. Enumerable.Range(0, 1000).Select(i => (ushort)(i % size))],
         };
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (ReportColumn reports in MechanismCatalogue.Get(mechanism).CreateLadder(column.Attribute.Domain, Grades).Draw(LadderDrawTests.Key(), column, facts, AllGrades))
+        foreach (ReportColumn reports in MechanismCatalogue.Get(mechanism).CreateLadder(column.Attribute.Domain, Grades)
+            .Draw(LadderDrawTests.Key(), column, facts, AllGrades))
         {
             hash.AppendData(reports switch
             {
                 CodeReports codes => MemoryMarshal.AsBytes<ushort>(codes.Codes),
                 SetReports sets => MemoryMarshal.AsBytes<ulong>(sets.Words),
-                HashReports hashes => (byte[])[.. MemoryMarshal.AsBytes<uint>(hashes.Multipliers), .. MemoryMarshal.AsBytes<uint>(hashes.Addends), .. MemoryMarshal.AsBytes<ushort>(hashes.Cells)],
+                HashReports hashes => (byte[])[.. MemoryMarshal.AsBytes<uint>(
+                    hashes.Multipliers), .. MemoryMarshal.AsBytes<uint>(hashes.Addends), .. MemoryMarshal.AsBytes<ushort>(hashes.Cells)],
                 _ => throw new InvalidOperationException($"{reports}"),
             });
         }
@@ -143,7 +150,10 @@ public sealed class PlainSamplerTests
         Assert.Equal(expected, Convert.ToHexStringLower(hash.GetHashAndReset())[..16]);
     }
 
-    /// <summary>Between two cells: up with the probability that keeps the mean; missing: a uniform cell; both one draw per fact that all grades share.</summary>
+    /// <summary>
+    /// Between two cells: up with the probability that keeps the mean; missing: a uniform cell; both one draw per fact that all grades
+    /// share.
+    /// </summary>
     [Fact]
     public void Rounding_of_values_off_the_grid_keeps_their_mean_and_missing_ones_are_uniform()
     {
@@ -183,7 +193,8 @@ public sealed class PlainSamplerTests
     private static (RecordColumn Column, ulong[] Facts, IReadOnlyList<ReportColumn> Drawn) Drawn(string mechanism, int size)
     {
         (RecordColumn column, ulong[] facts) = LadderDrawTests.Sample(mechanism, size, Records);
-        return (column, facts, MechanismCatalogue.Get(mechanism).CreateLadder(column.Attribute.Domain, Grades).Draw(LadderDrawTests.Key(), column, facts, AllGrades));
+        return (column, facts, MechanismCatalogue.Get(mechanism).CreateLadder(column.Attribute.Domain, Grades)
+            .Draw(LadderDrawTests.Key(), column, facts, AllGrades));
     }
 
     private static Channel Channel(string mechanism, int size, int grade) =>

@@ -9,7 +9,8 @@ using EmrMarket.Analytics.Mechanisms.Windows;
 namespace EmrMarket.Analytics.Tests.Mechanisms;
 
 /// <summary>
-/// The ladders once more, one record, one coin and one bit at a time, with the platform's AES: written to be read. The oracle of the vectorised samplers,
+/// The ladders once more, one record, one coin and one bit at a time, with the platform's AES: written to be read. The oracle of the
+/// vectorised samplers,
 /// report by report, and the baseline of their benchmarks. Each method returns one report per grade, index 0 for grade 1.
 /// </summary>
 internal static class PlainSamplers
@@ -31,7 +32,8 @@ internal static class PlainSamplers
     }
 
     /// <summary>OLH: a hash, then its cell with fewer bits and more noise from grade to grade.</summary>
-    public static (uint Multiplier, uint Addend, int[] Cells) Hash(PlainCoins coins, IReadOnlyList<WindowLaw> laws, ulong fact, ushort value)
+    public static (uint Multiplier, uint Addend, int[] Cells) Hash(
+        PlainCoins coins, IReadOnlyList<WindowLaw> laws, ulong fact, ushort value)
     {
         coins.Start(fact, value);
         uint multiplier = coins.Next32();
@@ -179,7 +181,8 @@ internal sealed class PlainCoins : IDisposable
     public PlainCoins(byte[] siteKey, string source, string use, ushort version = 0)
     {
         _version = version;
-        byte[] column = HKDF.DeriveKey(HashAlgorithmName.SHA256, siteKey, 32, info: Encoding.UTF8.GetBytes("emrmarket ladder v1 " + source));
+        byte[] column = HKDF.DeriveKey(
+            HashAlgorithmName.SHA256, siteKey, 32, info: Encoding.UTF8.GetBytes("emrmarket ladder v1 " + source));
         _aes.Key = HKDF.Expand(HashAlgorithmName.SHA256, column, 32, Encoding.UTF8.GetBytes(use));
     }
 
@@ -232,8 +235,10 @@ internal sealed class PlainCoins : IDisposable
 }
 
 /// <summary>
-/// Comparisons "uniform number &lt; threshold", 64 lanes at a time, one bit of number and threshold after the other until they differ. Planes 0 and 1 are
-/// whole blocks; from then on only undecided lanes take bits, in order, from the word's stream: its halves of blocks 2, 3, ...; a plane for which
+/// Comparisons "uniform number &lt; threshold", 64 lanes at a time, one bit of number and threshold after the other until they differ.
+/// Planes 0 and 1 are
+/// whole blocks; from then on only undecided lanes take bits, in order, from the word's stream: its halves of blocks 2, 3, ...; a plane for
+/// which
 /// the rest of a half is too short begins with the next one.
 /// </summary>
 internal static class PlainLanes
@@ -245,7 +250,8 @@ internal static class PlainLanes
         {
             int group = first / 128 * 32;
             ulong Half(int number) => BinaryPrimitives.ReadUInt64LittleEndian(block(group + number).AsSpan(first / 64 % 2 * 8));
-            List<int> undecided = [.. Enumerable.Range(first, Math.Min(64, thresholds.Length - first)).Where(lane => thresholds[lane] != 0)];
+            List<int> undecided =
+                [.. Enumerable.Range(first, Math.Min(64, thresholds.Length - first)).Where(lane => thresholds[lane] != 0)];
             uint anyBit = undecided.Aggregate(0u, (bits, lane) => bits | thresholds[lane]);
             int next = 2;
             Queue<bool> stream = new();

@@ -5,7 +5,10 @@ using EmrMarket.Analytics.Mechanisms;
 
 namespace EmrMarket.Analytics.Tests.Mechanisms;
 
-/// <summary>e^epsilon to 74 decimals, computed by correctly rounded decimal arithmetic outside this project: the tests' own bound, independent of the code's series.</summary>
+/// <summary>
+/// e^epsilon to 74 decimals, computed by correctly rounded decimal arithmetic outside this project: the tests' own bound, independent of
+/// the code's series.
+/// </summary>
 internal static class Published
 {
     private static readonly Dictionary<long, string> Exponentials = new()
@@ -33,7 +36,8 @@ internal static class Published
     {
         string digits = Exponentials[epsilon.Micro];
         int decimals = digits.Length - digits.IndexOf('.', StringComparison.Ordinal) - 1;
-        return new Rational(BigInteger.Parse(digits.Replace(".", string.Empty, StringComparison.Ordinal), CultureInfo.InvariantCulture), BigInteger.Pow(10, decimals));
+        return new Rational(BigInteger.Parse(
+            digits.Replace(".", string.Empty, StringComparison.Ordinal), CultureInfo.InvariantCulture), BigInteger.Pow(10, decimals));
     }
 
     /// <summary>A bound of the error of <see cref="Exponential"/>, 10^-70.</summary>

@@ -25,7 +25,8 @@ internal static class Reports
         CodeReports codes when channel is DswChannel dsw => codes.Codes[i] >= v && codes.Codes[i] <= v + (2 * dsw.Bandwidth),
         CodeReports codes => codes.Codes[i] == v,
         SetReports sets => (sets.Words[(i * sets.WordsPerReport) + (v / 64)] >> (v % 64) & 1) == 1,
-        HashReports hashes => Math.Floor((double)((hashes.Multipliers[i] * (uint)v) + hashes.Addends[i]) / 4294967296 * ((OlhChannel)channel).Cells) == hashes.Cells[i],
+        HashReports hashes => Math.Floor((double)((hashes.Multipliers[i] * (uint)v)
+            + hashes.Addends[i]) / 4294967296 * ((OlhChannel)channel).Cells) == hashes.Cells[i],
         _ => throw new ArgumentException($"unknown reports {reports.GetType()}", nameof(reports)),
     };
 }

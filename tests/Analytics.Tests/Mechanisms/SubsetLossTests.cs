@@ -7,7 +7,10 @@ using FsCheck.Fluent;
 
 namespace EmrMarket.Analytics.Tests.Mechanisms;
 
-/// <summary>Whatever grades of one record are released, together they lose what the highest of them loses: exact, over random windows, ladders and choices of grades.</summary>
+/// <summary>
+/// Whatever grades of one record are released, together they lose what the highest of them loses: exact, over random windows, ladders and
+/// choices of grades.
+/// </summary>
 public sealed class SubsetLossTests
 {
     private static readonly EpsilonMicro[] Losses = [.. Published.Epsilons.OrderBy(e => e.Micro)];
@@ -32,7 +35,8 @@ public sealed class SubsetLossTests
         }
 
         int highest = Array.LastIndexOf(c.Released, true);
-        Dictionary<string, Rational>[] views = [.. Enumerable.Range(0, c.Outputs - c.Window + 1).Select(value => LawOf(value, c.Window, laws, c.Released))];
+        Dictionary<string, Rational>[] views =
+            [.. Enumerable.Range(0, c.Outputs - c.Window + 1).Select(value => LawOf(value, c.Window, laws, c.Released))];
         Rational most = Rational.Zero;
         foreach (string view in views[0].Keys)
         {
@@ -46,7 +50,10 @@ public sealed class SubsetLossTests
         Assert.True(most <= Published.Exponential(c.Ladder[highest]));
     }).Check(Config.QuickThrowOnFailure.WithMaxTest(200));
 
-    /// <summary>The joint law of the released grades' reports, given the truth: the chain of "replace by a uniform output, or keep", forgetting what is not released.</summary>
+    /// <summary>
+    /// The joint law of the released grades' reports, given the truth: the chain of "replace by a uniform output, or keep", forgetting what
+    /// is not released.
+    /// </summary>
     private static Dictionary<string, Rational> LawOf(int value, int window, WindowLaw[] laws, bool[] released)
     {
         int outputs = laws[0].Outputs;

@@ -44,7 +44,9 @@ public sealed class WindowLawTests
                 Rational q = Rational.One / ((window * odds) + (outputs - window));
                 var tolerance = new Rational(2 * (grades.Count + 1 - grade), BigInteger.One << 32);
                 Assert.True(law.Outside >= q, $"D={outputs} W={window} grade {grade}: q is below its closed form");
-                Assert.True(law.Outside - q <= tolerance, $"D={outputs} W={window} grade {grade}: q is {(double)law.Outside}, its closed form {(double)q}");
+                Assert.True(
+                    law.Outside - q <= tolerance,
+                    $"D={outputs} W={window} grade {grade}: q is {(double)law.Outside}, its closed form {(double)q}");
             }
         }
     }
@@ -54,7 +56,8 @@ public sealed class WindowLawTests
     [InlineData(10, 1, 1_000_000, 500_000)]
     [InlineData(100, 1, 4_000_000, 250_000)]
     [InlineData(96, 33, 1_000_000, 500_000)]
-    public void Randomise_of_a_derived_grade_keeps_with_the_closed_form_probability(int outputs, int window, long parentMicro, long childMicro)
+    public void Randomise_of_a_derived_grade_keeps_with_the_closed_form_probability(
+        int outputs, int window, long parentMicro, long childMicro)
     {
         WindowLaw parent = WindowLaw.Clear(outputs, window).Randomise(new EpsilonMicro(parentMicro));
         WindowLaw child = parent.Randomise(new EpsilonMicro(childMicro));

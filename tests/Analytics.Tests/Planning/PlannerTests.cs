@@ -22,7 +22,8 @@ public sealed class PlannerTests
         }
         """, "plan.json");
 
-    private static readonly TierRates Rates = new(TokenAmount.Zero, new TokenAmount(1_000_000), new TokenAmount(1_000_000), new TokenAmount(1_000_000));
+    private static readonly TierRates Rates = new(
+        TokenAmount.Zero, new TokenAmount(1_000_000), new TokenAmount(1_000_000), new TokenAmount(1_000_000));
 
     [Fact]
     public void Target_is_met_by_the_least_number_of_records_at_every_grade()
@@ -69,7 +70,8 @@ public sealed class PlannerTests
     [Fact]
     public void Grade_that_too_few_allow_is_named_with_its_numbers()
     {
-        Plan plan = Planner.Answer(Question("frequency:race") with { TargetHalfWidth = 0.02, AvailableByGrade = [900_000, 80_000, 3_100, 3_100, 800, 90] });
+        Plan plan = Planner.Answer(
+            Question("frequency:race") with { TargetHalfWidth = 0.02, AvailableByGrade = [900_000, 80_000, 3_100, 3_100, 800, 90] });
         Assert.Contains("3,100 allow grade 3 for race", plan.Options[2].Limit!, StringComparison.Ordinal);
         Assert.NotNull(plan.Recommended);
         Assert.Null(plan.Recommended.Limit);
@@ -103,7 +105,8 @@ public sealed class PlannerTests
         Plan plan = Planner.Answer(Question(statistic) with { Records = 400 });
         var random = new Random(1);
         int[] truth = [.. Enumerable.Range(0, 400).Select(_ => random.Next(2))];
-        ReportBatch batch = new([.. request.Attributes.Select((name, i) => Samples.Drawn(Schema.Attributes[Schema.IndexOf(name)], 4, truth, i))]);
+        ReportBatch batch = new(
+            [.. request.Attributes.Select((name, i) => Samples.Drawn(Schema.Attributes[Schema.IndexOf(name)], 4, truth, i))]);
         StatisticResult result = StatisticEstimator.Estimate(request, [batch]);
         StatisticCell[] promised = [.. result.Cells.Where(c => c.ExpectedHalfWidth is not null)];
         Assert.Equal(plan.Options[3].ExpectedHalfWidth, promised.Max(c => c.ExpectedHalfWidth!.Value), 9);
@@ -132,8 +135,10 @@ public sealed class PlannerTests
         Assert.Contains("cannot be planned", Refusal("quantile:stay:0.5"), StringComparison.Ordinal);
         Assert.Contains("no attribute 'weight'", Refusal("frequency:weight"), StringComparison.Ordinal);
 
-        static string Refusal(string statistic) => Assert.Throws<EstimationRefusedException>(() => Planner.Answer(Question(statistic) with { Records = 5 })).Message;
+        static string Refusal(string statistic) =>
+            Assert.Throws<EstimationRefusedException>(() => Planner.Answer(Question(statistic) with { Records = 5 })).Message;
     }
 
-    private static PlanQuestion Question(string statistic) => new() { Schema = Schema, Statistic = StatisticRequest.Parse(statistic), Rates = Rates };
+    private static PlanQuestion Question(string statistic) =>
+        new() { Schema = Schema, Statistic = StatisticRequest.Parse(statistic), Rates = Rates };
 }

@@ -52,7 +52,10 @@ public sealed class OfferClassesTests
     [Fact]
     public void Small_group_never_joins_another_site_or_cell()
     {
-        foreach (var other in new[] { Loose with { Site = 2, Quota = 1 }, Loose with { PublicCell = "sex=male", Quota = 1 }, Loose with { PublicCell = "", Quota = 1 } })
+        foreach (var other in new[] { Loose with
+        {
+            Site = 2, Quota = 1,
+        }, Loose with { PublicCell = "sex=male", Quota = 1 }, Loose with { PublicCell = "", Quota = 1 } })
         {
             Assert.Equal(Enumerable.Range(0, 5), OfferClasses.Build([.. Persons(1, 5, Loose), .. Persons(100, 20, other)]).Withheld);
         }
@@ -75,7 +78,8 @@ public sealed class OfferClassesTests
         var near = Loose with { Ceilings = AttributeGrades.Of([4, 3, 4]) };
         var far = Loose with { Ceilings = AttributeGrades.Of([1, 1, 1]) };
         var spent = Loose with { HighWater = AttributeGrades.Of([2, 1, 1]) };
-        var classes = OfferClasses.Build([.. Persons(1, 3, Loose), .. Persons(100, 20, far), .. Persons(200, 20, near), .. Persons(300, 20, spent)]);
+        var classes = OfferClasses.Build(
+            [.. Persons(1, 3, Loose), .. Persons(100, 20, far), .. Persons(200, 20, near), .. Persons(300, 20, spent)]);
         Assert.Equal(23, Assert.Single(classes.Classes, c => c.Terms == near).Persons);
     }
 

@@ -30,11 +30,13 @@ public sealed class PriceRulesTests
             "",
             Grades(quote, "ceilings"),
             default,
-            new TierRates(Amount(quote.GetProperty("rates")[0]), Amount(quote.GetProperty("rates")[1]), Amount(quote.GetProperty("rates")[2]), Amount(quote.GetProperty("rates")[3])),
+            new TierRates(Amount(quote.GetProperty("rates")[0]), Amount(
+                quote.GetProperty("rates")[1]), Amount(quote.GetProperty("rates")[2]), Amount(quote.GetProperty("rates")[3])),
             1,
             PurposeTree.Default.Closure([0]),
             0);
-        var request = new RequestTerms(Grades(quote, "minimumGrades"), Grades(quote, "topGrades"), Amount(quote.GetProperty("bid")), "", 2, 0);
+        var request = new RequestTerms(
+            Grades(quote, "minimumGrades"), Grades(quote, "topGrades"), Amount(quote.GetProperty("bid")), "", 2, 0);
 
         var price = PriceRules.Price(Table, offer, request);
         Assert.Equal(quote.GetProperty("admissible").GetBoolean(), price.Obstacle == Obstacle.None);
@@ -57,7 +59,8 @@ public sealed class PriceRulesTests
         Assert.Equal(Number(quote, "maximumScore"), maxScore);
         Assert.Equal(
             Number(quote, "capacity"),
-            PriceRules.Capacity((long)Number(quote, "targetRecords"), Amount(quote.GetProperty("budget")), request.Bid, maxScore, Amount(quote.GetProperty("relayFee"))));
+            PriceRules.Capacity((long)Number(quote, "targetRecords"), Amount(quote.GetProperty("budget")), request.Bid, maxScore, Amount(
+                quote.GetProperty("relayFee"))));
     }
 
     [Fact]
@@ -65,7 +68,8 @@ public sealed class PriceRulesTests
     {
         foreach (var vector in Vectors.GetProperty("qualityProducts").EnumerateArray())
         {
-            var factors = vector.GetProperty("factors").EnumerateArray().Select(f => long.Parse(f.GetString()!, CultureInfo.InvariantCulture)).ToArray();
+            var factors = vector.GetProperty("factors").EnumerateArray()
+                .Select(f => long.Parse(f.GetString()!, CultureInfo.InvariantCulture)).ToArray();
             Assert.Equal(Number(vector, "product"), QualityTable.Product(factors));
         }
     }
@@ -75,7 +79,8 @@ public sealed class PriceRulesTests
         => Prop.ForAll(
             ArbMap.Default.ArbFor<ulong>(),
             ArbMap.Default.ArbFor<uint>(),
-            (rate, micro) => (BigInteger)PriceRules.Ask(new TokenAmount(rate), new EpsilonMicro(micro)).Units == ((new BigInteger(rate) * micro) + 999_999) / 1_000_000)
+            (rate, micro) => (BigInteger)PriceRules.Ask(new TokenAmount(rate), new EpsilonMicro(micro))
+                .Units == ((new BigInteger(rate) * micro) + 999_999) / 1_000_000)
             .QuickCheckThrowOnFailure();
 
     [Fact]
@@ -86,7 +91,8 @@ public sealed class PriceRulesTests
             foreach (var micro in new[] { 0L, 1, 250_000, 999_999, 1_000_000, 4_000_000, uint.MaxValue, uint.MaxValue + 1L })
             {
                 Assert.Equal(
-                    (((BigInteger)rate * micro) + 999_999) / 1_000_000, (BigInteger)PriceRules.Ask(new TokenAmount(rate), new EpsilonMicro(micro)).Units);
+                    (((BigInteger)rate * micro) + 999_999) / 1_000_000,
+                    (BigInteger)PriceRules.Ask(new TokenAmount(rate), new EpsilonMicro(micro)).Units);
             }
         }
 
@@ -128,7 +134,8 @@ public sealed class PriceRulesTests
     public void Admissibility_tests_purpose_expiry_and_cell(Obstacle expected, byte purpose, long deadline, string cell)
     {
         var offer = Offer("sex=female", AttributeGrades.Of([1, 2, 3]));
-        var request = new RequestTerms(AttributeGrades.Of([0, 2, 1]), AttributeGrades.Of([0, 3, 2]), new TokenAmount(1_000_000), cell, purpose, deadline);
+        var request = new RequestTerms(
+            AttributeGrades.Of([0, 2, 1]), AttributeGrades.Of([0, 3, 2]), new TokenAmount(1_000_000), cell, purpose, deadline);
         Assert.Equal(expected, PriceRules.Price(Table, offer, request).Obstacle);
     }
 
@@ -145,7 +152,8 @@ public sealed class PriceRulesTests
     [Fact]
     public void Weights_hold_the_price_of_every_pair()
     {
-        OfferTerms[] classes = [Offer("", AttributeGrades.Of([0, 2, 6])), Offer("a=b", AttributeGrades.Of([0, 1, 6])), Offer("a=b", AttributeGrades.Of([1, 6, 6]))];
+        OfferTerms[] classes = [Offer("", AttributeGrades.Of([0, 2, 6])), Offer("a=b", AttributeGrades.Of([0, 1, 6])), Offer(
+            "a=b", AttributeGrades.Of([1, 6, 6]))];
         RequestTerms[] requests =
         [
             new(AttributeGrades.Of([0, 2, 1]), AttributeGrades.Of([0, 3, 2]), new TokenAmount(1_000_000), "", 2, 0),
@@ -170,7 +178,8 @@ public sealed class PriceRulesTests
     [InlineData(new[] { 0, 0, 0, 0, 0, 1 }, new[] { 0, 0, 0, 0, 0, 1 })]
     public void Requests_beyond_the_schema_are_refused(int[] minimum, int[] top)
         => Assert.Throws<ArgumentException>(() => PriceRules.Weights(
-            Table, [Offer("", AttributeGrades.Of([6, 6]))], [new(AttributeGrades.Of(minimum), AttributeGrades.Of(top), new TokenAmount(1), "", 2, 0)]));
+            Table, [Offer("", AttributeGrades.Of([6, 6]))],
+            [new(AttributeGrades.Of(minimum), AttributeGrades.Of(top), new TokenAmount(1), "", 2, 0)]));
 
     [Fact]
     public void Amounts_outside_128_bits_throw()
@@ -205,7 +214,8 @@ public sealed class PriceRulesTests
             [.. schema.GetProperty("quality").EnumerateArray().Select(e => e.GetInt64())]);
     }
 
-    private static BigInteger Number(JsonElement parent, string name) => BigInteger.Parse(parent.GetProperty(name).GetString()!, CultureInfo.InvariantCulture);
+    private static BigInteger Number(JsonElement parent, string name) =>
+        BigInteger.Parse(parent.GetProperty(name).GetString()!, CultureInfo.InvariantCulture);
 
     private static TokenAmount Amount(JsonElement text) => new(UInt128.Parse(text.GetString()!, CultureInfo.InvariantCulture));
 

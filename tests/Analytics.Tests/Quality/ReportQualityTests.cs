@@ -34,7 +34,8 @@ public sealed class ReportQualityTests
         for (int grade = 1; grade <= 6; grade++)
         {
             double e = Math.Exp(Samples.Ladder[grade].Value);
-            Assert.Equal(Math.Pow((e - 1) / (e + k - 1), 2), ReportQuality.PartsPerBillion(attribute, Samples.ChannelOf(attribute, grade)) / 1e9, 6);
+            Assert.Equal(
+                Math.Pow((e - 1) / (e + k - 1), 2), ReportQuality.PartsPerBillion(attribute, Samples.ChannelOf(attribute, grade)) / 1e9, 6);
         }
     }
 
@@ -102,7 +103,8 @@ public sealed class ReportQualityTests
     [Fact]
     public void Quality_of_a_table_cell_is_clear_over_report_variance_of_the_enumerated_law()
     {
-        Channel[] channels = [Samples.ChannelOf(Samples.Categorical("a", 3, "grr"), 4), Samples.ChannelOf(Samples.Categorical("b", 2, "grr"), 5)];
+        Channel[] channels =
+            [Samples.ChannelOf(Samples.Categorical("a", 3, "grr"), 4), Samples.ChannelOf(Samples.Categorical("b", 2, "grr"), 5)];
         double[][] law = Samples.Law(channels[0]);
         double[][] other = Samples.Law(channels[1]);
         double Z(Channel c, bool supports) => ((supports ? 1 : 0) - c.Q) / (c.P - c.Q);
@@ -111,7 +113,8 @@ public sealed class ReportQualityTests
         {
             for (int y = 0; y < 6; y++)
             {
-                square += law[cell / 2][y / 2] * other[cell % 2][y % 2] * Math.Pow(Z(channels[0], y / 2 == 0) * Z(channels[1], y % 2 == 0), 2) / 6;
+                square += law[cell / 2][y / 2] * other[cell % 2][y % 2] * Math.Pow(
+                    Z(channels[0], y / 2 == 0) * Z(channels[1], y % 2 == 0), 2) / 6;
             }
         }
 

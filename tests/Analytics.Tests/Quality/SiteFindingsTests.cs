@@ -21,7 +21,8 @@ public sealed class SiteFindingsTests
     public void Honest_sites_with_like_people_give_no_finding(string mechanism)
     {
         AttributeDefinition race = Samples.Categorical("race", 6, mechanism);
-        var sites = Enumerable.Range(0, 4).ToDictionary(s => $"site{s}", s => Frequencies(race, Truth(5_000, s, 6), s), StringComparer.Ordinal);
+        var sites = Enumerable.Range(0, 4)
+            .ToDictionary(s => $"site{s}", s => Frequencies(race, Truth(5_000, s, 6), s), StringComparer.Ordinal);
         Assert.Empty(SiteFindings.Frequencies("race", sites));
     }
 
@@ -29,7 +30,8 @@ public sealed class SiteFindingsTests
     public void Site_with_other_people_differs_and_is_not_accused_of_more()
     {
         var sites = Enumerable.Range(0, 4).ToDictionary(
-            s => $"site{s}", s => Frequencies(Race, s == 2 ? [.. Truth(20_000, s, 4).Select(v => v / 2)] : Truth(20_000, s, 4), s), StringComparer.Ordinal);
+            s => $"site{s}", s => Frequencies(Race, s == 2 ? [.. Truth(20_000, s, 4).Select(v => v / 2)] : Truth(20_000, s, 4), s),
+            StringComparer.Ordinal);
         IReadOnlyList<SiteFinding> findings = SiteFindings.Frequencies("race", sites);
         Assert.Equal("site2", findings[0].Site);
         Assert.All(findings, f => Assert.Equal(FindingKind.DiffersFromOthers, f.Kind));
@@ -56,14 +58,16 @@ public sealed class SiteFindingsTests
         AttributeReports low = Samples.Drawn(race, 5, Truth(20_000, 1, 6), 1);
         var tally = new SupportTally(Samples.ChannelOf(race, 1), constantPerPerson: false);
         tally.Add(low.Reports, PersonClusters.Singletons(20_000));
-        IReadOnlyList<SiteFinding> findings = SiteFindings.Frequencies("race", new Dictionary<string, SupportTally>(StringComparer.Ordinal) { ["site"] = tally });
+        IReadOnlyList<SiteFinding> findings = SiteFindings.Frequencies(
+            "race", new Dictionary<string, SupportTally>(StringComparer.Ordinal) { ["site"] = tally });
         Assert.Contains(findings, f => f.Kind == FindingKind.ImpossibleSize);
     }
 
     [Fact]
     public void Square_waves_are_held_to_their_residue_classes()
     {
-        var honest = Enumerable.Range(0, 3).ToDictionary(s => $"site{s}", s => Outputs(Samples.Drawn(Stay, 3, Truth(20_000, s, 12), s)), StringComparer.Ordinal);
+        var honest = Enumerable.Range(0, 3)
+            .ToDictionary(s => $"site{s}", s => Outputs(Samples.Drawn(Stay, 3, Truth(20_000, s, 12), s)), StringComparer.Ordinal);
         Assert.Empty(SiteFindings.Outputs("stay", honest));
         honest["raw"] = Outputs(Samples.Coded(Stay, 3, Truth(20_000, 9, 12)));
         Assert.Contains(SiteFindings.Outputs("stay", honest), f => f is { Site: "raw", Kind: FindingKind.ImpossibleSize });

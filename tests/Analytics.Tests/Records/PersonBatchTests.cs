@@ -9,7 +9,8 @@ public sealed class PersonBatchTests
 {
     [Fact]
     public void Person_batches_hold_every_record_once_and_every_person_whole() => Prop.ForAll(
-        Gen.Choose(0, 6).NonEmptyListOf().Two().Where(pair => pair.Item1.Count > 0).ToArbitrary(), Gen.Choose(1, 12).ToArbitrary(), (lists, size) =>
+        Gen.Choose(0, 6).NonEmptyListOf().Two().Where(pair => pair.Item1.Count > 0).ToArbitrary(), Gen.Choose(1, 12).ToArbitrary(),
+        (lists, size) =>
         {
             // Persons come back later in the file: dense indices in the order of their first record, as the loader gives them.
             int[] raw = [.. lists.Item1, .. lists.Item2];

@@ -49,7 +49,8 @@ public sealed class Icd9Tests
         Dictionary<string, int> sizes = categories.CountBy(Icd9.ChapterOf).ToDictionary(p => p.Key, p => p.Value);
         Assert.Equal(Icd9.Chapters.Select(c => c.Label).Order(StringComparer.Ordinal), sizes.Keys.Order(StringComparer.Ordinal));
         Assert.All(sizes.Where(s => char.IsAsciiDigit(s.Key[0])), s =>
-            Assert.Equal(int.Parse(s.Key[4..], CultureInfo.InvariantCulture) - int.Parse(s.Key[..3], CultureInfo.InvariantCulture) + 1, s.Value));
+            Assert.Equal(
+                int.Parse(s.Key[4..], CultureInfo.InvariantCulture) - int.Parse(s.Key[..3], CultureInfo.InvariantCulture) + 1, s.Value));
     }
 
     [Fact]

@@ -54,7 +54,8 @@ public sealed class SchemaTests
     public void CanonicalJson_sorts_members_and_writes_numbers_one_way()
     {
         JsonElement value = JsonDocument.Parse("""{ "b": [1.50, -0.0, 10, 1e2], "a": { "z": "é\"", "y": null }, "A": true }""").RootElement;
-        Assert.Equal("""{"A":true,"a":{"y":null,"z":"é\""},"b":[1.5,0,10,100]}""", System.Text.Encoding.UTF8.GetString(CanonicalJson.Write(value)));
+        string written = System.Text.Encoding.UTF8.GetString(CanonicalJson.Write(value));
+        Assert.Equal("""{"A":true,"a":{"y":null,"z":"é\""},"b":[1.5,0,10,100]}""", written);
 
         // From: printf '%s' '{"A":true,"a":{"y":null,"z":"é\""},"b":[1.5,0,10,100]}' | sha256sum
         Assert.Equal("cae28d3686a6015d7e1563c7715145db09c440622b4715cee6040fa684e6686b", CanonicalJson.Hash(value));
@@ -70,7 +71,8 @@ public sealed class SchemaTests
         }
 
         Assert.StartsWith("bmi#", Source(Small, "bmi"));
-        Assert.Equal(Source(Small, "bmi"), Source(Small.Replace("\"small\"", "\"other\"").Replace("\"tier\": \"low\", \"constant", "\"title\": \"t\", \"tier\": \"low\", \"constant"), "bmi"));
+        Assert.Equal(Source(Small, "bmi"), Source(Small.Replace("\"small\"", "\"other\"")
+            .Replace("\"tier\": \"low\", \"constant", "\"title\": \"t\", \"tier\": \"low\", \"constant"), "bmi"));
         Assert.NotEqual(Source(Small, "bmi"), Source(Small, "bmi.present"));
         Assert.NotEqual(Source(Small, "bmi"), Source(Small.Replace("0.5", "0.25"), "bmi"));
         Assert.NotEqual(Source(Small, "dx"), Source(Small.Replace("\"?\"", "\"!\""), "dx"));
@@ -93,7 +95,10 @@ public sealed class SchemaTests
     [InlineData("\"step\": 0.5", "\"step\": 0.7", "schema-grid")]
     [InlineData("\"step\": 0.5", "\"step\": -1", "schema-grid")]
     [InlineData("\"max\": 60", "\"max\": 60000", "schema-grid")]
-    [InlineData("\"labels\": [\"north\", \"south\"]", "\"labels\": [\"north\", \"south\"], \"ordered\": true, \"grid\": { \"min\": 0, \"max\": 1, \"step\": 1, \"unit\": \"\" }", "schema-domain")]
+    [InlineData(
+        "\"labels\": [\"north\", \"south\"]",
+        "\"labels\": [\"north\", \"south\"], \"ordered\": true, \"grid\": { \"min\": 0, \"max\": 1, \"step\": 1, \"unit\": \"\" }",
+        "schema-domain")]
     [InlineData("\"labels\": [\"f\", { \"label\": \"m\", \"text\": \"male\" }]", "\"labels\": [\"f\"]", "schema-domain")]
     [InlineData("icd9-categories", "icd11", "schema-code-list")]
     [InlineData("\"bmi\": { \"missing\": [\"\"] }", "\"sex\": { \"missing\": [\"\"] }", "schema-reading")]
@@ -104,7 +109,9 @@ public sealed class SchemaTests
     [InlineData("\"name\": \"csv\",", "\"name\": \"csv\", \"salt\": 256,", "schema-layouts")]
     [InlineData("\"layouts\": [", "\"layouts\": [ { \"name\": \"other\", \"salt\": 1 },", "schema-layouts")]
     [InlineData("\"publishable\": true,", "\"publishable\": true, \"grades\": [1, 0.5],", "schema-grades")]
-    [InlineData("\"publishable\": true,", "\"publishable\": true, \"ceilings\": { \"low\": 7, \"moderate\": 3, \"private\": 2 },", "schema-ceilings")]
+    [InlineData(
+        "\"publishable\": true,", "\"publishable\": true, \"ceilings\": { \"low\": 7, \"moderate\": 3, \"private\": 2 },",
+        "schema-ceilings")]
     [InlineData("\"publishable\": true,", "\"publishable\": true, \"profiles\": [],", "schema-profiles")]
     [InlineData("\"publishable\": true,", "\"publishable\": true, \"colour\": 1,", "schema-json")]
     [InlineData("\"publishable\": true,", "", "schema-json")]
@@ -154,10 +161,12 @@ public sealed class SchemaTests
             {
                 for (int @private = 0; @private <= 6; @private++)
                 {
-                    PolicyProfile wish = PolicyProfile.Create("wish", schema.Attributes, schema.Grades, new TierCeilings(low, moderate, @private));
+                    PolicyProfile wish = PolicyProfile.Create(
+                        "wish", schema.Attributes, schema.Grades, new TierCeilings(low, moderate, @private));
                     PolicyProfile published = ProfileMenu.NearestStricter(schema, wish)!;
                     Assert.True(published.IsAtLeastAsStrictAs(wish));
-                    Assert.DoesNotContain(schema.Profiles, p => p.IsAtLeastAsStrictAs(wish) && p.TotalLoss(schema.Grades) > published.TotalLoss(schema.Grades));
+                    Assert.DoesNotContain(schema.Profiles, p => p.IsAtLeastAsStrictAs(wish)
+                        && p.TotalLoss(schema.Grades) > published.TotalLoss(schema.Grades));
                 }
             }
         }

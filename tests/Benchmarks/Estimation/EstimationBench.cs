@@ -19,7 +19,8 @@ public static class EstimationBench
     public static void Run(TextWriter output)
     {
         ArgumentNullException.ThrowIfNull(output);
-        output.WriteLine($"estimation: milliseconds of processor time, best of {Rounds}, {Records:N0} reports at epsilon 1, Zipf(1.1) values");
+        output.WriteLine(
+            $"estimation: milliseconds of processor time, best of {Rounds}, {Records:N0} reports at epsilon 1, Zipf(1.1) values");
         output.WriteLine("step                                             fast      plain      ratio");
         Smoothing(output);
         Counting(output, "olh", 1_000);
@@ -57,7 +58,8 @@ public static class EstimationBench
         long[] fast = [];
         long[] plain = [];
         Report(output, $"{mechanism}, k = {k.ToString("N0", CultureInfo.InvariantCulture)}: support counts",
-            () => fast = reports.Channel.CountSupport(reports.Reports), () => plain = PlainCounts(reports, k), () => fast.AsSpan().SequenceEqual(plain), plainRounds: 1);
+            () => fast = reports.Channel.CountSupport(reports.Reports), () => plain = PlainCounts(reports, k),
+            () => fast.AsSpan().SequenceEqual(plain), plainRounds: 1);
     }
 
     private static void Table(TextWriter output)
@@ -84,7 +86,8 @@ public static class EstimationBench
     private static void Statistic(TextWriter output, string name, AttributeDefinition attribute, StatisticRequest request)
     {
         ReportBatch batch = new([Draw(attribute)]);
-        Report(output, $"whole {name}, {attribute.Domain.Size} values, {attribute.Mechanism}", () => _ = StatisticEstimator.Estimate(request, [batch]), null, () => true, 0);
+        Report(output, $"whole {name}, {attribute.Domain.Size} values, {attribute.Mechanism}", () =>
+            _ = StatisticEstimator.Estimate(request, [batch]), null, () => true, 0);
     }
 
     private static void Report(TextWriter output, string name, Action fast, Action? plain, Func<bool> agree, int plainRounds)
@@ -129,7 +132,8 @@ public static class EstimationBench
                 counts[v] += reports.Reports switch
                 {
                     SetReports sets => (long)(sets.Words[(i * sets.WordsPerReport) + (v / 64)] >> (v % 64)) & 1,
-                    HashReports hashes => ((hashes.Multipliers[i] * (uint)v) + hashes.Addends[i]) >> (32 - (int)Math.Log2(1 / reports.Channel.Q)) == hashes.Cells[i] ? 1 : 0,
+                    HashReports hashes => ((hashes.Multipliers[i] * (uint)v)
+                        + hashes.Addends[i]) >> (32 - (int)Math.Log2(1 / reports.Channel.Q)) == hashes.Cells[i] ? 1 : 0,
                     _ => throw new InvalidOperationException("The plain loop knows sets and hashes."),
                 };
             }
@@ -197,16 +201,19 @@ public static class EstimationBench
         }
 
         ulong[] facts = [.. Enumerable.Range(0, Records).Select(i => (ulong)i)];
-        IReportLadder ladder = MechanismCatalogue.Get(attribute.Mechanism!).CreateLadder(attribute.Domain, EmrMarket.Analytics.Budgets.GradeLadder.Default);
+        IReportLadder ladder = MechanismCatalogue.Get(attribute.Mechanism!)
+            .CreateLadder(attribute.Domain, EmrMarket.Analytics.Budgets.GradeLadder.Default);
         var column = new RecordColumn { Attribute = attribute, Codes = codes };
-        return new AttributeReports(attribute, Grade, ladder[Grade], ladder.Draw(ColumnKey.Derive(new byte[32], attribute.Source), column, facts, [Grade])[0]);
+        return new AttributeReports(
+            attribute, Grade, ladder[Grade], ladder.Draw(ColumnKey.Derive(new byte[32], attribute.Source), column, facts, [Grade])[0]);
     }
 
     private static AttributeDefinition Attribute(string name, int size, string mechanism) => new()
     {
         Name = name,
         Source = name,
-        Domain = new CategoricalDomain([.. Enumerable.Range(0, size).Select(v => v.ToString(CultureInfo.InvariantCulture))], Ordered: false),
+        Domain = new CategoricalDomain(
+            [.. Enumerable.Range(0, size).Select(v => v.ToString(CultureInfo.InvariantCulture))], Ordered: false),
         Tier = Tier.Moderate,
         Mechanism = mechanism,
     };

@@ -17,8 +17,10 @@ using EmrMarket.Analytics.Tests.Mechanisms;
 namespace EmrMarket.Benchmarks.Mechanisms;
 
 /// <summary>
-/// Drawing and counting reports of 200,000 records on one core, beside a plain loop that does the same with one call of the platform's AES per block of
-/// coins. Every run checks that both give the same reports or counts. "cipher" is the time of the coins alone: what AES-256 at one block per fact costs at least.
+/// Drawing and counting reports of 200,000 records on one core, beside a plain loop that does the same with one call of the platform's AES
+/// per block of
+/// coins. Every run checks that both give the same reports or counts. "cipher" is the time of the coins alone: what AES-256 at one block
+/// per fact costs at least.
 /// </summary>
 public static class MechanismsBench
 {
@@ -54,7 +56,9 @@ public static class MechanismsBench
         {
             // Ladders are made once per process; no plain one stands beside it.
             double made = Best(() => SsLadder.Create(size, GradeLadder.Default), repetitions: 3);
-            Print(output, string.Create(CultureInfo.InvariantCulture, $"ss k={size}, six grades, making the ladder (once)"), made, cipher: double.NaN, plain: double.NaN);
+            Print(output, string.Create(
+                CultureInfo.InvariantCulture, $"ss k={size}, six grades, making the ladder (once)"), made, cipher: double.NaN,
+                plain: double.NaN);
         }
     }
 
@@ -180,7 +184,8 @@ public static class MechanismsBench
         return new PlainCoins(SiteKey, "source", PlainCoins.Use(id, first, second, grades));
     }
 
-    private static (int Outputs, int Window) WindowOf(string id, int size) => id == "dsw" ? (size + (2 * (size / 4)), (2 * (size / 4)) + 1) : (size, 1);
+    private static (int Outputs, int Window) WindowOf(string id, int size) =>
+        id == "dsw" ? (size + (2 * (size / 4)), (2 * (size / 4)) + 1) : (size, 1);
 
     internal static void Check(Func<int, Array> plain, int size, IReadOnlyList<ReportColumn> drawn)
     {
@@ -193,7 +198,8 @@ public static class MechanismsBench
                 {
                     CodeReports codes => (int)codes.Codes[i],
                     HashReports hashes => (int)hashes.Cells[i],
-                    SetReports sets => string.Join(' ', Enumerable.Range(0, size).Where(v => (sets.Words[(i * sets.WordsPerReport) + (v / 64)] >> (v % 64) & 1) == 1)),
+                    SetReports sets => string.Join(
+                        ' ', Enumerable.Range(0, size).Where(v => (sets.Words[(i * sets.WordsPerReport) + (v / 64)] >> (v % 64) & 1) == 1)),
                     _ => throw new InvalidOperationException($"{drawn[grade - 1]}"),
                 };
                 object wanted = expected.GetValue(grade - 1) switch
@@ -214,7 +220,9 @@ public static class MechanismsBench
     internal static (RecordColumn Column, ulong[] Facts) Input(string id, int size, int n)
     {
         var random = new Random(1);
-        AttributeDomain domain = id == "dsw" ? new GridDomain(0, 1, size, "1") : new CategoricalDomain([.. Enumerable.Range(0, size).Select(i => $"v{i}")], Ordered: false);
+        AttributeDomain domain = id == "dsw"
+            ? new GridDomain(0, 1, size, "1")
+            : new CategoricalDomain([.. Enumerable.Range(0, size).Select(i => $"v{i}")], Ordered: false);
         var attribute = new AttributeDefinition { Name = "a", Source = "source", Domain = domain, Tier = Tier.Moderate, Mechanism = id };
 
         // Zipf(1.1) over the domain, as in docs/PERFORMANCE.md.
@@ -237,7 +245,9 @@ public static class MechanismsBench
         return (new RecordColumn { Attribute = attribute, Codes = codes }, facts);
     }
 
-    /// <summary>The shortest of the runs that fit into a second, in milliseconds: what the code takes when nothing else gets in its way.</summary>
+    /// <summary>
+    /// The shortest of the runs that fit into a second, in milliseconds: what the code takes when nothing else gets in its way.
+    /// </summary>
     private static double Best(Action action, int repetitions = int.MaxValue)
     {
         action();
@@ -256,6 +266,7 @@ public static class MechanismsBench
     private static void Print(TextWriter output, string name, double drawn, double cipher, double plain)
     {
         static string Text(double value, string format) => double.IsNaN(value) ? "" : value.ToString(format, CultureInfo.InvariantCulture);
-        output.WriteLine($"  {name,-62} {Text(drawn, "F2"),12} {Text(cipher, "F2"),10} {Text(plain, "F0"),10} {Text(plain / drawn, "F0"),7}");
+        output.WriteLine(
+            $"  {name,-62} {Text(drawn, "F2"),12} {Text(cipher, "F2"),10} {Text(plain, "F0"),10} {Text(plain / drawn, "F0"),7}");
     }
 }

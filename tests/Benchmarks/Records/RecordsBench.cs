@@ -10,7 +10,10 @@ using EmrMarket.Silos.Records.Reports;
 
 namespace EmrMarket.Benchmarks.Records;
 
-/// <summary>Drawing, loading and handing out 200,000 synthetic records. The loader stands beside the simple way: a line, its fields as strings, a dictionary per column.</summary>
+/// <summary>
+/// Drawing, loading and handing out 200,000 synthetic records. The loader stands beside the simple way: a line, its fields as strings, a
+/// dictionary per column.
+/// </summary>
 public static class RecordsBench
 {
     private const int Rounds = 3;
@@ -25,9 +28,11 @@ public static class RecordsBench
         DirectoryInfo folder = Directory.CreateTempSubdirectory("emr-bench-");
         try
         {
-            string file = Path.Combine(folder.FullName, "records.csv"), reports = Path.Combine(folder.FullName, "r" + ReportFileFormat.Extension);
+            string file = Path.Combine(folder.FullName, "records.csv"),
+            reports = Path.Combine(folder.FullName, "r" + ReportFileFormat.Extension);
             SyntheticFile.Write(generator, Records, file, CancellationToken.None);
-            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"records: {Records:N0} synthetic, {schema.Attributes.Count} attributes, CSV of {new FileInfo(file).Length / 1e6:N1} MB; milliseconds, best of {Rounds}"));
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"records: {Records:N0} synthetic, {schema.Attributes.Count} "
+                + $"attributes, CSV of {new FileInfo(file).Length / 1e6:N1} MB; milliseconds, best of {Rounds}"));
             output.WriteLine("step                                  elapsed  processor");
             RecordTable drawn = Measure(output, "draw in memory", () => generator.Generate(Records));
             RecordTable loaded = Measure(output, "load (strict, columns)", () => new RecordLoader(schema).Load([file]));
@@ -39,8 +44,10 @@ public static class RecordsBench
 
             byte[] key = SHA256.HashData("bench"u8);
             int[] profiles = PolicyChoice.Everybody(3).Assign(loaded, key);
-            var plan = new PerturbationPlan { Grades = new[] { "sex", "age", "diagnosis", "disposition", "bmi" }.ToDictionary(schema.IndexOf, _ => new[] { 1, 2 }), Cap = null };
-            ReportFile drawnReports = Measure(output, "draw reports, 5 attributes, 2 grades", () => Perturbation.Run(schema, loaded, profiles, key, plan).Reports);
+            var plan = new PerturbationPlan { Grades = new[] { "sex", "age", "diagnosis", "disposition", "bmi" }.ToDictionary(
+                schema.IndexOf, _ => new[] { 1, 2 }), Cap = null };
+            ReportFile drawnReports = Measure(
+                output, "draw reports, 5 attributes, 2 grades", () => Perturbation.Run(schema, loaded, profiles, key, plan).Reports);
             Measure(output, "write report file", () =>
             {
                 ReportFileFormat.Write(drawnReports, reports);

@@ -14,7 +14,8 @@ public sealed class EvaluateCommandTests : IDisposable
     [Fact]
     public async Task Evaluate_writes_every_file_and_results_that_fit_their_schema()
     {
-        (int code, string output, string error) = await _emr.RunAsync("evaluate", "--records", "4000", "--repetitions", "1", "--out", "out");
+        (int code, string output, string error) = await _emr.RunAsync(
+            "evaluate", "--records", "4000", "--repetitions", "1", "--out", "out");
 
         Assert.True(code == 0, error);
         Assert.Equal(Files, FilesIn("out"));
@@ -27,7 +28,8 @@ public sealed class EvaluateCommandTests : IDisposable
         Assert.Equal(4000, (int)json["run"]!["data"]!["records"]!);
         Assert.NotEmpty(json["experiments"]!.AsArray());
         // Every categorical attribute has its frequency.
-        string[] frequencies = [.. json["statistics"]!.AsArray().Where(s => (string?)s!["kind"] == "frequency").Select(s => (string)s!["attributes"]![0]!)];
+        string[] frequencies =
+            [.. json["statistics"]!.AsArray().Where(s => (string?)s!["kind"] == "frequency").Select(s => (string)s!["attributes"]![0]!)];
         Assert.Contains("race", frequencies);
         Assert.Contains("bmi.present", frequencies);
         int lines = File.ReadAllLines(_emr.Place("out/results.csv")).Length - 1;
@@ -51,7 +53,8 @@ public sealed class EvaluateCommandTests : IDisposable
         Assert.All(requests, request => Assert.Equal((long)request!["budget"]!, (long)request["paid"]! + (long)request["refunded"]!));
         Assert.All(requests, request => Assert.InRange((long)request!["delivered"]!, 0, (long)request["sold"]!));
         Assert.Equal(0, (long)market["matchings"]![0]!["blockingPairs"]!);
-        Assert.All(market["matchings"]!.AsArray(), rule => Assert.True((double)rule!["welfare"]! <= (double)market["matchings"]![0]!["welfare"]!));
+        Assert.All(
+            market["matchings"]!.AsArray(), rule => Assert.True((double)rule!["welfare"]! <= (double)market["matchings"]![0]!["welfare"]!));
         Assert.All(market["sites"]!.AsArray(), site => Assert.True((double)site!["highestLoss"]! <= 20));
         Assert.Equal(requests.Count(request => (long)request!["delivered"]! > 0), (int)market["replayed"]!);
         Assert.Contains(market["trace"]!.AsArray(), sentence => ((string?)sentence)!.StartsWith("payout: ", StringComparison.Ordinal));
@@ -172,7 +175,8 @@ public sealed class EvaluateCommandTests : IDisposable
     [Fact]
     public async Task Evaluate_with_json_prints_results_and_nothing_else()
     {
-        (int code, string output, string error) = await _emr.RunAsync("evaluate", "--records", "1000", "--experiment", "none", "--json", "--out", "out");
+        (int code, string output, string error) = await _emr.RunAsync(
+            "evaluate", "--records", "1000", "--experiment", "none", "--json", "--out", "out");
 
         Assert.True(code == 0, error);
         Assert.Equal(File.ReadAllText(_emr.Place("out/results.json")).TrimEnd(), output.TrimEnd());
@@ -194,7 +198,8 @@ public sealed class EvaluateCommandTests : IDisposable
 
     private static int Count(string text, string part) => text.Split(part).Length - 1;
 
-    private string[] FilesIn(string folder) => [.. Directory.EnumerateFileSystemEntries(_emr.Place(folder)).Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal)];
+    private string[] FilesIn(string folder) =>
+        [.. Directory.EnumerateFileSystemEntries(_emr.Place(folder)).Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal)];
 
     private string WithoutRun(string folder)
     {

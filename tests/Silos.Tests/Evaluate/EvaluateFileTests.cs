@@ -18,14 +18,16 @@ public sealed class EvaluateFileTests : IDisposable
     {
         WriteWard(withFault: false);
 
-        (int code, string output, string error) = await _emr.RunAsync("evaluate", "--data", "ward.csv", "--schema", "ward.json", "--experiment", "none", "--out", "out");
+        (int code, string output, string error) = await _emr.RunAsync(
+            "evaluate", "--data", "ward.csv", "--schema", "ward.json", "--experiment", "none", "--out", "out");
 
         Assert.True(code == 0, error);
         JsonNode results = JsonNode.Parse(File.ReadAllText(_emr.Place("out/results.json")))!;
         Assert.Equal(600, (int)results["run"]!["data"]!["records"]!);
         Assert.Equal(300, (int)results["run"]!["data"]!["persons"]!);
         Assert.Equal("ward.csv", (string?)results["run"]!["data"]!["files"]![0]!["name"]);
-        Assert.Equal(0.25, (double)results["statistics"]!.AsArray().First(s => (string?)s!["id"] == "frequency:ill")!["cells"]![1]!["truth"]!, 12);
+        Assert.Equal(
+            0.25, (double)results["statistics"]!.AsArray().First(s => (string?)s!["id"] == "frequency:ill")!["cells"]![1]!["truth"]!, 12);
         string everything = string.Concat(Directory.EnumerateFiles(_emr.Place("out")).Select(File.ReadAllText)) + output + error;
         Assert.DoesNotContain("planted", everything, StringComparison.OrdinalIgnoreCase);
     }
@@ -35,7 +37,8 @@ public sealed class EvaluateFileTests : IDisposable
     {
         WriteWard(withFault: true);
 
-        (int code, string output, string error) = await _emr.RunAsync("evaluate", "--data", "ward.csv", "--schema", "ward.json", "--out", "out");
+        (int code, string output, string error) = await _emr.RunAsync(
+            "evaluate", "--data", "ward.csv", "--schema", "ward.json", "--out", "out");
 
         Assert.Equal(2, code);
         Assert.Empty(output);
@@ -116,7 +119,9 @@ public sealed class EvaluateFileTests : IDisposable
         var csv = new StringBuilder("patient,sex,ill,days\n");
         for (int i = 0; i < 600; i++)
         {
-            csv.Append(CultureInfo.InvariantCulture, $"{PlantedPerson}-{i / 2},{(i % 3 == 0 ? "male" : "female")},{(i % 4 == 0 ? "yes" : "no")},{1 + (i % 14)}\n");
+            csv.Append(
+                CultureInfo.InvariantCulture,
+                $"{PlantedPerson}-{i / 2},{(i % 3 == 0 ? "male" : "female")},{(i % 4 == 0 ? "yes" : "no")},{1 + (i % 14)}\n");
         }
 
         if (withFault)
@@ -127,12 +132,15 @@ public sealed class EvaluateFileTests : IDisposable
         File.WriteAllText(_emr.Place("ward.csv"), csv.ToString());
     }
 
-    /// <summary>The core pass over real files. The seed makes it the same in every run, so that its coverage is a fact and not a chance.</summary>
+    /// <summary>
+    /// The core pass over real files. The seed makes it the same in every run, so that its coverage is a fact and not a chance.
+    /// </summary>
     private async Task<JsonNode> RunRealAsync(string schema, params string[] files)
     {
         string folder = Tools.Require(Tool.RealData);
         string[] data = [.. files.SelectMany(f => new[] { "--data", Path.Combine(folder, f) })];
-        (int code, _, string error) = await _emr.RunAsync(["evaluate", "--schema", schema, .. data, "--experiment", "none", "--seed", "1", "--out", "out"]);
+        (int code, _, string error) = await _emr.RunAsync(
+            ["evaluate", "--schema", schema, .. data, "--experiment", "none", "--seed", "1", "--out", "out"]);
         Assert.True(code == 0, error);
         JsonNode results = JsonNode.Parse(File.ReadAllText(_emr.Place("out/results.json")))!;
         JsonNode summary = results["summary"]!;
@@ -141,7 +149,8 @@ public sealed class EvaluateFileTests : IDisposable
         return results;
     }
 
-    private static JsonNode Truth(string file) => JsonNode.Parse(File.ReadAllText(Path.Combine(Tools.Require(Tool.RealData), "truth", file)))!;
+    private static JsonNode Truth(string file) =>
+        JsonNode.Parse(File.ReadAllText(Path.Combine(Tools.Require(Tool.RealData), "truth", file)))!;
 
     private static JsonNode Statistic(JsonNode results, string id) => results["statistics"]!.AsArray().First(s => (string?)s!["id"] == id)!;
 
@@ -183,7 +192,9 @@ public sealed class EvaluateFileTests : IDisposable
 
     private static void CompareMean(JsonNode results, string attribute, JsonNode truth)
     {
-        Assert.Equal((double)truth["numeric"]![attribute]!["mean"]!, (double)Statistic(results, $"mean:{attribute}")["cells"]![0]!["truth"]!, 9);
-        Assert.Equal((double)truth["numeric"]![attribute]!["variance_population"]!, (double)Statistic(results, $"mean:{attribute}:variance")["cells"]![0]!["truth"]!, 6);
+        Assert.Equal(
+            (double)truth["numeric"]![attribute]!["mean"]!, (double)Statistic(results, $"mean:{attribute}")["cells"]![0]!["truth"]!, 9);
+        Assert.Equal((double)truth["numeric"]![attribute]!["variance_population"]!, (
+            double)Statistic(results, $"mean:{attribute}:variance")["cells"]![0]!["truth"]!, 6);
     }
 }

@@ -4,7 +4,8 @@ using System.Text.RegularExpressions;
 namespace EmrMarket.Silos.Tests.Evaluate;
 
 /// <summary>
-/// Validates against the part of JSON Schema 2020-12 that docs/results.schema.json uses. A keyword that it does not know is an error, so that no rule of
+/// Validates against the part of JSON Schema 2020-12 that docs/results.schema.json uses. A keyword that it does not know is an error, so
+/// that no rule of
 /// a schema is silently skipped.
 /// </summary>
 internal sealed class JsonSchemaValidator(JsonElement root)
@@ -40,10 +41,12 @@ internal sealed class JsonSchemaValidator(JsonElement root)
                     Require(JsonElement.DeepEquals(keyword.Value, value), place, $"is not {keyword.Value}");
                     break;
                 case "enum":
-                    Require(keyword.Value.EnumerateArray().Any(e => JsonElement.DeepEquals(e, value)), place, $"'{value}' is not one of {keyword.Value}");
+                    Require(keyword.Value.EnumerateArray()
+                        .Any(e => JsonElement.DeepEquals(e, value)), place, $"'{value}' is not one of {keyword.Value}");
                     break;
                 case "pattern" when value.ValueKind == JsonValueKind.String:
-                    Require(Regex.IsMatch(value.GetString()!, keyword.Value.GetString()!, RegexOptions.CultureInvariant, TimeSpan.FromSeconds(5)), place, $"does not match {keyword.Value}");
+                    Require(Regex.IsMatch(value.GetString()!, keyword.Value.GetString(
+                        )!, RegexOptions.CultureInvariant, TimeSpan.FromSeconds(5)), place, $"does not match {keyword.Value}");
                     break;
                 case "minLength" when value.ValueKind == JsonValueKind.String:
                     Require(value.GetString()!.Length >= keyword.Value.GetInt32(), place, "is too short");
@@ -95,7 +98,8 @@ internal sealed class JsonSchemaValidator(JsonElement root)
                     or "additionalProperties" or "minItems" or "items":
                     break;
                 default:
-                    Require(Annotations.Contains(keyword.Name), place, $"the schema's keyword '{keyword.Name}' is not known to this validator");
+                    Require(
+                        Annotations.Contains(keyword.Name), place, $"the schema's keyword '{keyword.Name}' is not known to this validator");
                     break;
             }
         }

@@ -64,7 +64,8 @@ public sealed class CsvRowReaderTests
         {
             int columns = random.Next(2, 70);
             string newLine = random.Next(2) == 0 ? "\n" : "\r\n";
-            string[][] rows = [.. Enumerable.Range(0, random.Next(1, 60)).Select(_ => Enumerable.Range(0, columns).Select(_ => Field(random)).ToArray())];
+            string[][] rows =
+                [.. Enumerable.Range(0, random.Next(1, 60)).Select(_ => Enumerable.Range(0, columns).Select(_ => Field(random)).ToArray())];
             string text = string.Concat(rows.Select(r => string.Join(',', r.Select(f => Quote(f, random))) + newLine));
             Assert.Equal(rows, Read(text, random.Next(1, 5000)));
         }
@@ -86,7 +87,8 @@ public sealed class CsvRowReaderTests
     private static string Field(Random random)
     {
         const string Alphabet = "abc 012.-é漢,\"\n\r";
-        return string.Concat(Enumerable.Range(0, random.Next(12)).Select(_ => Alphabet[random.Next(random.Next(8) == 0 ? Alphabet.Length : 11)]));
+        return string.Concat(
+            Enumerable.Range(0, random.Next(12)).Select(_ => Alphabet[random.Next(random.Next(8) == 0 ? Alphabet.Length : 11)]));
     }
 
     private static string Quote(string field, Random random) =>

@@ -30,7 +30,8 @@ public sealed class PoliciesFileTests : IDisposable
         int[] profiles = Assign("p.json", Json);
         Assert.Equal(profiles, Assign("p.json", Json));
         Assert.Equal(Table.PersonCount, Table.PersonIndex.Zip(profiles).Distinct().Count());
-        double share = Table.PersonIndex.Zip(profiles).Distinct().Count(p => p.Second == Profile("conservative")) / (double)Table.PersonCount;
+        double share = Table.PersonIndex.Zip(profiles).Distinct()
+            .Count(p => p.Second == Profile("conservative")) / (double)Table.PersonCount;
 
         // Seven standard deviations of a share of 0.3 over the persons: 2.6e-12.
         double tolerance = 7 * Math.Sqrt(0.21 / Table.PersonCount);
@@ -45,7 +46,8 @@ public sealed class PoliciesFileTests : IDisposable
             """);
         ushort[] diabetes = Table.Columns[Schema.IndexOf("diabetes")].Codes;
         HashSet<int> holders = [.. Enumerable.Range(0, Table.Count).Where(i => diabetes[i] == 1).Select(i => Table.PersonIndex[i])];
-        Assert.All(Enumerable.Range(0, Table.Count), i => Assert.Equal(Profile(holders.Contains(Table.PersonIndex[i]) ? "withheld" : "generous"), profiles[i]));
+        Assert.All(Enumerable.Range(0, Table.Count), i => Assert.Equal(
+            Profile(holders.Contains(Table.PersonIndex[i]) ? "withheld" : "generous"), profiles[i]));
     }
 
     [Fact]
@@ -53,7 +55,8 @@ public sealed class PoliciesFileTests : IDisposable
     {
         int[] profiles = Assign("p.csv", "person_id,profile\n1,generous\n2,conservative\n");
         Assert.All(Enumerable.Range(0, Table.Count), i => Assert.Equal(
-            Table.PersonKeys[i] switch { 1 => Profile("generous"), 2 => Profile("conservative"), _ => SuppressionUnits.Withheld }, profiles[i]));
+            Table.PersonKeys[i] switch { 1 => Profile("generous"), 2 => Profile("conservative"), _ => SuppressionUnits.Withheld },
+            profiles[i]));
     }
 
     [Fact]
@@ -85,5 +88,6 @@ public sealed class PoliciesFileTests : IDisposable
 
     [Fact]
     public void Unknown_profile_lists_the_menu() =>
-        Assert.Contains("balanced", Assert.Throws<InputException>(() => PoliciesFile.Assign("careful", Schema, Table, Key)).Message, StringComparison.Ordinal);
+        Assert.Contains("balanced", Assert.Throws<InputException>(() => PoliciesFile.Assign("careful", Schema, Table, Key))
+            .Message, StringComparison.Ordinal);
 }

@@ -25,7 +25,8 @@ public sealed class RealDataTests
         foreach (string column in new[] { "diag_1", "diag_2", "diag_3" })
         {
             CompareCounts(schema, table, column, diagnoses.GetProperty(column), text =>
-                text == "?" ? "missing" : char.IsAsciiDigit(text[0]) ? string.Concat(text.Split('.')[0].PadLeft(3, '0'), text.AsSpan(text.Split('.')[0].Length)) : text);
+                text == "?" ? "missing" : char.IsAsciiDigit(text[0]) ? string.Concat(text.Split('.')[0]
+                    .PadLeft(3, '0'), text.AsSpan(text.Split('.')[0].Length)) : text);
         }
 
         int[] records = new int[table.PersonCount];
@@ -54,7 +55,9 @@ public sealed class RealDataTests
         (Schema schema, RecordTable table) = Load("nhds2010", "nhds2010.csv.gz");
         JsonElement truth = Truth("nhds2010.json");
         Assert.Equal(151_551, table.Count);
-        Assert.Equal(14, EveryCount(schema, table, truth.GetProperty("counts"), (column, text) => column == "payer2" && text.Length == 0 ? "none" : text));
+        Assert.Equal(14, EveryCount(schema, table, truth.GetProperty("counts"), (column, text) => column == "payer2" && text.Length == 0
+            ? "none"
+            : text));
         CompareCounts(schema, table, "age_decade", truth.GetProperty("age_decade_counts"), text =>
         {
             int decade = int.Parse(text, CultureInfo.InvariantCulture);
@@ -95,8 +98,10 @@ public sealed class RealDataTests
         Assert.Equal(71_518 + 151_551, table.PersonCount);
         JsonElement uci = Truth("diabetic_data.json").GetProperty("counts"), nhds = Truth("nhds2010.json").GetProperty("counts");
         Dictionary<string, int> sex = Counts(schema, table, "sex");
-        Assert.Equal(uci.GetProperty("gender").GetProperty("Female").GetInt32() + nhds.GetProperty("sex").GetProperty("2").GetInt32(), sex["female"]);
-        Assert.Equal(uci.GetProperty("gender").GetProperty("Male").GetInt32() + nhds.GetProperty("sex").GetProperty("1").GetInt32(), sex["male"]);
+        Assert.Equal(uci.GetProperty("gender").GetProperty("Female").GetInt32() + nhds.GetProperty("sex").GetProperty("2")
+            .GetInt32(), sex["female"]);
+        Assert.Equal(
+            uci.GetProperty("gender").GetProperty("Male").GetInt32() + nhds.GetProperty("sex").GetProperty("1").GetInt32(), sex["male"]);
         Assert.Equal(3, sex["unknown"]);
         Dictionary<string, int> source = Counts(schema, table, "source");
         Assert.Equal((101_766, 151_551), (source["uci"], source["nhds"]));
@@ -151,7 +156,8 @@ public sealed class RealDataTests
 
     private static IEnumerable<string> RawColumn(string file, string column)
     {
-        using var reader = new StreamReader(new System.IO.Compression.GZipStream(File.OpenRead(Path.Combine(Folder, file)), System.IO.Compression.CompressionMode.Decompress));
+        using var reader = new StreamReader(new System.IO.Compression.GZipStream(
+            File.OpenRead(Path.Combine(Folder, file)), System.IO.Compression.CompressionMode.Decompress));
         int at = Array.IndexOf(reader.ReadLine()!.Split(','), column);
         while (reader.ReadLine() is { } line)
         {

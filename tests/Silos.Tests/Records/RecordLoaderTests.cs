@@ -100,7 +100,8 @@ public sealed class RecordLoaderTests : IDisposable
     public void Check_lists_the_first_hundred_problems_and_counts_all()
     {
         string rows = string.Concat(Enumerable.Range(1, 250).Select(i => $"{i},p,n,{(i <= 150 ? "x" : "f")},abc,\n"));
-        (long records, _, IReadOnlyList<InputProblem> problems, long total) = new RecordLoader(Visits).Check([_folder.Write("bad.csv", Header + rows)]);
+        (long records, _, IReadOnlyList<InputProblem> problems, long total) = new RecordLoader(Visits)
+            .Check([_folder.Write("bad.csv", Header + rows)]);
         Assert.Equal((0, 100, 400), (records, problems.Count, total));
     }
 
@@ -113,7 +114,8 @@ public sealed class RecordLoaderTests : IDisposable
         foreach (int length in new[] { packed.Length - 1, packed.Length - 4, packed.Length - 8, packed.Length / 2, 19, 5 })
         {
             string cut = _folder.Write("cut.csv.gz", packed[..length]);
-            Assert.Equal("damaged-gzip", Assert.Single(Assert.Throws<InputException>(() => new RecordLoader(Visits).Load([cut])).Problems).Code);
+            Assert.Equal(
+                "damaged-gzip", Assert.Single(Assert.Throws<InputException>(() => new RecordLoader(Visits).Load([cut])).Problems).Code);
         }
 
         byte[] altered = [.. packed];
@@ -124,7 +126,8 @@ public sealed class RecordLoaderTests : IDisposable
     [Fact]
     public void Batches_keep_duplicates_and_persons_in_view()
     {
-        string file = _folder.Write("f.csv", Header + string.Concat(Enumerable.Range(1, 100).Select(i => $"{(i == 100 ? 1 : i)},p{i % 7},n,f,20,\n")));
+        string file = _folder.Write(
+            "f.csv", Header + string.Concat(Enumerable.Range(1, 100).Select(i => $"{(i == 100 ? 1 : i)},p{i % 7},n,f,20,\n")));
         IEnumerable<RecordTable> batches = new RecordLoader(Visits).ReadBatches([file], 10);
         Assert.Equal("duplicate-id", Assert.Throws<InputException>(() => batches.Count()).Problems[0].Code);
         Assert.Equal(10, new RecordLoader(Visits).ReadBatches([file], 10).First().Count);
@@ -140,5 +143,6 @@ public sealed class RecordLoaderTests : IDisposable
 
     [Fact]
     public void Missing_file_is_an_input_problem() =>
-        Assert.Equal("unreadable-file", Assert.Single(Assert.Throws<InputException>(() => new RecordLoader(Visits).Load([_folder.Place("none.csv")])).Problems).Code);
+        Assert.Equal("unreadable-file", Assert.Single(Assert.Throws<InputException>(() => new RecordLoader(Visits)
+            .Load([_folder.Place("none.csv")])).Problems).Code);
 }

@@ -38,8 +38,10 @@ public sealed class ReportFileTests : IDisposable
         Cap = cap,
     };
 
-    private static (ReportFile Reports, PerturbationSummary Summary) Run(PerturbationPlan plan, byte[]? key = null, int[]? profiles = null) =>
-        Perturbation.Run(Schema, Table, profiles ?? PolicyChoice.Everybody(Profile("balanced")).Assign(Table, SiteKey), key ?? SiteKey, plan);
+    private static (ReportFile Reports, PerturbationSummary Summary) Run(
+        PerturbationPlan plan, byte[]? key = null, int[]? profiles = null) =>
+        Perturbation.Run(Schema, Table, profiles ?? PolicyChoice.Everybody(Profile("balanced")).Assign(Table, SiteKey), key
+            ?? SiteKey, plan);
 
     private byte[] Bytes(ReportFile reports, string name = "r.emr-reports")
     {
@@ -56,7 +58,8 @@ public sealed class ReportFileTests : IDisposable
         Assert.Equal(Schema.Id, read.Schema.Id);
         Assert.Equal(written.Pseudonyms, read.Pseudonyms);
         Assert.Equal(written.PersonIndex, read.PersonIndex);
-        Assert.Equal(written.Columns.Select(c => (c.Attribute.Name, c.Grade, c.Rows.Length)), read.Columns.Select(c => (c.Attribute.Name, c.Grade, c.Rows.Length)));
+        Assert.Equal(written.Columns.Select(c => (c.Attribute.Name, c.Grade, c.Rows.Length)), read.Columns.Select(
+            c => (c.Attribute.Name, c.Grade, c.Rows.Length)));
         Assert.Equal(bytes, Bytes(read, "again.emr-reports"));
         Assert.DoesNotContain(Directory.EnumerateFiles(_folder.Path), f => f.EndsWith(".part", StringComparison.Ordinal));
     }
@@ -64,7 +67,10 @@ public sealed class ReportFileTests : IDisposable
     [Fact]
     public void Bytes_lie_where_the_format_says()
     {
-        ReportFile reports = Run(new PerturbationPlan { Grades = new Dictionary<int, int[]> { [Index("sex")] = [4], [Index("medications")] = [4], [Index("diagnosis")] = [2] }, Cap = null }).Reports;
+        ReportFile reports = Run(new PerturbationPlan { Grades = new Dictionary<int, int[]>
+        {
+            [Index("sex")] = [4], [Index("medications")] = [4], [Index("diagnosis")] = [2],
+        }, Cap = null }).Reports;
         byte[] bytes = Bytes(reports);
         Assert.Equal("EMRREPTS", System.Text.Encoding.ASCII.GetString(bytes, 0, 8));
         Assert.Equal(1, BitConverter.ToInt32(bytes, 8));
@@ -72,8 +78,10 @@ public sealed class ReportFileTests : IDisposable
         JsonElement header = JsonDocument.Parse(bytes.AsMemory(16, headerLength)).RootElement;
         Assert.Equal(Schema.Id, header.GetProperty("schemaId").GetString());
         Assert.Equal(n, header.GetProperty("records").GetInt32());
-        Assert.Equal(["codes8", "hashes", "codes8"], header.GetProperty("columns").EnumerateArray().Select(c => c.GetProperty("form").GetString()));
-        Assert.Equal([2_000_000, 500_000, 2_000_000], header.GetProperty("columns").EnumerateArray().Select(c => c.GetProperty("epsilonMicro").GetInt32()));
+        Assert.Equal(
+            ["codes8", "hashes", "codes8"], header.GetProperty("columns").EnumerateArray().Select(c => c.GetProperty("form").GetString()));
+        Assert.Equal([2_000_000, 500_000, 2_000_000], header.GetProperty("columns").EnumerateArray()
+            .Select(c => c.GetProperty("epsilonMicro").GetInt32()));
         int at = 16 + headerLength;
         Assert.Equal(reports.Pseudonyms, bytes[at..(at += 16 * n)]);
         Assert.Equal(reports.PersonIndex[n - 1], BitConverter.ToInt32(bytes, at + (4 * (n - 1))));
@@ -93,7 +101,8 @@ public sealed class ReportFileTests : IDisposable
 
         // A pseudonym, from the record key alone.
         using var aes = Aes.Create();
-        aes.Key = HKDF.DeriveKey(HashAlgorithmName.SHA256, SiteKey, 32, [], System.Text.Encoding.UTF8.GetBytes("emrmarket pseudonym v1 " + Schema.Id));
+        aes.Key = HKDF.DeriveKey(
+            HashAlgorithmName.SHA256, SiteKey, 32, [], System.Text.Encoding.UTF8.GetBytes("emrmarket pseudonym v1 " + Schema.Id));
         byte[] block = new byte[16];
         block[0] = 7;
         Assert.Contains(Convert.ToHexString(aes.EncryptEcb(block, PaddingMode.None)), Pseudonyms(reports));
@@ -113,18 +122,24 @@ public sealed class ReportFileTests : IDisposable
     {
         PerturbationPlan one = new() { Grades = new Dictionary<int, int[]> { [Index("diagnosis")] = [1] }, Cap = null, MinPersons = 1 };
         ReportFile alone = Run(one).Reports;
-        ReportFileColumn column = Run(Plan() with { MinPersons = 1 }).Reports.Columns.Single(c => c.Attribute.Name == "diagnosis" && c.Grade == 1);
+        ReportFileColumn column = Run(Plan() with { MinPersons = 1 })
+            .Reports.Columns.Single(c => c.Attribute.Name == "diagnosis" && c.Grade == 1);
         Assert.Equal(((HashReports)alone.Columns[0].Reports).Cells, ((HashReports)column.Reports).Cells);
 
         int[] order = [.. Enumerable.Range(0, Table.Count).Reverse()];
         T[] Reorder<T>(T[] values) => Array.ConvertAll(order, i => values[i]);
         var reversed = new RecordTable
         {
-            RecordKeys = Reorder(Table.RecordKeys), PersonKeys = Reorder(Table.PersonKeys), PersonIndex = Reorder(Table.PersonIndex), PersonCount = Table.PersonCount,
-            Columns = [.. Table.Columns.Select(c => new RecordColumn { Attribute = c.Attribute, Codes = Reorder(c.Codes), Fractions = c.Fractions is null ? null : Reorder(c.Fractions) })],
+            RecordKeys = Reorder(Table.RecordKeys), PersonKeys = Reorder(Table.PersonKeys), PersonIndex = Reorder(Table.PersonIndex),
+            PersonCount = Table.PersonCount,
+            Columns = [.. Table.Columns.Select(c => new RecordColumn
+            {
+                Attribute = c.Attribute, Codes = Reorder(c.Codes), Fractions = c.Fractions is null ? null : Reorder(c.Fractions),
+            })],
         };
         int[] profiles = PolicyChoice.Everybody(Profile("balanced")).Assign(reversed, SiteKey);
-        Assert.Equal(Bytes(Run(Plan()).Reports, "a.emr-reports"), Bytes(Perturbation.Run(Schema, reversed, profiles, SiteKey, Plan()).Reports, "b.emr-reports"));
+        Assert.Equal(Bytes(Run(Plan()).Reports, "a.emr-reports"), Bytes(
+            Perturbation.Run(Schema, reversed, profiles, SiteKey, Plan()).Reports, "b.emr-reports"));
     }
 
     [Fact]
@@ -155,13 +170,15 @@ public sealed class ReportFileTests : IDisposable
         int[] profiles = new int[Table.Count];
         for (int i = 0; i < profiles.Length; i++)
         {
-            profiles[i] = Table.PersonIndex[i] % 3 == 0 ? Profile("conservative") : Table.PersonIndex[i] % 3 == 1 ? Profile("balanced") : SuppressionUnits.Withheld;
+            profiles[i] = Table.PersonIndex[i] % 3 == 0 ? Profile(
+                "conservative") : Table.PersonIndex[i] % 3 == 1 ? Profile("balanced") : SuppressionUnits.Withheld;
         }
 
         (ReportFile reports, PerturbationSummary summary) = Run(Plan(), profiles: profiles);
         Assert.Equal(profiles.Count(p => p == SuppressionUnits.Withheld), summary.WithheldByPolicy);
         Assert.Equal(Table.Count, summary.Released + summary.WithheldByPolicy + summary.WithheldBySuppression + summary.WithheldByCap);
-        Assert.Equal(profiles.Count(p => p == Profile("balanced")), reports.Columns.Single(c => c.Attribute.Name == "diagnosis" && c.Grade == 2).Rows.Length);
+        Assert.Equal(profiles.Count(p => p == Profile("balanced")), reports.Columns.Single(c => c.Attribute.Name == "diagnosis"
+            && c.Grade == 2).Rows.Length);
         Assert.Equal(reports.Count, reports.Columns.Single(c => c.Attribute.Name == "diagnosis" && c.Grade == 1).Rows.Length);
 
         int few = 0;
@@ -252,7 +269,8 @@ public sealed class ReportFileTests : IDisposable
         double estimate = ((column.Channel.CountSupport(column.Reports)[0] / n) - q) / (p - q);
         double truth = Table.Columns[Index("sex")].Codes.Count(c => c == 0) / n;
 
-        // Persons have at most 12 records that share one coin: the variance is at most 12/4 / (n (p-q)^2); beyond 8 of these SD with probability below 2e-15 (normal).
+        // Persons have at most 12 records that share one coin: the variance is at most 12/4 / (n (p-q)^2); beyond 8 of these SD with
+        // probability below 2e-15 (normal).
         Assert.InRange(estimate, truth - (8 * Math.Sqrt(3 / n) / (p - q)), truth + (8 * Math.Sqrt(3 / n) / (p - q)));
     }
 
@@ -265,7 +283,8 @@ public sealed class ReportFileTests : IDisposable
         Assert.Equal(Bytes(Run(Plan(), profiles: profiles).Reports), File.ReadAllBytes(_folder.Place("p.emr-reports")));
     }
 
-    private ReleaseLedger Ledger(byte[]? key = null, Schema? schema = null) => ReleaseLedger.Read(_folder.Place("k.ledger"), schema ?? Schema, key ?? SiteKey);
+    private ReleaseLedger Ledger(byte[]? key = null, Schema? schema = null) =>
+        ReleaseLedger.Read(_folder.Place("k.ledger"), schema ?? Schema, key ?? SiteKey);
 
     private (string[] Released, PerturbationSummary Summary) HandOut(EpsilonMicro? cap, params (string Attribute, int Grade)[] wanted)
     {
@@ -290,7 +309,8 @@ public sealed class ReportFileTests : IDisposable
         int most = Table.PersonIndex.CountBy(p => p).Max(p => p.Value);
         EpsilonMicro raised = HandOut(cap: null, ("diagnosis", 3), ("sex", 4)).Summary.LossPerPerson;
         Assert.Equal((most * Schema.Grades[3].Micro) + Schema.Grades[4].Micro, raised.Micro);
-        Assert.Equal((most * (Schema.Grades[3].Micro + Schema.Grades[2].Micro)) + Schema.Grades[4].Micro, HandOut(cap: null, ("diabetes", 2)).Summary.LossPerPerson.Micro);
+        Assert.Equal((most * (Schema.Grades[3].Micro + Schema.Grades[2].Micro)) + Schema.Grades[4]
+            .Micro, HandOut(cap: null, ("diabetes", 2)).Summary.LossPerPerson.Micro);
     }
 
     [Fact]

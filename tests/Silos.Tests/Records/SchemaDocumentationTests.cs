@@ -15,7 +15,8 @@ public sealed partial class SchemaDocumentationTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    private static string[] Blocks(string language) => [.. BlockPattern().Matches(Text).Where(m => m.Groups["language"].Value == language).Select(m => m.Groups["text"].Value)];
+    private static string[] Blocks(string language) =>
+        [.. BlockPattern().Matches(Text).Where(m => m.Groups["language"].Value == language).Select(m => m.Groups["text"].Value)];
 
     [Fact]
     public void Examples_are_valid_and_work_together()
@@ -23,7 +24,8 @@ public sealed partial class SchemaDocumentationTests : IDisposable
         Schema schema = Schema.Parse(Blocks("json")[0], "docs/SCHEMAS.md");
         string data = _folder.Write("visits.csv", "visit,patient,name,phone,remark,region,sex,age,unit,bmi,diagnosis\n1,P001,Ann,1,x,N,f,30,months,NA,25083\n2,P002,Bob,2,y,S,m,40,years,20.5,?\n");
         RecordTable table = new RecordLoader(schema).Load([data]);
-        Assert.Equal(["2", "child", "250.83"], new[] { "age", "age_band", "diagnosis" }.Select(a => table.Columns[schema.IndexOf(a)].Attribute.Domain.Label(table.Columns[schema.IndexOf(a)].Codes[0])));
+        Assert.Equal(["2", "child", "250.83"], new[] { "age", "age_band", "diagnosis" }.Select(
+            a => table.Columns[schema.IndexOf(a)].Attribute.Domain.Label(table.Columns[schema.IndexOf(a)].Codes[0])));
 
         byte[] key = new byte[32];
         foreach (string policies in Blocks("csv"))
@@ -38,12 +40,14 @@ public sealed partial class SchemaDocumentationTests : IDisposable
     [Fact]
     public void Every_member_is_named()
     {
-        foreach (Type type in typeof(SchemaDocument).Assembly.GetTypes().Where(t => t.Namespace == typeof(SchemaDocument).Namespace && t.Name.EndsWith("Document", StringComparison.Ordinal)))
+        foreach (Type type in typeof(SchemaDocument).Assembly.GetTypes()
+            .Where(t => t.Namespace == typeof(SchemaDocument).Namespace && t.Name.EndsWith("Document", StringComparison.Ordinal)))
         {
             foreach (PropertyInfo member in type.GetProperties(BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly))
             {
                 string name = JsonNamingPolicy.CamelCase.ConvertName(member.Name);
-                Assert.True(Text.Contains($"`{name}`", StringComparison.Ordinal) || Text.Contains($"\"{name}\"", StringComparison.Ordinal), $"{type.Name}.{member.Name}");
+                Assert.True(Text.Contains($"`{name}`", StringComparison.Ordinal)
+                    || Text.Contains($"\"{name}\"", StringComparison.Ordinal), $"{type.Name}.{member.Name}");
             }
         }
     }
@@ -53,7 +57,8 @@ public sealed partial class SchemaDocumentationTests : IDisposable
     {
         string[] sources = ["src/Analytics/Schemas/SchemaCompiler.cs", "src/Analytics/Records/AttributeReading.cs", "src/Silos/Records/RecordLoader.cs", "src/Silos/Records/Columns.cs",
             "src/Silos/Records/CsvRowReader.cs", "src/Silos/Records/RecordFile.cs", "src/Silos/Records/CheckedGzipStream.cs"];
-        string[] codes = [.. sources.SelectMany(s => CodePattern().Matches(File.ReadAllText(Path.Combine(Tools.RepositoryRoot, s)))).Select(m => m.Groups["code"].Value).Distinct()];
+        string[] codes = [.. sources.SelectMany(s => CodePattern().Matches(File.ReadAllText(Path.Combine(Tools.RepositoryRoot, s))))
+            .Select(m => m.Groups["code"].Value).Distinct()];
         Assert.True(codes.Length > 25);
         Assert.All(codes, code => Assert.Contains($"`{code}`", Text, StringComparison.Ordinal));
     }

@@ -16,7 +16,8 @@ public sealed class SchemaInferenceTests : IDisposable
     private string Export()
     {
         var random = new Random(11);
-        string[] first = ["Ann", "Bob", "Cid", "Dee", "Eve", "Fay", "Gus", "Hal"], last = ["Adams", "Brown", "Clark", "Davis", "Evans", "Frank", "Green", "Hills", "Irwin", "Jones"];
+        string[] first = ["Ann", "Bob", "Cid", "Dee", "Eve", "Fay", "Gus", "Hal"],
+        last = ["Adams", "Brown", "Clark", "Davis", "Evans", "Frank", "Green", "Hills", "Irwin", "Jones"];
         var rows = Enumerable.Range(0, 200).Select(i => string.Join(',', new[]
         {
             (5000 + i).ToString(CultureInfo.InvariantCulture),
@@ -30,14 +31,18 @@ public sealed class SchemaInferenceTests : IDisposable
             random.Next(2) == 0 ? "F" : "M",
             random.Next(20, 95).ToString(CultureInfo.InvariantCulture),
             random.Next(10) == 0 ? "NA" : (18 + (random.Next(200) / 10m)).ToString(CultureInfo.InvariantCulture),
-            new[] { "428", "250.01", "V27", "38", "4019-", "E812" }[random.Next(6)] is var code && random.Next(3) == 0 ? random.Next(100, 999).ToString(CultureInfo.InvariantCulture) : code,
+            new[] { "428", "250.01", "V27", "38", "4019-", "E812" }[random.Next(6)] is var code && random.Next(3) == 0
+                ? random.Next(100, 999).ToString(CultureInfo.InvariantCulture)
+                : code,
             random.Next(5) == 0 ? "" : new[] { "home", "ward" }[random.Next(2)],
             random.Next(1, 6).ToString(CultureInfo.InvariantCulture),
             "same",
             $"seen on the ward because of pain number {i}",
             $"x{random.Next(1_000_000)}y{i}",
         }));
-        return _folder.Write("export.csv", "visit_id,patient_no,who,col4,col5,col6,col7,HomeAddress,sex,age,bmi,dx1,place,score,site,remark,token\n" + string.Join('\n', rows) + "\n");
+        return _folder.Write(
+            "export.csv", "visit_id,patient_no,who,col4,col5,col6,col7,HomeAddress,sex,age,bmi,dx1,place,score,site,remark,token\n"
+                + string.Join('\n', rows) + "\n");
     }
 
     [Fact]
@@ -47,7 +52,8 @@ public sealed class SchemaInferenceTests : IDisposable
         Dictionary<string, string> roles = columns.ToDictionary(c => c.Column, c => c.Role);
         Assert.Equal("record id", roles["visit_id"]);
         Assert.Equal("person id", roles["patient_no"]);
-        Assert.All(new[] { "who", "col4", "col5", "col6", "col7", "HomeAddress", "remark", "token" }, c => Assert.Equal("direct identifier", roles[c]));
+        Assert.All(new[] { "who", "col4", "col5", "col6", "col7", "HomeAddress", "remark", "token" }, c => Assert.Equal(
+            "direct identifier", roles[c]));
         Assert.Equal("ignored", roles["site"]);
         Assert.All(new[] { "sex", "age", "bmi", "dx1", "place", "score" }, c => Assert.Equal("attribute", roles[c]));
         Assert.False(schema.Publishable);
@@ -79,7 +85,8 @@ public sealed class SchemaInferenceTests : IDisposable
     [Fact]
     public void Odd_names_become_attribute_names()
     {
-        string file = _folder.Write("f.csv", "2nd value (%),2nd value [%]\n" + string.Concat(Enumerable.Range(0, 60).Select(i => $"{i % 3},{i % 2}\n")));
+        string file = _folder.Write(
+            "f.csv", "2nd value (%),2nd value [%]\n" + string.Concat(Enumerable.Range(0, 60).Select(i => $"{i % 3},{i % 2}\n")));
         Schema schema = SchemaInference.Infer(file, "f").Schema;
         Assert.Equal(["x2nd_value____", "x2nd_value_____2"], schema.Attributes.Select(a => a.Name));
         Assert.Equal(60, new RecordLoader(schema).Load([file]).Count);

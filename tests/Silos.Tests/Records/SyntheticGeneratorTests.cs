@@ -24,8 +24,10 @@ public sealed class SyntheticGeneratorTests : IDisposable
     private static RecordColumn Column(string attribute) => Table.Columns[Schema.IndexOf(attribute)];
 
     /// <summary>
-    /// Seven standard deviations of a share over records in clusters of at most 12 of one person, mean size 1.42: the variance of a share is at most p (1 - p) / n times
-    /// E[size^2] / E[size], computed from the drawn sizes. Beyond it with probability 2.6e-12 (normal) per comparison; there are about 1,000.
+    /// Seven standard deviations of a share over records in clusters of at most 12 of one person, mean size 1.42: the variance of a share
+    /// is at most p (1 - p) / n times
+    /// E[size^2] / E[size], computed from the drawn sizes. Beyond it with probability 2.6e-12 (normal) per comparison; there are about
+    /// 1,000.
     /// </summary>
     private static double Tolerance(double share) => (7 * Math.Sqrt(Math.Max(share * (1 - share), 1e-4) * Clustering / Records)) + 1e-9;
 
@@ -67,11 +69,13 @@ public sealed class SyntheticGeneratorTests : IDisposable
             RecordColumn column = Column(law.Name);
             var grid = (GridDomain)column.Attribute.Domain;
             double missing = law.Value.TryGetProperty("missing", out JsonElement m) ? m.GetProperty("share").GetDouble() : 0;
-            Assert.InRange(column.Codes.Count(c => c == RecordColumn.Missing) / (double)Records, missing - Tolerance(missing), missing + Tolerance(missing));
+            Assert.InRange(column.Codes.Count(c => c == RecordColumn.Missing) / (double)Records, missing - Tolerance(missing), missing
+                + Tolerance(missing));
             double[] values = [.. Enumerable.Range(0, Records).Where(i => column.Codes[i] != RecordColumn.Missing)
                 .Select(i => grid.ValueOf(column.Codes[i] + ((column.Fractions?[i] ?? 0) / 4294967296.0)))];
 
-            // Missingness depends on other factors only through the copula: the shares of those present are compared for attributes without it.
+            // Missingness depends on other factors only through the copula: the shares of those present are compared for attributes without
+            // it.
             if (missing > 0)
             {
                 continue;
@@ -80,7 +84,8 @@ public sealed class SyntheticGeneratorTests : IDisposable
             foreach (JsonElement point in points.EnumerateArray())
             {
                 double share = point[1].GetDouble(), at = point[0].GetDouble();
-                Assert.InRange(values.Count(v => v < at - 1e-9) / (double)values.Length, share - Tolerance(share), share + Tolerance(share));
+                Assert.InRange(
+                    values.Count(v => v < at - 1e-9) / (double)values.Length, share - Tolerance(share), share + Tolerance(share));
             }
         }
     }
@@ -105,7 +110,8 @@ public sealed class SyntheticGeneratorTests : IDisposable
         double[] medications = [.. Column("medications").Codes.Select(c => (double)c)];
         double[] sex = [.. Column("sex").Codes.Select(c => (double)c)];
 
-        // Latent correlations 0.27, 0.35 and 0; coarsening halves them at most. The standard deviation of a correlation of independent values is 1/sqrt(n) = 0.004,
+        // Latent correlations 0.27, 0.35 and 0; coarsening halves them at most. The standard deviation of a correlation of independent
+        // values is 1/sqrt(n) = 0.004,
         // times at most sqrt(1.9) for clusters: limits lie beyond 10 of them.
         Assert.InRange(MathNet.Numerics.Statistics.Correlation.Pearson(age, diabetes), 0.1, 0.4);
         Assert.InRange(MathNet.Numerics.Statistics.Correlation.Pearson(stay, medications), 0.15, 0.45);
@@ -168,14 +174,16 @@ public sealed class SyntheticGeneratorTests : IDisposable
         double[] others = new double[100_000];
         other.Fill(0, others);
 
-        // Seven standard errors of mean (1/sqrt n), variance (sqrt(2/n)), fourth moment (sqrt(96/n)) and correlation (1/sqrt n): 2.6e-12 each.
+        // Seven standard errors of mean (1/sqrt n), variance (sqrt(2/n)), fourth moment (sqrt(96/n)) and correlation (1/sqrt n): 2.6e-12
+        // each.
         double root = Math.Sqrt(all.Length);
         Assert.InRange(all.Average(), -7 / root, 7 / root);
         Assert.InRange(all.Average(x => x * x), 1 - (7 * Math.Sqrt(2) / root), 1 + (7 * Math.Sqrt(2) / root));
         Assert.InRange(all.Average(x => x * x * x * x), 3 - (7 * Math.Sqrt(96) / root), 3 + (7 * Math.Sqrt(96) / root));
         Assert.InRange(all.Zip(others, (x, y) => x * y).Average(), -7 / root, 7 / root);
         Assert.InRange(all.Skip(1).Zip(all, (x, y) => x * y).Average(), -7 / root, 7 / root);
-        Assert.InRange(all.Count(x => x < -1.6448536269514722) / (double)all.Length, 0.05 - (7 * Math.Sqrt(0.05 * 0.95) / root), 0.05 + (7 * Math.Sqrt(0.05 * 0.95) / root));
+        Assert.InRange(all.Count(x => x < -1.6448536269514722) / (double)all.Length, 0.05 - (7 * Math.Sqrt(0.05 * 0.95) / root), 0.05
+            + (7 * Math.Sqrt(0.05 * 0.95) / root));
     }
 
     [Theory]

@@ -8,7 +8,8 @@ using MathNet.Numerics;
 namespace EmrMarket.Statistical.Estimation;
 
 /// <summary>
-/// Coverage experiments and their limits. All tests of this folder together fail with probability at most 10^-7 when the code is right: the budget is divided by a bound on the number of rates tested, and
+/// Coverage experiments and their limits. All tests of this folder together fail with probability at most 10^-7 when the code is right: the
+/// budget is divided by a bound on the number of rates tested, and
 /// each limit is an exact binomial quantile at that level. The draws derive from fixed seeds, so a run repeats exactly.
 /// </summary>
 internal static class Coverage
@@ -45,7 +46,8 @@ internal static class Coverage
         IReportLadder ladder = MechanismCatalogue.Get(attribute.Mechanism!).CreateLadder(attribute.Domain, Ladder);
         var column = new RecordColumn { Attribute = attribute, Codes = [.. truth.Select(v => (ushort)v)] };
         ulong[] facts = [.. Enumerable.Range(0, truth.Length).Select(i => (ulong)(attribute.ConstantPerPerson ? persons![i] : i))];
-        return new AttributeReports(attribute, grade, ladder[grade], ladder.Draw(ColumnKey.Derive(key, attribute.Source), column, facts, [grade])[0]);
+        return new AttributeReports(
+            attribute, grade, ladder[grade], ladder.Draw(ColumnKey.Derive(key, attribute.Source), column, facts, [grade])[0]);
     }
 
     /// <summary>How often each of several events happens over independent repetitions.</summary>
@@ -82,11 +84,19 @@ internal static class Coverage
         count <= 0 || SpecialFunctions.BetaRegularized(count, repetitions - count + 1, nominal + approximation) >= Level;
 
     public static void AssertNominal(IEnumerable<long> counts, int repetitions, double nominal) => Assert.All(counts, count =>
-        Assert.True(MayBe(count, repetitions, nominal), $"{count} of {repetitions} ({(double)count / repetitions:0.0000}) cannot be {nominal} within chance."));
+        Assert.True(
+            MayBe(count, repetitions, nominal),
+            $"{count} of {repetitions} ({(double)count / repetitions:0.0000}) cannot be {nominal} within chance."));
 
-    public static void AssertAtLeast(IEnumerable<long> counts, int repetitions, double nominal, double approximation = 0) => Assert.All(counts, count =>
-        Assert.True(MayBeAtLeast(count, repetitions, nominal, approximation), $"{count} of {repetitions} ({(double)count / repetitions:0.0000}) cannot be {nominal} or more."));
+    public static void AssertAtLeast(IEnumerable<long> counts, int repetitions, double nominal, double approximation = 0) =>
+        Assert.All(counts, count =>
+        Assert.True(
+            MayBeAtLeast(count, repetitions, nominal, approximation),
+            $"{count} of {repetitions} ({(double)count / repetitions:0.0000}) cannot be {nominal} or more."));
 
-    public static void AssertAtMost(IEnumerable<long> counts, int repetitions, double nominal, double approximation = 0) => Assert.All(counts, count =>
-        Assert.True(MayBeAtMost(count, repetitions, nominal, approximation), $"{count} of {repetitions} ({(double)count / repetitions:0.0000}) cannot be {nominal} or less."));
+    public static void AssertAtMost(IEnumerable<long> counts, int repetitions, double nominal, double approximation = 0) =>
+        Assert.All(counts, count =>
+        Assert.True(
+            MayBeAtMost(count, repetitions, nominal, approximation),
+            $"{count} of {repetitions} ({(double)count / repetitions:0.0000}) cannot be {nominal} or less."));
 }

@@ -16,7 +16,8 @@ public sealed class CoverageTests
     [InlineData("ss", 3)]
     [InlineData("oue", 2)]
     [InlineData("olh", 4)]
-    public void Frequency_intervals_cover_fixed_records_at_the_nominal_rate(string mechanism, int grade) => FrequencyIntervalsCover(mechanism, grade, Repetitions);
+    public void Frequency_intervals_cover_fixed_records_at_the_nominal_rate(string mechanism, int grade) =>
+        FrequencyIntervalsCover(mechanism, grade, Repetitions);
 
     [Theory]
     [Trait("Duration", "Long")]
@@ -40,7 +41,8 @@ public sealed class CoverageTests
             [
                 Coverage.Covers(Frequency(batches).Cells[0], Share(truth, 0)),
                 Kept(Frequency(batches), truth),
-                Coverage.Covers(Frequency(batches, EstimationOptions.Default with { Combination = CombinationRule.Unweighted }).Cells[0], Share(truth, 0)),
+                Coverage.Covers(Frequency(batches, EstimationOptions.Default with { Combination = CombinationRule.Unweighted })
+                    .Cells[0], Share(truth, 0)),
             ];
         });
         Coverage.AssertNominal(covered[..1], Repetitions, 0.95);
@@ -59,7 +61,8 @@ public sealed class CoverageTests
             AttributeReports reports = Coverage.Draw(race, 3, truth, seed, persons);
             StatisticResult result = Frequency([new ReportBatch([reports], persons)]);
             StatisticResult ignoring = Frequency([new ReportBatch([reports with { Attribute = race with { ConstantPerPerson = false } }])]);
-            return [Coverage.Covers(result.Cells[0], Share(truth, 0)), Kept(result, truth), Coverage.Covers(ignoring.Cells[0], Share(truth, 0))];
+            return [Coverage.Covers(result.Cells[0], Share(truth, 0)), Kept(result, truth), Coverage.Covers(
+                ignoring.Cells[0], Share(truth, 0))];
         });
         Coverage.AssertNominal(covered[..1], Repetitions, 0.95);
         Coverage.AssertAtLeast(covered[1..2], Repetitions, 0.95);
@@ -82,7 +85,8 @@ public sealed class CoverageTests
         double mean = truth.Where(t => t < 10).Average();
         long[] covered = Coverage.Count(Repetitions, 1, seed => [Coverage.Covers(StatisticEstimator.Estimate(
             StatisticRequest.Mean("dose"),
-            [new([Coverage.Draw(dose, 4, truth, seed), Coverage.Draw(present, 4, [.. truth.Select(t => t < 10 ? 1 : 0)], seed + 1_000_000)])]).Cells[0], mean)]);
+            [new([Coverage.Draw(dose, 4, truth, seed), Coverage.Draw(present, 4, [.. truth.Select(t => t < 10 ? 1 : 0)], seed
+                + 1_000_000)])]).Cells[0], mean)]);
         Coverage.AssertNominal(covered, Repetitions, 0.95);
     }
 
@@ -98,7 +102,8 @@ public sealed class CoverageTests
         long[] covered = Coverage.Count(Repetitions, 2, seed =>
         {
             StatisticResult table = StatisticEstimator.Estimate(
-                StatisticRequest.Table("race", "sex"), [new([Coverage.Draw(Race, 4, race, seed), Coverage.Draw(sex, 4, sexes, seed + 1_000_000)])]);
+                StatisticRequest.Table("race", "sex"),
+                [new([Coverage.Draw(Race, 4, race, seed), Coverage.Draw(sex, 4, sexes, seed + 1_000_000)])]);
             return [Coverage.Covers(table.Cells[Cell], joint), Coverage.Covers(table.Sections[0].Cells[Cell], rate)];
         });
         Coverage.AssertNominal(covered, Repetitions, 0.95);
@@ -110,7 +115,8 @@ public sealed class CoverageTests
         // Neighbouring codes under one hash are dependent, which the counted squares take in.
         var code = new AttributeDefinition
         {
-            Name = "code", Source = "code", Domain = new CategoricalDomain([.. Icd9.Categories().Take(999)], Ordered: false), Tier = Tier.Private, Mechanism = "olh",
+            Name = "code", Source = "code", Domain = new CategoricalDomain([.. Icd9.Categories().Take(999)], Ordered: false),
+            Tier = Tier.Private, Mechanism = "olh",
         };
         int[] truth = [.. Enumerable.Range(0, 1_000).Select(i => i % 3 == 0 ? 400 : i % 997)];
         const int Repeated = 600;
@@ -118,7 +124,8 @@ public sealed class CoverageTests
         long[] covered = Coverage.Count(Repeated, 1, seed =>
         {
             StatisticResult result = StatisticEstimator.Estimate(
-                StatisticRequest.TopCodes("code"), [new([Coverage.Draw(code, 5, truth, seed)])], EstimationOptions.Default with { Confidence = 0.15 });
+                StatisticRequest.TopCodes("code"), [new([Coverage.Draw(code, 5, truth, seed)])],
+                EstimationOptions.Default with { Confidence = 0.15 });
             StatisticCell cell = result.Sections[0].Cells.Single(c => c.Value == "390-459");
 
             // Intervals hold together over the 17 chapters; one chapter's own 95 % interval is the estimate plus and minus 1.96 errors.
@@ -138,7 +145,8 @@ public sealed class CoverageTests
             return
             [
                 Coverage.Covers(Frequency([new ReportBatch([other])]).Cells[0], Share(truth, 0)),
-                Coverage.Covers(Frequency([new ReportBatch([reports])], EstimationOptions.Default with { Confidence = 0.9 }).Cells[0], Share(truth, 0)),
+                Coverage.Covers(
+                    Frequency([new ReportBatch([reports])], EstimationOptions.Default with { Confidence = 0.9 }).Cells[0], Share(truth, 0)),
             ];
         });
         Assert.All(covered, count => Assert.False(Coverage.MayBe(count, Repetitions, 0.95)));

@@ -37,7 +37,8 @@ public sealed class PopulationTests
             var random = new Random(seed + 7_000_000);
             int[] truth = [.. persons.Select(p => random.NextDouble() < 0.95 ? values[p] : (random.NextDouble() < 0.7 ? 0 : 1))];
             AttributeReports reports = Coverage.Draw(race, 6, truth, seed);
-            StatisticCell clustered = StatisticEstimator.Estimate(StatisticRequest.Frequency("race"), [new([reports], persons)], Population).Cells[0];
+            StatisticCell clustered = StatisticEstimator.Estimate(StatisticRequest.Frequency("race"), [new([reports], persons)], Population)
+                .Cells[0];
             StatisticCell ignoring = StatisticEstimator.Estimate(StatisticRequest.Frequency("race"), [new([reports])], Population).Cells[0];
             return [Coverage.Covers(clustered, 0.7), Coverage.Covers(ignoring, 0.7)];
         });
@@ -59,7 +60,8 @@ public sealed class PopulationTests
             int[] races = Sample([0.4, 0.3, 0.2, 0.1], 2_000, seed);
             int[] sexes = Sample([0.5, 0.3, 0.2], 2_000, seed + 5_000_000);
             double PValue(int[] other) => StatisticEstimator.Estimate(
-                StatisticRequest.Table("race", "sex"), [new([Coverage.Draw(race, 4, races, seed), Coverage.Draw(sex, 4, other, seed + 1_000_000)])]).Tests.Single().PValue;
+                StatisticRequest.Table("race", "sex"),
+                [new([Coverage.Draw(race, 4, races, seed), Coverage.Draw(sex, 4, other, seed + 1_000_000)])]).Tests.Single().PValue;
             return [PValue(sexes) < 0.05, PValue([.. races.Select((r, i) => i % 2 == 0 ? r % 3 : sexes[i])]) < 0.05];
         });
         Coverage.AssertNominal(rejected[..1], Repeated, 0.05);
@@ -78,7 +80,8 @@ public sealed class PopulationTests
         const int Repeated = 1_000;
         long[] rejected = Coverage.Count(Repeated, 1, seed => [StatisticEstimator.Estimate(
             StatisticRequest.Frequency("race"),
-            [new([Coverage.Draw(race, 3, Sample(shares, 2_000, seed), seed)]), new([Coverage.Draw(race, 5, Sample(shares, 1_500, seed + 5_000_000), seed + 1_000_000)])],
+            [new([Coverage.Draw(race, 3, Sample(shares, 2_000, seed), seed)]), new(
+                [Coverage.Draw(race, 5, Sample(shares, 1_500, seed + 5_000_000), seed + 1_000_000)])],
             EstimationOptions.Default with { Combination = CombinationRule.Precision }).Tests.Single().PValue < 0.05]);
         Coverage.AssertNominal(rejected, Repeated, 0.05);
     }
@@ -106,7 +109,8 @@ public sealed class PopulationTests
             int[] noise = Sample([0.25, 0.5, 0.25], 4_000, seed + 5_000_000);
             int[] stays = [.. races.Select((r, i) => 2 + (3 * r) + noise[i])];
             StatisticResult result = StatisticEstimator.Estimate(
-                StatisticRequest.Linear("stay", "race"), [new([Coverage.Draw(race, 5, races, seed), Coverage.Draw(stay, 5, stays, seed + 1_000_000)])]);
+                StatisticRequest.Linear("stay", "race"),
+                [new([Coverage.Draw(race, 5, races, seed), Coverage.Draw(stay, 5, stays, seed + 1_000_000)])]);
             return [Coverage.Covers(result.Cells[0], 3), Coverage.Covers(result.Cells[1], 3)];
         });
         Coverage.AssertNominal(covered, Repeated, 0.95);

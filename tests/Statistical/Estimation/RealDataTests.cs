@@ -26,7 +26,8 @@ public sealed class RealDataTests
         foreach (RecordColumn column in table.Columns)
         {
             AttributeDefinition attribute = column.Attribute;
-            if (attribute.Domain is not CategoricalDomain domain || attribute.Mechanism is null || !counts.TryGetProperty(attribute.Name, out JsonElement published))
+            if (attribute.Domain is not CategoricalDomain domain || attribute.Mechanism is null
+                || !counts.TryGetProperty(attribute.Name, out JsonElement published))
             {
                 continue;
             }
@@ -35,7 +36,8 @@ public sealed class RealDataTests
             for (int key = 0; key < Keys; key++)
             {
                 StatisticResult result = StatisticEstimator.Estimate(
-                    StatisticRequest.Frequency(attribute.Name), [Batch(table, [column], 2 + (key % 4), key)], EstimationOptions.Default with { Confidence = 0.95 });
+                    StatisticRequest.Frequency(attribute.Name), [Batch(table, [column], 2 + (key % 4), key)],
+                    EstimationOptions.Default with { Confidence = 0.95 });
 
                 // One value per attribute and key, so that the intervals counted are independent; every value within six errors besides.
                 for (int v = 0; v < domain.Size; v++)
@@ -43,7 +45,9 @@ public sealed class RealDataTests
                     string label = domain.Label(v) == Schema.MissingLabel ? "?" : domain.Label(v);
                     double share = published.TryGetProperty(label, out JsonElement count) ? count.GetInt64() / n : 0;
                     StatisticCell cell = result.Cells[v];
-                    Assert.True(Math.Abs(cell.Estimate - share) <= 7 * cell.StandardError, $"{attribute.Name}={label}: {cell.Estimate} +- {cell.StandardError}, truth {share}");
+                    Assert.True(
+                        Math.Abs(cell.Estimate - share) <= 7 * cell.StandardError,
+                        $"{attribute.Name}={label}: {cell.Estimate} +- {cell.StandardError}, truth {share}");
                     if (v == key % domain.Size)
                     {
                         covered += Coverage.Covers(cell, share) ? 1 : 0;
@@ -68,10 +72,12 @@ public sealed class RealDataTests
 
         foreach (JsonProperty numeric in truth.RootElement.GetProperty("numeric").EnumerateObject().Where(p => schema.IndexOf(p.Name) >= 0))
         {
-            StatisticResult mean = StatisticEstimator.Estimate(StatisticRequest.Mean(numeric.Name), [Batch(table, [Column(numeric.Name)], 4, 1)], options);
+            StatisticResult mean = StatisticEstimator.Estimate(
+                StatisticRequest.Mean(numeric.Name), [Batch(table, [Column(numeric.Name)], 4, 1)], options);
             Assert.InRange(numeric.Value.GetProperty("mean").GetDouble(), mean.Cells[0].Low, mean.Cells[0].High);
             Assert.InRange(numeric.Value.GetProperty("variance_population").GetDouble(), mean.Cells[1].Low, mean.Cells[1].High);
-            Assert.True(Math.Abs(mean.Cells[0].Estimate - numeric.Value.GetProperty("mean").GetDouble()) <= mean.Cells[0].GuaranteedHalfWidth);
+            Assert.True(
+                Math.Abs(mean.Cells[0].Estimate - numeric.Value.GetProperty("mean").GetDouble()) <= mean.Cells[0].GuaranteedHalfWidth);
         }
 
         StatisticResult joint = StatisticEstimator.Estimate(
@@ -100,9 +106,11 @@ public sealed class RealDataTests
         {
             byte[] siteKey = new byte[32];
             siteKey[0] = (byte)key;
-            IReportLadder ladder = MechanismCatalogue.Get(column.Attribute.Mechanism!).CreateLadder(column.Attribute.Domain, Coverage.Ladder);
+            IReportLadder ladder = MechanismCatalogue.Get(column.Attribute.Mechanism!)
+                .CreateLadder(column.Attribute.Domain, Coverage.Ladder);
             return new AttributeReports(
-                column.Attribute, grade, ladder[grade], ladder.Draw(ColumnKey.Derive(siteKey, column.Attribute.Source), column, table.RecordKeys, [grade])[0]);
+                column.Attribute, grade, ladder[grade],
+                ladder.Draw(ColumnKey.Derive(siteKey, column.Attribute.Source), column, table.RecordKeys, [grade])[0]);
         }),
     ], table.PersonIndex);
 }

@@ -11,10 +11,13 @@ namespace EmrMarket.Statistical.Mechanisms;
 
 public sealed class LossAuditTests
 {
-    private static readonly ColumnKey Key = ColumnKey.Derive(Convert.FromHexString("ffeeddccbbaa99887766554433221100ffeeddccbbaa99887766554433221100"), "audit");
+    private static readonly ColumnKey Key = ColumnKey.Derive(
+        Convert.FromHexString("ffeeddccbbaa99887766554433221100ffeeddccbbaa99887766554433221100"), "audit");
 
-    /// <summary>5 mechanisms x 6 grades, two directions, two counts each at 10^-6: the bound fails a right mechanism with probability below 1.2 10^-4 over random keys
-    /// if its loss were exactly nominal; with this fixed key it does not.</summary>
+    /// <summary>
+    /// 5 mechanisms x 6 grades, two directions, two counts each at 10^-6: the bound fails a right mechanism with probability below 1.2
+    /// 10^-4 over random keys if its loss were exactly nominal; with this fixed key it does not.
+    /// </summary>
     [Theory]
     [InlineData("grr", 10)]
     [InlineData("ss", 30)]
@@ -29,14 +32,17 @@ public sealed class LossAuditTests
         Assert.Equal(6, findings.Count);
         Assert.All(findings, finding =>
         {
-            double realised = Math.Log((double)mechanism.CreateLadder(Domain(id, size), GradeLadder.Default)[finding.Grade].ExactOdds!.Value);
+            double realised = Math.Log(
+                (double)mechanism.CreateLadder(Domain(id, size), GradeLadder.Default)[finding.Grade].ExactOdds!.Value);
             Assert.False(finding.Violated, $"{finding}");
             Assert.InRange(realised, finding.LowerBound, finding.UpperBound);
             Assert.True(finding.SmallestVisibleExcess > 0);
         });
     }
 
-    /// <summary>A sampler that keeps the truth more often than it may, by an excess of twice the smallest that the audit could have seen.</summary>
+    /// <summary>
+    /// A sampler that keeps the truth more often than it may, by an excess of twice the smallest that the audit could have seen.
+    /// </summary>
     [Fact]
     public void Audit_flags_a_response_that_keeps_the_truth_too_often()
     {

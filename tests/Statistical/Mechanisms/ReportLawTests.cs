@@ -14,7 +14,8 @@ using MathNet.Numerics.Distributions;
 namespace EmrMarket.Statistical.Mechanisms;
 
 /// <summary>
-/// Drawn reports against the exact law of their channel. Keys are fixed, so a run is reproducible; the levels are what the false-alarm rate would be over keys.
+/// Drawn reports against the exact law of their channel. Keys are fixed, so a run is reproducible; the levels are what the false-alarm rate
+/// would be over keys.
 /// </summary>
 public sealed class ReportLawTests
 {
@@ -31,7 +32,8 @@ public sealed class ReportLawTests
     };
 
     /// <summary>
-    /// 400,000 reports of one value: how many support it, and a few other values, at every grade. A relative error of 1 % in p moves the count of a p of 0.3 by 4 standard
+    /// 400,000 reports of one value: how many support it, and a few other values, at every grade. A relative error of 1 % in p moves the
+    /// count of a p of 0.3 by 4 standard
     /// deviations and of 0.7 by 10; together with the planted errors below this is what catches a wrong threshold.
     /// </summary>
     [Theory]
@@ -54,13 +56,17 @@ public sealed class ReportLawTests
                     double expected = SupportProbability(channel, values[j], truth);
                     long count = PopCount(support[j]);
                     double level = Binomials.TwoSided(count, N, expected);
-                    Assert.True(level > Binomials.Level, $"{mechanism} k={size} grade {grade} truth {truth}: {count} of {N} support {values[j]}, expected share {expected}");
+                    Assert.True(
+                        level > Binomials.Level,
+                        $"{mechanism} k={size} grade {grade} truth {truth}: {count} of {N} support {values[j]}, expected share {expected}");
                 }
             }
         }
     }
 
-    /// <summary>The joint law of all outputs of three grades of a small SS ladder, against the exact Markov chain over subsets, by chi-square.</summary>
+    /// <summary>
+    /// The joint law of all outputs of three grades of a small SS ladder, against the exact Markov chain over subsets, by chi-square.
+    /// </summary>
     [Fact]
     public void Subset_ladder_follows_its_exact_joint_law()
     {
@@ -126,7 +132,10 @@ public sealed class ReportLawTests
         }
     }
 
-    /// <summary>The estimate of a frequency from drawn reports is unbiased with the variance that the exact p and q say: over 200 keys, by normal and chi-square limits.</summary>
+    /// <summary>
+    /// The estimate of a frequency from drawn reports is unbiased with the variance that the exact p and q say: over 200 keys, by normal
+    /// and chi-square limits.
+    /// </summary>
     [Theory]
     [InlineData("grr", 10)]
     [InlineData("ss", 30)]
@@ -139,7 +148,8 @@ public sealed class ReportLawTests
         const int Ones = 600;
         AttributeDomain domain = Domain(mechanism, size);
         Channel channel = MechanismCatalogue.Get(mechanism).CreateLadder(domain, GradeLadder.Default)[3];
-        double variance = ((Ones * channel.P * (1 - channel.P)) + ((N - Ones) * channel.Q * (1 - channel.Q))) / Math.Pow(N * (channel.P - channel.Q), 2);
+        double variance = ((Ones * channel.P * (1 - channel.P)) + ((N - Ones) * channel.Q * (1 - channel.Q))) / Math.Pow(
+            N * (channel.P - channel.Q), 2);
         double[] errors = new double[Keys];
         ushort[] codes = [.. Enumerable.Range(0, N).Select(i => (ushort)(i < Ones ? 1 : 0))];
         var column = new RecordColumn { Attribute = Attribute(mechanism, domain), Codes = codes };
@@ -158,7 +168,9 @@ public sealed class ReportLawTests
         Assert.InRange(spread, ChiSquared.InvCDF(Keys, 1e-10), ChiSquared.InvCDF(Keys, 1 - 1e-10));
     }
 
-    /// <summary>The mutants: thresholds moved so that p or q is off by 1 %. The same test that the real ladders pass must reject each.</summary>
+    /// <summary>
+    /// The mutants: thresholds moved so that p or q is off by 1 %. The same test that the real ladders pass must reject each.
+    /// </summary>
     [Theory]
     [InlineData("grr", 10, 4_000_000)]
     [InlineData("ss", 30, 2_000_000)]
@@ -180,7 +192,9 @@ public sealed class ReportLawTests
         long Count(IReportLadder ladder) => PopCount(claimed.Support(Draw(ladder, mechanism, domain, 1, n, [1])[0], [looksAt])[0]);
     }
 
-    /// <summary>A ladder whose sampler replaces 1 % (of p) too seldom, or flips 1 % too many bits, while its channel claims the right law.</summary>
+    /// <summary>
+    /// A ladder whose sampler replaces 1 % (of p) too seldom, or flips 1 % too many bits, while its channel claims the right law.
+    /// </summary>
     private static (IReportLadder Ladder, int LooksAt) Plant(string mechanism, int size, GradeLadder grades)
     {
         ulong Scaled(ulong threshold, double by) => (ulong)(threshold * by);
@@ -188,20 +202,30 @@ public sealed class ReportLawTests
         {
             case "grr":
                 WindowLaw grr = WindowLadder.Create("grr", size, 1, grades)[1];
-                return (new GrrLadder(new WindowLadder("grr", [grr with { ReplaceBelow = Lower(grr.ReplaceBelow, (double)grr.Inside / (1 - (1.0 / size))) }], grades), grades), 1);
+                return (new GrrLadder(new WindowLadder("grr", [grr with
+                {
+                    ReplaceBelow = Lower(grr.ReplaceBelow, (double)grr.Inside / (1 - (1.0 / size))),
+                }], grades), grades), 1);
             case "dsw":
                 WindowLaw dsw = WindowLadder.Create("dsw", 96, 33, grades)[1];
-                return (new DswLadder(64, 16, new WindowLadder("dsw", [dsw with { ReplaceBelow = Lower(dsw.ReplaceBelow, 33 * (double)dsw.Inside / (1 - (33.0 / 96))) }], grades), grades), 1);
+                return (new DswLadder(64, 16, new WindowLadder("dsw", [dsw with
+                {
+                    ReplaceBelow = Lower(dsw.ReplaceBelow, 33 * (double)dsw.Inside / (1 - (33.0 / 96))),
+                }], grades), grades), 1);
             case "ss":
                 var channel = (SsChannel)SsLadder.Create(size, grades)[1];
                 SsLaw ss = SsLaw.Clear(size, channel.SubsetSize).Randomise(grades[1]);
-                return (new SsLadder([ss with { FreshBelow = Lower(ss.FreshBelow, (double)ss.Membership / (1 - ((double)ss.SubsetSize / size))) }], grades), 1);
+                return (new SsLadder([ss with
+                {
+                    FreshBelow = Lower(ss.FreshBelow, (double)ss.Membership / (1 - ((double)ss.SubsetSize / size))),
+                }], grades), 1);
             default:
                 OueLaw oue = OueLaw.Clear.Randomise(grades[1]);
                 return (new OueLadder(size, [oue with { FlipBelow = (uint)Scaled(oue.FlipBelow, 1.01) }], grades), 2);
         }
 
-        // Support of the truth is p = 1 - t (1 - s), t the share replaced and s the support among replacements: 1 % more of p takes 0.01 p / (1 - s) off t.
+        // Support of the truth is p = 1 - t (1 - s), t the share replaced and s the support among replacements: 1 % more of p takes 0.01 p
+        // / (1 - s) off t.
         static ulong Lower(ulong threshold, double share) => threshold - (ulong)(0.01 * share * 4294967296.0);
     }
 
@@ -221,13 +245,15 @@ public sealed class ReportLawTests
         return (shared * dsw.POut) + ((dsw.Window - shared) * dsw.QOut);
     }
 
-    private static IReadOnlyList<ReportColumn> Draw(IReportLadder ladder, string mechanism, AttributeDomain domain, int truth, int n, int[] grades)
+    private static IReadOnlyList<ReportColumn> Draw(
+        IReportLadder ladder, string mechanism, AttributeDomain domain, int truth, int n, int[] grades)
     {
         ushort[] codes = new ushort[n];
         Array.Fill(codes, (ushort)truth);
         ulong[] facts = [.. Enumerable.Range(0, n).Select(i => (ulong)i)];
         return ladder.Draw(
-            ColumnKey.Derive(SiteKey, $"{mechanism} {domain.Size}"), new RecordColumn { Attribute = Attribute(mechanism, domain), Codes = codes }, facts, grades);
+            ColumnKey.Derive(SiteKey, $"{mechanism} {domain.Size}"),
+            new RecordColumn { Attribute = Attribute(mechanism, domain), Codes = codes }, facts, grades);
     }
 
     private static AttributeDefinition Attribute(string mechanism, AttributeDomain domain) =>
@@ -247,14 +273,17 @@ public sealed class ReportLawTests
         return count;
     }
 
-    private static double Extended(double membership, int size, int larger, int k) => membership + ((1 - membership) * (larger - size) / (k - size));
+    private static double Extended(double membership, int size, int larger, int k) =>
+        membership + ((1 - membership) * (larger - size) / (k - size));
 
-    private static double Fresh(double extended, double membership, int size, int k) => (extended - membership) / (extended - ((double)size / k));
+    private static double Fresh(double extended, double membership, int size, int k) =>
+        (extended - membership) / (extended - ((double)size / k));
 
     private static double Transition(ulong from, ulong to, int size, int larger, int k, double fresh) =>
         (fresh / Binomial(k, larger)) + ((from & to) == from ? (1 - fresh) / Binomial(k - size, larger - size) : 0);
 
-    private static IEnumerable<ulong> Subsets(int k, int size) => Enumerable.Range(0, 1 << k).Where(s => BitOperations.PopCount((uint)s) == size).Select(s => (ulong)s);
+    private static IEnumerable<ulong> Subsets(int k, int size) =>
+        Enumerable.Range(0, 1 << k).Where(s => BitOperations.PopCount((uint)s) == size).Select(s => (ulong)s);
 
     private static double Binomial(int n, int r) => Enumerable.Range(1, r).Aggregate(1.0, (value, i) => value * (n - r + i) / i);
 }

@@ -26,7 +26,8 @@ internal sealed record Combination(double[] Frequency, double[]? Variance)
     {
         if (strata.Any(s => s.NullVariance == 0))
         {
-            throw new EstimationRefusedException("The precision-weighted estimate needs randomised reports at every grade; use the stratified one.");
+            throw new EstimationRefusedException(
+                "The precision-weighted estimate needs randomised reports at every grade; use the stratified one.");
         }
 
         double[] weights = [.. strata.Select(s => s.Tally.Records / s.NullVariance)];

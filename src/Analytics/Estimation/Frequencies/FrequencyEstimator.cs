@@ -97,7 +97,8 @@ public static class FrequencyEstimator
             Estimator = strata.Length == 1 ? "one grade" : Name(rule),
             N = strata.Sum(s => s.Tally.Records),
             EffectiveRecords = EffectiveRecords.Of(strata.Select(s => (
-                s.Tally.Records, s.Tally.ConstantPerPerson ? s.Tally.SumSquaredSizes : s.Tally.Records, ReportQuality.OfFrequency(s.P, s.Q, k)))),
+                s.Tally.Records, s.Tally.ConstantPerPerson ? s.Tally.SumSquaredSizes : s.Tally.Records,
+                ReportQuality.OfFrequency(s.P, s.Q, k)))),
             Cells = cells,
             Confidence = options.Confidence,
             Target = options.Target,
@@ -155,8 +156,10 @@ public static class FrequencyEstimator
                 double without = EffectiveOf([.. strata.Where(s => s != stratum)]);
                 if (without > all)
                 {
-                    yield return FormattableString.Invariant(
-                        $"The {stratum.Tally.Records} reports at epsilon {stratum.Tally.Channel.Epsilon} enlarge the error: without them {without:0} effective records instead of {all:0}, but for fewer people.");
+                    yield return string.Create(
+                        System.Globalization.CultureInfo.InvariantCulture,
+                        $"The {stratum.Tally.Records} reports at epsilon {stratum.Tally.Channel.Epsilon} enlarge the error: without them "
+                        + $"{without:0} effective records instead of {all:0}, but for fewer people.");
                 }
             }
         }
@@ -168,5 +171,6 @@ public static class FrequencyEstimator
     }
 
     private static double EffectiveOf(StratumEstimate[] strata) => EffectiveRecords.Of(strata.Select(s => (
-        s.Tally.Records, s.Tally.ConstantPerPerson ? s.Tally.SumSquaredSizes : s.Tally.Records, ReportQuality.OfFrequency(s.P, s.Q, s.Frequency.Length))));
+        s.Tally.Records, s.Tally.ConstantPerPerson ? s.Tally.SumSquaredSizes : s.Tally.Records,
+        ReportQuality.OfFrequency(s.P, s.Q, s.Frequency.Length))));
 }

@@ -38,7 +38,8 @@ internal static class Homogeneity
         double quadratic = 0;
         foreach (StratumEstimate stratum in strata)
         {
-            Matrix<double> inverse = new PairLaw(stratum.Tally.Channel).Covariance(pooled, values).Cholesky().Solve(Matrix<double>.Build.DenseIdentity(values.Length));
+            Matrix<double> inverse = new PairLaw(stratum.Tally.Channel).Covariance(pooled, values).Cholesky()
+                .Solve(Matrix<double>.Build.DenseIdentity(values.Length));
             Matrix<double> stratumPrecision = inverse * DrawsPerVariance(stratum.Tally);
             var frequency = Vector<double>.Build.DenseOfEnumerable(values.Select(v => stratum.Frequency[v]));
             precision += stratumPrecision;

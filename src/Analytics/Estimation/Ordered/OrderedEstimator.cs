@@ -70,14 +70,18 @@ public static class OrderedEstimator
         };
         if (sample.MayBeMissing)
         {
-            warnings.Add(string.Create(CultureInfo.InvariantCulture, $"Among the {100 * sample.Present:0.0} % of records where the value is present (estimated)."));
+            warnings.Add(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"Among the {100 * sample.Present:0.0} % of records where the value is present (estimated)."));
             if (cells.Any(c => double.IsNaN(c.Low)))
             {
                 warnings.Add("The share of present values is not distinguishable from zero: no interval can be given.");
             }
         }
 
-        IEnumerable<GradeCount> grades = tallies.Select(t => new GradeCount(attribute.Name, t.Key, t.Value.Channel.Epsilon.Micro, t.Value.Records));
+        IEnumerable<GradeCount> grades = tallies.Select(
+            t => new GradeCount(attribute.Name, t.Key, t.Value.Channel.Epsilon.Micro, t.Value.Records));
         EpsilonMicro epsilon = tallies.Values.Max(t => t.Channel.Epsilon);
         if (presence is not null)
         {
@@ -158,7 +162,8 @@ public static class OrderedEstimator
         ];
     }
 
-    private static StatisticCell[] Bins(OrderedSample sample, AttributeDomain domain, int cellsPerBin, EstimationOptions options, List<StatisticSection> sections)
+    private static StatisticCell[] Bins(
+        OrderedSample sample, AttributeDomain domain, int cellsPerBin, EstimationOptions options, List<StatisticSection> sections)
     {
         int d = sample.Cells;
         int bins = (d + cellsPerBin - 1) / cellsPerBin;
@@ -192,9 +197,11 @@ public static class OrderedEstimator
 
         sections.Add(new StatisticSection(
             "smoothed distribution",
-            "Expectation maximisation with smoothing, one curve per grade averaged by its records: descriptive; smoothing biases it, so it has no interval."
+            "Expectation maximisation with smoothing, one curve per grade averaged by its records: descriptive; smoothing biases it, so "
+            + "it has no interval."
                 + (sample.MayBeMissing ? " The uniform cells that stand for missing values are taken out." : ""),
-            [.. Smoothed(sample).Chunk(cellsPerBin).Zip(cells, (share, cell) => new StatisticCell { Value = cell.Value, Codes = cell.Codes, Estimate = share.Sum() })]));
+            [.. Smoothed(sample).Chunk(cellsPerBin)
+                .Zip(cells, (share, cell) => new StatisticCell { Value = cell.Value, Codes = cell.Codes, Estimate = share.Sum() })]));
         return cells;
     }
 
@@ -221,7 +228,8 @@ public static class OrderedEstimator
         return curve;
     }
 
-    private static StatisticCell[] Quantiles(OrderedSample sample, AttributeDomain domain, IReadOnlyList<double> probabilities, EstimationOptions options)
+    private static StatisticCell[] Quantiles(
+        OrderedSample sample, AttributeDomain domain, IReadOnlyList<double> probabilities, EstimationOptions options)
     {
         (double origin, double step) = Scale(domain);
         int d = sample.Cells;

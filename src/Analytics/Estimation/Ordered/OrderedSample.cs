@@ -91,7 +91,8 @@ internal sealed class OrderedSample
         GrrChannel grr => new SquareWave(grr.DomainSize, 0, grr.P, grr.Q),
         PublicChannel open => new SquareWave(open.DomainSize, 0, 1, 0),
         _ => throw new EstimationRefusedException(
-            "Means, bins and quantiles need an attribute that is randomised by dsw or grr, or is Public; for other mechanisms ask for frequencies."),
+            "Means, bins and quantiles need an attribute that is randomised by dsw or grr, or is Public; for other mechanisms ask for "
+            + "frequencies."),
     };
 
     /// <summary>The number of outputs of such a channel.</summary>
@@ -120,7 +121,9 @@ internal sealed class OrderedSample
         {
             var functional = new UnbiasedFunctional(law, c);
             value += weight * tally.Sum(functional.Phi) / tally.Records;
-            variance += weight * weight * (_target == InferenceTarget.Records ? OnRecords(functional, squares, tally) : InPopulation(functional, tally));
+            variance += weight * weight * (_target == InferenceTarget.Records
+                ? OnRecords(functional, squares, tally)
+                : InPopulation(functional, tally));
         }
 
         double quantile = Intervals.NormalQuantile(confidence);
@@ -134,7 +137,8 @@ internal sealed class OrderedSample
         double missing = Math.Clamp(1 - _present, 0, 1);
         if (_target == InferenceTarget.Records)
         {
-            variance += missing * spread * _strata.Sum(s => s.Weight * s.Weight * Draws(s.Tally) / ((double)s.Tally.Records * s.Tally.Records));
+            variance += missing * spread * _strata.Sum(
+                s => s.Weight * s.Weight * Draws(s.Tally) / ((double)s.Tally.Records * s.Tally.Records));
         }
 
         // (value - (1 - present) mean) / present; the coins of value and presence are independent. In a population their truths' covariance
@@ -145,12 +149,14 @@ internal sealed class OrderedSample
         (double Low, double High)? limits = Intervals.Fieller(
             numerator, _present, variance + (mean * mean * _presentVariance), _presentVariance, mean * _presentVariance, confidence);
         return new OrderedEstimate(
-            ratio, (variance + (slope * slope * _presentVariance)) / (_present * _present), limits?.Low ?? double.NaN, limits?.High ?? double.NaN);
+            ratio, (variance + (slope * slope * _presentVariance)) / (_present * _present), limits?.Low ?? double.NaN,
+            limits?.High ?? double.NaN);
     }
 
     /// <summary>The terms of a guarantee about the mean of c; null when nothing can be guaranteed.</summary>
     public GuaranteeTerm[]? Terms(double[] c) => MayBeMissing || Rule != CombinationRule.Stratified ? null
-        : [.. _strata.Select(s => new UnbiasedFunctional(s.Law, c).Term(s.Tally.Records, Draws(s.Tally), s.Tally.ConstantPerPerson ? s.Tally.MaxSize : 1))];
+        : [.. _strata.Select(
+            s => new UnbiasedFunctional(s.Law, c).Term(s.Tally.Records, Draws(s.Tally), s.Tally.ConstantPerPerson ? s.Tally.MaxSize : 1))];
 
     /// <summary>The sum of squared sizes of the groups of records that share one draw.</summary>
     public static long Draws(OutputTally tally) => tally.ConstantPerPerson ? tally.SumSquaredSizes : tally.Records;
@@ -181,7 +187,8 @@ internal sealed class OrderedSample
 
         double n = tally.Records;
         double mean = tally.Sum(functional.Phi) / n;
-        double clusters = tally.SumOfSquaredPersons(functional.Phi) - (2 * mean * tally.SumTimesSize(functional.Phi)) + (mean * mean * tally.SumSquaredSizes);
+        double clusters = tally.SumOfSquaredPersons(functional.Phi) - (2 * mean * tally.SumTimesSize(functional.Phi))
+            + (mean * mean * tally.SumSquaredSizes);
         return Math.Max(0, clusters) / (n * n) * tally.Persons / (tally.Persons - 1);
     }
 }

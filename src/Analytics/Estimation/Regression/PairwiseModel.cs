@@ -45,7 +45,8 @@ internal sealed class PairwiseModel
         if (states > MaxStates || _moments.Count > MaxMoments)
         {
             throw new EstimationRefusedException(
-                $"The model has {states:0} combinations of covariates and {_moments.Count} pairwise moments, at most {MaxStates} and {MaxMoments} are fitted: leave out a covariate or declare coarser values.");
+                $"The model has {states:0} combinations of covariates and {_moments.Count} pairwise moments, at most {MaxStates} and "
+                + $"{MaxMoments} are fitted: leave out a covariate or declare coarser values.");
         }
 
         // Per combination the values of intercept and covariates.
@@ -83,7 +84,8 @@ internal sealed class PairwiseModel
         }
         catch (OptimizationException e)
         {
-            throw new EstimationRefusedException("The logistic model has no stable fit to these moments: ask for higher grades, more records, or fewer covariates.", e);
+            throw new EstimationRefusedException(
+                "The logistic model has no stable fit to these moments: ask for higher grades, more records, or fewer covariates.", e);
         }
     }
 

@@ -47,7 +47,8 @@ internal sealed class RegressionDesign
 
         terms.Add(request.Kind == StatisticKind.Logistic ? YesNo(request, reports[0]) : Terms(0, reports[0]) is [{ IsNumber: true } number]
             ? number
-            : throw new EstimationRefusedException($"'{_attributes[0].Name}' is not a number: ask for logistic:{_attributes[0].Name}=LABEL~..., or declare it as a grid."));
+            : throw new EstimationRefusedException(
+                $"'{_attributes[0].Name}' is not a number: ask for logistic:{_attributes[0].Name}=LABEL~..., or declare it as a grid."));
         Columns = [.. terms];
         Sizes = [.. reports.Skip(1).Select(r => r.Channel.DomainSize)];
     }
@@ -113,12 +114,15 @@ internal sealed class RegressionDesign
         {
             throw new EstimationRefusedException(string.Create(
                 System.Globalization.CultureInfo.InvariantCulture,
-                $"The product moments of {string.Join(" and ", worst.Select(w => $"'{w.Name}'"))} would rest on {effective:0.#} effective records, at least {LeastEffectiveRecords} are needed: ask for higher grades or {Math.Ceiling(records * LeastEffectiveRecords / Math.Max(effective, 1e-9)):0} records."));
+                $"The product moments of {string.Join(" and ", worst.Select(w => $"'{w.Name}'"))} would rest on {effective:0.#} effective "
+                + $"records, at least {LeastEffectiveRecords} are needed: ask for higher grades or "
+                + $"{Math.Ceiling(records * LeastEffectiveRecords / Math.Max(effective, 1e-9)):0} records."));
         }
     }
 
     /// <summary>The quality of one report of an attribute in a model.</summary>
-    public static double QualityOf(AttributeReports reports) => reports.Channel is DswChannel || (reports.Channel is not PublicChannel && reports.Attribute.Domain is GridDomain)
+    public static double QualityOf(AttributeReports reports) =>
+        reports.Channel is DswChannel || (reports.Channel is not PublicChannel && reports.Attribute.Domain is GridDomain)
         ? ReportQuality.OfMean(OrderedSample.Wave(reports.Channel))
         : ReportQuality.OfFrequency(reports.Channel.P, reports.Channel.Q, reports.Channel.DomainSize);
 
@@ -146,14 +150,17 @@ internal sealed class RegressionDesign
         AttributeDomain domain = reports.Attribute.Domain;
         if (domain is GridDomain || reports.Channel is DswChannel)
         {
-            throw new EstimationRefusedException($"'{reports.Attribute.Name}' is a number: ask for linear:{reports.Attribute.Name}~..., or declare a categorised use of it.");
+            throw new EstimationRefusedException($"'{reports.Attribute.Name}' is a number: ask for linear:{reports.Attribute.Name}~..., "
+                + $"or declare a categorised use of it.");
         }
 
-        int[] codes = [.. Enumerable.Range(0, domain.Size).Where(v => request.OutcomeLabels.Contains(domain.Label(v), StringComparer.Ordinal))];
+        int[] codes =
+            [.. Enumerable.Range(0, domain.Size).Where(v => request.OutcomeLabels.Contains(domain.Label(v), StringComparer.Ordinal))];
         return codes.Length == request.OutcomeLabels.Count && codes.Length < domain.Size
             ? new RegressionTerm(request.Attributes[0], 0, codes)
             : throw new EstimationRefusedException(
-                $"The outcome of '{request.Id}' must name some, not all, of the labels of '{reports.Attribute.Name}': {string.Join(", ", Enumerable.Range(0, domain.Size).Select(domain.Label))}.");
+                $"The outcome of '{request.Id}' must name some, not all, of the labels of '{reports.Attribute.Name}': "
+                + $"{string.Join(", ", Enumerable.Range(0, domain.Size).Select(domain.Label))}.");
     }
 
     private static RegressionTerm[] Terms(int index, AttributeReports reports)
@@ -163,10 +170,12 @@ internal sealed class RegressionDesign
         {
             double half = Math.Max(0.5, (attribute.Domain.Size - 1) / 2.0);
             return attribute.Optional && attribute.Domain is GridDomain
-                ? throw new EstimationRefusedException($"'{attribute.Name}' may be missing and cannot enter a model as a number: declare a categorised use of it.")
+                ? throw new EstimationRefusedException(
+                    $"'{attribute.Name}' may be missing and cannot enter a model as a number: declare a categorised use of it.")
                 : [new RegressionTerm(attribute.Name, index, [], (attribute.Domain.Size - 1) / 2.0, half)];
         }
 
-        return [.. Enumerable.Range(1, attribute.Domain.Size - 1).Select(v => new RegressionTerm($"{attribute.Name}={attribute.Domain.Label(v)}", index, [v]))];
+        return [.. Enumerable.Range(1, attribute.Domain.Size - 1)
+            .Select(v => new RegressionTerm($"{attribute.Name}={attribute.Domain.Label(v)}", index, [v]))];
     }
 }

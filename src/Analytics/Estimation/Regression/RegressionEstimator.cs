@@ -66,7 +66,8 @@ internal sealed class RegressionEstimator(StatisticRequest request, EstimationOp
         (string Name, double Quality)[] qualities =
         [
             .. _grades.Values.GroupBy(g => g.Reports.Attribute.Name, StringComparer.Ordinal).Select(g => (
-                g.Key, EffectiveRecords.Of(g.Select(x => (x.Records, x.Records, RegressionDesign.QualityOf(x.Reports)))) / moments.Records)),
+                g.Key,
+                EffectiveRecords.Of(g.Select(x => (x.Records, x.Records, RegressionDesign.QualityOf(x.Reports)))) / moments.Records)),
         ];
         RegressionDesign.CheckOrder(qualities, moments.Records);
         _effective = moments.Records * qualities.OrderBy(q => q.Quality).Take(2).Aggregate(1.0, (product, q) => product * q.Quality);
@@ -93,10 +94,12 @@ internal sealed class RegressionEstimator(StatisticRequest request, EstimationOp
             Cells = Cells(_design!, fit.Coefficients, covariance, options),
             Confidence = options.Confidence,
             Target = InferenceTarget.Population,
-            ReportsByGrade = [.. _grades.Select(g => new GradeCount(g.Key.Attribute, g.Key.Grade, g.Value.Reports.Channel.Epsilon.Micro, g.Value.Records))],
+            ReportsByGrade = [.. _grades.Select(
+                g => new GradeCount(g.Key.Attribute, g.Key.Grade, g.Value.Reports.Channel.Epsilon.Micro, g.Value.Records))],
             Epsilon = _epsilon,
             PostProcessing = request.Kind == StatisticKind.Logistic
-                ? FormattableString.Invariant($"a normal prior of standard deviation {PriorDeviation} on log-odds per {_effective:0} effective records") : null,
+                ? FormattableString.Invariant(
+                    $"a normal prior of standard deviation {PriorDeviation} on log-odds per {_effective:0} effective records") : null,
             Warnings = [.. Warnings(request)],
         };
     }
@@ -107,7 +110,8 @@ internal sealed class RegressionEstimator(StatisticRequest request, EstimationOp
         yield return "Errors are those of a population; on these records alone they are conservative.";
         if (request.Kind == StatisticKind.Logistic)
         {
-            yield return "Assumes that covariates interact in pairs only (with two covariates it assumes nothing); the reference level is each attribute's first label.";
+            yield return "Assumes that covariates interact in pairs only (with two covariates it assumes nothing); the reference level is "
+                + "each attribute's first label.";
         }
     }
 
@@ -124,7 +128,8 @@ internal sealed class RegressionEstimator(StatisticRequest request, EstimationOp
         catch (ArgumentException e)
         {
             throw new EstimationRefusedException(
-                "The covariates' estimated moments are those of no data (their matrix is not positive definite): ask for higher grades, more records, or fewer covariates.", e);
+                "The covariates' estimated moments are those of no data (their matrix is not positive definite): ask for higher grades, "
+                + "more records, or fewer covariates.", e);
         }
 
         Vector<double> coefficients = cholesky.Solve(mean.Column(p, 0, p));
@@ -196,7 +201,8 @@ internal sealed class RegressionEstimator(StatisticRequest request, EstimationOp
         };
 
     /// <summary>From scaled columns back to the attributes' units, intercept included.</summary>
-    private static StatisticCell[] Cells(RegressionDesign design, Vector<double> coefficients, Matrix<double> covariance, EstimationOptions options)
+    private static StatisticCell[] Cells(
+        RegressionDesign design, Vector<double> coefficients, Matrix<double> covariance, EstimationOptions options)
     {
         int p = design.Outcome;
         Matrix<double> transform = Matrix<double>.Build.DenseIdentity(p);

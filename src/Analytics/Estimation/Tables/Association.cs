@@ -75,7 +75,8 @@ internal sealed class Association
             string grades = _strata.Count == 1 ? "" : FormattableString.Invariant(
                 $", at epsilon {stratum.Tally.Channels[0].Epsilon} and {stratum.Tally.Channels[1].Epsilon}");
             yield return new TestOutcome(
-                $"independence ({(pearson ? "Pearson on the reports" : "Wald on the estimates")}{grades})", statistic, degrees, 1 - ChiSquared.CDF(degrees, statistic));
+                $"independence ({(pearson ? "Pearson on the reports" : "Wald on the estimates")}{grades})", statistic, degrees,
+                1 - ChiSquared.CDF(degrees, statistic));
         }
     }
 
@@ -84,8 +85,10 @@ internal sealed class Association
     {
         int reference = ReferenceColumn;
         return Ratio(
-            new Linear(_share[row, column] * _column[reference]).Add(row, column, _column[reference]).AddColumn(reference, _share[row, column]),
-            new Linear(_share[row, reference] * _column[column]).Add(row, reference, _column[column]).AddColumn(column, _share[row, reference]),
+            new Linear(_share[row, column] * _column[reference]).Add(row, column, _column[reference])
+                .AddColumn(reference, _share[row, column]),
+            new Linear(_share[row, reference] * _column[column]).Add(row, reference, _column[column])
+                .AddColumn(column, _share[row, reference]),
             confidence);
     }
 

@@ -44,7 +44,8 @@ internal sealed class GroupMeanEstimator(StatisticRequest request, EstimationOpt
         foreach (AttributeReports one in reports)
         {
             long before = _grades.TryGetValue((one.Attribute.Name, one.Grade), out GradeCount? count) ? count.Reports : 0;
-            _grades[(one.Attribute.Name, one.Grade)] = new GradeCount(one.Attribute.Name, one.Grade, one.Channel.Epsilon.Micro, before + batch.Count);
+            _grades[(one.Attribute.Name, one.Grade)] = new GradeCount(
+                one.Attribute.Name, one.Grade, one.Channel.Epsilon.Micro, before + batch.Count);
         }
     }
 
@@ -74,8 +75,10 @@ internal sealed class GroupMeanEstimator(StatisticRequest request, EstimationOpt
             Estimator = "mean by group, " + (_tallies.Count == 1 ? "one grade" : "stratified"),
             N = _tallies.Values.Sum(t => t.Records),
             EffectiveRecords = EffectiveRecords.Of(_tallies.Values.Select(t => (
-                t.Records, t.Records, ReportQuality.OfFrequency(t.Groups.P, t.Groups.Q, t.Groups.DomainSize) * ReportQuality.OfMean(OrderedSample.Wave(t.Values))))),
-            Cells = [.. Enumerable.Range(0, groups.Size).Select(g => Cell(g, groups, first[1].Attribute.Domain, [.. _tallies.Values], confidence, options.Target))],
+                t.Records, t.Records, ReportQuality.OfFrequency(t.Groups.P, t.Groups.Q, t.Groups.DomainSize) * ReportQuality.OfMean(
+                    OrderedSample.Wave(t.Values))))),
+            Cells = [.. Enumerable.Range(0, groups.Size)
+                .Select(g => Cell(g, groups, first[1].Attribute.Domain, [.. _tallies.Values], confidence, options.Target))],
             Confidence = options.Confidence,
             Target = options.Target,
             ReportsByGrade = [.. _grades.Values],
@@ -83,7 +86,8 @@ internal sealed class GroupMeanEstimator(StatisticRequest request, EstimationOpt
             Warnings =
             [
                 "Describes the people who allow this use at these grades, not those who do not.",
-                $"The mean of {first[1].Attribute.Name} among the records with each value of {first[0].Attribute.Name}; NaN where a group is not distinguishable from empty.",
+                $"The mean of {first[1].Attribute.Name} among the records with each value of {first[0].Attribute.Name}; NaN where a group "
+                + $"is not distinguishable from empty.",
             ],
         };
     }
@@ -92,11 +96,13 @@ internal sealed class GroupMeanEstimator(StatisticRequest request, EstimationOpt
     {
         if (reports[1].Attribute.Optional && reports[1].Attribute.Domain is GridDomain)
         {
-            throw new EstimationRefusedException($"'{reports[1].Attribute.Name}' may be missing, so its mean by group is not offered: declare a categorised use of it.");
+            throw new EstimationRefusedException(
+                $"'{reports[1].Attribute.Name}' may be missing, so its mean by group is not offered: declare a categorised use of it.");
         }
     }
 
-    private static StatisticCell Cell(int group, AttributeDomain groups, AttributeDomain values, GroupOutputTally[] tallies, double confidence, InferenceTarget target)
+    private static StatisticCell Cell(
+        int group, AttributeDomain groups, AttributeDomain values, GroupOutputTally[] tallies, double confidence, InferenceTarget target)
     {
         (double origin, double step) = values is GridDomain grid ? ((double)grid.Min, (double)grid.Step) : (0, 1);
         double n = tallies.Sum(t => t.Records);
@@ -116,7 +122,8 @@ internal sealed class GroupMeanEstimator(StatisticRequest request, EstimationOpt
                 Value = groups.Label(group),
                 Codes = [group],
                 Estimate = origin + (step * mean),
-                StandardError = step * Math.Sqrt(Math.Max(0, sums.VarProduct - (2 * mean * sums.Covariance) + (mean * mean * sums.VarGroup))) / sums.Group,
+                StandardError = step * Math.Sqrt(Math.Max(0, sums.VarProduct - (2 * mean * sums.Covariance)
+                    + (mean * mean * sums.VarGroup))) / sums.Group,
                 Low = origin + (step * known.Low),
                 High = origin + (step * known.High),
                 IntervalKind = IntervalKind.Fieller,

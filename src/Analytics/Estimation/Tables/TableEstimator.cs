@@ -17,7 +17,8 @@ public static class TableEstimator
     /// <summary>Counts joint support by tuple of grades. One pass.</summary>
     /// <exception cref="EstimationRefusedException">The table is too large, or an attribute is a square wave.</exception>
     public static IReadOnlyDictionary<string, JointTally> Tally(
-        IReadOnlyList<string> attributes, IEnumerable<ReportBatch> batches, out IReadOnlyDictionary<string, IReadOnlyList<AttributeReports>> firsts)
+        IReadOnlyList<string> attributes, IEnumerable<ReportBatch> batches,
+        out IReadOnlyDictionary<string, IReadOnlyList<AttributeReports>> firsts)
     {
         ArgumentNullException.ThrowIfNull(attributes);
         ArgumentNullException.ThrowIfNull(batches);
@@ -36,7 +37,8 @@ public static class TableEstimator
     /// Adds one batch to the tallies by tuple of grades, and its reports to the first ones seen where there are none yet.
     /// </summary>
     internal static void Add(
-        IReadOnlyList<string> attributes, ReportBatch batch, SortedDictionary<string, JointTally> tallies, Dictionary<string, IReadOnlyList<AttributeReports>> firsts)
+        IReadOnlyList<string> attributes, ReportBatch batch, SortedDictionary<string, JointTally> tallies,
+        Dictionary<string, IReadOnlyList<AttributeReports>> firsts)
     {
         AttributeReports[] reports = [.. attributes.Select(name => batch[name])];
         string key = string.Join(' ', reports.Select(r => r.Grade.ToString("D2", System.Globalization.CultureInfo.InvariantCulture)));
@@ -90,7 +92,8 @@ public static class TableEstimator
         Parallel.For(0, cellCount, cell =>
         {
             double estimate = Combine(strata, records, s => s.Share(cell, all), squared: false);
-            double error = Math.Sqrt(Math.Max(0, Combine(strata, records, s => s.Covariance(cell, all, all, options.Target), squared: true)));
+            double error = Math.Sqrt(
+                Math.Max(0, Combine(strata, records, s => s.Covariance(cell, all, all, options.Target), squared: true)));
             int[] codes = [.. attributes.Select((_, a) => strata[0].Tally.Code(cell, a))];
             cells[cell] = new StatisticCell
             {
@@ -132,7 +135,8 @@ public static class TableEstimator
             Attributes = [.. attributes.Select(a => a.Name)],
             Estimator = "products of unbiased indicators, " + (strata.Length == 1 ? "one grade" : "stratified"),
             N = records,
-            EffectiveRecords = EffectiveRecords.Of(strata.Select(s => (s.Tally.Records, s.Tally.Records, TableQuality.Of(s.Tally.Channels)))),
+            EffectiveRecords = EffectiveRecords.Of(
+                strata.Select(s => (s.Tally.Records, s.Tally.Records, TableQuality.Of(s.Tally.Channels)))),
             Cells = cells,
             Confidence = options.Confidence,
             Target = options.Target,
@@ -156,14 +160,16 @@ public static class TableEstimator
         if (wave is not null)
         {
             throw new EstimationRefusedException(
-                $"'{wave.Attribute.Name}' is randomised by dsw and has no cells in a table: declare a categorised use of it, randomised by grr or ss, or ask for linear:{wave.Attribute.Name}~... (its mean by group).");
+                $"'{wave.Attribute.Name}' is randomised by dsw and has no cells in a table: declare a categorised use of it, randomised "
+                + $"by grr or ss, or ask for linear:{wave.Attribute.Name}~... (its mean by group).");
         }
 
         long cells = reports.Aggregate(1L, (product, r) => product * r.Attribute.Domain.Size);
         if (cells > StatisticRequest.MaxTableCells)
         {
             throw new EstimationRefusedException(
-                $"The table has {cells} cells, at most {StatisticRequest.MaxTableCells} are estimated: most cells of a larger one would be noise. Leave out an attribute or merge its values.");
+                $"The table has {cells} cells, at most {StatisticRequest.MaxTableCells} are estimated: most cells of a larger one would "
+                + $"be noise. Leave out an attribute or merge its values.");
         }
     }
 
@@ -182,14 +188,16 @@ public static class TableEstimator
     private static double[] Margin(JointStratum[] strata, long records, int attribute, int[] sizes)
     {
         int stride = sizes.Skip(attribute + 1).Aggregate(1, (product, size) => product * size);
-        return [.. Enumerable.Range(0, sizes[attribute]).Select(v => Combine(strata, records, s => s.Share(v * stride, 1 << attribute), squared: false))];
+        return [.. Enumerable.Range(0, sizes[attribute])
+            .Select(v => Combine(strata, records, s => s.Share(v * stride, 1 << attribute), squared: false))];
     }
 
     private static string Label(AttributeDefinition[] attributes, int[] codes) =>
         string.Join(" | ", attributes.Select((attribute, a) => attribute.Domain.Label(codes[a])));
 
     /// <summary>P(first attribute | the others): the joint share over the others' share, with Fieller's limits.</summary>
-    private static StatisticSection Rates(JointStratum[] strata, AttributeDefinition[] attributes, long records, double confidence, InferenceTarget target)
+    private static StatisticSection Rates(
+        JointStratum[] strata, AttributeDefinition[] attributes, long records, double confidence, InferenceTarget target)
     {
         int all = strata[0].All;
         int given = all & ~1;
@@ -217,7 +225,8 @@ public static class TableEstimator
         });
         return new StatisticSection(
             $"{attributes[0].Name} given {string.Join(" and ", attributes.Skip(1).Select(a => a.Name))}",
-            "The rate of the first value among the records with the other values; Fieller's limits, NaN where the group is not distinguishable from empty.",
+            "The rate of the first value among the records with the other values; Fieller's limits, NaN where the group is not "
+            + "distinguishable from empty.",
             [.. cells]);
     }
 
@@ -246,16 +255,23 @@ public static class TableEstimator
         }
 
         yield return new StatisticSection(
-            "risk ratios", $"The rate of the first value among records with the second, over its rate among '{against}'; Fieller's limits on linearised products, NaN where not estimable.", risks);
+            "risk ratios", $"The rate of the first value among records with the second, over its rate among '{against}'; Fieller's limits "
+                + $"on linearised products, NaN where not estimable.", risks);
         yield return new StatisticSection(
             "odds ratios",
-            $"The odds of the first value against '{attributes[0].Domain.Label(row)}' among records with the second, over those among '{against}'; Fieller's limits on linearised products, NaN where not estimable.",
+            $"The odds of the first value against '{attributes[0].Domain.Label(row)}' among records with the second, over those among "
+            + $"'{against}'; Fieller's limits on linearised products, NaN where not estimable.",
             odds);
     }
 
-    private static StatisticCell Ratio(string label, int[] codes, (double Estimate, double Low, double High)? ratio) => ratio is not { } known
+    private static StatisticCell Ratio(string label, int[] codes, (double Estimate, double Low, double High)? ratio) =>
+        ratio is not { } known
         ? NotEstimable(label, codes)
-        : new StatisticCell { Value = label, Codes = codes, Estimate = known.Estimate, Low = known.Low, High = known.High, IntervalKind = IntervalKind.Fieller };
+        : new StatisticCell
+        {
+            Value = label, Codes = codes, Estimate = known.Estimate, Low = known.Low, High = known.High,
+            IntervalKind = IntervalKind.Fieller,
+        };
 
     private static StatisticCell NotEstimable(string label, int[] codes) => new() { Value = label, Codes = codes, Estimate = double.NaN };
 }

@@ -76,7 +76,8 @@ public sealed class GroupOutputTally
     {
         ArgumentNullException.ThrowIfNull(left);
         ArgumentNullException.ThrowIfNull(right);
-        if (left._all.Length != right._all.Length || left._supporting.Length != right._supporting.Length || left.SharesDraws != right.SharesDraws
+        if (left._all.Length != right._all.Length || left._supporting.Length != right._supporting.Length
+            || left.SharesDraws != right.SharesDraws
             || left.Groups.ExactP != right.Groups.ExactP || left.Groups.ExactQ != right.Groups.ExactQ
             || left.Values.ExactP != right.Values.ExactP || left.Values.ExactQ != right.Values.ExactQ)
         {

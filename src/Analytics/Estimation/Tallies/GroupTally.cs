@@ -87,8 +87,10 @@ public sealed class GroupTally
     {
         ArgumentNullException.ThrowIfNull(left);
         ArgumentNullException.ThrowIfNull(right);
-        if (left.Channel.ExactP != right.Channel.ExactP || left.Channel.ExactQ != right.Channel.ExactQ || left.ConstantPerPerson != right.ConstantPerPerson
-            || left._groups.Length != right._groups.Length || !left._groups.Zip(right._groups, (a, b) => a.AsSpan().SequenceEqual(b)).All(equal => equal))
+        if (left.Channel.ExactP != right.Channel.ExactP || left.Channel.ExactQ != right.Channel.ExactQ
+            || left.ConstantPerPerson != right.ConstantPerPerson
+            || left._groups.Length != right._groups.Length
+                || !left._groups.Zip(right._groups, (a, b) => a.AsSpan().SequenceEqual(b)).All(equal => equal))
         {
             throw new ArgumentException("Only tallies of one channel and the same groups add up; these two differ.", nameof(right));
         }
@@ -135,7 +137,8 @@ public sealed class GroupTally
         return (share, Persons < 2 ? double.PositiveInfinity : Math.Max(0, clusters) / (n * n) * Persons / (Persons - 1));
     }
 
-    private static double SumOfSquares(double squares, double sum, double count, double shift) => squares - (2 * shift * sum) + (shift * shift * count);
+    private static double SumOfSquares(double squares, double sum, double count, double shift) =>
+        squares - (2 * shift * sum) + (shift * shift * count);
 
     private static long PopCount(ulong[] left, ulong[] right)
     {

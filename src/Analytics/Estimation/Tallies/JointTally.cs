@@ -121,7 +121,8 @@ public sealed class JointTally
         Records += n;
         Persons += persons.Persons;
         SumSquaredSizes += persons.SumSquaredSizes;
-        SupportBitmaps[] supports = [.. Channels.Select((channel, a) => channel.Support(reports[a], [.. Enumerable.Range(0, channel.DomainSize)]))];
+        SupportBitmaps[] supports =
+            [.. Channels.Select((channel, a) => channel.Support(reports[a], [.. Enumerable.Range(0, channel.DomainSize)]))];
         _joint[0][0] += n;
         for (int a = 0; a < attributes; a++)
         {
@@ -156,7 +157,8 @@ public sealed class JointTally
         ArgumentNullException.ThrowIfNull(left);
         ArgumentNullException.ThrowIfNull(right);
         bool same = left.Channels.Count == right.Channels.Count && left._constant.SequenceEqual(right._constant)
-            && left.Channels.Zip(right.Channels, (a, b) => a.DomainSize == b.DomainSize && a.ExactP == b.ExactP && a.ExactQ == b.ExactQ).All(equal => equal);
+            && left.Channels.Zip(right.Channels, (a, b) => a.DomainSize == b.DomainSize && a.ExactP == b.ExactP && a.ExactQ == b.ExactQ)
+                .All(equal => equal);
         if (!same)
         {
             throw new ArgumentException("Only tallies of the same channels add up; these two differ.", nameof(right));

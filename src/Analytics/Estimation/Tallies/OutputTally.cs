@@ -54,12 +54,14 @@ public sealed class OutputTally
     {
         ushort[] codes = reports is CodeReports coded
             ? coded.Codes
-            : throw new EstimationRefusedException("Means, bins and quantiles need reports that are one output each: declare the attribute as a grid.");
+            : throw new EstimationRefusedException(
+                "Means, bins and quantiles need reports that are one output each: declare the attribute as a grid.");
         foreach (ushort code in codes)
         {
             if (code >= _outputs.Length)
             {
-                throw new EstimationRefusedException($"A report lies outside the channel's {_outputs.Length} outputs: the reports and the schema do not belong together.");
+                throw new EstimationRefusedException(
+                    $"A report lies outside the channel's {_outputs.Length} outputs: the reports and the schema do not belong together.");
             }
 
             _outputs[code]++;
@@ -109,7 +111,8 @@ public sealed class OutputTally
         if (left._outputs.Length != right._outputs.Length || left.Channel.ExactP != right.Channel.ExactP
             || left.Channel.ExactQ != right.Channel.ExactQ || left.ConstantPerPerson != right.ConstantPerPerson)
         {
-            throw new ArgumentException("Only tallies of one channel add up; these two have different outputs, probabilities or clustering.", nameof(right));
+            throw new ArgumentException(
+                "Only tallies of one channel add up; these two have different outputs, probabilities or clustering.", nameof(right));
         }
 
         var sum = new OutputTally(left.Channel, left._outputs.Length, left.ConstantPerPerson)

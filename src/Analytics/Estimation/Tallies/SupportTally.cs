@@ -73,7 +73,7 @@ public sealed class SupportTally
         }
 
         int[][] ranks = persons.Ranks;
-        ReportColumn[] columns = [.. ranks.Select(r => Pick(reports, r))];
+        ReportColumn[] columns = [.. ranks.Select(r => reports.Take(r))];
         // 64 values at a time bound the bitmaps to 8 bytes per record.
         for (int start = 0; start < counts.Length; start += 64)
         {
@@ -119,27 +119,6 @@ public sealed class SupportTally
         return (either, together);
     }
 
-    /// <summary>The reports of some records, in the given order.</summary>
-    private static ReportColumn Pick(ReportColumn reports, int[] records) => reports switch
-    {
-        CodeReports r => new CodeReports(Array.ConvertAll(records, i => r.Codes[i])),
-        HashReports r => new HashReports(Array.ConvertAll(records, i => r.Multipliers[i]), Array.ConvertAll(records, i => r.Addends[i]), Array.ConvertAll(records, i => r.Cells[i])),
-        SetReports r => PickSets(r, records),
-        _ => throw new ArgumentException($"Reports of the kind {reports.GetType().Name} cannot be picked.", nameof(reports)),
-    };
-
-    private static SetReports PickSets(SetReports reports, int[] records)
-    {
-        int width = reports.WordsPerReport;
-        ulong[] words = new ulong[records.Length * width];
-        for (int i = 0; i < records.Length; i++)
-        {
-            reports.Words.AsSpan(records[i] * width, width).CopyTo(words.AsSpan(i * width));
-        }
-
-        return new SetReports(words, width);
-    }
-
     /// <summary>The sum of two tallies of the same channel; associative and commutative.</summary>
     /// <exception cref="ArgumentException">The channels differ.</exception>
     public static SupportTally Merge(SupportTally left, SupportTally right)
@@ -149,7 +128,9 @@ public sealed class SupportTally
         if (left.Channel.DomainSize != right.Channel.DomainSize || left.Channel.ExactP != right.Channel.ExactP
             || left.Channel.ExactQ != right.Channel.ExactQ || left.ConstantPerPerson != right.ConstantPerPerson)
         {
-            throw new ArgumentException("Only tallies of one channel add up; these two have different domains, support probabilities or clustering.", nameof(right));
+            throw new ArgumentException(
+                "Only tallies of one channel add up; these two have different domains, support probabilities or clustering.",
+                nameof(right));
         }
 
         var sum = new SupportTally(left.Channel, left.ConstantPerPerson)

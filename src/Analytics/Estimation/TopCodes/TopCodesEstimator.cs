@@ -20,22 +20,26 @@ public static class TopCodesEstimator
         ArgumentNullException.ThrowIfNull(domain);
         (int Code, string? Chapter)[] chapters =
         [
-            .. Enumerable.Range(0, domain.Size).Select(code => (code, Icd9.Normalise(domain.Label(code)) is { } icd ? Icd9.ChapterOf(icd.Category) : null)),
+            .. Enumerable.Range(0, domain.Size)
+                .Select(code => (code, Icd9.Normalise(domain.Label(code)) is { } icd ? Icd9.ChapterOf(icd.Category) : null)),
         ];
 
         // A dictionary may hold a few labels besides codes ("missing"); with more, the numbers are not diagnoses.
         return chapters.Count(c => c.Chapter is null) > 2 || domain.Size < 100 ? []
-            : [.. chapters.Where(c => c.Chapter is not null).GroupBy(c => c.Chapter!, StringComparer.Ordinal).Select(g => (g.Key, g.Select(c => c.Code).ToArray()))];
+            : [.. chapters.Where(c => c.Chapter is not null).GroupBy(c => c.Chapter!, StringComparer.Ordinal)
+                .Select(g => (g.Key, g.Select(c => c.Code).ToArray()))];
     }
 
     /// <summary>Adds one batch to the support per code and per group, by grade.</summary>
-    internal static void Add(string attribute, ReportBatch batch, SortedDictionary<int, SupportTally> codes, SortedDictionary<int, GroupTally> groups)
+    internal static void Add(
+        string attribute, ReportBatch batch, SortedDictionary<int, SupportTally> codes, SortedDictionary<int, GroupTally> groups)
     {
         FrequencyEstimator.Add(attribute, batch, codes);
         AttributeReports reports = batch[attribute];
         if (!groups.TryGetValue(reports.Grade, out GroupTally? tally))
         {
-            tally = new GroupTally(reports.Channel, [.. Groups(reports.Attribute.Domain).Select(g => g.Codes)], reports.Attribute.ConstantPerPerson);
+            tally = new GroupTally(
+                reports.Channel, [.. Groups(reports.Attribute.Domain).Select(g => g.Codes)], reports.Attribute.ConstantPerPerson);
             groups.Add(reports.Grade, tally);
         }
 
@@ -67,7 +71,8 @@ public static class TopCodesEstimator
             sections.Add(new StatisticSection(
                 "roll-ups",
                 "Shares of groups of codes from each record's number of supported codes; intervals hold together over the groups.",
-                [.. names.Select((group, g) => RollUp(group.Name, g, [.. groups.Values.Where(t => t.Records > 0)], names.Count, options))]));
+                [.. names.Select(
+                    (group, g) => RollUp(group.Name, g, [.. groups.Values.Where(t => t.Records > 0)], names.Count, options))]));
         }
 
         return all with
@@ -80,7 +85,9 @@ public static class TopCodesEstimator
                 .. all.Warnings,
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"Shown are the {shown.Length} of {all.Cells.Count} codes with an estimate of at least {threshold:0.#####}: a code that nobody has is shown with probability at most {FamilyWiseError} over the dictionary. Intervals hold together over the dictionary."),
+                    $"Shown are the {shown.Length} of {all.Cells.Count} codes with an estimate of at least {threshold:0.#####}: a code "
+                    + $"that nobody has is shown with probability at most {FamilyWiseError} over the dictionary. Intervals hold together "
+                    + $"over the dictionary."),
             ],
         };
     }
@@ -101,7 +108,8 @@ public static class TopCodesEstimator
             return (((double)LeastCount(n, strata[0].Q, tail) / n) - strata[0].Q) * strata[0].R;
         }
 
-        double variance = strata.Sum(s => (s.Tally.ConstantPerPerson ? s.Tally.SumSquaredSizes : s.Tally.Records) * s.NullVariance) / ((double)n * n);
+        double variance = strata.Sum(s => (s.Tally.ConstantPerPerson ? s.Tally.SumSquaredSizes : s.Tally.Records) * s.NullVariance) / (
+            (double)n * n);
         return Normal.InvCDF(0, 1, 1 - tail) * Math.Sqrt(variance);
     }
 

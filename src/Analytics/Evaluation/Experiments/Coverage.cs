@@ -11,7 +11,8 @@ internal sealed class Coverage : IExperiment
 
     public string Title => "Coverage of intervals and guarantees";
 
-    public string Question => "How often does an interval contain the truth, and how often does a guarantee hold for all cells of its statistic at once, "
+    public string Question =>
+        "How often does an interval contain the truth, and how often does a guarantee hold for all cells of its statistic at once, "
         + "when the same records are randomised again and again?";
 
     public ExperimentResult Run(ExperimentContext context, IProgress<double> progress, CancellationToken cancellation)
@@ -67,8 +68,12 @@ internal sealed class Coverage : IExperiment
 
         findings.InsertRange(0,
         [
-            $"Intervals are to contain the truth {100 * context.Confidence:0.##} % of the time; measured between {100 * intervals.Select(p => p.X).DefaultIfEmpty().Min():0.0} % and {100 * intervals.Select(p => p.X).DefaultIfEmpty().Max():0.0} %, by kind.",
-            $"Guarantees are to hold for all cells at once at least {100 * context.Confidence:0.##} % of the time; the least measured is {100 * guarantees.Select(p => p.X).DefaultIfEmpty(1).Min():0.0} %. They assume nothing about the records, so they hold more often than they promise.",
+            $"Intervals are to contain the truth {100 * context.Confidence:0.##} % of the time; measured between "
+            + $"{100 * intervals.Select(p => p.X).DefaultIfEmpty().Min():0.0} % and "
+            + $"{100 * intervals.Select(p => p.X).DefaultIfEmpty().Max():0.0} %, by kind.",
+            $"Guarantees are to hold for all cells at once at least {100 * context.Confidence:0.##} % of the time; the least measured is "
+            + $"{100 * guarantees.Select(p => p.X).DefaultIfEmpty(1).Min():0.0} %. They assume nothing about the records, so they hold "
+            + $"more often than they promise.",
         ]);
         return new ExperimentResult
         {
@@ -85,14 +90,17 @@ internal sealed class Coverage : IExperiment
                 {
                     Id = Name,
                     Title = "Share that holds",
-                    Reading = "Intervals are right on the line; guarantees are right on it or further right. Strokes show what the repetitions leave open.",
+                    Reading = "Intervals are right on the line; guarantees are right on it or further right. Strokes show what the "
+                        + "repetitions leave open.",
                     X = new FigureAxis("share of repetitions in which it holds", FigureScale.Linear, FigureFormat.Percent, Max: 1),
                     Y = new FigureAxis(""),
                     Rows = rows,
                     Series =
                     [
                         new FigureSeries("intervals", FigureMark.Point, intervals),
-                        .. guarantees.Count == 0 ? Array.Empty<FigureSeries>() : [new FigureSeries("guarantee, all cells at once", FigureMark.Point, guarantees)],
+                        .. guarantees.Count == 0
+                            ? Array.Empty<FigureSeries>()
+                            : [new FigureSeries("guarantee, all cells at once", FigureMark.Point, guarantees)],
                     ],
                     References = [new FigureReference("promised", FigureReferenceKind.Vertical, context.Confidence)],
                 },

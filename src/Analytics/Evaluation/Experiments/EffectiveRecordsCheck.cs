@@ -24,7 +24,8 @@ internal sealed class EffectiveRecordsCheck : IExperiment
         int[] grades = [.. Enumerable.Range(1, context.TopGrade)];
         AttributeDefinition[] measured = [.. context.Schema.Attributes.Where(a => a.Tier != Tier.Public && a.Domain.Size <= MostCells)];
         // The mean of an optional grid is a ratio of two estimates, which its effective records do not describe.
-        StatisticRequest[] requests = [.. measured.Where(a => a.Domain is CategoricalDomain || context.Schema.IndexOf(a.Name + Schema.PresenceSuffix) < 0)
+        StatisticRequest[] requests =
+            [.. measured.Where(a => a.Domain is CategoricalDomain || context.Schema.IndexOf(a.Name + Schema.PresenceSuffix) < 0)
             .Select(a => a.Domain is CategoricalDomain ? StatisticRequest.Frequency(a.Name) : StatisticRequest.Mean(a.Name))];
         AttributeDefinition[] attributes = [.. requests.Select(r => context.Schema.Attributes[context.Schema.IndexOf(r.Attributes[0])])];
         var truth = new Truth(context.Schema, records);
@@ -36,7 +37,8 @@ internal sealed class EffectiveRecordsCheck : IExperiment
             return requests.Select((request, i) => batches.Select(batch =>
             {
                 StatisticResult answer = StatisticEstimator.Estimate(request, [batch], context.Options);
-                return (ErrorSample.Of(answer, truth.Of(request, answer), Spread(attributes[i])), Predicted(answer, attributes[i], records));
+                return (
+                    ErrorSample.Of(answer, truth.Of(request, answer), Spread(attributes[i])), Predicted(answer, attributes[i], records));
             }).ToArray()).ToArray();
         }, cancellation);
 
@@ -53,7 +55,8 @@ internal sealed class EffectiveRecordsCheck : IExperiment
                 }
 
                 var point = new FigurePoint(
-                    samples[0][i][g].Predicted, errors.Rmse, errors.Range?.Low, errors.Range?.High, $"{requests[i].Attributes[0]} at epsilon {context.Schema.Grades[grades[g]]}");
+                    samples[0][i][g].Predicted, errors.Rmse, errors.Range?.Low, errors.Range?.High,
+                    $"{requests[i].Attributes[0]} at epsilon {context.Schema.Grades[grades[g]]}");
                 (requests[i].Kind == StatisticKind.Frequency ? shares : means).Add(point);
             }
         }
@@ -71,11 +74,14 @@ internal sealed class EffectiveRecordsCheck : IExperiment
             Repetitions = repetitions,
             Numbers = new SortedDictionary<string, double>(StringComparer.Ordinal)
             {
-                ["correlation"] = correlation, ["ratio.median"] = ratio, ["ratio.least"] = ratios.Min(), ["ratio.greatest"] = ratios.Max(), ["points"] = all.Length,
+                ["correlation"] = correlation, ["ratio.median"] = ratio, ["ratio.least"] = ratios.Min(), ["ratio.greatest"] = ratios.Max(),
+                ["points"] = all.Length,
             },
             Findings =
             [
-                $"Over {all.Length} combinations of attribute and grade, the realised error is {ratio:0.00} times the predicted one (median; from {ratios.Min():0.00} to {ratios.Max():0.00}), with a correlation of {correlation:0.000} on logarithmic scales.",
+                $"Over {all.Length} combinations of attribute and grade, the realised error is {ratio:0.00} times the predicted one "
+                + $"(median; from {ratios.Min():0.00} to {ratios.Max():0.00}), with a correlation of {correlation:0.000} on "
+                + $"logarithmic scales.",
                 "The prediction uses public numbers only: the records, the grade and the size of the domain, never the data.",
             ],
             Figures =
@@ -89,7 +95,8 @@ internal sealed class EffectiveRecordsCheck : IExperiment
                     Y = new FigureAxis("realised error, same unit", FigureScale.Logarithmic),
                     Series =
                     [
-                        .. new[] { new FigureSeries("frequencies", FigureMark.Point, shares), new FigureSeries("means", FigureMark.Point, means) }.Where(s => s.Points.Count > 0),
+                        .. new[] { new FigureSeries("frequencies", FigureMark.Point, shares), new FigureSeries(
+                            "means", FigureMark.Point, means) }.Where(s => s.Points.Count > 0),
                     ],
                     References = [new FigureReference("realised = predicted", FigureReferenceKind.Identity)],
                 },
@@ -103,7 +110,9 @@ internal sealed class EffectiveRecordsCheck : IExperiment
     /// </summary>
     private static double Predicted(StatisticResult answer, AttributeDefinition attribute, RecordTable records)
     {
-        double clear = attribute.ConstantPerPerson ? SumOfSquaredSizes(records) / ((double)records.Count * records.Count) : 1.0 / records.Count;
+        double clear = attribute.ConstantPerPerson
+            ? SumOfSquaredSizes(records) / ((double)records.Count * records.Count)
+            : 1.0 / records.Count;
         return Math.Sqrt((1 / answer.EffectiveRecords) - clear);
     }
 
@@ -122,6 +131,8 @@ internal sealed class EffectiveRecordsCheck : IExperiment
     private static double Spread(AttributeDefinition attribute)
     {
         double size = attribute.Domain.Size;
-        return attribute.Domain is GridDomain grid ? Math.Sqrt(((size * size) - 1) / 12) * (double)grid.Step : Math.Sqrt((size - 1) / (size * size));
+        return attribute.Domain is GridDomain grid
+            ? Math.Sqrt(((size * size) - 1) / 12) * (double)grid.Step
+            : Math.Sqrt((size - 1) / (size * size));
     }
 }

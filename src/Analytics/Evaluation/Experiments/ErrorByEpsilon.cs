@@ -11,7 +11,8 @@ internal sealed class ErrorByEpsilon : IExperiment
 
     public string Title => "Error against epsilon";
 
-    public string Question => "How large is the typical error of each kind of statistic at each grade, when all its attributes are released at that grade?";
+    public string Question =>
+        "How large is the typical error of each kind of statistic at each grade, when all its attributes are released at that grade?";
 
     public ExperimentResult Run(ExperimentContext context, IProgress<double> progress, CancellationToken cancellation)
     {
@@ -39,7 +40,8 @@ internal sealed class ErrorByEpsilon : IExperiment
             }).ToArray()).ToArray();
         }, cancellation);
 
-        var curves = ErrorCurves.Of(requests, [.. grades.Select(g => context.Schema.Grades[g].Value)], (r, g, i) => samples[r][i][g], repetitions);
+        var curves = ErrorCurves.Of(
+            requests, [.. grades.Select(g => context.Schema.Grades[g].Value)], (r, g, i) => samples[r][i][g], repetitions);
         var findings = new List<string>();
         var numbers = new SortedDictionary<string, double>(StringComparer.Ordinal);
         foreach ((StatisticRequest request, IReadOnlyList<(double Place, RepeatedErrors Errors)> curve) in curves)
@@ -53,15 +55,18 @@ internal sealed class ErrorByEpsilon : IExperiment
 
             ((double lowest, RepeatedErrors first), (double highest, RepeatedErrors last)) = (curve[0], curve[^1]);
             (numbers[$"{kind}.rmse.lowest"], numbers[$"{kind}.rmse.highest"]) = (first.Rmse, last.Rmse);
-            findings.Add($"{ErrorScale.Name(request)}: the error falls {first.Rmse / last.Rmse:0}-fold from epsilon {lowest:0.##} to {highest:0.##}"
+            findings.Add(
+                $"{ErrorScale.Name(request)}: the error falls {first.Rmse / last.Rmse:0}-fold from epsilon {lowest:0.##} to {highest:0.##}"
                 + (curve.Count < grades.Length ? $"; refused below {lowest:0.##}, where the reports cannot carry it." : "."));
         }
 
-        double[] ratios = [.. curves.SelectMany(c => c.Curve).Select(p => p.Errors.PredictedRmse / p.Errors.Rmse).Where(double.IsFinite).Order()];
+        double[] ratios =
+            [.. curves.SelectMany(c => c.Curve).Select(p => p.Errors.PredictedRmse / p.Errors.Rmse).Where(double.IsFinite).Order()];
         if (ratios.Length > 0)
         {
             numbers["standardError.medianRatio"] = ratios[ratios.Length / 2];
-            findings.Add($"The standard errors that the estimators report are {ratios[ratios.Length / 2]:0.00} times the errors that they made (median over grades and kinds; 1 is right).");
+            findings.Add($"The standard errors that the estimators report are {ratios[ratios.Length / 2]:0.00} times the errors that they "
+                + $"made (median over grades and kinds; 1 is right).");
         }
 
         return new ExperimentResult
@@ -74,7 +79,8 @@ internal sealed class ErrorByEpsilon : IExperiment
             Repetitions = repetitions,
             Numbers = numbers,
             Figures = ErrorCurves.Draw(
-                Name, Title, "Lower is better. Root of the mean squared error over cells and repetitions; strokes show what the repetitions leave open.",
+                Name, Title,
+                "Lower is better. Root of the mean squared error over cells and repetitions; strokes show what the repetitions leave open.",
                 new FigureAxis("epsilon of each attribute", FigureScale.Logarithmic), curves),
         };
     }

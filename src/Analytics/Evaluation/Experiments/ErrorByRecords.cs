@@ -73,12 +73,14 @@ internal sealed class ErrorByRecords : IExperiment
             Repetitions = repetitions,
             Numbers = numbers,
             Figures = ErrorCurves.Draw(
-                Name, "Error against records", "Lower is better. Pure noise falls by a factor 3.2 (the root of ten) when the records grow tenfold.",
+                Name, "Error against records",
+                "Lower is better. Pure noise falls by a factor 3.2 (the root of ten) when the records grow tenfold.",
                 new FigureAxis("records", FigureScale.Logarithmic), curves),
         };
     }
 
     /// <summary>The least-squares slope of log error on log records.</summary>
-    private static double LogSlope(IReadOnlyList<(double Place, RepeatedErrors Errors)> curve) => MathNet.Numerics.LinearRegression.SimpleRegression.Fit(
+    private static double LogSlope(IReadOnlyList<(double Place, RepeatedErrors Errors)> curve) =>
+        MathNet.Numerics.LinearRegression.SimpleRegression.Fit(
         [.. curve.Select(p => Math.Log(p.Place))], [.. curve.Select(p => Math.Log(p.Errors.Rmse))]).B;
 }

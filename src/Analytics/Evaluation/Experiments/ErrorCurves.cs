@@ -49,7 +49,8 @@ internal static class ErrorCurves
             FigureSeries[] series =
             [
                 .. curves.Where(c => kinds.Contains(c.Request.Kind) && c.Curve.Count > 0).Select(c => new FigureSeries(
-                    ErrorScale.Name(c.Request), FigureMark.Line, [.. c.Curve.Select(p => new FigurePoint(p.Place, p.Errors.Rmse, p.Errors.Range?.Low, p.Errors.Range?.High))])),
+                    ErrorScale.Name(c.Request), FigureMark.Line,
+                    [.. c.Curve.Select(p => new FigurePoint(p.Place, p.Errors.Rmse, p.Errors.Range?.Low, p.Errors.Range?.High))])),
             ];
             if (series.Length > 0)
             {

@@ -35,7 +35,8 @@ internal sealed class ErrorScale(Truth truth)
     public double Of(StatisticRequest request, IReadOnlyList<double> truths) => request.Kind switch
     {
         StatisticKind.Mean or StatisticKind.Quantile => StandardDeviation(request.Attributes[0]),
-        StatisticKind.Linear or StatisticKind.Logistic => Math.Sqrt(truths.Where(double.IsFinite).Select(t => t * t).DefaultIfEmpty(1).Average()),
+        StatisticKind.Linear or StatisticKind.Logistic =>
+            Math.Sqrt(truths.Where(double.IsFinite).Select(t => t * t).DefaultIfEmpty(1).Average()),
         _ => 1,
     };
 

@@ -22,7 +22,8 @@ internal sealed class GradeMixes : IExperiment
 
     public string Title => "Different ceilings";
 
-    public string Question => "People allow different grades. Is a request better served at one grade through the ladder, with everybody at the strictest, "
+    public string Question =>
+        "People allow different grades. Is a request better served at one grade through the ladder, with everybody at the strictest, "
         + "or with everybody at their own ceiling, and what if those with the sensitive value are stricter?";
 
     public ExperimentResult Run(ExperimentContext context, IProgress<double> progress, CancellationToken cancellation)
@@ -46,14 +47,17 @@ internal sealed class GradeMixes : IExperiment
             IReadOnlyList<double> Everybody(StatisticResult answer) => new Truth(context.Schema, records).Of(request, answer);
             return arrangements.Select(arrangement =>
             {
-                (RecordTable Records, int Grade)[] deliveries = [.. arrangement.Deliver(context, site, groups, ceilings, attribute).Where(d => d.Records.Count > 0)];
+                (RecordTable Records, int Grade)[] deliveries =
+                    [.. arrangement.Deliver(context, site, groups, ceilings, attribute).Where(d => d.Records.Count > 0)];
                 ReportBatch[] batches = [.. deliveries.Select(d => site.Draw(d.Records, key, [attribute], _ => d.Grade))];
-                StatisticResult answer = StatisticEstimator.Estimate(request, batches, context.Options with { Combination = arrangement.Rule });
+                StatisticResult answer = StatisticEstimator.Estimate(
+                    request, batches, context.Options with { Combination = arrangement.Rule });
                 IReadOnlyList<double> truth = Everybody(answer);
                 StatisticCell cell = answer.Cells[sensitive];
                 return new Outcome(
                     ErrorSample.Of(answer, truth), cell.Estimate - truth[sensitive],
-                    answer.Cells.Select((c, i) => double.IsFinite(c.Low) ? (c.Low <= truth[i] && truth[i] <= c.High ? 1 : 0) : -1).ToArray());
+                    answer.Cells.Select((c, i) => double.IsFinite(c.Low) ? (c.Low <= truth[i] && truth[i] <= c.High ? 1 : 0) : -1)
+                        .ToArray());
             }).ToArray();
         }).ToArray(), cancellation);
 
@@ -61,7 +65,8 @@ internal sealed class GradeMixes : IExperiment
     }
 
     private ExperimentResult Conclude(
-        ExperimentContext context, int records, int repetitions, AttributeDefinition attribute, int[] ceilings, Arrangement[] arrangements, Outcome[][][] outcomes)
+        ExperimentContext context, int records, int repetitions, AttributeDefinition attribute, int[] ceilings, Arrangement[] arrangements,
+        Outcome[][][] outcomes)
     {
         string[] cases = ["choice independent of the value", "holders of the sensitive value stricter"];
         var errors = new FigurePoint[2][];
@@ -120,17 +125,25 @@ internal sealed class GradeMixes : IExperiment
             Numbers = numbers,
             Findings =
             [
-                $"Ceilings of {attribute.Name}: epsilon {menu}, chosen by 30 %, 40 % and 30 % of persons; with selection, holders of '{context.Plan.SensitiveLabel}' choose 70 %, 20 % and 10 %.",
-                $"When the choice does not depend on the value, the smallest error is that of '{rows[best]}' ({Percent(errors[0][best].X)} points).",
-                $"When it does, the smallest is that of '{rows[bestSelected]}' ({Percent(errors[1][bestSelected].X)} points); 'unweighted' is off by {Percent(biases[1][Index(arrangements, "unweighted")].X)} points "
-                    + $"at '{context.Plan.SensitiveLabel}' and 'one grade' by {Percent(biases[1][Index(arrangements, "one-grade")].X)}, because it describes the people who allow that grade.",
-                "All errors are against everybody in the file, so that one grade pays for the people it leaves out; its own statement, about those who allow the grade, stays unbiased.",
+                $"Ceilings of {attribute.Name}: epsilon {menu}, chosen by 30 %, 40 % and 30 % of persons; with selection, holders of "
+                + $"'{context.Plan.SensitiveLabel}' choose 70 %, 20 % and 10 %.",
+                $"When the choice does not depend on the value, the smallest error is that of '{rows[best]}' "
+                + $"({Percent(errors[0][best].X)} points).",
+                $"When it does, the smallest is that of '{rows[bestSelected]}' ({Percent(errors[1][bestSelected].X)} points); "
+                + $"'unweighted' is off by {Percent(biases[1][Index(arrangements, "unweighted")].X)} points "
+                    + $"at '{context.Plan.SensitiveLabel}' and 'one grade' by {Percent(biases[1][Index(arrangements, "one-grade")].X)}, "
+                    + $"because it describes the people who allow that grade.",
+                "All errors are against everybody in the file, so that one grade pays for the people it leaves out; its own statement, "
+                + "about those who allow the grade, stays unbiased.",
             ],
             Figures =
             [
-                Rows("error", $"Error of the frequency of {attribute.Name}", "Further left is better. Dots: root of the mean squared error; strokes: what the repetitions leave open.",
-                    new FigureAxis("typical error, share of records", FigureScale.Logarithmic, FigureFormat.Percent), rows, cases, errors, []),
-                Rows("bias", $"Bias at {attribute.Name} = {context.Plan.SensitiveLabel}", "On the line there is no bias: the error averages out over repetitions.",
+                Rows("error", $"Error of the frequency of {attribute.Name}", "Further left is better. Dots: root of the mean squared "
+                    + "error; strokes: what the repetitions leave open.",
+                    new FigureAxis("typical error, share of records", FigureScale.Logarithmic, FigureFormat.Percent), rows, cases, errors,
+                    []),
+                Rows("bias", $"Bias at {attribute.Name} = "
+                    + $"{context.Plan.SensitiveLabel}", "On the line there is no bias: the error averages out over repetitions.",
                     new FigureAxis("mean error, share of records", FigureScale.Linear, FigureFormat.Percent), rows, cases, biases,
                     [new FigureReference("no bias", FigureReferenceKind.Vertical)]),
             ],
@@ -138,7 +151,8 @@ internal sealed class GradeMixes : IExperiment
     }
 
     private Figure Rows(
-        string id, string title, string reading, FigureAxis axis, string[] rows, string[] cases, FigurePoint[][] points, IReadOnlyList<FigureReference> references) => new()
+        string id, string title, string reading, FigureAxis axis, string[] rows, string[] cases, FigurePoint[][] points,
+        IReadOnlyList<FigureReference> references) => new()
     {
         Id = $"{Name}-{id}",
         Title = title,
@@ -158,7 +172,8 @@ internal sealed class GradeMixes : IExperiment
         int index = schema.IndexOf(attribute.Name);
         int[] menu = [.. schema.Profiles.Select(p => p[index]).Where(g => g > 0).Distinct().Order()];
         int middle = schema.DefaultGrade(attribute);
-        int[] around = [.. new[] { middle - 1, middle, middle + 1, middle + 2, middle - 2 }.Where(g => g >= 1 && g <= schema.Grades.Count).Take(3).Order()];
+        int[] around = [.. new[] { middle - 1, middle, middle + 1, middle + 2, middle - 2 }.Where(g => g >= 1 && g <= schema.Grades.Count)
+            .Take(3).Order()];
         return menu.Length >= 3 ? [menu[0], menu[menu.Length / 2], menu[^1]] : around;
     }
 
@@ -195,7 +210,8 @@ internal sealed class GradeMixes : IExperiment
 
     private static Arrangement[] Arrangements()
     {
-        static IEnumerable<(RecordTable, int)> Own(ExperimentContext context, SiteReports site, RecordTable[] groups, int[] ceilings, AttributeDefinition attribute) =>
+        static IEnumerable<(RecordTable, int)> Own(
+            ExperimentContext context, SiteReports site, RecordTable[] groups, int[] ceilings, AttributeDefinition attribute) =>
             groups.Zip(ceilings);
         return
         [
@@ -204,7 +220,8 @@ internal sealed class GradeMixes : IExperiment
                 int grade = ceilings.MaxBy(g => Effective(context, site, groups, ceilings, attribute, g));
                 return groups.Zip(ceilings).Where(p => p.Second >= grade).Select(p => (p.First, grade));
             }),
-            new("strictest", "everybody at the strictest", CombinationRule.Stratified, (_, _, groups, ceilings, _) => groups.Select(g => (g, ceilings[0]))),
+            new("strictest", "everybody at the strictest", CombinationRule.Stratified, (_, _, groups, ceilings, _) => groups.Select(
+                g => (g, ceilings[0]))),
             new("unweighted", "own ceilings, unweighted", CombinationRule.Unweighted, Own),
             new("stratified", "own ceilings, stratified", CombinationRule.Stratified, Own),
             new("precision", "own ceilings, precision-weighted", CombinationRule.Precision, Own),
@@ -213,15 +230,18 @@ internal sealed class GradeMixes : IExperiment
     }
 
     /// <summary>Effective records at a grade: those who allow it times what their reports are worth.</summary>
-    private static double Effective(ExperimentContext context, SiteReports site, RecordTable[] groups, int[] ceilings, AttributeDefinition attribute, int grade)
+    private static double Effective(
+        ExperimentContext context, SiteReports site, RecordTable[] groups, int[] ceilings, AttributeDefinition attribute, int grade)
     {
         Mechanisms.Channel channel = site.ChannelOf(attribute, grade);
-        return groups.Zip(ceilings).Where(p => p.Second >= grade).Sum(p => (double)p.First.Count) * ReportQuality.OfFrequency(channel.P, channel.Q, channel.DomainSize);
+        return groups.Zip(ceilings).Where(p => p.Second >= grade)
+            .Sum(p => (double)p.First.Count) * ReportQuality.OfFrequency(channel.P, channel.Q, channel.DomainSize);
     }
 
     private sealed record Arrangement(
         string Id, string Name, CombinationRule Rule,
-        Func<ExperimentContext, SiteReports, RecordTable[], int[], AttributeDefinition, IEnumerable<(RecordTable Records, int Grade)>> Deliver);
+        Func<ExperimentContext, SiteReports, RecordTable[], int[], AttributeDefinition,
+        IEnumerable<(RecordTable Records, int Grade)>> Deliver);
 
     private sealed record Outcome(ErrorSample Errors, double SensitiveError, int[] Covered);
 }

@@ -15,7 +15,8 @@ internal sealed class LogisticFromReports : IExperiment
 
     public string Title => "A logistic model from reports";
 
-    public string Question => "A model is fitted to the reports of 70 % of the persons and must tell the raw records of the other 30 % apart. "
+    public string Question =>
+        "A model is fitted to the reports of 70 % of the persons and must tell the raw records of the other 30 % apart. "
         + "How much is lost against a model fitted to the raw records?";
 
     public ExperimentResult Run(ExperimentContext context, IProgress<double> progress, CancellationToken cancellation)
@@ -60,7 +61,9 @@ internal sealed class LogisticFromReports : IExperiment
         FigurePoint[] distances = Points(context.Schema.Grades, grades, outcomes.Select(o => o.Distance));
         if (areas.Length == 0)
         {
-            return Nothing(context, repetitions, $"The model {request.Id} was refused at every grade: {records.Count:#,0} records are too few for it.");
+            return Nothing(
+                context, repetitions,
+                $"The model {request.Id} was refused at every grade: {records.Count:#,0} records are too few for it.");
         }
 
         var numbers = new SortedDictionary<string, double>(StringComparer.Ordinal) { ["auc.raw"] = rawArea };
@@ -81,10 +84,14 @@ internal sealed class LogisticFromReports : IExperiment
             Numbers = numbers,
             Findings =
             [
-                $"Model {request.Id}: held-out area under the curve {rawArea:0.000} when fitted to raw records; from reports {areas[0].Y:0.000} at epsilon {areas[0].X:0.##} and {areas[^1].Y:0.000} at {areas[^1].X:0.##} per attribute.",
+                $"Model {request.Id}: held-out area under the curve {rawArea:0.000} when fitted to raw records; from reports "
+                + $"{areas[0].Y:0.000} at epsilon {areas[0].X:0.##} and {areas[^1].Y:0.000} at {areas[^1].X:0.##} per attribute.",
                 ceiling is null ? "At the strictest default ceiling of its attributes the model is refused."
-                    : $"At the strictest default ceiling of its attributes (epsilon {ceiling.X:0.##}) it reaches {100 * (ceiling.Y - 0.5) / (rawArea - 0.5):0} % of the raw model's distance from guessing (0.5).",
-                .. areas.Length < grades.Length ? new[] { $"Below epsilon {areas[0].X:0.##} the model is refused: the reports cannot carry it." } : [],
+                    : $"At the strictest default ceiling of its attributes (epsilon {ceiling.X:0.##}) it reaches "
+                        + $"{100 * (ceiling.Y - 0.5) / (rawArea - 0.5):0} % of the raw model's distance from guessing (0.5).",
+                .. areas.Length < grades.Length
+                    ? new[] { $"Below epsilon {areas[0].X:0.##} the model is refused: the reports cannot carry it." }
+                    : [],
             ],
             Figures =
             [
@@ -96,13 +103,16 @@ internal sealed class LogisticFromReports : IExperiment
                     X = new FigureAxis("epsilon of each attribute", FigureScale.Logarithmic),
                     Y = new FigureAxis("area under the curve"),
                     Series = [new FigureSeries("fitted to reports", FigureMark.Line, areas)],
-                    References = [new FigureReference("fitted to raw records", FigureReferenceKind.Horizontal, rawArea), new FigureReference("guessing", FigureReferenceKind.Horizontal, 0.5)],
+                    References =
+                        [new FigureReference("fitted to raw records", FigureReferenceKind.Horizontal, rawArea), new FigureReference(
+                            "guessing", FigureReferenceKind.Horizontal, 0.5)],
                 },
                 new Figure
                 {
                     Id = $"{Name}-coefficients",
                     Title = "Distance of the coefficients",
-                    Reading = "Root of the mean squared difference to the coefficients from the raw records, without the intercept. Lower is better.",
+                    Reading = "Root of the mean squared difference to the coefficients from the raw records, without the intercept. Lower "
+                        + "is better.",
                     X = new FigureAxis("epsilon of each attribute", FigureScale.Logarithmic),
                     Y = new FigureAxis("difference, log odds", FigureScale.Logarithmic),
                     Series = [new FigureSeries("fitted to reports", FigureMark.Line, distances)],
@@ -137,7 +147,8 @@ internal sealed class LogisticFromReports : IExperiment
             {
                 double half = values.Length < 2 ? 0 : 1.96 * values.StandardDeviation() / Math.Sqrt(values.Length);
                 double mean = values.Average();
-                points.Add(new FigurePoint(ladder[grades[g]].Value, mean, values.Length < 3 ? null : mean - half, values.Length < 3 ? null : mean + half));
+                points.Add(new FigurePoint(
+                    ladder[grades[g]].Value, mean, values.Length < 3 ? null : mean - half, values.Length < 3 ? null : mean + half));
             }
         }
 

@@ -98,7 +98,8 @@ internal sealed class RepeatedErrors
 internal static class Repetition
 {
     /// <summary>Runs repetitions 0..count-1.</summary>
-    public static T[] Run<T>(ExperimentContext context, int count, IProgress<double> progress, Func<int, T> repetition, CancellationToken cancellation)
+    public static T[] Run<T>(
+        ExperimentContext context, int count, IProgress<double> progress, Func<int, T> repetition, CancellationToken cancellation)
     {
         var results = new T[count];
         int done = 0;

@@ -2,7 +2,8 @@ namespace EmrMarket.Analytics.Matching.Comparison;
 
 /// <summary>
 /// Request-proposing deferred acceptance at posted prices (Gale and Shapley 1962, doi:10.1080/00029890.1962.11989827; many-to-many by
-/// quotas: Roth 1984, Econometrica 52:47-57). Researchers prefer classes by their surplus, patients prefer requests by what they are paid; no premium moves,
+/// quotas: Roth 1984, Econometrica 52:47-57). Researchers prefer classes by their surplus, patients prefer requests by what they are paid;
+/// no premium moves,
 /// so the match is stable without being efficient.
 /// </summary>
 public static class DeferredAcceptance
@@ -19,7 +20,8 @@ public static class DeferredAcceptance
         if (payments.Classes != problem.Classes.Count || payments.Requests != problem.Requests.Count)
         {
             throw new ArgumentException(
-                $"Payments are {payments.Classes} x {payments.Requests}, expected {problem.Classes.Count} x {problem.Requests.Count}.", nameof(payments));
+                $"Payments are {payments.Classes} x {payments.Requests}, expected {problem.Classes.Count} x {problem.Requests.Count}.",
+                nameof(payments));
         }
 
         var preferences = Preferences(problem);
@@ -71,5 +73,6 @@ public static class DeferredAcceptance
 
     private static int[][] Preferences(MatchProblem problem)
         => [.. Enumerable.Range(0, problem.Requests.Count).Select(j =>
-            Enumerable.Range(0, problem.Classes.Count).Where(c => problem.Weights[c, j] >= 0).OrderByDescending(c => problem.Weights[c, j]).ToArray())];
+            Enumerable.Range(0, problem.Classes.Count).Where(c => problem.Weights[c, j] >= 0).OrderByDescending(c => problem.Weights[c, j])
+                .ToArray())];
 }

@@ -4,8 +4,10 @@ namespace EmrMarket.Analytics.Matching.Comparison;
 /// <param name="Welfare">Sum of w x, token base units.</param>
 /// <param name="Records">Records sold.</param>
 /// <param name="ShareMatched">Records sold of those demanded, in [0, 1]; 0 without demand.</param>
-/// <param name="BlockingPairs">Pairs of class and request that would both gain by trading one more record with each other, each giving up its worst trade where it has no room.</param>
-/// <param name="GiniOfPayments">Inequality of what the records earn, over all records of all classes, in [0, 1); 0 when nothing is paid.</param>
+/// <param name="BlockingPairs">Pairs of class and request that would both gain by trading one more record with each other, each giving up
+/// its worst trade where it has no room.</param>
+/// <param name="GiniOfPayments">Inequality of what the records earn, over all records of all classes, in [0, 1); 0 when nothing is
+/// paid.</param>
 public readonly record struct MatchMetrics(Int128 Welfare, long Records, double ShareMatched, long BlockingPairs, double GiniOfPayments)
 {
     /// <summary>Measures a match. O(classes * requests + sales).</summary>
@@ -44,7 +46,10 @@ public readonly record struct MatchMetrics(Int128 Welfare, long Records, double 
             Gini(Earnings(problem, sales, asks, premiums)));
     }
 
-    /// <summary>The Gini coefficient, in [0, 1): half the mean absolute difference over the mean (Gini 1912; Sen 1973, doi:10.1093/0198281935.001.0001).</summary>
+    /// <summary>
+    /// The Gini coefficient, in [0, 1): half the mean absolute difference over the mean (Gini 1912; Sen 1973,
+    /// doi:10.1093/0198281935.001.0001).
+    /// </summary>
     /// <param name="amounts">At least 0; sorted in place.</param>
     public static double Gini(double[] amounts)
     {

@@ -3,7 +3,9 @@ namespace EmrMarket.Analytics.Matching.Comparison;
 /// <summary>Matches without prices that the exact one is compared with: pairs in some order, each taking all that is left.</summary>
 public static class SerialMatch
 {
-    /// <summary>Pairs by falling weight, lowest class and request first among equals: the myopic rule, at least half of the best welfare.</summary>
+    /// <summary>
+    /// Pairs by falling weight, lowest class and request first among equals: the myopic rule, at least half of the best welfare.
+    /// </summary>
     public static IReadOnlyList<Sale> Greedy(MatchProblem problem)
     {
         var (pairs, weights) = AdmissiblePairs(problem);

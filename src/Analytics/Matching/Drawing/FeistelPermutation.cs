@@ -7,8 +7,10 @@ namespace EmrMarket.Analytics.Matching.Drawing;
 public delegate uint FeistelRound(byte round, uint right);
 
 /// <summary>
-/// A permutation of 0..n-1 that anybody who knows the key can evaluate at one point: four Feistel rounds on the smallest even number of bits
-/// that holds n, repeated until the value is below n (cycle walking: Black and Rogaway 2002, doi:10.1007/3-540-45760-7_9). The bits and their order
+/// A permutation of 0..n-1 that anybody who knows the key can evaluate at one point: four Feistel rounds on the smallest even number of
+/// bits
+/// that holds n, repeated until the value is below n (cycle walking: Black and Rogaway 2002, doi:10.1007/3-540-45760-7_9). The bits and
+/// their order
 /// are fixed in docs/WIRE.md, "Seed and drawing".
 /// </summary>
 public sealed class FeistelPermutation

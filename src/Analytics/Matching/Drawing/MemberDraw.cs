@@ -7,7 +7,8 @@ namespace EmrMarket.Analytics.Matching.Drawing;
 public readonly record struct DrawnMember(int RequestIndex, int Member, int Lap);
 
 /// <summary>
-/// Decides which members of a class serve which request. The class's sales, request after request, walk round the permuted members, so no request
+/// Decides which members of a class serve which request. The class's sales, request after request, walk round the permuted members, so no
+/// request
 /// meets a member twice and no member more than q requests (docs/WIRE.md, "Seed and drawing").
 /// </summary>
 public static class MemberDraw
@@ -26,7 +27,8 @@ public static class MemberDraw
                 || (i > 0 && sales[i].RequestIndex <= sales[i - 1].RequestIndex))
             {
                 throw new ArgumentException(
-                    $"{sales[i]} does not follow: expected sales of class {sales[0].ClassIndex} by rising request, 1 to {permutation.Size} records each.", nameof(sales));
+                    $"{sales[i]} does not follow: expected sales of class {sales[0].ClassIndex} by rising request, 1 to "
+                    + $"{permutation.Size} records each.", nameof(sales));
             }
         }
 

@@ -2,7 +2,8 @@ namespace EmrMarket.Analytics.Matching.Solving;
 
 /// <summary>
 /// Solves classes with the same weights and quota as one. Members of such classes are interchangeable for every request, so the
-/// optimal welfare and the sets of optimal prices are the same; the sales of the merged class are dealt out by walking round its members, which
+/// optimal welfare and the sets of optimal prices are the same; the sales of the merged class are dealt out by walking round its members,
+/// which
 /// gives no member more than its quota and no request a member twice (docs/MATCHING.md).
 /// </summary>
 internal sealed class ClassMerging
@@ -44,7 +45,8 @@ internal sealed class ClassMerging
             return;
         }
 
-        var supply = _groups.Select(g => problem.Classes[g[0]] with { Members = checked(g.Sum(c => problem.Classes[c].Members)) }).ToArray();
+        var supply = _groups.Select(g => problem.Classes[g[0]] with { Members = checked(g.Sum(c => problem.Classes[c].Members)) })
+            .ToArray();
         Merged = new MatchProblem(supply, problem.Requests, problem.Weights.SelectRows([.. _groups.Select(static g => g[0])]));
     }
 
@@ -97,7 +99,9 @@ internal sealed class ClassMerging
             }
         }
 
-        sales.Sort(static (a, b) => a.ClassIndex != b.ClassIndex ? a.ClassIndex.CompareTo(b.ClassIndex) : a.RequestIndex.CompareTo(b.RequestIndex));
+        sales.Sort(static (a, b) => a.ClassIndex != b.ClassIndex
+            ? a.ClassIndex.CompareTo(b.ClassIndex)
+            : a.RequestIndex.CompareTo(b.RequestIndex));
         return sales;
     }
 

@@ -18,9 +18,9 @@ internal enum SimplexResult
 
 /// <summary>
 /// Primal network simplex on the transportation network of a <see cref="MatchProblem"/>, over dense rows of weights of type
-/// <typeparamref name="T"/> (docs/MATCHING.md). Nodes: classes 0..C-1, requests C..C+R-1, the root C+R. Arcs: class to request (capacity n, weight w), class to
-/// root (unsold supply, weight 0), request to root (filled demand, capacity N, weight 0). The spanning tree is kept strongly
-/// feasible, which rules out cycling (Cunningham 1976, doi:10.1007/BF01580379).
+/// <typeparamref name="T"/> (docs/MATCHING.md). Nodes: classes 0..C-1, requests C..C+R-1, the root C+R. Arcs: class to request (capacity n,
+/// weight w), class to root (unsold supply, weight 0), request to root (filled demand, capacity N, weight 0). The spanning tree is kept
+/// strongly feasible, which rules out cycling (Cunningham 1976, doi:10.1007/BF01580379).
 /// </summary>
 /// <typeparam name="T"><see cref="int"/> or <see cref="long"/>.</typeparam>
 internal sealed class NetworkSimplex<T>
@@ -63,7 +63,8 @@ internal sealed class NetworkSimplex<T>
     private int _cursor;
 
     /// <summary>
-    /// Starts from the empty match with weights 2 w + 1. A cycle of the residual network meets the root at most once, so it changes the number of
+    /// Starts from the empty match with weights 2 w + 1. A cycle of the residual network meets the root at most once, so it changes the
+    /// number of
     /// sales by at most one: what is optimal for these weights has the greatest welfare and, among such matches, the most sales.
     /// </summary>
     /// <param name="problem">Its admissible weights must lie below half of <see cref="Limit"/>.</param>
@@ -193,7 +194,8 @@ internal sealed class NetworkSimplex<T>
     }
 
     /// <summary>
-    /// Replaces every weight of an admissible pair, given as 2 w + 1, and recomputes the potentials. The match stays feasible, so the next <see cref="Run"/>
+    /// Replaces every weight of an admissible pair, given as 2 w + 1, and recomputes the potentials. The match stays feasible, so the next
+    /// <see cref="Run"/>
     /// goes on from it. A negative weight makes a pair inadmissible without voiding the sales it still carries.
     /// </summary>
     /// <returns>False on overflow.</returns>
@@ -233,7 +235,8 @@ internal sealed class NetworkSimplex<T>
     public ReadOnlySpan<T> RequestDuals => _requestDual.AsSpan(0, _requestCount);
 
     /// <summary>
-    /// Fills the empty match class by class with whole classes, each to the requests that are worth most at the expected v. The potentials stay 0,
+    /// Fills the empty match class by class with whole classes, each to the requests that are worth most at the expected v. The potentials
+    /// stay 0,
     /// so whatever was expected, <see cref="Run"/> ends at an optimum; good expectations only shorten its way.
     /// </summary>
     public void FillGreedily(ReadOnlySpan<T> expectedRequestDuals)
@@ -324,7 +327,9 @@ internal sealed class NetworkSimplex<T>
             }
         }
 
-        sales.Sort(static (a, b) => a.ClassIndex != b.ClassIndex ? a.ClassIndex.CompareTo(b.ClassIndex) : a.RequestIndex.CompareTo(b.RequestIndex));
+        sales.Sort(static (a, b) => a.ClassIndex != b.ClassIndex
+            ? a.ClassIndex.CompareTo(b.ClassIndex)
+            : a.RequestIndex.CompareTo(b.RequestIndex));
         return sales;
     }
 
@@ -368,7 +373,9 @@ internal sealed class NetworkSimplex<T>
                 if (score > bestScore)
                 {
                     (bestScore, bestClass, bestDifference) = (score, c, difference);
-                    entering = new EnteringArc(difference > T.Zero ? ArcKind.ClassToRequest : ArcKind.ClassToRoot, c, None, None, violation);
+                    entering = new EnteringArc(difference > T.Zero
+                        ? ArcKind.ClassToRequest
+                        : ArcKind.ClassToRoot, c, None, None, violation);
                 }
             }
 
@@ -394,7 +401,8 @@ internal sealed class NetworkSimplex<T>
 
         if (entering.Kind == ArcKind.ClassToRequest)
         {
-            var request = RowPricing.FirstIndexOf(new ReadOnlySpan<T>(_rows, bestClass * _stride, _stride), _requestDual, bestDifference, _vectorised);
+            var request = RowPricing.FirstIndexOf(
+                new ReadOnlySpan<T>(_rows, bestClass * _stride, _stride), _requestDual, bestDifference, _vectorised);
             entering = entering with { Request = request };
         }
 
@@ -414,7 +422,9 @@ internal sealed class NetworkSimplex<T>
                 if (score > bestScore)
                 {
                     bestScore = score;
-                    entering = new EnteringArc(_requestAtUpper[j] ? ArcKind.RootToRequest : ArcKind.RequestToRoot, None, j, None, violation);
+                    entering = new EnteringArc(_requestAtUpper[j]
+                        ? ArcKind.RootToRequest
+                        : ArcKind.RequestToRoot, None, j, None, violation);
                 }
             }
         }
@@ -422,7 +432,9 @@ internal sealed class NetworkSimplex<T>
         return bestScore > 0;
     }
 
-    /// <summary>Pushes as much flow as fits around the cycle that the arc closes, and exchanges it for the arc that limits the flow.</summary>
+    /// <summary>
+    /// Pushes as much flow as fits around the cycle that the arc closes, and exchanges it for the arc that limits the flow.
+    /// </summary>
     /// <returns>False on overflow.</returns>
     private bool Pivot(in EnteringArc arc)
     {

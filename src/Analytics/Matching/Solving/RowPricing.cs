@@ -10,7 +10,9 @@ namespace EmrMarket.Analytics.Matching.Solving;
 /// </summary>
 internal static class RowPricing
 {
-    /// <summary>The greatest w[j] - v[j]; both spans equally long, not empty, a multiple of <see cref="Vector{T}.Count"/>, no overflow.</summary>
+    /// <summary>
+    /// The greatest w[j] - v[j]; both spans equally long, not empty, a multiple of <see cref="Vector{T}.Count"/>, no overflow.
+    /// </summary>
     public static T MaxDifference<T>(ReadOnlySpan<T> weights, ReadOnlySpan<T> duals, bool vectorised)
         where T : struct, IBinaryInteger<T>, IMinMaxValue<T>
         => vectorised ? MaxDifferenceVector(weights, duals) : MaxDifferenceScalar(weights, duals);

@@ -4,7 +4,8 @@ namespace EmrMarket.Analytics.Matching.Solving;
 
 /// <summary>
 /// A good first match for the simplex: solve a market of one class in eight, each eight times as large, and fill the whole market at the
-/// prices found there, which are close to the true ones (sampling columns to learn the dual: Devanur and Hayes 2009, doi:10.1145/1566374.1566384).
+/// prices found there, which are close to the true ones (sampling columns to learn the dual: Devanur and Hayes 2009,
+/// doi:10.1145/1566374.1566384).
 /// Only the way to the optimum depends on it.
 /// </summary>
 internal static class SampledStart
@@ -15,7 +16,8 @@ internal static class SampledStart
     private const int PivotsPerNode = 100;
 
     /// <summary>Fills the empty match of a solver.</summary>
-    public static void Prepare<T>(NetworkSimplex<T> simplex, MatchProblem problem, SolverOptions options, CancellationToken cancellationToken)
+    public static void Prepare<T>(
+        NetworkSimplex<T> simplex, MatchProblem problem, SolverOptions options, CancellationToken cancellationToken)
         where T : struct, IBinaryInteger<T>, IMinMaxValue<T>
     {
         var sample = problem.Classes.Count > options.SampleAbove
@@ -28,7 +30,8 @@ internal static class SampledStart
         }
 
         var smaller = new MatchProblem(
-            [.. sample.Select(c => problem.Classes[c] with { Members = (int)Math.Min((long)problem.Classes[c].Members * OneIn, int.MaxValue) })],
+            [.. sample.Select(
+                c => problem.Classes[c] with { Members = (int)Math.Min((long)problem.Classes[c].Members * OneIn, int.MaxValue) })],
             problem.Requests,
             problem.Weights.SelectRows(sample));
         var guide = new NetworkSimplex<T>(smaller, options.Vectorised);

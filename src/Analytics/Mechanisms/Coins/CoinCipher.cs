@@ -56,7 +56,8 @@ internal sealed class CoinCipher
     /// <param name="block">The block of the step.</param>
     /// <param name="coins">As many blocks, overwritten.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void EncryptFacts(ReadOnlySpan<ulong> facts, ushort version, ReadOnlySpan<ushort> values, int step, int block, Span<Vector128<byte>> coins)
+    public void EncryptFacts(
+        ReadOnlySpan<ulong> facts, ushort version, ReadOnlySpan<ushort> values, int step, int block, Span<Vector128<byte>> coins)
     {
         values = values[..facts.Length];
         coins = coins[..facts.Length];

@@ -25,7 +25,8 @@ internal static class ValueRounding
         if (facts.Length != codes.Length || (fractions is not null && fractions.Length != codes.Length))
         {
             throw new ArgumentException(
-                $"Attribute '{column.Attribute.Name}': {codes.Length} values, {facts.Length} fact ids and {fractions?.Length ?? codes.Length} fractions must be equally many.", nameof(column));
+                $"Attribute '{column.Attribute.Name}': {codes.Length} values, {facts.Length} fact ids and "
+                + $"{fractions?.Length ?? codes.Length} fractions must be equally many.", nameof(column));
         }
 
         // The common case, one vectorised look: all values on the grid or among the labels, nothing to round.
@@ -40,7 +41,8 @@ internal static class ValueRounding
             {
                 // The offending value itself stays out of the message: it is a raw value.
                 throw new ArgumentException(
-                    $"Attribute '{column.Attribute.Name}', record {i}: the code lies outside the domain's 0..{size - 1}. Load the column with the schema that describes it.", nameof(column));
+                    $"Attribute '{column.Attribute.Name}', record {i}: the code lies outside the domain's 0..{size - 1}. Load the column "
+                    + $"with the schema that describes it.", nameof(column));
             }
         }
 

@@ -46,7 +46,8 @@ internal sealed class DswLadder : IReportLadder
     public DswLadder(int cells, int bandwidth, WindowLadder reports, GradeLadder grades)
     {
         _reports = reports;
-        _channels = [.. Enumerable.Range(1, grades.Count).Select(grade => new DswChannel(cells, bandwidth, _reports[grade], grades[grade]))];
+        _channels =
+            [.. Enumerable.Range(1, grades.Count).Select(grade => new DswChannel(cells, bandwidth, _reports[grade], grades[grade]))];
     }
 
     public Channel this[int grade] => _channels[grade - 1];

@@ -21,7 +21,8 @@ public sealed class GrrMechanism() : LadderMechanism("grr", "Generalised randomi
     private protected override int ShapeOf(int size) => 1;
 
     /// <inheritdoc/>
-    private protected override IReportLadder Create(int size, int shape, GradeLadder grades) => new GrrLadder(WindowLadder.Create(Id, size, window: shape, grades), grades);
+    private protected override IReportLadder Create(int size, int shape, GradeLadder grades) =>
+        new GrrLadder(WindowLadder.Create(Id, size, window: shape, grades), grades);
 }
 
 /// <summary>The GRR channels of one domain size.</summary>
@@ -65,7 +66,8 @@ public sealed class GrrChannel : Channel
     public override Rational? ExactOdds => _law.Inside / _law.Outside;
 
     /// <inheritdoc/>
-    public override long[] CountSupport(ReportColumn reports) => WindowCounts.Histogram(WindowCounts.CodesOf(reports, DomainSize), DomainSize);
+    public override long[] CountSupport(ReportColumn reports) =>
+        WindowCounts.Histogram(WindowCounts.CodesOf(reports, DomainSize), DomainSize);
 
     /// <inheritdoc/>
     public override SupportBitmaps Support(ReportColumn reports, ReadOnlySpan<int> values) =>

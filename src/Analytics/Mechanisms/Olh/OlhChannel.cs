@@ -96,7 +96,8 @@ public sealed class OlhChannel : Channel
     }
 
     /// <summary>
-    /// Some reports against all values, 16 values at a time: the hash of v + 16 is that of v plus 16 a. The cell is taken off the addend, so
+    /// Some reports against all values, 16 values at a time: the hash of v + 16 is that of v plus 16 a. The cell is taken off the addend,
+    /// so
     /// that the values of the cell are those whose hash falls below 2^32 / g.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -171,7 +172,8 @@ public sealed class OlhChannel : Channel
     {
         if (reports is not HashReports hashes)
         {
-            throw new ArgumentException($"Expected reports of a hash and a cell each; got {reports?.GetType().Name ?? "none"}.", nameof(reports));
+            throw new ArgumentException(
+                $"Expected reports of a hash and a cell each; got {reports?.GetType().Name ?? "none"}.", nameof(reports));
         }
 
         _ = WindowCounts.EnsureBelow(hashes.Cells, Cells);

@@ -57,7 +57,8 @@ internal sealed class OueLadder : IReportLadder
 
     [SkipLocalsInit]
     private void DrawBlock(
-        CoinCipher cipher, ushort version, ReadOnlySpan<ushort> values, ReadOnlySpan<ulong> facts, ulong[]?[] wanted, int lowest, int offset)
+        CoinCipher cipher, ushort version, ReadOnlySpan<ushort> values, ReadOnlySpan<ulong> facts, ulong[]?[] wanted, int lowest,
+        int offset)
     {
         int words = BitRows.WordsFor(_k);
         int lanes = 1 + ((_laws.Length + 1 - lowest) * _k);

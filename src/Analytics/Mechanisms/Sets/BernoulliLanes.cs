@@ -171,7 +171,9 @@ internal sealed class BernoulliLanes
         equal &= ~(coins ^ ones);
     }
 
-    /// <summary>All planes after the whole ones: where the stream's word has too few coins for the undecided lanes, the next begins.</summary>
+    /// <summary>
+    /// All planes after the whole ones: where the stream's word has too few coins for the undecided lanes, the next begins.
+    /// </summary>
     [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.NoInlining)]
     private ulong DecideRest(CoinCipher cipher, ulong fact, ushort version, ushort value, int word, ulong stream, ulong below, ulong equal)

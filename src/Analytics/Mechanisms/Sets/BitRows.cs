@@ -78,7 +78,8 @@ internal static class BitRows
 
     /// <summary>The low bits of a word, one after the other, at the places that a mask names.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static ulong Deposit(ulong bits, ulong mask) => Bmi2.X64.IsSupported ? Bmi2.X64.ParallelBitDeposit(bits, mask) : DepositPlain(bits, mask);
+    public static ulong Deposit(ulong bits, ulong mask) =>
+        Bmi2.X64.IsSupported ? Bmi2.X64.ParallelBitDeposit(bits, mask) : DepositPlain(bits, mask);
 
     /// <summary>The same, one bit at a time: machines without the instruction, and the tests' oracle.</summary>
     internal static ulong DepositPlain(ulong bits, ulong mask)

@@ -20,7 +20,8 @@ internal static class SetCounts
             ? throw new ArgumentException($"Expected reports of sets of values; got {reports?.GetType().Name ?? "none"}.", nameof(reports))
             : sets.WordsPerReport == BitRows.WordsFor(k)
                 ? sets
-                : throw new ArgumentException($"A report has {sets.WordsPerReport} words; {k} values take {BitRows.WordsFor(k)}. The reports belong to another domain.", nameof(reports));
+                : throw new ArgumentException($"A report has {sets.WordsPerReport} words; {k} values take {BitRows.WordsFor(k)}. The "
+                    + $"reports belong to another domain.", nameof(reports));
 
     /// <summary>
     /// How many sets hold each value: O(n k / 512) by carry-save addition of whole rows (Muła, Kurz and Lemire 2018,

@@ -60,7 +60,8 @@ internal sealed class SsLadder : IReportLadder
 
     [SkipLocalsInit]
     private void DrawBlock(
-        CoinCipher cipher, ushort version, ReadOnlySpan<ushort> values, ReadOnlySpan<ulong> facts, ulong[]?[] wanted, int lowest, int offset)
+        CoinCipher cipher, ushort version, ReadOnlySpan<ushort> values, ReadOnlySpan<ulong> facts, ulong[]?[] wanted, int lowest,
+        int offset)
     {
         int words = BitRows.WordsFor(_k);
         int lanes = ExtensionLane(lowest) + _k;

@@ -24,7 +24,9 @@ internal static class WindowCounts
         int largest = Codes.Largest(codes);
         return largest < outputs
             ? codes
-            : throw new ArgumentException($"A report holds output {largest}; this channel has outputs 0..{outputs - 1}. The reports belong to another channel.", nameof(codes));
+            : throw new ArgumentException(
+                $"A report holds output {largest}; this channel has outputs 0..{outputs - 1}. The reports belong to another channel.",
+                nameof(codes));
     }
 
     /// <summary>How often each output occurs.</summary>

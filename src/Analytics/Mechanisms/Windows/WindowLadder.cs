@@ -195,7 +195,8 @@ internal sealed class WindowLadder
         int i = 0;
         for (; i <= state.Length - Vector512<ushort>.Count; i += Vector512<ushort>.Count)
         {
-            Vector512.Narrow(Vector512.LoadUnsafe(ref report, (nuint)i), Vector512.LoadUnsafe(ref report, (nuint)(i + Vector512<uint>.Count)))
+            Vector512.Narrow(
+                Vector512.LoadUnsafe(ref report, (nuint)i), Vector512.LoadUnsafe(ref report, (nuint)(i + Vector512<uint>.Count)))
                 .StoreUnsafe(ref code, (nuint)i);
         }
 

@@ -50,11 +50,14 @@ internal sealed record WindowLaw(int Outputs, int Window, Rational Inside, Ratio
             : (words * excess / (odds - Rational.One + (Outputs * excess))).Ceiling();
         if (share * Outputs > words)
         {
-            throw new ArgumentException($"Epsilon {epsilon} is too small for {Outputs} outputs: use a larger epsilon, or a domain with fewer values.", nameof(epsilon));
+            throw new ArgumentException(
+                $"Epsilon {epsilon} is too small for {Outputs} outputs: use a larger epsilon, or a domain with fewer values.",
+                nameof(epsilon));
         }
 
         var added = new Rational(share, words);
         Rational kept = Rational.One - (Outputs * added);
-        return new WindowLaw(Outputs, Window, (kept * Inside) + added, (kept * Outside) + added, (ulong)(share * Outputs << (Coin.Bits - bits)));
+        return new WindowLaw(
+            Outputs, Window, (kept * Inside) + added, (kept * Outside) + added, (ulong)(share * Outputs << (Coin.Bits - bits)));
     }
 }

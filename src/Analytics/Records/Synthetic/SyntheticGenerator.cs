@@ -59,7 +59,8 @@ public sealed class SyntheticGenerator
 
         var readings = schema.Document.Layouts[0].Readings;
         _laws = [.. parameters.Attributes.Select(a => Compile(a.Key, a.Value))];
-        AttributeDefinition? unknown = schema.Attributes.FirstOrDefault(a => Array.Find(_laws, l => l.Name == LawNameOf(a, readings)) is null);
+        AttributeDefinition? unknown = schema.Attributes.FirstOrDefault(
+            a => Array.Find(_laws, l => l.Name == LawNameOf(a, readings)) is null);
         if (unknown is not null)
         {
             throw Wrong(unknown.Name, "the schema's attribute has no law in the parameters");
@@ -145,7 +146,8 @@ public sealed class SyntheticGenerator
         Parallel.For(0, _laws.Length, a =>
         {
             Law law = _laws[a];
-            double[] latents = Latents(law.Name, law.Parameters.Loadings, law.ConstantPerPerson, first, persons, firstPerson, personCount, factors);
+            double[] latents = Latents(
+                law.Name, law.Parameters.Loadings, law.ConstantPerPerson, first, persons, firstPerson, personCount, factors);
             ushort[] drawn = new ushort[latents.Length];
             for (int i = 0; i < drawn.Length; i++)
             {
@@ -160,7 +162,8 @@ public sealed class SyntheticGenerator
             if (law.Parameters.Missing is { } missing)
             {
                 double threshold = Normal.InvCDF(0, 1, missing.Share);
-                double[] absence = Latents("missing " + law.Name, missing.Loadings, false, first, persons, firstPerson, personCount, factors);
+                double[] absence = Latents(
+                    "missing " + law.Name, missing.Loadings, false, first, persons, firstPerson, personCount, factors);
                 for (int i = 0; i < drawn.Length; i++)
                 {
                     if (absence[i] < threshold)
@@ -226,11 +229,14 @@ public sealed class SyntheticGenerator
             }
 
             AttributeReading reading = AttributeReading.Create(_schema, layout, attribute);
-            return law.Texts.Select(text => reading.Read(text, unit: null) is { Fault: null } value ? value : throw Wrong(law.Name, "the schema refuses one of its values")).ToArray();
+            return law.Texts.Select(text => reading.Read(text, unit: null) is { Fault: null } value
+                ? value
+                : throw Wrong(law.Name, "the schema refuses one of its values")).ToArray();
         })];
     }
 
-    private static bool IsPresence(AttributeDefinition attribute) => attribute.Name.EndsWith(Schema.PresenceSuffix, StringComparison.Ordinal);
+    private static bool IsPresence(AttributeDefinition attribute) =>
+        attribute.Name.EndsWith(Schema.PresenceSuffix, StringComparison.Ordinal);
 
     private Law LawOf(AttributeDefinition attribute)
     {
@@ -240,7 +246,9 @@ public sealed class SyntheticGenerator
 
     private static string LawNameOf(AttributeDefinition attribute, IReadOnlyDictionary<string, ReadingDocument>? readings)
     {
-        string name = attribute.Name.EndsWith(Schema.PresenceSuffix, StringComparison.Ordinal) ? attribute.Name[..^Schema.PresenceSuffix.Length] : attribute.Name;
+        string name = attribute.Name.EndsWith(Schema.PresenceSuffix, StringComparison.Ordinal)
+            ? attribute.Name[..^Schema.PresenceSuffix.Length]
+            : attribute.Name;
         return readings?.GetValueOrDefault(name)?.Column ?? name;
     }
 
@@ -277,7 +285,10 @@ public sealed class SyntheticGenerator
             index[i] = (int)(batch.Persons[i] - batch.Persons[0]);
         }
 
-        return new RecordTable { RecordKeys = records, PersonKeys = people, PersonIndex = index, PersonCount = index[^1] + 1, Columns = columns };
+        return new RecordTable
+        {
+            RecordKeys = records, PersonKeys = people, PersonIndex = index, PersonCount = index[^1] + 1, Columns = columns,
+        };
     }
 
     private Law Compile(string name, AttributeLaw law)
@@ -321,11 +332,13 @@ public sealed class SyntheticGenerator
         return new Law(name, law, constant, texts, thresholds);
     }
 
-    private static (List<string> Texts, List<double> Shares) Categorical(string name, AttributeLaw law) => law.Weights is { Count: > 0 } weights
+    private static (List<string> Texts, List<double> Shares) Categorical(string name, AttributeLaw law) =>
+        law.Weights is { Count: > 0 } weights
         ? ([.. weights.Keys], [.. weights.Values.Select(w => (double)w)])
         : throw Wrong(name, "it has neither weights nor a distribution");
 
-    private static (List<string> Texts, List<double> Shares) Numeric(string name, AttributeLaw law, IReadOnlyList<IReadOnlyList<decimal>> points)
+    private static (List<string> Texts, List<double> Shares) Numeric(
+        string name, AttributeLaw law, IReadOnlyList<IReadOnlyList<decimal>> points)
     {
         bool valid = points.Count >= 2 && points.All(p => p.Count == 2) && points[0][1] == 0 && points[^1][1] == 1
             && points.Zip(points.Skip(1)).All(p => p.First[0] < p.Second[0] && p.First[1] <= p.Second[1]);
@@ -347,7 +360,8 @@ public sealed class SyntheticGenerator
         {
             int next = Enumerable.Range(0, points.Count).FirstOrDefault(i => points[i][0] >= value, points.Count);
             return next == 0 ? 0 : next == points.Count ? 1
-                : points[next - 1][1] + ((points[next][1] - points[next - 1][1]) * (value - points[next - 1][0]) / (points[next][0] - points[next - 1][0]));
+                : points[next - 1][1]
+                    + ((points[next][1] - points[next - 1][1]) * (value - points[next - 1][0]) / (points[next][0] - points[next - 1][0]));
         }
 
         // A printed value stands for the band [value, value + unit).
@@ -361,9 +375,11 @@ public sealed class SyntheticGenerator
     }
 
     private static InputException Wrong(string attribute, string message) =>
-        new(new InputProblem("synthetic-parameters", "synthetic parameters", 0, attribute, message, "Correct the parameter file or the schema."));
+        new(new InputProblem(
+            "synthetic-parameters", "synthetic parameters", 0, attribute, message, "Correct the parameter file or the schema."));
 
-    private sealed record Law(string Name, AttributeLaw Parameters, bool ConstantPerPerson, IReadOnlyList<string> Texts, double[] Thresholds)
+    private sealed record Law(
+        string Name, AttributeLaw Parameters, bool ConstantPerPerson, IReadOnlyList<string> Texts, double[] Thresholds)
     {
         public ushort Find(double latent)
         {

@@ -36,7 +36,8 @@ public sealed record SyntheticParameters
         }
         catch (JsonException e)
         {
-            throw new InputException(new InputProblem("synthetic-json", file, (e.LineNumber ?? -1) + 1, e.Path ?? "", e.Message, "Correct the JSON."));
+            throw new InputException(
+                new InputProblem("synthetic-json", file, (e.LineNumber ?? -1) + 1, e.Path ?? "", e.Message, "Correct the JSON."));
         }
     }
 

@@ -31,15 +31,24 @@ internal static class AuditPrivacyCommand
     {
         var samples = new Option<long>("--samples")
         {
-            Description = "Reports to draw for each of the two values of every mechanism and grade.", HelpName = "N", DefaultValueFactory = _ => 10_000_000,
+            Description = "Reports to draw for each of the two values of every mechanism and grade.", HelpName = "N",
+            DefaultValueFactory = _ => 10_000_000,
         };
         var mechanisms = new Option<string[]>("--mechanism")
         {
-            Description = $"Audit only this one: {string.Join(", ", MechanismCatalogue.All.Select(m => m.Id))}. Repeat it for several.", HelpName = "ID",
+            Description = $"Audit only this one: {string.Join(", ", MechanismCatalogue.All.Select(m => m.Id))}. Repeat it for several.",
+            HelpName = "ID",
         };
-        var data = new Option<string[]>("--data") { Description = "A CSV file of records, plain or .gz, for the re-identification.", HelpName = "FILE" };
-        var schema = new Option<string?>("--schema") { Description = "Its schema: the name of one in data/schemas, or a JSON file.", HelpName = "NAME|FILE" };
-        var policy = new Option<string?>("--policy") { Description = "A profile of the schema's menu; without it the schema's default ceilings.", HelpName = "NAME" };
+        var data = new Option<string[]>("--data")
+        {
+            Description = "A CSV file of records, plain or .gz, for the re-identification.", HelpName = "FILE",
+        };
+        var schema = new Option<string?>("--schema")
+        {
+            Description = "Its schema: the name of one in data/schemas, or a JSON file.", HelpName = "NAME|FILE",
+        };
+        var policy = new Option<string?>(
+            "--policy") { Description = "A profile of the schema's menu; without it the schema's default ceilings.", HelpName = "NAME" };
         var people = new Option<int>("--people")
         {
             Description = $"Size of the crowd, 2 to {Reidentification.MaxPeople}.", HelpName = "N", DefaultValueFactory = _ => 1_000,

@@ -18,7 +18,8 @@ internal sealed class AuditPrivacyRun
     // One domain per mechanism, of a size at which it is used.
     private static readonly (string Mechanism, AttributeDomain Domain)[] AuditedDomains =
     [
-        ("grr", Categories(10)), ("ss", Categories(30)), ("oue", Categories(30)), ("olh", Categories(1_000)), ("dsw", new GridDomain(0, 1, 64, "1")),
+        ("grr", Categories(10)), ("ss", Categories(30)), ("oue", Categories(30)), ("olh", Categories(1_000)),
+        ("dsw", new GridDomain(0, 1, 64, "1")),
     ];
 
     private static readonly JsonSerializerOptions JsonLayout = new(JsonSerializerDefaults.Web) { WriteIndented = true };
@@ -55,7 +56,8 @@ internal sealed class AuditPrivacyRun
         IReadOnlyList<GradeFinding> byGrade = MeasureByGrade(schema, crowd, cancellation);
         PolicyFinding byPolicy = MeasurePolicy(schema, crowd, policy, cancellation);
         var findings = new AuditFindings(
-            Samples, LossAudit.TailProbability, [.. losses.Select(LossRow.Of)], name, crowd.Count, 1.0 / crowd.Count, byGrade, byPolicy, losses.Any(loss => loss.Violated));
+            Samples, LossAudit.TailProbability, [.. losses.Select(LossRow.Of)], name, crowd.Count, 1.0 / crowd.Count, byGrade, byPolicy,
+            losses.Any(loss => loss.Violated));
         if (Json)
         {
             Console.Out.WriteLine(JsonSerializer.Serialize(findings, JsonLayout));
@@ -72,7 +74,8 @@ internal sealed class AuditPrivacyRun
     {
         if (Data.Count > 0 && Schema is null)
         {
-            throw new CommandException(ExitCode.Usage, $"--data needs --schema: a file, or one of {string.Join(", ", DataFolder.SchemaNames)}.");
+            throw new CommandException(
+                ExitCode.Usage, $"--data needs --schema: a file, or one of {string.Join(", ", DataFolder.SchemaNames)}.");
         }
 
         if (Data.Count == 0 && Schema is not (null or "synthetic"))
@@ -90,7 +93,9 @@ internal sealed class AuditPrivacyRun
         }
 
         int people = Math.Min(People, table.PersonCount);
-        return (Data.Count > 0 ? string.Join(", ", Data) : "synthetic records", schema, Reidentification.ChooseCrowd(table, people, RandomNumberGenerator.GetBytes(32)));
+        return (Data.Count > 0
+            ? string.Join(", ", Data)
+            : "synthetic records", schema, Reidentification.ChooseCrowd(table, people, RandomNumberGenerator.GetBytes(32)));
     }
 
     private PolicyProfile ChoosePolicy(Schema schema)
@@ -101,7 +106,8 @@ internal sealed class AuditPrivacyRun
         }
 
         return schema.Profiles.FirstOrDefault(profile => profile.Name == Policy) ?? throw new CommandException(
-            ExitCode.Usage, $"--policy '{Policy}' is not on the menu of schema '{schema.Name}': expected {string.Join(", ", schema.Profiles.Select(p => p.Name))}.");
+            ExitCode.Usage, $"--policy '{Policy}' is not on the menu of schema '{schema.Name}': expected "
+                + $"{string.Join(", ", schema.Profiles.Select(p => p.Name))}.");
     }
 
     /// <summary>Every randomised attribute at one grade, the first 1, 2, 5, 10, 20 of them and all.</summary>
@@ -116,7 +122,8 @@ internal sealed class AuditPrivacyRun
             foreach (ReidentificationFinding finding in
                 Reidentification.Measure(crowd, schema.Grades, released, counts, [], RandomNumberGenerator.GetBytes(32), cancellation))
             {
-                findings.Add(new GradeFinding(grade, schema.Grades[grade].Value, finding.Attributes, finding.TopOne, finding.StandardError, finding.Loss.Value));
+                findings.Add(new GradeFinding(
+                    grade, schema.Grades[grade].Value, finding.Attributes, finding.TopOne, finding.StandardError, finding.Loss.Value));
             }
         }
 
@@ -135,7 +142,8 @@ internal sealed class AuditPrivacyRun
         }
 
         ReidentificationFinding finding =
-            Reidentification.Measure(crowd, schema.Grades, released, [released.Length], known, RandomNumberGenerator.GetBytes(32), cancellation)[0];
+            Reidentification.Measure(
+                crowd, schema.Grades, released, [released.Length], known, RandomNumberGenerator.GetBytes(32), cancellation)[0];
         return new PolicyFinding(policy.Name, known.Length, released.Length, finding.TopOne, finding.StandardError, finding.Loss.Value);
     }
 
@@ -177,10 +185,12 @@ internal sealed record AuditFindings(
 /// One mechanism at one grade; losses in epsilon (natural logarithm). Null where no report of the other value hit the event.
 /// </summary>
 internal sealed record LossRow(
-    string Mechanism, int DomainSize, int Grade, double Epsilon, double? Measured, double LowerBound, double? UpperBound, double? SmallestVisibleExcess, bool Violated)
+    string Mechanism, int DomainSize, int Grade, double Epsilon, double? Measured, double LowerBound, double? UpperBound,
+    double? SmallestVisibleExcess, bool Violated)
 {
     public static LossRow Of(LossAuditFinding finding) => new(
-        finding.Mechanism, finding.DomainSize, finding.Grade, finding.Epsilon.Value, Finite(finding.Measured), finding.LowerBound, Finite(finding.UpperBound),
+        finding.Mechanism, finding.DomainSize, finding.Grade, finding.Epsilon.Value, Finite(finding.Measured), finding.LowerBound,
+        Finite(finding.UpperBound),
         Finite(finding.SmallestVisibleExcess), finding.Violated);
 
     private static double? Finite(double value) => double.IsFinite(value) ? value : null;
@@ -190,4 +200,5 @@ internal sealed record LossRow(
 internal sealed record GradeFinding(int Grade, double Epsilon, int Attributes, double TopOne, double StandardError, double TotalEpsilon);
 
 /// <summary>Re-identification under a policy; null when it releases nothing.</summary>
-internal sealed record PolicyFinding(string Policy, int PublicAttributes, int Attributes, double? TopOne, double? StandardError, double TotalEpsilon);
+internal sealed record PolicyFinding(
+    string Policy, int PublicAttributes, int Attributes, double? TopOne, double? StandardError, double TotalEpsilon);

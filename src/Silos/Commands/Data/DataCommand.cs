@@ -25,7 +25,8 @@ internal static class DataCommand
     private static Command Verify()
     {
         var files = new Argument<string[]>("FILE") { Description = "Files, plain or .gz.", Arity = ArgumentArity.OneOrMore };
-        var command = new Command("verify", "Compares files with the published ones by the SHA-256 of their unpacked bytes. Exit code 1 when one is none of them.") { files };
+        var command = new Command("verify", "Compares files with the published ones by the SHA-256 of their unpacked bytes. Exit code 1 "
+            + "when one is none of them.") { files };
         command.SetAction(async (parsed, cancellation) =>
         {
             IReadOnlyList<SourceFile> known = DataFolder.Sources();
@@ -35,13 +36,18 @@ internal static class DataCommand
                 (string hash, long bytes) = await HashAsync(file, cancellation);
                 SourceFile? match = known.FirstOrDefault(s => s.Sha256 == hash);
                 all &= match is not null;
-                SourceFile? named = known.FirstOrDefault(s => Path.GetFileName(file).StartsWith(s.File, StringComparison.OrdinalIgnoreCase));
+                SourceFile? named = known.FirstOrDefault(
+                    s => Path.GetFileName(file).StartsWith(s.File, StringComparison.OrdinalIgnoreCase));
                 string expected = match is not null || named is null
                     ? ""
-                    : string.Create(CultureInfo.InvariantCulture, $" Expected for {named.File}: {named.Sha256} ({named.Bytes} bytes). Download it again.");
+                    : string.Create(
+                        CultureInfo.InvariantCulture,
+                        $" Expected for {named.File}: {named.Sha256} ({named.Bytes} bytes). Download it again.");
                 Console.Out.WriteLine(match is not null
                     ? string.Create(CultureInfo.InvariantCulture, $"{file}: {match.Title}, {match.Rows} rows, unchanged. SHA-256 {hash}")
-                    : string.Create(CultureInfo.InvariantCulture, $"{file}: none of the published files. SHA-256 {hash} ({bytes} bytes unpacked).{expected}"));
+                    : string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"{file}: none of the published files. SHA-256 {hash} ({bytes} bytes unpacked).{expected}"));
             }
 
             return all ? ExitCode.Success : ExitCode.Failure;
@@ -67,9 +73,16 @@ internal static class DataCommand
 
     private static Command Generate()
     {
-        var records = new Option<long>("--records") { Description = "How many records.", HelpName = "N", DefaultValueFactory = _ => 200_000 };
-        var output = new Option<string>("--out") { Description = "The CSV file; packed when its name ends in .gz.", HelpName = "FILE", Required = true };
-        var seed = new Option<ulong?>("--seed") { Description = "The number of the set (default: the built-in set that 'evaluate' uses).", HelpName = "N" };
+        var records = new Option<long>("--records")
+        {
+            Description = "How many records.", HelpName = "N", DefaultValueFactory = _ => 200_000,
+        };
+        var output = new Option<string>(
+            "--out") { Description = "The CSV file; packed when its name ends in .gz.", HelpName = "FILE", Required = true };
+        var seed = new Option<ulong?>("--seed")
+        {
+            Description = "The number of the set (default: the built-in set that 'evaluate' uses).", HelpName = "N",
+        };
         records.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<long>() < 1)
@@ -77,13 +90,15 @@ internal static class DataCommand
                 result.AddError("--records is at least 1.");
             }
         });
-        var command = new Command("generate", "Writes synthetic records (schema 'synthetic') with published marginals. Equal numbers give equal files.") { records, output, seed };
+        var command = new Command("generate", "Writes synthetic records (schema 'synthetic') with published marginals. Equal numbers give "
+            + "equal files.") { records, output, seed };
         command.SetAction((parsed, cancellation) =>
         {
             string path = parsed.GetValue(output)!;
             try
             {
-                SyntheticFile.Write(DataFolder.LoadSynthetic(DataFolder.SyntheticSeed(parsed.GetValue(seed))), parsed.GetValue(records), path, cancellation);
+                SyntheticFile.Write(DataFolder.LoadSynthetic(
+                    DataFolder.SyntheticSeed(parsed.GetValue(seed))), parsed.GetValue(records), path, cancellation);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {

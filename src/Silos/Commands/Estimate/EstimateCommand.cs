@@ -36,15 +36,31 @@ internal static class EstimateCommand
     /// <summary>The command.</summary>
     public static Command Create()
     {
-        var reports = new Option<string>("--reports") { Description = "A folder of report files, or one file ('emr perturb' writes them).", HelpName = "DIR", Required = true };
-        var statistics = new Option<string[]>("--statistic") { Description = "What to estimate. Repeat it for several.", HelpName = "STATISTIC", Required = true };
-        var grade = new Option<int?>("--grade") { Description = "Use the reports of this grade only (Public attributes have none).", HelpName = "G" };
+        var reports = new Option<string>("--reports")
+        {
+            Description = "A folder of report files, or one file ('emr perturb' writes them).", HelpName = "DIR", Required = true,
+        };
+        var statistics = new Option<string[]>("--statistic")
+        {
+            Description = "What to estimate. Repeat it for several.", HelpName = "STATISTIC", Required = true,
+        };
+        var grade = new Option<int?>("--grade")
+        {
+            Description = "Use the reports of this grade only (Public attributes have none).", HelpName = "G",
+        };
         var confidence = new Option<double>("--confidence")
         {
-            Description = "The confidence of intervals and guarantees.", HelpName = "SHARE", DefaultValueFactory = _ => EstimationOptions.Default.Confidence,
+            Description = "The confidence of intervals and guarantees.", HelpName = "SHARE", DefaultValueFactory = _ =>
+                EstimationOptions.Default.Confidence,
         };
-        var combination = new Option<CombinationRule>("--combination") { Description = "How records of different grades are combined.", DefaultValueFactory = _ => CombinationRule.Stratified };
-        var population = new Option<bool>("--population") { Description = "Intervals for the population that these persons were drawn from, not for these records." };
+        var combination = new Option<CombinationRule>("--combination")
+        {
+            Description = "How records of different grades are combined.", DefaultValueFactory = _ => CombinationRule.Stratified,
+        };
+        var population = new Option<bool>("--population")
+        {
+            Description = "Intervals for the population that these persons were drawn from, not for these records.",
+        };
         var simultaneous = new Option<bool>("--simultaneous") { Description = "Intervals of all cells of a statistic that hold together." };
         var consistent = new Option<bool>("--consistent") { Description = "Put non-negative values that add to one beside the estimates." };
         var json = new Option<bool>("--json") { Description = "Print JSON on standard output." };

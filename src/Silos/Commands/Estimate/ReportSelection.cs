@@ -37,7 +37,8 @@ internal static class ReportSelection
             if (index < 0)
             {
                 throw new EstimationRefusedException(
-                    $"The schema '{schema.Name}' has no attribute '{name}'; it has {string.Join(", ", schema.Attributes.Select(a => a.Name))}.");
+                    $"The schema '{schema.Name}' has no attribute '{name}'; it has "
+                    + $"{string.Join(", ", schema.Attributes.Select(a => a.Name))}.");
             }
 
             yield return schema.Attributes[index];

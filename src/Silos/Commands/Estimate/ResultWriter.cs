@@ -62,7 +62,8 @@ internal static class ResultWriter
         console.MarkupLineInterpolated($"[bold]{result.Id}[/]  {result.Estimator}");
         console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{result.N:N0} records worth {result.EffectiveRecords:N0}, epsilon {result.Epsilon}, {100 * result.Confidence:0.##} % intervals for {(result.Target == InferenceTarget.Records ? "these records" : "the population")}"));
+            $"{result.N:N0} records worth {result.EffectiveRecords:N0}, epsilon {result.Epsilon}, {100 * result.Confidence:0.##} % "
+            + $"intervals for {(result.Target == InferenceTarget.Records ? "these records" : "the population")}"));
         WriteCells(console, result.Cells, result.PostProcessing);
         foreach (StatisticSection section in result.Sections)
         {
@@ -73,7 +74,8 @@ internal static class ResultWriter
         foreach (TestOutcome test in result.Tests)
         {
             console.WriteLine(string.Create(
-                CultureInfo.InvariantCulture, $"{test.Name}: {test.Statistic:0.##} on {test.DegreesOfFreedom} degrees of freedom, p = {test.PValue:0.####}"));
+                CultureInfo.InvariantCulture,
+                $"{test.Name}: {test.Statistic:0.##} on {test.DegreesOfFreedom} degrees of freedom, p = {test.PValue:0.####}"));
         }
 
         foreach (string warning in result.Warnings)
@@ -91,9 +93,11 @@ internal static class ResultWriter
         (string Name, Func<StatisticCell, double?> Number)[] columns =
         [
             ("estimate", c => c.Estimate), ("standard error", c => c.StandardError), ("low", c => c.Low), ("high", c => c.High),
-            ("expected ±", c => c.ExpectedHalfWidth), ("guaranteed ±", c => c.GuaranteedHalfWidth), ("post-processed", c => c.PostProcessed),
+            ("expected ±", c => c.ExpectedHalfWidth), ("guaranteed ±", c => c.GuaranteedHalfWidth),
+            ("post-processed", c => c.PostProcessed),
         ];
-        (string Name, Func<StatisticCell, double?> Number)[] used = [.. columns.Where(column => cells.Any(c => column.Number(c) is { } x && !double.IsNaN(x)))];
+        (string Name, Func<StatisticCell, double?> Number)[] used =
+            [.. columns.Where(column => cells.Any(c => column.Number(c) is { } x && !double.IsNaN(x)))];
         foreach ((string name, _) in used)
         {
             table.AddColumn(new TableColumn(name).RightAligned());
@@ -116,18 +120,22 @@ internal static class ResultWriter
         var csv = new StringBuilder();
         string[] header =
         [
-            "id", "kind", "attributes", "estimator", "section", "value", "estimate", "standardError", "low", "high", "intervalKind", "expectedHalfWidth", "guaranteedHalfWidth",
+            "id", "kind", "attributes", "estimator", "section", "value", "estimate", "standardError", "low", "high", "intervalKind",
+            "expectedHalfWidth", "guaranteedHalfWidth",
             "postProcessed", "n", "effectiveRecords", "epsilon", "confidence", "target",
         ];
         ResultsTable.WriteLine(csv, header);
         foreach (StatisticResult result in results)
         {
-            foreach ((string section, StatisticCell cell) in result.Cells.Select(c => ("", c)).Concat(result.Sections.SelectMany(s => s.Cells.Select(c => (s.Name, c)))))
+            foreach ((string section, StatisticCell cell) in result.Cells.Select(c => ("", c))
+                .Concat(result.Sections.SelectMany(s => s.Cells.Select(c => (s.Name, c)))))
             {
                 ResultsTable.WriteLine(csv,
                 [
-                    result.Id, Name(result.Kind), string.Join(' ', result.Attributes), result.Estimator, section, cell.Value, N(cell.Estimate), N(cell.StandardError), N(cell.Low), N(cell.High),
-                    Name(cell.IntervalKind), N(cell.ExpectedHalfWidth), N(cell.GuaranteedHalfWidth), N(cell.PostProcessed), N(result.N), N(result.EffectiveRecords), result.Epsilon.ToString(),
+                    result.Id, Name(result.Kind), string.Join(' ', result.Attributes), result.Estimator, section, cell.Value,
+                    N(cell.Estimate), N(cell.StandardError), N(cell.Low), N(cell.High),
+                    Name(cell.IntervalKind), N(cell.ExpectedHalfWidth), N(cell.GuaranteedHalfWidth), N(cell.PostProcessed), N(result.N),
+                    N(result.EffectiveRecords), result.Epsilon.ToString(),
                     N(result.Confidence), Name(result.Target),
                 ]);
             }
@@ -166,6 +174,7 @@ internal static class ResultWriter
         public override EpsilonMicro Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
             new((long)(reader.GetDecimal() * 1_000_000));
 
-        public override void Write(Utf8JsonWriter writer, EpsilonMicro value, JsonSerializerOptions options) => writer.WriteNumberValue(value.Micro / 1_000_000m);
+        public override void Write(Utf8JsonWriter writer, EpsilonMicro value, JsonSerializerOptions options) =>
+            writer.WriteNumberValue(value.Micro / 1_000_000m);
     }
 }

@@ -10,11 +10,13 @@ internal static class EvaluateCommand
 {
     private const string Description =
         """
-        Runs the whole market over a file of records: what randomised reports say beside the truth, what is sold to whom, and who is paid what. Writes a report.
+        Runs the whole market over a file of records: what randomised reports say beside the truth, what is sold to whom,
+        and who is paid what. Writes a report.
 
-        Every sensitive value is randomised as a patient's site would do it; statistics are estimated from the reports alone and compared with the
-        truth, which never leaves this process. Without --data, 200,000 synthetic records are made. Then two sites offer the records under their patients' policies, and a book of requests
-        is planned, funded, matched, delivered, answered and settled on an embedded chain.
+        Every sensitive value is randomised as a patient's site would do it; statistics are estimated from the reports alone
+        and compared with the truth, which never leaves this process. Without --data, 200,000 synthetic records are made.
+        Then two sites offer the records under their patients' policies, and a book of requests is planned, funded, matched,
+        delivered, answered and settled on an embedded chain.
 
         Examples:
           emr evaluate
@@ -30,9 +32,18 @@ internal static class EvaluateCommand
     /// <summary>The command.</summary>
     public static Command Create()
     {
-        var data = new Option<string[]>("--data") { Description = "A CSV file of records, plain or .gz. Repeat it for schemas that join several files.", HelpName = "FILE" };
-        var schema = new Option<string?>("--schema") { Description = "The schema: the name of one in data/schemas, or a JSON file. With --data only.", HelpName = "NAME|FILE" };
-        var records = new Option<long?>("--records") { Description = "Records: made (default 200,000), or read at most (default all).", HelpName = "N" };
+        var data = new Option<string[]>("--data")
+        {
+            Description = "A CSV file of records, plain or .gz. Repeat it for schemas that join several files.", HelpName = "FILE",
+        };
+        var schema = new Option<string?>("--schema")
+        {
+            Description = "The schema: the name of one in data/schemas, or a JSON file. With --data only.", HelpName = "NAME|FILE",
+        };
+        var records = new Option<long?>("--records")
+        {
+            Description = "Records: made (default 200,000), or read at most (default all).", HelpName = "N",
+        };
         var experiments = new Option<string[]>("--experiment")
         {
             Description = "quick (default: those the report plots, in small), all (in full), none, or one of: "
@@ -40,21 +51,37 @@ internal static class EvaluateCommand
             HelpName = "NAME",
             DefaultValueFactory = _ => ["quick"],
         };
-        var repetitions = new Option<int?>("--repetitions") { Description = "Repetitions per experiment, in place of its own number.", HelpName = "N" };
+        var repetitions = new Option<int?>("--repetitions")
+        {
+            Description = "Repetitions per experiment, in place of its own number.", HelpName = "N",
+        };
         var confidence = new Option<double>("--confidence")
         {
             Description = "The confidence of intervals and guarantees.", HelpName = "SHARE", DefaultValueFactory = _ => 0.95,
         };
-        var seed = new Option<ulong?>("--seed") { Description = "Derive all randomness from a number, to repeat a run. Never for real reports.", HelpName = "N" };
-        var threads = new Option<int>("--threads") { Description = "Threads at most.", HelpName = "N", DefaultValueFactory = _ => Environment.ProcessorCount };
+        var seed = new Option<ulong?>("--seed")
+        {
+            Description = "Derive all randomness from a number, to repeat a run. Never for real reports.", HelpName = "N",
+        };
+        var threads = new Option<int>("--threads")
+        {
+            Description = "Threads at most.", HelpName = "N", DefaultValueFactory = _ => Environment.ProcessorCount,
+        };
         var output = new Option<string>("--out")
         {
             Description = "The folder of the results; an earlier evaluation in it is replaced.", HelpName = "DIR",
             DefaultValueFactory = _ => Path.Combine("results", "evaluate"),
         };
-        var quick = new Option<bool>("--quick") { Description = "10,000 records unless --records says otherwise, and no experiment unless one is named." };
-        var requests = new Option<string?>("--requests") { Description = "The market's requests, a JSON file; a default book of twenty without it.", HelpName = "FILE" };
-        var noMarket = new Option<bool>("--no-market") { Description = "Statistics only: no sites, requests and chain (needs neither Node nor npm)." };
+        var quick = new Option<bool>("--quick")
+        {
+            Description = "10,000 records unless --records says otherwise, and no experiment unless one is named.",
+        };
+        var requests = new Option<string?>(
+            "--requests") { Description = "The market's requests, a JSON file; a default book of twenty without it.", HelpName = "FILE" };
+        var noMarket = new Option<bool>("--no-market")
+        {
+            Description = "Statistics only: no sites, requests and chain (needs neither Node nor npm).",
+        };
         var json = new Option<bool>("--json") { Description = "Print results.json on standard output." };
 
         Between(records, 1, EvaluateOptions.MostRecords);
@@ -75,13 +102,18 @@ internal static class EvaluateCommand
             }
         });
 
-        var command = new Command("evaluate", Description) { data, schema, records, experiments, repetitions, confidence, seed, threads, quick, requests, noMarket, output, json };
+        var command = new Command("evaluate", Description)
+        {
+            data, schema, records, experiments, repetitions, confidence, seed, threads, quick, requests, noMarket, output, json,
+        };
         command.SetAction((parsed, cancellation) => new EvaluateRun(new EvaluateOptions
         {
             Data = parsed.GetValue(data) ?? [],
             Schema = parsed.GetValue(schema),
             Records = parsed.GetValue(records) ?? (parsed.GetValue(quick) ? EvaluateOptions.QuickRecords : null),
-            Experiments = ExperimentSelection.Of(parsed.GetValue(quick) && parsed.GetResult(experiments) is null or { Implicit: true } ? ["none"] : parsed.GetValue(experiments)!),
+            Experiments = ExperimentSelection.Of(parsed.GetValue(quick) && parsed.GetResult(experiments) is null or { Implicit: true }
+                ? ["none"]
+                : parsed.GetValue(experiments)!),
             Market = !parsed.GetValue(noMarket),
             Requests = parsed.GetValue(requests),
             Repetitions = parsed.GetValue(repetitions),
@@ -98,7 +130,8 @@ internal static class EvaluateCommand
     {
         foreach (Token token in result.Tokens)
         {
-            if (long.TryParse(token.Value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long value) && (value < least || value > most))
+            if (long.TryParse(token.Value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long value)
+                && (value < least || value > most))
             {
                 result.AddError($"{option.Name} is {least} to {most}; got {token.Value}.");
             }

@@ -34,7 +34,8 @@ internal sealed class EvaluateRun(EvaluateOptions options)
             await RequireChainAsync(cancellation);
         }
 
-        ResultsDocument results = await StageDisplay.RunAsync(display => Task.Run(() => Run(new StageRunner(display), display, book, cancellation), cancellation));
+        ResultsDocument results = await StageDisplay.RunAsync(
+            display => Task.Run(() => Run(new StageRunner(display), display, book, cancellation), cancellation));
         if (options.Json)
         {
             await Console.Out.WriteLineAsync(JsonSerializer.Serialize(results, ResultsDocument.Json));
@@ -60,7 +61,8 @@ internal sealed class EvaluateRun(EvaluateOptions options)
         catch (ToolMissingException e)
         {
             throw new CommandException(
-                ExitCode.Failure, $"the market needs the embedded chain: {e.Message} Install Node 20 or later with npm and run ./emr chain start once, or evaluate the statistics only: ./emr evaluate --no-market", e);
+                ExitCode.Failure, $"the market needs the embedded chain: {e.Message} Install Node 20 or later with npm and run ./emr "
+                    + $"chain start once, or evaluate the statistics only: ./emr evaluate --no-market", e);
         }
     }
 
@@ -75,8 +77,10 @@ internal sealed class EvaluateRun(EvaluateOptions options)
         var site = new SiteReports(data.Schema, options.Threads);
         var core = new CorePass(data.Schema, EstimationOptions.Default with { Confidence = options.Confidence }, options.Threads);
         IReadOnlyList<CorePass.Answer> answers = stages.Run("randomise and estimate", progress => core.Estimate(
-            plan.Statistics, names => site.Stream(data.Records.InPersonBatches(BatchSize), siteKey, names), data.Records.Count, progress, cancellation));
-        IReadOnlyList<EvaluatedStatistic> statistics = stages.Run("compare with the truth", _ => core.Compare(answers, data.Records, cancellation));
+            plan.Statistics, names =>
+                site.Stream(data.Records.InPersonBatches(BatchSize), siteKey, names), data.Records.Count, progress, cancellation));
+        IReadOnlyList<EvaluatedStatistic> statistics = stages.Run(
+            "compare with the truth", _ => core.Compare(answers, data.Records, cancellation));
 
         var experiments = new List<ExperimentResult>();
         var resumed = new List<string>();
@@ -111,7 +115,8 @@ internal sealed class EvaluateRun(EvaluateOptions options)
 
         cancellation.ThrowIfCancellationRequested();
         MarketSection? market = options.Market
-            ? MarketEvaluation.RunAsync(data, book ?? RequestBook.Default(data.Schema, plan, data.Records.Count), siteKey, display, cancellation).GetAwaiter().GetResult()
+            ? MarketEvaluation.RunAsync(data, book
+                ?? RequestBook.Default(data.Schema, plan, data.Records.Count), siteKey, display, cancellation).GetAwaiter().GetResult()
             : null;
         return stages.Run("write", _ => Write(output, data, stages, statistics, experiments, resumed, market));
     }
@@ -152,19 +157,22 @@ internal sealed class EvaluateRun(EvaluateOptions options)
     }
 
     private string Fingerprint(EvaluationData data) => OutputFolder.Fingerprint(
-        data.Schema.Id, data.Files.Select(f => f.Sha256).ToArray(), data.Records.Count, options.Seed, options.Confidence, options.Repetitions,
+        data.Schema.Id, data.Files.Select(f => f.Sha256).ToArray(), data.Records.Count, options.Seed, options.Confidence,
+        options.Repetitions,
         options.Experiments.Size.ToString());
 
     private RunInformation Information(EvaluationData data, IReadOnlyList<string> resumed) => new()
     {
-        Version = typeof(EvaluateRun).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown",
+        Version = typeof(EvaluateRun).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion
+            ?? "unknown",
         Runtime = RuntimeInformation.FrameworkDescription,
         Machine = Machine.Describe(),
         Started = _started,
         Finished = DateTimeOffset.UtcNow,
         Seed = options.Seed?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? RunSeed.Cryptographic,
         Data = new DataInformation(
-            data.Name, data.Schema.Name, data.Schema.Id, data.Files, data.Records.Count, data.Records.PersonCount, data.Schema.Attributes.Count),
+            data.Name, data.Schema.Name, data.Schema.Id, data.Files, data.Records.Count, data.Records.PersonCount,
+            data.Schema.Attributes.Count),
         Confidence = options.Confidence,
         Threads = options.Threads,
         PeakMemoryBytes = Machine.PeakMemoryBytes(),

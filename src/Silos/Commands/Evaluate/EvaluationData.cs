@@ -43,7 +43,8 @@ internal sealed record EvaluationData(
         Schema schema = DataFolder.LoadSchema(SyntheticSchema);
         return new EvaluationData(
             "Synthetic hospital stays", schema, DataFolder.LoadSynthetic(SyntheticSeed).Generate(count), [],
-            ["The records are synthetic: made from published marginals with correlations, missing values and several stays per person. They show what the noise does, not what is true of patients."]);
+            ["The records are synthetic: made from published marginals with correlations, missing values and several stays per person. "
+                + "They show what the noise does, not what is true of patients."]);
     }
 
     private static EvaluationData LoadFiles(EvaluateOptions options, CancellationToken cancellation)
@@ -51,7 +52,8 @@ internal sealed record EvaluationData(
         if (options.Schema is null)
         {
             throw new CommandException(
-                ExitCode.Usage, $"--data needs --schema: a built-in one ({string.Join(", ", DataFolder.SchemaNames)}) or a file; 'emr schema infer FILE' proposes one.");
+                ExitCode.Usage, $"--data needs --schema: a built-in one ({string.Join(", ", DataFolder.SchemaNames)}) or a file; 'emr "
+                    + $"schema infer FILE' proposes one.");
         }
 
         Schema schema = DataFolder.LoadSchema(options.Schema);
@@ -72,12 +74,14 @@ internal sealed record EvaluationData(
         long clipped = records.Columns.Sum(c => (long)c.Clipped);
         if (clipped > 0)
         {
-            notes.Add($"{clipped:#,0} values lay outside their attribute's declared bounds and count as the nearest bound, in the truth too.");
+            notes.Add(
+                $"{clipped:#,0} values lay outside their attribute's declared bounds and count as the nearest bound, in the truth too.");
         }
 
         if (!schema.Publishable)
         {
-            notes.Add("The schema was inferred and nobody has confirmed it: its domains may show what only the data should know. Fine at home, not to be published.");
+            notes.Add("The schema was inferred and nobody has confirmed it: its domains may show what only the data should know. Fine at "
+                + "home, not to be published.");
         }
 
         return new EvaluationData(schema.Document.Title, schema, records, [.. options.Data.Select(Describe)], notes);
@@ -100,7 +104,8 @@ internal sealed record EvaluationData(
 
         PlanDocument plan = JsonSerializer.Deserialize<PlanDocument>(File.ReadAllText(file, Encoding.UTF8), JsonSerializerOptions.Web)
             ?? throw new JsonException($"{file} is empty.");
-        return EvaluationPlan.Of(Schema, [.. plan.Statistics.Select(StatisticRequest.Parse)], (plan.Sensitive.Attribute, plan.Sensitive.Label));
+        return EvaluationPlan.Of(
+            Schema, [.. plan.Statistics.Select(StatisticRequest.Parse)], (plan.Sensitive.Attribute, plan.Sensitive.Label));
     }
 
     private sealed record PlanDocument(IReadOnlyList<string> Statistics, SensitiveDocument Sensitive);

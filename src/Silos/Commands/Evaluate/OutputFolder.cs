@@ -24,13 +24,16 @@ internal sealed class OutputFolder : IDisposable
     {
         if (File.Exists(folder))
         {
-            throw new CommandException(ExitCode.Usage, $"--out '{folder}' is a file; expected a folder that does not exist yet, or an earlier evaluation.");
+            throw new CommandException(
+                ExitCode.Usage, $"--out '{folder}' is a file; expected a folder that does not exist yet, or an earlier evaluation.");
         }
 
-        if (Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any() && !File.Exists(Path.Combine(folder, ResultFiles.Run)))
+        if (Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any()
+            && !File.Exists(Path.Combine(folder, ResultFiles.Run)))
         {
             throw new CommandException(
-                ExitCode.Usage, $"--out '{folder}' holds something else than an evaluation (it has no {ResultFiles.Run}); give another folder.");
+                ExitCode.Usage,
+                $"--out '{folder}' holds something else than an evaluation (it has no {ResultFiles.Run}); give another folder.");
         }
     }
 

@@ -15,7 +15,8 @@ internal static class SiteKeyCommand
         {
             string path = parsed.GetValue(file)!;
             SiteKeyFile.Create(path);
-            Console.Out.WriteLine($"{path}: a new site key. Keep a backup: without it the site would draw second, independent reports of the same facts.");
+            Console.Out.WriteLine(
+                $"{path}: a new site key. Keep a backup: without it the site would draw second, independent reports of the same facts.");
             return ExitCode.Success;
         });
         return new Command(

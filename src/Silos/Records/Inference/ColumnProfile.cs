@@ -92,7 +92,8 @@ internal sealed partial class ColumnProfile(string name)
 
     private void AddPatterns(string text)
     {
-        if (decimal.TryParse(text, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out decimal number))
+        if (decimal.TryParse(
+            text, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out decimal number))
         {
             Numbers++;
             WholeNumbers += number == decimal.Truncate(number) ? 1 : 0;
@@ -138,7 +139,9 @@ internal sealed partial class ColumnProfile(string name)
     [GeneratedRegex(@"^(\+?\d{1,3}[ .-]?)?\(?\d{3}\)?[ .-]\d{3}[ .-]?\d{4}$", RegexOptions.NonBacktracking | RegexOptions.ExplicitCapture)]
     private static partial Regex PhonePattern();
 
-    [GeneratedRegex(@"^(\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[/.]\d{1,2}[/.]\d{2,4})([T ]\d{1,2}:\d{2}.*)?$", RegexOptions.NonBacktracking | RegexOptions.ExplicitCapture)]
+    [GeneratedRegex(
+        @"^(\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[/.]\d{1,2}[/.]\d{2,4})([T ]\d{1,2}:\d{2}.*)?$",
+        RegexOptions.NonBacktracking | RegexOptions.ExplicitCapture)]
     private static partial Regex DatePattern();
 
     [GeneratedRegex(@"^\p{Lu}\p{Ll}+(,? \p{Lu}\p{Ll}*\.?){1,2}$", RegexOptions.NonBacktracking | RegexOptions.ExplicitCapture)]

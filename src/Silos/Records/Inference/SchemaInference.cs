@@ -26,24 +26,32 @@ public static class SchemaInference
     /// </summary>
     private static readonly HashSet<string> IdentifierWords = new(StringComparer.Ordinal)
     {
-        "name", "firstname", "lastname", "fullname", "surname", "forename", "maiden", "ssn", "phone", "telephone", "tel", "mobile", "fax", "email", "mail", "address",
-        "street", "zip", "zipcode", "postcode", "postal", "birth", "birthdate", "birthday", "dob", "mrn", "passport", "licence", "license", "url", "ip", "account",
+        "name", "firstname", "lastname", "fullname", "surname", "forename", "maiden", "ssn", "phone", "telephone", "tel", "mobile", "fax",
+        "email", "mail", "address",
+        "street", "zip", "zipcode", "postcode", "postal", "birth", "birthdate", "birthday", "dob", "mrn", "passport", "licence", "license",
+        "url", "ip", "account",
         "biometric", "fingerprint", "photo", "vin", "certificate", "beneficiary", "comment", "comments", "note", "notes", "initials",
     };
 
-    private static readonly HashSet<string> RecordWords = new(StringComparer.Ordinal) { "record", "encounter", "visit", "stay", "discharge", "admission", "row", "episode", "case" };
-    private static readonly HashSet<string> PersonWords = new(StringComparer.Ordinal) { "patient", "person", "subject", "member", "participant", "individual" };
-    private static readonly HashSet<string> IdWords = new(StringComparer.Ordinal) { "id", "nbr", "number", "no", "num", "key", "identifier", "code" };
+    private static readonly HashSet<string> RecordWords =
+        new(StringComparer.Ordinal) { "record", "encounter", "visit", "stay", "discharge", "admission", "row", "episode", "case" };
+    private static readonly HashSet<string> PersonWords =
+        new(StringComparer.Ordinal) { "patient", "person", "subject", "member", "participant", "individual" };
+    private static readonly HashSet<string> IdWords =
+        new(StringComparer.Ordinal) { "id", "nbr", "number", "no", "num", "key", "identifier", "code" };
 
     private static readonly HashSet<string> PrivateWords = new(StringComparer.Ordinal)
     {
-        "diag", "diagnosis", "dx", "icd", "hiv", "aids", "mental", "psych", "depression", "suicide", "alcohol", "drug", "substance", "abuse", "std", "sexual",
-        "pregnant", "pregnancy", "abortion", "genetic", "gene", "cancer", "tumor", "tumour", "stroke", "heart", "diabetes", "hepatitis", "dementia", "glu", "glucose", "hba",
+        "diag", "diagnosis", "dx", "icd", "hiv", "aids", "mental", "psych", "depression", "suicide", "alcohol", "drug", "substance",
+        "abuse", "std", "sexual",
+        "pregnant", "pregnancy", "abortion", "genetic", "gene", "cancer", "tumor", "tumour", "stroke", "heart", "diabetes", "hepatitis",
+        "dementia", "glu", "glucose", "hba",
     };
 
     private static readonly HashSet<string> LowWords = new(StringComparer.Ordinal)
     {
-        "sex", "gender", "age", "region", "payer", "insurance", "admission", "type", "source", "days", "los", "length", "month", "year", "education", "change",
+        "sex", "gender", "age", "region", "payer", "insurance", "admission", "type", "source", "days", "los", "length", "month", "year",
+        "education", "change",
     };
 
     /// <summary>Reads the whole file and proposes a schema of one layout.</summary>
@@ -51,7 +59,8 @@ public static class SchemaInference
     /// <param name="name">The schema's name.</param>
     /// <param name="cancellationToken">Cancels the reading.</param>
     /// <exception cref="InputException">The file cannot be read as CSV with a header, or no column is usable.</exception>
-    public static (Schema Schema, IReadOnlyList<InferredColumn> Columns) Infer(string file, string name, CancellationToken cancellationToken = default)
+    public static (Schema Schema, IReadOnlyList<InferredColumn> Columns) Infer(
+        string file, string name, CancellationToken cancellationToken = default)
     {
         (ColumnProfile[] columns, long rows) = Profile(file, cancellationToken);
         var roles = new List<InferredColumn>();
@@ -84,13 +93,15 @@ public static class SchemaInference
                 string domain = attribute.Grid is { } grid
                     ? string.Create(CultureInfo.InvariantCulture, $"grid {grid.Min} to {grid.Max} by {grid.Step}")
                     : attribute.CodeList is { } list ? list.List : $"{attribute.Labels!.Count} labels";
-                roles.Add(new InferredColumn(column.Name, "attribute", $"{domain}, {attribute.Tier}{(attribute.Optional ? ", may be missing" : "")}"));
+                roles.Add(new InferredColumn(
+                    column.Name, "attribute", $"{domain}, {attribute.Tier}{(attribute.Optional ? ", may be missing" : "")}"));
             }
         }
 
         if (attributes.Count == 0)
         {
-            throw new InputException(new InputProblem("nothing-to-infer", file, 1, "", "no column can be an attribute", "Write a schema by hand; docs/SCHEMAS.md shows how."));
+            throw new InputException(new InputProblem(
+                "nothing-to-infer", file, 1, "", "no column can be an attribute", "Write a schema by hand; docs/SCHEMAS.md shows how."));
         }
 
         string[] Unread(string role) => [.. roles.Where(r => r.Role == role).Select(r => r.Column)];
@@ -124,7 +135,10 @@ public static class SchemaInference
         string[] header = reader.ReadRow() ? [.. Enumerable.Range(0, reader.FieldCount).Select(reader.Text)] : [];
         if (header.Length == 0 || header.Distinct(StringComparer.Ordinal).Count() != header.Length || header.Any(string.IsNullOrWhiteSpace))
         {
-            throw new InputException(new InputProblem("header", file, 1, "", "the header is empty, names a column twice, or leaves one without a name", "Give every column a name of its own."));
+            throw new InputException(
+                new InputProblem(
+                    "header", file, 1, "", "the header is empty, names a column twice, or leaves one without a name",
+                    "Give every column a name of its own."));
         }
 
         ColumnProfile[] columns = Array.ConvertAll(header, h => new ColumnProfile(h));
@@ -135,7 +149,8 @@ public static class SchemaInference
             if (reader.FieldCount != header.Length)
             {
                 throw new InputException(new InputProblem(
-                    "column-count", file, reader.Line, "", $"expected {header.Length} fields as in the header, got {reader.FieldCount}", "Correct the line first: a broken file cannot be described."));
+                    "column-count", file, reader.Line, "", $"expected {header.Length} fields as in the header, got {reader.FieldCount}",
+                    "Correct the line first: a broken file cannot be described."));
             }
 
             rows++;
@@ -145,7 +160,8 @@ public static class SchemaInference
             }
         }
 
-        return rows > 0 ? (columns, rows) : throw new InputException(new InputProblem("no-records", file, 1, "", "the file has a header and no record", "Infer from a file with records."));
+        return rows > 0 ? (columns, rows) : throw new InputException(
+            new InputProblem("no-records", file, 1, "", "the file has a header and no record", "Infer from a file with records."));
     }
 
     private static bool HasId(ColumnProfile column, HashSet<string> whose) =>
@@ -189,7 +205,9 @@ public static class SchemaInference
         }
 
         bool isMeasure = column.Numbers == column.Present && column.Decimals > 0;
-        return rows >= 50 && !isMeasure && 10L * column.Distinct >= 9 * column.Present && column.Present * 2 > rows ? "nearly every record has a text of its own" : null;
+        return rows >= 50 && !isMeasure && 10L * column.Distinct >= 9 * column.Present && column.Present * 2 > rows
+            ? "nearly every record has a text of its own"
+            : null;
     }
 
     /// <summary>Adds the attribute of a column; or says why there is none.</summary>
@@ -206,11 +224,15 @@ public static class SchemaInference
         }
 
         string name = AttributeName(column.Name, attributes);
-        bool isDiagnosis = column.Words.Any(w => w is "diag" or "dx" or "icd" or "diagnosis") && column.Diagnoses * 20 >= column.Present * 19;
+        bool isDiagnosis = column.Words.Any(w => w is "diag" or "dx" or "icd" or "diagnosis")
+            && column.Diagnoses * 20 >= column.Present * 19;
         bool isGrid = !isDiagnosis && column.Numbers == column.Present && (column.Distinct > MaxNumericLabels || column.Decimals > 0);
         bool optional = column.Missing > 0;
         var attribute = new AttributeDocument { Name = name, Title = column.Name, Tier = TierOf(column), Optional = optional };
-        var reading = new ReadingDocument { Column = name == column.Name ? null : column.Name, Missing = optional ? [.. column.MissingSeen] : null };
+        var reading = new ReadingDocument
+        {
+            Column = name == column.Name ? null : column.Name, Missing = optional ? [.. column.MissingSeen] : null,
+        };
         if (isDiagnosis && column.Distinct > MaxNumericLabels)
         {
             attribute = attribute with { CodeList = new CodeListDocument { List = "icd9-categories" } };

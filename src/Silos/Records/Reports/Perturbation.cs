@@ -33,7 +33,8 @@ public sealed record PerturbationPlan
 /// <param name="LossPerRecord">The highest loss of a released record.</param>
 /// <param name="LossPerPerson">The highest loss of a person.</param>
 public sealed record PerturbationSummary(
-    int Records, int Released, int WithheldByPolicy, int WithheldBySuppression, int WithheldByCap, int MovedToStricter, EpsilonMicro LossPerRecord, EpsilonMicro LossPerPerson);
+    int Records, int Released, int WithheldByPolicy, int WithheldBySuppression, int WithheldByCap, int MovedToStricter,
+    EpsilonMicro LossPerRecord, EpsilonMicro LossPerPerson);
 
 /// <summary>A plan would spend more of one record than the cap allows.</summary>
 public sealed class CapExceededException(string message) : Exception(message);
@@ -46,11 +47,15 @@ public static class Perturbation
     /// <summary>Draws the reports, all in memory.</summary>
     /// <inheritdoc cref="Prepare"/>
     public static (ReportFile Reports, PerturbationSummary Summary) Run(
-        Schema schema, RecordTable table, ReadOnlySpan<int> profiles, ReadOnlySpan<byte> siteKey, PerturbationPlan plan, CancellationToken cancellationToken = default)
+        Schema schema, RecordTable table, ReadOnlySpan<int> profiles, ReadOnlySpan<byte> siteKey, PerturbationPlan plan,
+        CancellationToken cancellationToken = default)
     {
         PreparedReports prepared = Prepare(schema, table, profiles, siteKey, plan);
         ReportFileColumn[] columns = [.. prepared.Draw(cancellationToken)];
-        var reports = new ReportFile { Schema = schema, Pseudonyms = prepared.Pseudonyms, PersonIndex = prepared.PersonIndex, Columns = columns };
+        var reports = new ReportFile
+        {
+            Schema = schema, Pseudonyms = prepared.Pseudonyms, PersonIndex = prepared.PersonIndex, Columns = columns,
+        };
         return (reports, prepared.Summary);
     }
 
@@ -63,13 +68,15 @@ public static class Perturbation
     /// <param name="ledger">What is out already, raised by what this hand-out releases; null when nothing is, or no cap holds.</param>
     /// <exception cref="CapExceededException">One record's reports alone would exceed the cap.</exception>
     public static PreparedReports Prepare(
-        Schema schema, RecordTable table, ReadOnlySpan<int> profiles, ReadOnlySpan<byte> siteKey, PerturbationPlan plan, ReleaseLedger? ledger = null)
+        Schema schema, RecordTable table, ReadOnlySpan<int> profiles, ReadOnlySpan<byte> siteKey, PerturbationPlan plan,
+        ReleaseLedger? ledger = null)
     {
         ArgumentNullException.ThrowIfNull(schema);
         ArgumentNullException.ThrowIfNull(table);
         ArgumentNullException.ThrowIfNull(plan);
         ledger ??= ReleaseLedger.Empty(schema, siteKey);
-        int[] units = SuppressionUnits.Assign(schema.Profiles, schema.Grades, Cells(schema, table), profiles, table.PersonIndex, plan.MinPersons);
+        int[] units = SuppressionUnits.Assign(
+            schema.Profiles, schema.Grades, Cells(schema, table), profiles, table.PersonIndex, plan.MinPersons);
         PlannedRelease[] planned = [.. schema.Profiles.Select(p => PlannedRelease.Under(schema, p, plan))];
         CheckRecordCap(schema, planned, units, plan);
         (int[] order, UInt128[] pseudonyms) = Pseudonyms(schema, table, siteKey);
@@ -83,7 +90,8 @@ public static class Perturbation
             if (units[record] != SuppressionUnits.Withheld && !planned[units[record]].WithholdsAll)
             {
                 // A person's records in the order of their pseudonyms, until the person's cap is used up.
-                released[record] = persons.TryAdd(table.PersonIndex[record], planned[units[record]].Grades, ledger.GradesOf(pseudonyms[place]), plan.Cap);
+                released[record] = persons.TryAdd(
+                    table.PersonIndex[record], planned[units[record]].Grades, ledger.GradesOf(pseudonyms[place]), plan.Cap);
                 byCap += released[record] ? 0 : 1;
             }
         }
@@ -91,7 +99,8 @@ public static class Perturbation
         int[] places = [.. Enumerable.Range(0, order.Length).Where(place => released[order[place]])];
         int[] rows = Array.ConvertAll(places, place => order[place]);
         UInt128[] names = Array.ConvertAll(places, place => pseudonyms[place]);
-        ledger.Raise(names, Array.ConvertAll(rows, record => personNames[record]), [.. rows.SelectMany(record => planned[units[record]].Grades)]);
+        ledger.Raise(
+            names, Array.ConvertAll(rows, record => personNames[record]), [.. rows.SelectMany(record => planned[units[record]].Grades)]);
         return new PreparedReports(schema, table, siteKey, plan, rows, Array.ConvertAll(rows, record => units[record]))
         {
             Pseudonyms = Bytes(names),
@@ -101,13 +110,15 @@ public static class Perturbation
     }
 
     /// <summary>
-    /// Random-looking pseudonyms, ascending: AES-256, a permutation of 128-bit blocks, of the record key under a key of site and schema; and
+    /// Random-looking pseudonyms, ascending: AES-256, a permutation of 128-bit blocks, of the record key under a key of site and schema;
+    /// and
     /// whose they are.
     /// </summary>
     private static (int[] Order, UInt128[] Pseudonyms) Pseudonyms(Schema schema, RecordTable table, ReadOnlySpan<byte> siteKey)
     {
         byte[] key = new byte[32];
-        HKDF.DeriveKey(HashAlgorithmName.SHA256, siteKey, key, salt: [], info: Encoding.UTF8.GetBytes("emrmarket pseudonym v1 " + schema.Id));
+        HKDF.DeriveKey(
+            HashAlgorithmName.SHA256, siteKey, key, salt: [], info: Encoding.UTF8.GetBytes("emrmarket pseudonym v1 " + schema.Id));
         using var aes = Aes.Create();
         aes.Key = key;
         byte[] blocks = new byte[table.Count * ReportFile.PseudonymBytes];
@@ -174,7 +185,8 @@ public static class Perturbation
             if (plan.Cap is { } cap && loss > cap)
             {
                 throw new CapExceededException(
-                    $"Under profile '{schema.Profiles[profile].Name}' these reports would spend {loss} epsilon of one record, above the cap of {cap}: "
+                    $"Under profile '{schema.Profiles[profile].Name}' these reports would spend {loss} epsilon of one record, above the "
+                    + $"cap of {cap}: "
                     + "hand out fewer attributes, or lower grades.");
             }
         }
@@ -196,7 +208,8 @@ public static class Perturbation
     }
 
     private static PerturbationSummary Summarise(
-        RecordTable table, ReadOnlySpan<int> profiles, int[] units, PlannedRelease[] planned, bool[] released, PersonLosses persons, int byCap)
+        RecordTable table, ReadOnlySpan<int> profiles, int[] units, PlannedRelease[] planned, bool[] released, PersonLosses persons,
+        int byCap)
     {
         int byPolicy = 0, bySuppression = 0, moved = 0, count = 0;
         for (int i = 0; i < released.Length; i++)
@@ -328,7 +341,8 @@ public sealed class PreparedReports
     private readonly int[] _rows;
     private readonly int[] _profiles;
 
-    internal PreparedReports(Schema schema, RecordTable table, ReadOnlySpan<byte> siteKey, PerturbationPlan plan, int[] rows, int[] profiles) =>
+    internal PreparedReports(
+        Schema schema, RecordTable table, ReadOnlySpan<byte> siteKey, PerturbationPlan plan, int[] rows, int[] profiles) =>
         (Schema, _table, _siteKey, _plan, _rows, _profiles) = (schema, table, siteKey.ToArray(), plan, rows, profiles);
 
     /// <summary>The schema.</summary>
@@ -343,10 +357,13 @@ public sealed class PreparedReports
     /// <summary>What the hand-out is, in numbers that disclose nobody.</summary>
     public required PerturbationSummary Summary { get; init; }
 
-    /// <summary>Per attribute and grade without its reports: the columns that <see cref="Draw(CancellationToken)"/> will give, in that order.</summary>
+    /// <summary>
+    /// Per attribute and grade without its reports: the columns that <see cref="Draw(CancellationToken)"/> will give, in that order.
+    /// </summary>
     public IEnumerable<(ReportFileColumn Empty, int Reports)> Outline() =>
         from wanted in Wanted()
-        from column in Draw(wanted.Attribute, wanted.Grades, [], new RecordColumn { Attribute = Schema.Attributes[wanted.Attribute], Codes = [] })
+        from column in Draw(
+            wanted.Attribute, wanted.Grades, [], new RecordColumn { Attribute = Schema.Attributes[wanted.Attribute], Codes = [] })
         let reports = Holders(wanted.Attribute, column.Grade).Length
         where reports > 0
         select (column, reports);
@@ -370,7 +387,9 @@ public sealed class PreparedReports
                 int[] holders = Holders(attribute, drawn.Grade);
                 if (holders.Length > 0)
                 {
-                    yield return drawn with { Rows = holders, Reports = holders.Length == _rows.Length ? drawn.Reports : drawn.Reports.Take(holders) };
+                    yield return drawn with { Rows = holders, Reports = holders.Length == _rows.Length
+                        ? drawn.Reports
+                        : drawn.Reports.Take(holders) };
                 }
             }
         }
@@ -383,7 +402,10 @@ public sealed class PreparedReports
         AttributeDefinition definition = Schema.Attributes[attribute];
         if (definition.Mechanism is null)
         {
-            return [new ReportFileColumn(definition, 0, [], new CodeReports(column.Codes)) { Channel = ReportFileColumn.ChannelOf(Schema, definition, 0) }];
+            return [new ReportFileColumn(definition, 0, [], new CodeReports(column.Codes))
+            {
+                Channel = ReportFileColumn.ChannelOf(Schema, definition, 0),
+            }];
         }
 
         IReportLadder ladder = MechanismCatalogue.Get(definition.Mechanism).CreateLadder(definition.Domain, Schema.Grades);

@@ -33,7 +33,8 @@ public sealed class ReleaseLedger
     {
         (_schemaId, _attributes, _records, _persons, _grades) = (schema.Id, [.. schema.Attributes.Select(a => a.Name)], [], [], []);
         _personKey = new byte[32];
-        HKDF.DeriveKey(HashAlgorithmName.SHA256, siteKey, _personKey, salt: [], info: Encoding.UTF8.GetBytes("emrmarket ledger v1 " + schema.Id));
+        HKDF.DeriveKey(
+            HashAlgorithmName.SHA256, siteKey, _personKey, salt: [], info: Encoding.UTF8.GetBytes("emrmarket ledger v1 " + schema.Id));
     }
 
     /// <summary>Number of records of which something is out.</summary>
@@ -75,7 +76,8 @@ public sealed class ReleaseLedger
     public void Write(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        byte[] header = JsonSerializer.SerializeToUtf8Bytes(new Header(_schemaId, Convert.ToHexStringLower(KeyMark()), _attributes, Count), JsonSerializerOptions.Web);
+        byte[] header = JsonSerializer.SerializeToUtf8Bytes(
+            new Header(_schemaId, Convert.ToHexStringLower(KeyMark()), _attributes, Count), JsonSerializerOptions.Web);
         byte[] bytes = new byte[Magic.Length + 8 + header.Length + (Count * (2 * NameBytes)) + _grades.Length + HashBytes];
         Magic.CopyTo(bytes);
         int at = Magic.Length;
@@ -188,23 +190,30 @@ public sealed class ReleaseLedger
     {
         if (bytes.Length < Magic.Length + 8 + HashBytes || !bytes.AsSpan(0, Magic.Length).SequenceEqual(Magic))
         {
-            throw Refuse(path, "not-a-ledger", "it does not begin as a ledger of releases does", "'./emr perturb' writes it; name another file.");
+            throw Refuse(
+                path, "not-a-ledger", "it does not begin as a ledger of releases does", "'./emr perturb' writes it; name another file.");
         }
 
         int version = BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(Magic.Length));
         if (version != Version)
         {
-            throw Refuse(path, "future-version", $"it is of format version {version}; this program reads version {Version}", "Use the program that wrote it, or a later one.");
+            throw Refuse(
+                path, "future-version", $"it is of format version {version}; this program reads version {Version}",
+                "Use the program that wrote it, or a later one.");
         }
 
         int end = bytes.Length - HashBytes;
         if (!SHA256.HashData(bytes.AsSpan(0, end)).AsSpan().SequenceEqual(bytes.AsSpan(end)))
         {
-            throw Refuse(path, "damaged-ledger", "its SHA-256 is not the one that it ends in: it was cut short or altered", "Restore the last good copy.");
+            throw Refuse(
+                path, "damaged-ledger", "its SHA-256 is not the one that it ends in: it was cut short or altered",
+                "Restore the last good copy.");
         }
 
         int at = Magic.Length + 8, length = BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(Magic.Length + 4));
-        Header? header = length < 0 || length > end - at ? null : JsonSerializer.Deserialize<Header>(bytes.AsSpan(at, length), JsonSerializerOptions.Web);
+        Header? header = length < 0 || length > end - at
+            ? null
+            : JsonSerializer.Deserialize<Header>(bytes.AsSpan(at, length), JsonSerializerOptions.Web);
         if (header is null || header.Records < 0 || end - at - length != header.Records * ((2L * NameBytes) + header.Attributes.Length))
         {
             throw Refuse(path, "damaged-ledger", "its content is not as long as its header says", "Restore the last good copy.");
@@ -240,7 +249,8 @@ public sealed class ReleaseLedger
         return names;
     }
 
-    private static InputException Refuse(string path, string code, string message, string fix) => new(new InputProblem(code, path, 0, "", message, fix));
+    private static InputException Refuse(string path, string code, string message, string fix) =>
+        new(new InputProblem(code, path, 0, "", message, fix));
 
     private sealed record Header(string SchemaId, string KeyMark, string[] Attributes, int Records);
 }

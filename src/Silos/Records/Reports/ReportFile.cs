@@ -32,7 +32,8 @@ public sealed class ReportFile
     public int PersonCount => PersonIndex.Length == 0 ? 0 : PersonIndex.Max() + 1;
 
     /// <summary>The grades at which there are reports of an attribute, ascending; 0 for a Public attribute.</summary>
-    public IReadOnlyList<int> Grades(string attribute) => [.. Columns.Where(c => c.Attribute.Name == attribute).Select(c => c.Grade).Order()];
+    public IReadOnlyList<int> Grades(string attribute) =>
+        [.. Columns.Where(c => c.Attribute.Name == attribute).Select(c => c.Grade).Order()];
 
     /// <summary>
     /// The records that have a report of each of these attributes at these grades, as one batch; null when there are none.
@@ -87,12 +88,14 @@ public sealed class ReportFile
         IReadOnlyList<int> grades = Grades(attribute);
         return new EstimationRefusedException(grades.Count > 0
             ? $"The reports of '{attribute}' are at grade {string.Join(", ", grades)}: ask for one of these."
-            : $"There are no reports of '{attribute}'; there are reports of {string.Join(", ", Columns.Select(c => c.Attribute.Name).Distinct().Order(StringComparer.Ordinal))}.");
+            : $"There are no reports of '{attribute}'; there are reports of "
+                + $"{string.Join(", ", Columns.Select(c => c.Attribute.Name).Distinct().Order(StringComparer.Ordinal))}.");
     }
 
     private ReportBatch ToBatch(ReportFileColumn[] columns, int[] rows)
     {
-        AttributeReports[] reports = [.. columns.Select(c => new AttributeReports(c.Attribute, c.Grade, c.Channel, c.Reports.Take(Places(c.Rows, rows))))];
+        AttributeReports[] reports =
+            [.. columns.Select(c => new AttributeReports(c.Attribute, c.Grade, c.Channel, c.Reports.Take(Places(c.Rows, rows))))];
         return new ReportBatch(reports, [.. rows.Select(row => PersonIndex[row])]);
     }
 

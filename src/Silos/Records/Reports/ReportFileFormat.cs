@@ -33,7 +33,8 @@ public static class ReportFileFormat
     public static void Write(ReportFile reports, string path)
     {
         ArgumentNullException.ThrowIfNull(reports);
-        Write(reports.Schema, reports.Pseudonyms, reports.PersonIndex, reports.Columns.Select(c => (c, c.Rows.Length)), reports.Columns, path);
+        Write(reports.Schema, reports.Pseudonyms, reports.PersonIndex, reports.Columns.Select(
+            c => (c, c.Rows.Length)), reports.Columns, path);
     }
 
     /// <summary>Draws and writes a hand-out, an attribute at a time; whatever was there stays whole until the new file is.</summary>
@@ -45,7 +46,8 @@ public static class ReportFileFormat
     }
 
     private static void Write(
-        Schema schema, byte[] pseudonyms, int[] persons, IEnumerable<(ReportFileColumn Column, int Reports)> outline, IEnumerable<ReportFileColumn> columns, string path)
+        Schema schema, byte[] pseudonyms, int[] persons, IEnumerable<(ReportFileColumn Column, int Reports)> outline,
+        IEnumerable<ReportFileColumn> columns, string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
@@ -101,7 +103,9 @@ public static class ReportFileFormat
     public static IReadOnlyList<ReportFile> ReadAll(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        string[] files = Directory.Exists(path) ? [.. Directory.EnumerateFiles(path, "*" + Extension).Order(StringComparer.Ordinal)] : [path];
+        string[] files = Directory.Exists(path)
+            ? [.. Directory.EnumerateFiles(path, "*" + Extension).Order(StringComparer.Ordinal)]
+            : [path];
         ReportFile[] reports = [.. files.Select(Read)];
         if (reports.Length == 0)
         {
@@ -110,7 +114,8 @@ public static class ReportFileFormat
 
         int other = Array.FindIndex(reports, r => r.Schema.Id != reports[0].Schema.Id);
         return other < 0 ? reports : throw Refuse(
-            files[other], "schema-mismatch", $"its schema {reports[other].Schema.Id} is not that of {files[0]}, {reports[0].Schema.Id}", "Estimate the files of one schema at a time.");
+            files[other], "schema-mismatch", $"its schema {reports[other].Schema.Id} is not that of {files[0]}, {reports[0].Schema.Id}",
+            "Estimate the files of one schema at a time.");
     }
 
     internal static ReportFile Read(byte[] bytes, string path)
@@ -124,13 +129,17 @@ public static class ReportFileFormat
         uint version = BinaryPrimitives.ReadUInt32LittleEndian(at.Take(4));
         if (version != Version)
         {
-            throw Refuse(path, "future-version", $"it is of format version {version}; this program reads version {Version}", "Use the program that wrote it, or a later one.");
+            throw Refuse(
+                path, "future-version", $"it is of format version {version}; this program reads version {Version}",
+                "Use the program that wrote it, or a later one.");
         }
 
         int end = bytes.Length - HashBytes;
         if (end < at.Place || !SHA256.HashData(bytes.AsSpan(0, end)).AsSpan().SequenceEqual(bytes.AsSpan(end)))
         {
-            throw Refuse(path, "damaged-reports", "its SHA-256 is not the one that it ends in: it was cut short or altered", "Copy the file again from the site that wrote it.");
+            throw Refuse(
+                path, "damaged-reports", "its SHA-256 is not the one that it ends in: it was cut short or altered",
+                "Copy the file again from the site that wrote it.");
         }
 
         Header header;
@@ -143,12 +152,16 @@ public static class ReportFileFormat
         }
         catch (JsonException e)
         {
-            throw Refuse(path, "report-header", $"its header is no header of version {Version}: {e.Message}", "Ask the site that wrote it for a valid file.");
+            throw Refuse(
+                path, "report-header", $"its header is no header of version {Version}: {e.Message}",
+                "Ask the site that wrote it for a valid file.");
         }
 
         if (header.Records < 0 || schema.Id != header.SchemaId)
         {
-            throw Refuse(path, "report-header", "its schema is not the one that its schemaId names, or its count is negative", "Ask the site that wrote it for a valid file.");
+            throw Refuse(
+                path, "report-header", "its schema is not the one that its schemaId names, or its count is negative",
+                "Ask the site that wrote it for a valid file.");
         }
 
         int records = header.Records;
@@ -163,7 +176,9 @@ public static class ReportFileFormat
 
         if (at.Place != end || columns.DistinctBy(c => (c.Attribute.Name, c.Grade)).Count() != columns.Count)
         {
-            throw Refuse(path, "report-header", "its content is longer than its header says, or a column occurs twice", "Ask the site that wrote it for a valid file.");
+            throw Refuse(
+                path, "report-header", "its content is longer than its header says, or a column occurs twice",
+                "Ask the site that wrote it for a valid file.");
         }
 
         return new ReportFile { Schema = schema, Pseudonyms = pseudonyms, PersonIndex = persons, Columns = columns };
@@ -185,14 +200,17 @@ public static class ReportFileFormat
         {
             if (person < 0 || person > seen)
             {
-                throw Refuse(path, "report-order", "its persons are not numbered by first appearance", "Ask the site that wrote it for a valid file.");
+                throw Refuse(
+                    path, "report-order", "its persons are not numbered by first appearance",
+                    "Ask the site that wrote it for a valid file.");
             }
 
             seen = Math.Max(seen, person + 1);
         }
     }
 
-    private static void WriteHeader(Schema schema, int records, IEnumerable<(ReportFileColumn Column, int Reports)> outline, HashingWriter to)
+    private static void WriteHeader(
+        Schema schema, int records, IEnumerable<(ReportFileColumn Column, int Reports)> outline, HashingWriter to)
     {
         var header = new Header
         {
@@ -238,16 +256,20 @@ public static class ReportFileFormat
     {
         int index = schema.IndexOf(header.Attribute);
         AttributeDefinition? attribute = index < 0 ? null : schema.Attributes[index];
-        if (attribute is null || attribute.Mechanism != header.Mechanism || header.Grade > schema.Grades.Count || (attribute.Mechanism is null ? header.Grade != 0 : header.Grade < 1))
+        if (attribute is null || attribute.Mechanism != header.Mechanism || header.Grade > schema.Grades.Count
+            || (attribute.Mechanism is null ? header.Grade != 0 : header.Grade < 1))
         {
-            throw Refuse(path, "report-header", $"its column '{header.Attribute}' at grade {header.Grade} does not fit its schema", "Ask the site that wrote it for a valid file.");
+            throw Refuse(
+                path, "report-header", $"its column '{header.Attribute}' at grade {header.Grade} does not fit its schema",
+                "Ask the site that wrote it for a valid file.");
         }
 
         Channel channel = ReportFileColumn.ChannelOf(schema, attribute, header.Grade);
         if (channel.Epsilon.Micro != header.EpsilonMicro || channel.P != header.P || channel.Q != header.Q)
         {
             throw Refuse(
-                path, "other-channel", $"the reports of '{attribute.Name}' at grade {header.Grade} came through another channel than this program's",
+                path, "other-channel",
+                $"the reports of '{attribute.Name}' at grade {header.Grade} came through another channel than this program's",
                 "Use the version of the program that wrote them.");
         }
 
@@ -264,20 +286,26 @@ public static class ReportFileFormat
         bool stray = records % 8 != 0 && members[^1] >> (records % 8) != 0;
         if (rows.Count != header.Reports || stray)
         {
-            throw Refuse(path, "report-header", $"its column '{attribute.Name}' has another number of reports than its header says", "Ask the site that wrote it for a valid file.");
+            throw Refuse(
+                path, "report-header", $"its column '{attribute.Name}' has another number of reports than its header says",
+                "Ask the site that wrote it for a valid file.");
         }
 
         ReadOnlySpan<byte> bytes = at.Take((long)rows.Count * ReportColumnFormat.BytesPerReport(header.Form, attribute.Domain.Size));
-        var column = new ReportFileColumn(attribute, header.Grade, [.. rows], ReportColumnFormat.Read(header.Form, attribute, rows.Count, bytes)) { Channel = channel };
+        var column = new ReportFileColumn(
+            attribute, header.Grade, [.. rows], ReportColumnFormat.Read(header.Form, attribute, rows.Count, bytes)) { Channel = channel };
         if (FormOf(column) != header.Form || !ReportColumnFormat.AreOutputs(attribute, channel, column.Reports))
         {
-            throw Refuse(path, "report-values", $"its column '{attribute.Name}' holds what its channel cannot produce", "Ask the site that wrote it for a valid file.");
+            throw Refuse(
+                path, "report-values", $"its column '{attribute.Name}' holds what its channel cannot produce",
+                "Ask the site that wrote it for a valid file.");
         }
 
         return column;
     }
 
-    private static InputException Refuse(string path, string code, string message, string fix) => new(new InputProblem(code, path, 0, "", message, fix));
+    private static InputException Refuse(string path, string code, string message, string fix) =>
+        new(new InputProblem(code, path, 0, "", message, fix));
 
     private sealed record Header
     {
@@ -320,7 +348,8 @@ public static class ReportFileFormat
         {
             if (count < 0 || count > bytes.Length - Place)
             {
-                throw Refuse(path, "damaged-reports", "it ends before its content does", "Copy the file again from the site that wrote it.");
+                throw Refuse(
+                    path, "damaged-reports", "it ends before its content does", "Copy the file again from the site that wrote it.");
             }
 
             ReadOnlySpan<byte> taken = bytes.AsSpan(Place, (int)count);

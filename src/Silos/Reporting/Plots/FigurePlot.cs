@@ -47,7 +47,8 @@ internal static class FigurePlot
         svg.Open(figure.Id, Width, Height, figure.Title, figure.Reading);
         IEnumerable<FigurePoint> points = figure.Series.SelectMany(s => s.Points);
         double[] xs = [.. points.Select(p => p.X), .. References(figure, FigureReferenceKind.Vertical)];
-        double[] ys = [.. points.SelectMany(p => new[] { p.Y, p.Low ?? p.Y, p.High ?? p.Y }), .. References(figure, FigureReferenceKind.Horizontal)];
+        double[] ys =
+            [.. points.SelectMany(p => new[] { p.Y, p.Low ?? p.Y, p.High ?? p.Y }), .. References(figure, FigureReferenceKind.Horizontal)];
         PlotScale measure = PlotScale.Create(figure.Y, ys, Bottom, Top, 5);
         double left = 34 + CharacterWidth * measure.Ticks.Max(t => Numbers.OnAxis(t, figure.Y.Format).Length);
         const double Right = Width - 14;
@@ -110,7 +111,9 @@ internal static class FigurePlot
                     svg.Line("whisker", x[point.X], y[y.Clamp(low)], x[point.X], y[y.Clamp(high)]);
                 }
 
-                svg.Marker(s, series.Mark == FigureMark.Line ? "mark" : "mark light", x[point.X], y[y.Clamp(point.Y)], 3.6, Tip(figure, series, point));
+                svg.Marker(s, series.Mark == FigureMark.Line
+                    ? "mark"
+                    : "mark light", x[point.X], y[y.Clamp(point.Y)], 3.6, Tip(figure, series, point));
             }
 
             svg.EndGroup();
@@ -176,7 +179,8 @@ internal static class FigurePlot
                     case FigureMark.Bar:
                         double zero = x[x.Clamp(0)];
                         svg.Rectangle("bar", Math.Min(zero, x[point.X]), middle - 7, Math.Max(1, Math.Abs(x[point.X] - zero)), 14, tip);
-                        svg.Text("tick", Math.Max(zero, x[point.X]) + 5, middle + 4, point.Label ?? Numbers.OnAxis(point.X, figure.X.Format));
+                        svg.Text("tick", Math.Max(zero, x[point.X]) + 5, middle + 4, point.Label
+                            ?? Numbers.OnAxis(point.X, figure.X.Format));
                         break;
                     case FigureMark.Tick:
                         svg.Rectangle("truth", x[point.X] - 1.25, middle - 8, 2.5, 16, tip);
@@ -211,7 +215,8 @@ internal static class FigurePlot
         return $"{series.Name}, {where}: {Value(value, measured)}{interval}";
     }
 
-    private static string Value(double value, FigureAxis axis) => axis.Format == FigureFormat.Percent ? Numbers.Percent(value) : Numbers.Short(value);
+    private static string Value(double value, FigureAxis axis) =>
+        axis.Format == FigureFormat.Percent ? Numbers.Percent(value) : Numbers.Short(value);
 
     private static string Shorten(string text, int length) => text.Length <= length ? text : text[..(length - 1)] + "…";
 }

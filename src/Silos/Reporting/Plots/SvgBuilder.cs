@@ -14,8 +14,11 @@ internal sealed class SvgBuilder
     /// <summary>Opens the drawing. Its title and description are what a screen reader speaks.</summary>
     public void Open(string id, double width, double height, string title, string description)
     {
-        _text.Append(CultureInfo.InvariantCulture, $"<svg viewBox=\"0 0 {N(width)} {N(height)}\" role=\"img\" aria-labelledby=\"{id}-t {id}-d\">")
-            .Append(CultureInfo.InvariantCulture, $"<title id=\"{id}-t\">{Escape(title)}</title><desc id=\"{id}-d\">{Escape(description)}</desc>\n");
+        _text.Append(
+            CultureInfo.InvariantCulture, $"<svg viewBox=\"0 0 {N(width)} {N(height)}\" role=\"img\" aria-labelledby=\"{id}-t {id}-d\">")
+            .Append(
+                CultureInfo.InvariantCulture,
+                $"<title id=\"{id}-t\">{Escape(title)}</title><desc id=\"{id}-d\">{Escape(description)}</desc>\n");
     }
 
     /// <summary>Opens a drawing that says nothing of its own, which a screen reader skips.</summary>
@@ -33,18 +36,23 @@ internal sealed class SvgBuilder
 
     /// <summary>A straight line.</summary>
     public void Line(string @class, double x1, double y1, double x2, double y2) =>
-        _text.Append(CultureInfo.InvariantCulture, $"<line class=\"{@class}\" x1=\"{N(x1)}\" y1=\"{N(y1)}\" x2=\"{N(x2)}\" y2=\"{N(y2)}\"/>\n");
+        _text.Append(
+            CultureInfo.InvariantCulture, $"<line class=\"{@class}\" x1=\"{N(x1)}\" y1=\"{N(y1)}\" x2=\"{N(x2)}\" y2=\"{N(y2)}\"/>\n");
 
     /// <summary>A rectangle.</summary>
     public void Rectangle(string @class, double x, double y, double width, double height, string? tip = null)
     {
-        _text.Append(CultureInfo.InvariantCulture, $"<rect class=\"{@class}\" x=\"{N(x)}\" y=\"{N(y)}\" width=\"{N(width)}\" height=\"{N(height)}\"");
+        _text.Append(
+            CultureInfo.InvariantCulture,
+            $"<rect class=\"{@class}\" x=\"{N(x)}\" y=\"{N(y)}\" width=\"{N(width)}\" height=\"{N(height)}\"");
         End("rect", tip);
     }
 
     /// <summary>A line through points.</summary>
     public void Polyline(string @class, IEnumerable<(double X, double Y)> points) =>
-        _text.Append(CultureInfo.InvariantCulture, $"<polyline class=\"{@class}\" points=\"{string.Join(' ', points.Select(p => N(p.X) + "," + N(p.Y)))}\"/>\n");
+        _text.Append(
+            CultureInfo.InvariantCulture,
+            $"<polyline class=\"{@class}\" points=\"{string.Join(' ', points.Select(p => N(p.X) + "," + N(p.Y)))}\"/>\n");
 
     /// <summary>A marker; the shape tells series apart without colour.</summary>
     public void Marker(int shape, string @class, double x, double y, double radius, string? tip)
@@ -79,7 +87,8 @@ internal sealed class SvgBuilder
     {
         string turn = turned ? $" transform=\"rotate(-90 {N(x)} {N(y)})\"" : "";
         _text.Append(
-            CultureInfo.InvariantCulture, $"<text class=\"{@class}\" x=\"{N(x)}\" y=\"{N(y)}\" text-anchor=\"{anchor}\"{turn}>{Escape(text)}</text>\n");
+            CultureInfo.InvariantCulture,
+            $"<text class=\"{@class}\" x=\"{N(x)}\" y=\"{N(y)}\" text-anchor=\"{anchor}\"{turn}>{Escape(text)}</text>\n");
     }
 
     /// <summary>Text with the characters that markup gives a meaning escaped, and those that XML forbids replaced.</summary>
