@@ -30,6 +30,7 @@ const content = Buffer.concat([cipher.update(plain), cipher.final()])
 console.log(JSON.stringify({
   siteKey: hex(siteKey), schemaId: hex(schemaId), person: person.toString(), record: record.toString(), seed: hex(seed), pseudonym: hex(pseudonym),
   controller: hex(privateKey('emrmarket controller key v1 ', 0, 0)),
+  account: hex(expand(seed, Buffer.concat([Buffer.from('emrmarket account key v1 '), Buffer.from([0])]))),
   payouts: [[1, 0], [1, 1], [4000000000, 65535]].map(([epoch, index]) => ({ epoch, index, key: hex(privateKey('emrmarket payout key v1 ', epoch, index)) })),
   phrase: phrase(seed), passphrase,
   wallet: { format: 'emr-wallet', version: 1, cost, salt: hex(salt), nonce: hex(nonce), tag: hex(cipher.getAuthTag()), content: hex(content) }

@@ -1,0 +1,9 @@
+/** All that knows keys: loaded when a page first needs it. */
+export { bytesOf, hexOf, u32, word } from './keys/bytes.ts'
+export { accountKey, controllerKey, payoutKey } from './keys/derivedKeys.ts'
+export { readPhrase, writePhrase } from './keys/recoveryPhrase.ts'
+export { newWallet, openWallet, sealWallet, sealWith, type Wallet, type WalletEntry } from './keys/walletFile.ts'
+export { WalletError } from './keys/walletError.ts'
+export { addressOf, commandKinds, signCommand, signInFault, signText, type PublisherCommand, type PublisherDomain } from './ledger/messages.ts'
+export { signCall, type Account, type Call } from './ledger/transactions.ts'
+export { addSums, climb, laneOf, leafHash, nodeOf, openingHolds, sumOf, type Opening } from './ledger/sumTree.ts'

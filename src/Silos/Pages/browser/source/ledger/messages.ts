@@ -1,0 +1,63 @@
+/** What people sign: the sign-in (EIP-4361) and patients' commands (EIP-712; docs/WIRE.md, "Patients' messages"). */
+import { addr, eip191Signer, signTyped } from 'micro-eth-signer'
+import { bytesOf, hexOf } from '../keys/bytes.ts'
+
+/** The address of a private key: 0x and 40 lower-case digits. */
+export const addressOf = (key: Uint8Array): string => addr.fromPrivateKey(hexOf(key)).toLowerCase()
+
+/** What a sign-in must say before it is signed. */
+export interface SignInExpected { readonly host: string; readonly origin: string; readonly address: string; readonly resource?: string }
+
+/**
+ * What is wrong with a sign-in message; undefined when it may be signed. A message that names another host, account or record would let somebody else act in the signer's name.
+ */
+export function signInFault(message: string, expected: SignInExpected): string | undefined {
+  const lines = message.split('\n')
+  const value = (name: string): string | undefined => lines.find(line => line.startsWith(`${name}: `))?.slice(name.length + 2)
+  const resources = lines.filter(line => line.startsWith('- ')).map(line => line.slice(2))
+  if (lines[0] !== `${expected.host} wants you to sign in with your Ethereum account:`) return 'it is for another host'
+  if (lines[1]?.toLowerCase() !== expected.address) return 'it is for another account'
+  if (!(value('URI') ?? '').startsWith(expected.origin)) return 'it is for another address of this host'
+  if (!value('Nonce')) return 'it has no nonce'
+  if (!value('Expiration Time')) return 'it does not expire'
+  if (expected.resource === undefined ? resources.length > 0 : resources.length !== 1 || resources[0] !== expected.resource) return 'it is for another record'
+  return undefined
+}
+
+/** Signs a text as EIP-191 says: 0x and 65 bytes. */
+export const signText = (text: string, key: Uint8Array): string => eip191Signer.sign(text, hexOf(key))
+
+/** For whom and where a patient's message holds. */
+export interface PublisherDomain { readonly chainId: bigint; readonly accessControl: string; readonly schemaId: string; readonly pseudonym: string }
+
+/** Kinds of command, as the ledger of docs/WIRE.md numbers them. */
+export const commandKinds = { setPolicy: 1, pause: 2, resume: 3, withdraw: 4 } as const
+
+/** A patient's command; all members below kind are 0 unless it sets a policy. */
+export interface PublisherCommand {
+  readonly nonce: bigint
+  readonly kind: keyof typeof commandKinds
+  readonly profile: number
+  readonly rate: number
+  readonly quota: number
+  readonly purpose: number
+  readonly expirySeconds: number
+}
+
+const commandTypes = {
+  PublisherCommand: [
+    { name: 'schemaId', type: 'bytes32' }, { name: 'pseudonym', type: 'bytes32' }, { name: 'nonce', type: 'uint64' }, { name: 'kind', type: 'uint8' },
+    { name: 'profile', type: 'uint8' }, { name: 'rate', type: 'uint8' }, { name: 'quota', type: 'uint16' }, { name: 'purpose', type: 'uint8' }, { name: 'expiry', type: 'uint64' },
+  ],
+} as const
+
+/** Signs a command with the pseudonym's controller key: 0x and 65 bytes. */
+export const signCommand = (domain: PublisherDomain, command: PublisherCommand, key: Uint8Array): string => signTyped({
+  types: commandTypes,
+  primaryType: 'PublisherCommand',
+  domain: { name: 'EmrMarket', version: '1', chainId: domain.chainId, verifyingContract: domain.accessControl },
+  message: {
+    schemaId: bytesOf(domain.schemaId, 32), pseudonym: bytesOf(domain.pseudonym, 32), nonce: command.nonce, kind: BigInt(commandKinds[command.kind]),
+    profile: BigInt(command.profile), rate: BigInt(command.rate), quota: BigInt(command.quota), purpose: BigInt(command.purpose), expiry: BigInt(command.expirySeconds),
+  },
+} as never, hexOf(key))
