@@ -50,7 +50,10 @@ if (only !== '--keys') {
   } else if (!chromium) {
     count('The pages in Chromium', 'Chromium is missing: apt-get install chromium')
   } else if (stories.length > 0) {
-    suite(stories, { EMR_CHROMIUM: chromium, EMR_END_TO_END: work })
+    const bundle = join(work, 'keys')
+    const built = run(process.execPath, ['build.mjs', '--out', bundle, '--entry', 'source/keys.ts'], { cwd: browser })
+    if (built.status !== 0) count('The scripts of the pages bundle', built.stderr)
+    suite(stories, { EMR_CHROMIUM: chromium, EMR_END_TO_END: work, EMR_BROWSER_BUNDLE: join(bundle, 'keys.js') })
   }
 }
 report()

@@ -3,6 +3,7 @@ using EmrMarket.Analytics.Budgets;
 using EmrMarket.Analytics.Pricing;
 using EmrMarket.Analytics.Schemas;
 using EmrMarket.Grains.Abstractions.Site;
+using EmrMarket.Grains.Market.Hosting;
 using EmrMarket.Silos.Roles;
 
 namespace EmrMarket.Silos.Services;
@@ -24,8 +25,9 @@ internal sealed class PatientService(RunningRoles roles)
         SiteRole here = roles.Site(site);
         SiteStatus status = await here.Grain.StatusAsync(schemaId);
         SiteReidentification measured = await here.Grain.ReidentificationAsync(schemaId);
-        Schema schema = roles.Market is { } market && market.Context.Schemas.TryGetValue(schemaId, out var dealt) ? dealt.Schema
+        MarketSchema dealt = roles.Market is { } market && market.Context.Schemas.TryGetValue(schemaId, out MarketSchema? known) ? known
             : throw new ServiceRefusedException("unknown-schema", $"site '{site}' has no records of schema {schemaId}");
+        Schema schema = dealt.Schema;
         ProfileEarnings.Row[] earned = await EarnedAsync(schema);
         return new MenuInfo
         {
@@ -34,8 +36,8 @@ internal sealed class PatientService(RunningRoles roles)
             Persons = status.Persons,
             CapMicro = here.Options.Cap.Micro,
             CrowdSize = measured.People,
-            Profiles = [.. schema.Profiles.Select((profile, index) => Profile(schema, profile, index, measured.TopOne[index], earned[index]))],
-            Rates = [.. here.Options.Rates.Select((rates, index) => new RateInfo(index, [.. Tiers.Select(tier => Show.Amount(rates[tier].Units))]))],
+            Profiles = [.. schema.Profiles.Select((profile, index) => Profile(dealt, schema, profile, index, measured.TopOne[index], earned[index]))],
+            Rates = RateInfo.Of(here.Options.Rates),
             Purposes = [.. PurposeTree.Default.Purposes.Select(purpose => new PurposeInfo(purpose.Code, purpose.Parent, purpose.Title))],
         };
     }
@@ -96,9 +98,7 @@ internal sealed class PatientService(RunningRoles roles)
         return known.Rows;
     }
 
-    private static readonly Tier[] Tiers = [Tier.Public, Tier.Low, Tier.Moderate, Tier.Private];
-
-    private static ProfileMeaning Profile(Schema schema, PolicyProfile profile, int index, double topOne, ProfileEarnings.Row earned) => new()
+    private static ProfileMeaning Profile(MarketSchema dealt, Schema schema, PolicyProfile profile, int index, double topOne, ProfileEarnings.Row earned) => new()
     {
         Index = index,
         Name = profile.Name,
@@ -116,6 +116,7 @@ internal sealed class PatientService(RunningRoles roles)
                 Grade = profile[a],
                 EpsilonMicro = schema.Grades[profile[a]].Micro,
                 GuessRight = GuessRight(schema.Grades[profile[a]]),
+                QualityPpb = profile[a] == 0 ? 0 : dealt.Table.QualityOf(a, profile[a]),
             }),
         ],
         LossMicro = Enumerable.Range(0, schema.Attributes.Count).Where(a => schema.Attributes[a].Tier != Tier.Public).Sum(a => schema.Grades[profile[a]].Micro),
@@ -212,12 +213,21 @@ internal sealed record AttributeMeaning
 
     /// <summary>How often an observer of this one answer is right between two values, at most; 0.5 without it.</summary>
     public required double GuessRight { get; init; }
+
+    /// <summary>Effective records that a report at this grade is worth, parts per billion.</summary>
+    public required long QualityPpb { get; init; }
 }
 
 /// <summary>A row of the menu of rates.</summary>
 /// <param name="Index">Its index.</param>
 /// <param name="PerEpsilon">Token units per epsilon for the tiers public, low, moderate, private.</param>
-internal sealed record RateInfo(int Index, string[] PerEpsilon);
+internal sealed record RateInfo(int Index, string[] PerEpsilon)
+{
+    private static readonly Tier[] Tiers = [Tier.Public, Tier.Low, Tier.Moderate, Tier.Private];
+
+    /// <summary>A site's menu.</summary>
+    public static RateInfo[] Of(IEnumerable<TierRates> menu) => [.. menu.Select((rates, index) => new RateInfo(index, [.. Tiers.Select(tier => Show.Amount(rates[tier].Units))]))];
+}
 
 /// <summary>Where a patient stands.</summary>
 internal sealed record OfferInfo

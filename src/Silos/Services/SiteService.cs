@@ -47,6 +47,16 @@ internal sealed class SiteService(RunningRoles roles)
         };
     }
 
+    /// <summary>The number of a site on the ledger; 0 while it is not admitted.</summary>
+    public uint Number(string site)
+    {
+        SiteRole here = roles.Site(site);
+        return here.View.Sites().FirstOrDefault(row => row.Account == here.Options.Account)?.Site ?? 0;
+    }
+
+    /// <summary>The site's menu of rates.</summary>
+    public RateInfo[] Rates(string site) => RateInfo.Of(roles.Site(site).Options.Rates);
+
     /// <summary>Reads record files and loads them: all of them or, when one line is wrong, none.</summary>
     /// <param name="site">The site.</param>
     /// <param name="schema">The schema: of this market, or the site refuses it.</param>

@@ -1,4 +1,5 @@
 using EmrMarket.Silos.Api;
+using EmrMarket.Silos.Pages;
 using EmrMarket.Silos.Roles;
 using EmrMarket.Silos.Services;
 
@@ -19,11 +20,14 @@ internal static class WebHost
         builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = LongestStop);
         builder.Services.AddSingleton(roles);
         builder.Services.AddMarketServices();
+        builder.Services.AddPages();
         builder.AddApi(api, roles.View.Deployment.ChainId);
         WebApplication web = builder.Build();
         web.UseApi();
+        web.UseAntiforgery();
         web.MapHealth(loops, roles.View);
         web.MapApi();
+        web.MapPages();
         return web;
     }
 

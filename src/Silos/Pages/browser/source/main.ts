@@ -1,1 +1,35 @@
-console.log(1)
+/** Wires what a page holds, by its data attributes. Without scripts, everything that needs no key works all the same. */
+import { make, need, say } from './pages/dom.ts'
+import { wirePolicy } from './pages/policy.ts'
+import { wireProof } from './pages/proofs.ts'
+import { wireCancel, wireFollow, wireFund } from './pages/requests.ts'
+import { followLink, wireNewWallet, wireSignIn } from './pages/signIn.ts'
+
+const each = <T extends HTMLElement>(selector: string, wire: (element: T) => void): void => document.querySelectorAll<T>(selector).forEach(element => {
+  element.querySelectorAll<HTMLElement>('[data-needs-script]').forEach(hidden => { hidden.hidden = false })
+  wire(element)
+})
+
+document.documentElement.dataset.scripts = 'on'
+each<HTMLFormElement>('form[data-sign-in]', wireSignIn)
+each<HTMLFormElement>('form[data-new-wallet]', wireNewWallet)
+if (document.querySelector('form[data-sign-in]')) void followLink()
+each<HTMLFormElement>('form[data-menu]', wirePolicy)
+each('[data-steps]', wireProof)
+each('[data-fund]', wireFund)
+each('[data-cancel]', wireCancel)
+each('[data-print]', button => button.addEventListener('click', () => window.print()))
+each('[data-working]', form => form.addEventListener('submit', () => {
+  // The answer is a new page: until it comes, show that something goes on.
+  form.append(make('div', { class: 'working', role: 'status' }, form.dataset.working!, make('progress', { 'aria-label': form.dataset.working! })))
+}))
+
+const said = sessionStorage.getItem('emr-said')
+if (said) {
+  sessionStorage.removeItem('emr-said')
+  const place = make('div')
+  need('main').prepend(place)
+  say(place, said, 'good')
+}
+
+each('[data-follow]', wireFollow)

@@ -85,7 +85,10 @@ export function openingHolds(kind: keyof typeof leafKinds, opening: Opening, roo
     ? [[hash('pseudonym'), address('controller'), number('localClass'), hash('payoutRoot'), number('previousEpoch'), number('previousPosition'), hash('salt')], 1n]
     : [[number('localClass'), number('memberPosition'), address('payoutAddress'), hash('reportHash')],
       sumOf(BigInt(field('amount')), 1n, BigInt(field('effective')))]
-  const leaf: Node = { hash: leafHash(leafKinds[kind], bytesOf(opening.batchId, 32), BigInt(opening.position), payload, sum), sum }
+  // An empty leaf has hash 0 and sum 0, whatever else stands in it: nothing was delivered there.
+  const isEmpty = /^(0x)?0+$/.test(field(kind === 'member' ? 'pseudonym' : 'payoutAddress'))
+  const leaf: Node = isEmpty ? { hash: new Uint8Array(32), sum: 0n }
+    : { hash: leafHash(leafKinds[kind], bytesOf(opening.batchId, 32), BigInt(opening.position), payload, sum), sum }
   const opened = climb(leaf, BigInt(opening.position), opening.path.map(node => ({ hash: bytesOf(node.hash, 32), sum: BigInt(node.sum) })))
   return { holds: hexOf(opened.root) === rootOnLedger.replace(/^0x/, ''), opened }
 }

@@ -1,0 +1,43 @@
+using EmrMarket.Silos.Api.Access;
+using Microsoft.AspNetCore.Antiforgery;
+using Microsoft.AspNetCore.Http.HttpResults;
+
+namespace EmrMarket.Silos.Pages;
+
+/// <summary>The pages of the web host: rendered on the server, usable without scripts where no key has to sign.</summary>
+internal static class PagesHost
+{
+    /// <summary>Adds what the pages need; before the API, whose writer of problems takes what is left.</summary>
+    public static IServiceCollection AddPages(this IServiceCollection services)
+    {
+        services.AddRazorComponents();
+        services.AddSingleton<PageAssets>();
+        services.AddExceptionHandler<PageFailures>();
+        return services;
+    }
+
+    /// <summary>Maps the pages and their assets.</summary>
+    public static void MapPages(this WebApplication web)
+    {
+        web.Services.GetRequiredService<PageAssets>().Map(web);
+        web.MapRazorComponents<App>();
+
+        // Doors of the head: each leads to the visitor's own place, or to the sign-in.
+        web.MapGet("/record", (HttpContext context) => Visitor.Of(context.User) is { Role: Visitor.Patient, Publisher: { } own } ? Results.Redirect("/records/" + own) : ToSignIn("/record"))
+            .RequireAuthorization(Policies.Anyone).ExcludeFromDescription();
+        web.MapGet("/site", (HttpContext context) => Visitor.Of(context.User) is { Role: Visitor.Staff, Site: { } own } ? Results.Redirect("/sites/" + own) : ToSignIn("/site"))
+            .RequireAuthorization(Policies.Anyone).ExcludeFromDescription();
+        web.MapPost("/sign-out", async (HttpContext context, Sessions sessions, IAntiforgery antiforgery) =>
+        {
+            if (await antiforgery.IsRequestValidAsync(context) && Session.Of(context.User) is { } session)
+            {
+                await sessions.EndAsync(context, session);
+            }
+
+            return Results.Redirect("/");
+        }).RequireAuthorization(Policies.Anyone).DisableAntiforgery().ExcludeFromDescription();
+        web.MapFallback(() => new RazorComponentResult<App> { StatusCode = StatusCodes.Status404NotFound }).RequireAuthorization(Policies.Anyone).ExcludeFromDescription();
+    }
+
+    private static IResult ToSignIn(string back) => Results.Redirect("/sign-in?returnUrl=" + Uri.EscapeDataString(back));
+}

@@ -1,0 +1,75 @@
+using System.Globalization;
+
+namespace EmrMarket.Silos.Pages.Texts;
+
+/// <summary>The explorer and what auditors do.</summary>
+internal static class LedgerTexts
+{
+    public const string Title = "Ledger";
+    public const string Lead = "What the four contracts hold, as this market reads it: commitments, matches and money. No identity and no value of a record is here.";
+    public const string Contracts = "Contracts";
+    public const string Contract = "Contract";
+    public const string Address = "Address";
+    public const string Epochs = "Epochs";
+    public const string EpochsWhat = "Each epoch commits a site to its offers by two roots: members and classes.";
+    public const string Rounds = "Rounds";
+    public const string RoundsWhat = "Each round commits the market to who sells what at which price, by four roots.";
+    public const string Deliveries = "Deliveries";
+    public const string DeliveriesWhat = "Each delivery commits a site to what it released, to whom it is due, and to how much it is worth.";
+    public const string Requests = "Requests";
+    public const string RequestsWhat = "Escrow of each request: what came in, what was paid to patients, what went back.";
+    public const string Sites = "Sites";
+    public const string SitesWhat = "Who was admitted, and what was found about them.";
+    public const string Demands = "Demanded leaves";
+    public const string DemandsWhat = "Anybody may demand any leaf of a batch with a deposit; a batch whose leaf is not opened in time is void.";
+    public const string Batch = "Batch";
+    public const string Status = "Status";
+    public const string Posted = "Posted";
+    public const string Committer = "Committed by";
+    public const string Header = "Header";
+    public const string Root = "Root";
+    public const string Budget = "Budget";
+    public const string Claimed = "Paid out";
+    public const string Refunded = "Returned";
+    public const string Findings = "Findings";
+    public const string Revocations = "Withdrawn for ever";
+    public const string Account = "Account";
+    public const string Number = "No.";
+    public const string State = "State";
+    public const string Open = "Open a leaf";
+    public const string OpenWhat = "A leaf is shown with the path that leads from it to the root on the ledger. Your browser computes that path itself.";
+    public const string Position = "Position";
+    public const string Slot = "Slot";
+    public const string Show = "Show and check";
+    public const string Leaf = "Leaf";
+    public const string Path = "Path, from the leaf up";
+    public const string Sum = "Sum";
+    public const string CheckInBrowser = "Check it in this browser";
+    public const string Claims = "Paid out of this delivery";
+    public const string Payee = "Paid to";
+    public const string Amount = "Amount";
+    public const string DataHash = "SHA-256 of its file";
+    public const string Block = "Block";
+
+    public const string AuditTitle = "Audit";
+    public const string AuditLead = "Follow a pseudonym from policy to payout, or compute a request again from chain and files. Tables of the market are believed nowhere.";
+    public const string Trace = "Follow a pseudonym";
+    public const string TraceHint = "64 hexadecimal digits. A member's leaf, or a patient, tells it.";
+    public const string TraceGo = "Follow";
+    public const string Replay = "Replay a request";
+    public const string ReplayHint = "Its number on the ledger.";
+    public const string ReplayGo = "Compute it again";
+    public const string ReplayGood = "Everything is as it must be: match, drawing, every leaf and report, and the statistics.";
+    public const string ReplayBad = "A fault was found:";
+    public const string NoResultsYet = "There are no results yet to compare with.";
+    public const string Pseudonym = "Pseudonym";
+    public const string Request = "Request";
+    public const string RequestMalformed = "A request's number is a whole number from 1.";
+    public const string FindingsLead = "What was found odd about the sites, each with its author. Statistics, never proof.";
+
+    public static string Kind(string kind) => kind switch { "epoch" => "Epoch", "round" => "Round", _ => "Delivery" };
+
+    public static string Checked(ulong block) => string.Create(CultureInfo.InvariantCulture, $"Verified against block {block:#,0}.");
+
+    public static string TraceOf(string pseudonym) => $"Pseudonym {pseudonym[..12]}…, step by step";
+}

@@ -1,0 +1,294 @@
+// The whole story in a real Chromium against a real market: visitor, patient, researcher, site and auditor.
+import assert from 'node:assert/strict'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { pathToFileURL } from 'node:url'
+import { launch, Person } from './browser.mjs'
+import { startMarket, until } from './market.mjs'
+
+const keys = await import(pathToFileURL(process.env.EMR_BROWSER_BUNDLE).href)
+const passphrase = 'correct horse battery staple 7'
+let market, browser, info, schema
+const people = []
+const secrets = []
+
+before(async () => {
+  market = await startMarket()
+  browser = await launch()
+  info = await market.get('/market')
+  schema = info.schemas.find(each => each.name === 'synthetic')
+}, { timeout: 400_000 })
+
+after(async () => {
+  await browser?.close()
+  await market?.stop()
+})
+
+const person = async (name, options) => {
+  const opened = await Person.open(browser, name, market.url, options)
+  people.push(opened)
+  return opened
+}
+
+async function signInWithWallet({ page }, file, as) {
+  await page.goto('/sign-in')
+  await page.getByRole('button', { name: 'Unlock and sign in' }).waitFor()
+  await page.getByLabel('I am').selectOption(as)
+  await page.getByLabel('Wallet file').setInputFiles(file)
+  await page.locator('#passphrase').fill(passphrase)
+  await page.getByLabel('Keep the locked wallet in this browser').check()
+  await page.getByRole('button', { name: 'Unlock and sign in' }).click()
+}
+
+async function signInWithPassword({ page }, account, back) {
+  await page.goto(back)
+  await page.getByRole('textbox', { name: 'Name' }).fill(account.name)
+  await page.getByRole('textbox', { name: 'Password' }).fill(account.password)
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click()
+}
+
+test('Visitor_sees_market_catalogue_plan_and_ledger', async () => {
+  const visitor = await person('visitor')
+  for (const [path, name, print] of [['/', 'home', false], [`/catalogue/${schema.id}`, 'catalogue', true], ['/ledger', 'ledger', false], ['/sign-in', 'sign-in', false], ['/plan', 'plan-empty', false]]) {
+    const answer = await visitor.go(path)
+    assert.equal(answer.status(), 200, path)
+    await visitor.show(name, { print })
+  }
+  assert.equal((await visitor.go('/nothing-here')).status(), 404)
+  await visitor.page.getByRole('heading', { name: 'There is no such page' }).waitFor()
+  visitor.complaints = visitor.complaints.filter(each => !each.includes('/nothing-here'))
+})
+
+test('Visitor_plans_before_paying_and_is_told_what_limits', async () => {
+  const visitor = await person('planner')
+  await visitor.go(`/plan?schema=${schema.id}`)
+  await visitor.page.getByLabel('Statistic', { exact: true }).fill('frequency:diabetes')
+  await visitor.page.getByLabel('Largest error (half-width)').fill('0.05')
+  await visitor.page.getByRole('button', { name: 'Compute the plan' }).click()
+  await visitor.page.getByRole('heading', { name: 'Options' }).waitFor()
+  await visitor.page.getByText('recommended').first().waitFor()
+  await visitor.show('plan', { print: true })
+  await visitor.go(`/plan?schema=${schema.id}&statistic=frequency:diabetes&halfWidth=0.05&budget=100`)
+  await visitor.page.getByText('Give exactly one of error, records and budget.').waitFor()
+  await visitor.go(`/plan?schema=${schema.id}&statistic=${encodeURIComponent('<script>alert(1)</script>')}&records=100`)
+  assert.equal(await visitor.page.locator('main script').count(), 0)
+})
+
+test('Pages_for_others_lead_to_the_sign_in', async () => {
+  const visitor = await person('stranger')
+  for (const path of ['/requests', '/audit', `/sites/${info.sites[0]}`, `/records/${info.sites[0]}/${schema.id}/${'a'.repeat(64)}`]) {
+    await visitor.go(path)
+    assert.match(visitor.page.url(), /\/sign-in\?/, path)
+  }
+})
+
+test('Staff_review_load_and_read_errors_by_line', async () => {
+  const account = await market.operator('POST', '/accounts', { name: `desk-${Date.now()}`, role: 'staff', site: info.sites[0], twoFactor: false })
+  const staff = await person('staff')
+  await signInWithPassword(staff, { name: account.name, password: 'wrong wrong wrong' }, '/site')
+  await staff.page.getByText('Name, password or code are wrong').waitFor()
+  await signInWithPassword(staff, account, '/site')
+  await staff.page.getByRole('heading', { name: `Site ${info.sites[0]}` }).waitFor()
+  await staff.show('site', { print: true })
+  const bad = join(process.env.EMR_END_TO_END, 'bad.csv')
+  const header = (await market.get(`/schemas/${schema.id}`)).attributes.map(each => each.name).join()
+  writeFileSync(bad, `${header}\nnot,enough\n`)
+  await staff.page.getByLabel('File', { exact: true }).setInputFiles(bad)
+  await staff.page.getByRole('button', { name: 'Check and load' }).click()
+  await staff.page.getByText('The file is refused. Nothing was taken.').first().waitFor()
+  await staff.show('site-errors')
+  await staff.go(`/sites/${info.sites[1]}`)
+  assert.match(staff.page.url(), /\/sign-in/, 'staff of one site enter another')
+})
+
+let sold
+test('Patient_reads_what_settings_mean_and_proves_every_use', async () => {
+  sold = await soldWallet()
+  const patient = await person('patient')
+  await signInWithWallet(patient, sold.file, sold.site)
+  await patient.page.waitForURL(/\/records\//, { timeout: 60_000 })
+  await patient.page.locator('#explanation li').first().waitFor()
+  const before = await patient.page.locator('#explanation').innerText()
+  await patient.page.getByLabel('Private answers').selectOption('0')
+  await patient.page.getByLabel('Moderate answers').selectOption('2')
+  await patient.page.getByLabel('Low answers').selectOption('3')
+  assert.notEqual(await patient.page.locator('#explanation').innerText(), before)
+  assert.match(await patient.page.locator('#explanation').innerText(), /reserved[\s\S]*out of a crowd of/)
+  await patient.page.getByRole('button', { name: 'Check the proof' }).first().click()
+  await patient.page.getByText(/Verified against block [\d,]+/).first().waitFor({ timeout: 30_000 })
+  await patient.show('patient', { print: true })
+})
+
+test('Patient_signs_a_policy_in_the_browser_and_pauses', async () => {
+  const patient = people.find(each => each.name === 'patient')
+  await patient.page.reload()
+  await patient.page.getByLabel('Private answers').selectOption('0')
+  await patient.page.getByLabel('Sales per round, at most').fill('3')
+  await patient.page.getByRole('button', { name: 'Sign and save' }).click()
+  await patient.page.getByRole('heading', { name: 'Unlock your wallet' }).waitFor()
+  await patient.page.locator('#wallet-passphrase').fill('a wrong passphrase')
+  await patient.page.getByRole('button', { name: 'Unlock', exact: true }).click()
+  await patient.page.getByText('The wallet does not open').waitFor({ timeout: 60_000 })
+  await patient.accessible('the wallet dialog')
+  await patient.page.screenshot({ path: join(process.env.EMR_END_TO_END, 'screenshots', 'wallet-dialog.png') })
+  await patient.page.locator('#wallet-passphrase').fill(passphrase)
+  await patient.page.getByRole('button', { name: 'Unlock', exact: true }).click()
+  await patient.page.getByText('Your command was signed here and carried out.').waitFor({ timeout: 60_000 })
+  assert.equal(await patient.page.getByLabel('Sales per round, at most').inputValue(), '3')
+  await patient.page.getByRole('button', { name: 'Pause' }).click()
+  await patient.page.locator('#wallet-passphrase').fill(passphrase)
+  await patient.page.getByRole('button', { name: 'Unlock', exact: true }).click()
+  await patient.page.getByRole('button', { name: 'Take part again' }).waitFor({ timeout: 60_000 })
+})
+
+test('Researcher_makes_a_wallet_funds_a_request_and_reads_results', { timeout: 300_000 }, async () => {
+  const researcher = await person('researcher')
+  await researcher.go('/sign-in')
+  await researcher.page.locator('#new-passphrase').fill(passphrase)
+  await researcher.page.locator('#new-passphrase-again').fill(passphrase)
+  const saving = researcher.page.waitForEvent('download', { timeout: 60_000 })
+  await researcher.page.getByRole('button', { name: 'Make the wallet' }).click()
+  await researcher.page.getByRole('button', { name: 'Save the wallet file' }).click({ timeout: 60_000 })
+  const phrase = (await researcher.page.locator('.phrase li').allInnerTexts()).join(' ')
+  const file = join(process.env.EMR_END_TO_END, 'researcher.json')
+  await (await saving).saveAs(file)
+  const wallet = await keys.openWallet(readFileSync(file, 'utf8'), passphrase)
+  assert.deepEqual(keys.readPhrase(phrase), wallet.seed)
+  keep(wallet.seed, keys.accountKey(wallet.seed), phrase)
+  await signInWithWallet(researcher, file, '')
+  await researcher.page.waitForURL(/\/requests$/, { timeout: 60_000 })
+  await researcher.page.getByRole('button', { name: 'Get demonstration money' }).click()
+  await researcher.page.getByText('1,000,000,000').first().waitFor()
+  await researcher.show('requests-empty')
+  await researcher.go(`/requests/new?schema=${schema.id}`)
+  await researcher.page.getByLabel('Title', { exact: true }).fill('Diabetes and stay')
+  await researcher.page.getByLabel('Why you ask, for patients').fill('To plan care after the hospital.')
+  await researcher.page.getByLabel('Statistics, one per line').fill('frequency:diabetes\nmean:length_of_stay')
+  await researcher.page.getByLabel('Records wanted').fill('400')
+  await researcher.page.getByRole('button', { name: 'Write the terms' }).click()
+  await researcher.page.getByRole('heading', { name: 'The terms' }).waitFor()
+  await researcher.show('request-terms')
+  await researcher.page.getByRole('button', { name: 'Sign and fund' }).click()
+  await researcher.page.locator('#wallet-passphrase').fill(passphrase)
+  await researcher.page.getByRole('button', { name: 'Unlock', exact: true }).click()
+  await researcher.page.waitForURL(/\/requests\/[0-9a-f]{64}$/, { timeout: 120_000 })
+  await researcher.page.getByRole('heading', { name: 'How to cite' }).waitFor({ timeout: 180_000 })
+  await researcher.show('request-results', { print: true })
+  const csv = researcher.page.waitForEvent('download')
+  await researcher.page.getByRole('link', { name: 'CSV' }).click()
+  assert.match(readFileSync(await (await csv).path(), 'utf8'), /frequency:diabetes/)
+  await researcher.go('/requests')
+  await researcher.show('requests')
+})
+
+test('Auditor_opens_a_leaf_follows_a_pseudonym_and_replays_a_request', { timeout: 120_000 }, async () => {
+  const account = await market.operator('POST', '/accounts', { name: `auditor-${Date.now()}`, role: 'auditor', twoFactor: false })
+  const auditor = await person('auditor')
+  await signInWithPassword(auditor, account, '/audit')
+  await auditor.page.getByRole('heading', { name: 'Audit' }).waitFor()
+  await auditor.page.getByRole('button', { name: 'Compute it again' }).click()
+  await auditor.page.getByText('Everything is as it must be').waitFor({ timeout: 60_000 })
+  await auditor.page.getByLabel('Pseudonym').fill(sold.pseudonym)
+  await auditor.page.getByRole('button', { name: 'Follow' }).click()
+  await auditor.page.getByText('step by step').waitFor({ timeout: 60_000 })
+  await auditor.show('audit', { print: true })
+  const { items } = await market.get('/ledger/deliveries')
+  await auditor.go(`/ledger/deliveries/${items[0].id}?position=0`)
+  await auditor.page.getByRole('button', { name: 'Check it in this browser' }).click()
+  await auditor.page.getByText(/Verified against block/).waitFor({ timeout: 30_000 })
+  await auditor.show('delivery')
+})
+
+test('Links_of_the_demonstration_enter_as_each_kind_of_user', async () => {
+  for (const [who, place] of [['patient', /\/records\//], ['researcher', /\/requests$/], ['site staff', /\/sites\//], ['auditor', /\/audit$/]]) {
+    const visitor = await person(`demonstration ${who}`)
+    await visitor.page.goto(market.links[who])
+    await visitor.page.waitForURL(place, { timeout: 30_000 })
+    const secret = market.links[who].split(/[=/:]/).find(part => /^[0-9a-f]{64}$/.test(part) && who === 'researcher')
+    if (secret) keep(keys.bytesOf(secret))
+  }
+})
+
+test('Keyboard_alone_reaches_the_content_and_computes_a_plan', async () => {
+  const typist = await person('typist')
+  await typist.go(`/plan?schema=${schema.id}`)
+  const { page } = typist
+  await page.keyboard.press('Tab')
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Skip to the content')
+  await page.keyboard.press('Enter')
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'main')
+  const reach = async id => {
+    for (let i = 0; i < 40; i++) {
+      if (await page.evaluate(wanted => document.activeElement.id === wanted || document.activeElement.textContent.trim() === wanted, id)) return
+      await page.keyboard.press('Tab')
+    }
+    assert.fail(`${id} is not reached by Tab`)
+  }
+  await reach('records')
+  const ring = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle)
+  assert.notEqual(ring, 'none', 'the focus is not seen')
+  await page.keyboard.type('500')
+  await reach('Compute the plan')
+  await page.keyboard.press('Enter')
+  await page.getByRole('heading', { name: 'Options' }).waitFor()
+})
+
+test('Without_scripts_a_visitor_plans_and_staff_sign_in', async () => {
+  const account = await market.operator('POST', '/accounts', { name: `plain-${Date.now()}`, role: 'staff', site: info.sites[0], twoFactor: false })
+  const plain = await person('plain', { javaScriptEnabled: false })
+  await plain.page.goto(`/plan?schema=${schema.id}&statistic=frequency:diabetes&records=500`)
+  await plain.page.getByRole('heading', { name: 'Options' }).waitFor()
+  await signInWithPassword(plain, account, '/site')
+  await plain.page.getByRole('heading', { name: `Site ${info.sites[0]}` }).waitFor()
+})
+
+test('Nothing_secret_left_any_browser_and_no_other_host_was_asked', () => {
+  const asked = people.flatMap(each => each.asked)
+  assert.ok(asked.length > 100)
+  const host = new URL(market.url).host
+  const others = asked.filter(each => !each.url.startsWith('blob:') && !each.url.startsWith('data:') && new URL(each.url).host !== host)
+  assert.deepEqual(others.map(each => each.url), [])
+  assert.ok(secrets.length >= 6)
+  for (const secret of secrets) {
+    const found = asked.find(each => [each.url, each.headers, each.body].some(text => text.toLowerCase().includes(secret) || decodeURIComponent(text.replace(/%(?![0-9a-f]{2})/gi, '%25')).toLowerCase().includes(secret)))
+    assert.equal(found?.url, undefined, 'a secret was sent')
+  }
+})
+
+test('No_page_complained_under_its_content_policy', () => {
+  assert.deepEqual(people.flatMap(each => each.complaints.filter(line => !/status of 4\d\d/.test(line))), [])
+})
+
+/** Remembers what must never be sent, in the forms in which it could be. */
+function keep(...values) {
+  for (const value of values) {
+    if (typeof value === 'string') secrets.push(value.toLowerCase())
+    else secrets.push(keys.hexOf(value), Buffer.from(value).toString('base64').toLowerCase())
+  }
+}
+
+/** The wallet of a patient whose record was sold, as the site hands it out. */
+async function soldWallet() {
+  keep(passphrase)
+  for (let record = 0; record < 60; record++) {
+    const site = info.sites[0]
+    const token = readFileSync(join(market.folder, 'keys/operator.token'), 'utf8').trim()
+    const issued = await until('a wallet', async () => {
+      const answer = await fetch(`${market.url}/api/v1/sites/${site}/wallets`, {
+        method: 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', 'idempotency-key': crypto.randomUUID() },
+        body: JSON.stringify({ schemaId: schema.id, record, passphrase }),
+      })
+      return answer.status === 429 ? undefined : answer.text()
+    })
+    const wallet = await keys.openWallet(issued, passphrase)
+    const { pseudonym } = wallet.entries[0]
+    const trace = await market.operator('GET', `/traces/${pseudonym}`).catch(() => undefined)
+    if (!trace?.steps.some(step => /deliver/i.test(step)) || wallet.entries.length !== 1) continue
+    keep(wallet.seed, keys.controllerKey(wallet.seed, keys.bytesOf(pseudonym)))
+    const file = join(process.env.EMR_END_TO_END, 'patient.json')
+    writeFileSync(file, issued)
+    return { file, pseudonym, site }
+  }
+  throw new Error('no record of the first 60 was sold')
+}
