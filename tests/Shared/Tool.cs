@@ -20,6 +20,12 @@ public enum Tool
     /// <summary>A Chromium or Chrome, by EMR_CHROMIUM or on the PATH.</summary>
     Chromium,
 
+    /// <summary>curl, on the PATH.</summary>
+    Curl,
+
+    /// <summary>Python 3, on the PATH.</summary>
+    Python,
+
     /// <summary>The folder of the real data sets, named by EMR_DATA_DIR.</summary>
     RealData,
 }
@@ -43,6 +49,8 @@ public static class Tools
             RepositoryRoot, "src", "Contracts", "solidity", "node_modules", "@foundry-rs", "cast-" + NpmPlatform, "bin", "cast")),
         Tool.Chromium => ExistingFile(Environment.GetEnvironmentVariable("EMR_CHROMIUM"))
             ?? OnPath("chromium") ?? OnPath("chromium-browser") ?? OnPath("google-chrome") ?? OnPath("google-chrome-stable"),
+        Tool.Curl => OnPath("curl"),
+        Tool.Python => OnPath("python3"),
         Tool.RealData => Environment.GetEnvironmentVariable("EMR_DATA_DIR") is { Length: > 0 } folder && Directory.Exists(folder) ? folder : null,
         _ => throw new ArgumentOutOfRangeException(nameof(tool), tool, "unknown tool"),
     };
@@ -57,6 +65,8 @@ public static class Tools
         Tool.Node or Tool.Anvil or Tool.PostgreSQL => "install Node 20 or later with npm, https://nodejs.org/",
         Tool.Cast => "build the contracts first: npm ci --prefix src/Contracts/solidity",
         Tool.Chromium => "install Chromium, or set EMR_CHROMIUM to its path",
+        Tool.Curl => "install curl, https://curl.se/",
+        Tool.Python => "install Python 3, https://www.python.org/",
         Tool.RealData => "set EMR_DATA_DIR to the folder of the real data sets",
         _ => throw new ArgumentOutOfRangeException(nameof(tool), tool, "unknown tool"),
     };

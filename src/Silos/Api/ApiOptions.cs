@@ -13,7 +13,7 @@ internal sealed record ApiOptions
     public required string Spool { get; init; }
 
     /// <summary>The accounts of staff and auditors.</summary>
-    public AccountStores Accounts { get; init; } = new(new MemoryAccountStore(), new MemoryAccountStore());
+    public AccountStores Accounts { get; init; } = new(new MemoryAccountStore(), new Dictionary<string, IAccountStore>(StringComparer.Ordinal));
 
     /// <summary>Whether only this machine reaches it: then cookies may go over plain HTTP, and requests for other hosts are refused.</summary>
     public bool Loopback { get; init; } = true;

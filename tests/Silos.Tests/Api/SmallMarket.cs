@@ -35,6 +35,7 @@ internal sealed class SmallMarket : IAsyncDisposable
 {
     public const string SiteName = "hospital";
     private const int Records = 1_200;
+    private const long LongestStep = 10;
     private const long Endowment = 1_000_000_000;
 
     private readonly string _folder;
@@ -191,7 +192,8 @@ internal sealed class SmallMarket : IAsyncDisposable
         await UntilAsync(async () => (await wallet.Senders[0].AdvanceAsync()).WaitsFor.Length == 0);
         RequestKey = opened.Key;
         RequestInfo? request = null;
-        await UntilAsync(async () => (request = await research.StatusAsync(address, opened.Key)).State is "settled" or "evaluated");
+        await UntilAsync(async () => (request = await research.StatusAsync(address, opened.Key)).State is "settled" or "evaluated"
+            || (request.HasEnded ? throw new InvalidOperationException($"the request ended as {request.State}: {request.Reason}") : false));
         RequestId = request!.RequestId;
         for (int record = 0; ; record++)
         {
@@ -227,7 +229,8 @@ internal sealed class SmallMarket : IAsyncDisposable
             idle = all.Progressed ? 0 : idle + 1;
             if (_hurries && idle > 5 && all.DueSeconds is { } due && due > _market.View.NowSeconds)
             {
-                await _consortium.AdvanceTimeAsync(TimeSpan.FromSeconds(due - _market.View.NowSeconds), CancellationToken.None);
+                // Not at once to a far deadline: somebody may only be slow.
+                await _consortium.AdvanceTimeAsync(TimeSpan.FromSeconds(Math.Min(LongestStep, due - _market.View.NowSeconds)), CancellationToken.None);
                 idle = 0;
             }
 

@@ -7,6 +7,7 @@ using EmrMarket.Silos.Commands.Chain;
 using EmrMarket.Silos.Records;
 using EmrMarket.Silos.Roles;
 using EmrMarket.Silos.Storage;
+using EmrMarket.Silos.Storage.Postgres;
 
 namespace EmrMarket.Silos.Commands.Serve;
 
@@ -56,7 +57,7 @@ internal static class ServeRun
             }
 
             RoleLoop[] loops = [new("the market", market.AdvanceAsync), .. sites.Values.Select(site => new RoleLoop("site " + site.Name, site.AdvanceAsync))];
-            await using WebApplication web = WebHost.Build(options.Url, new RunningRoles(engines.Client, market, sites, consortium), loops, ApiOf(options));
+            await using WebApplication web = WebHost.Build(options.Url, new RunningRoles(engines.Client, market, sites, consortium), loops, ApiOf(options, engines, storages));
             await WebHost.RunAsync(web, options.Url, loops, stopping => options.Demo ? ShowAsync(web, options, stopping) : Task.CompletedTask, cancellationToken);
             return ExitCode.Success;
         }
@@ -109,10 +110,18 @@ internal static class ServeRun
         return $"{name}:{secrets.Password}";
     }
 
-    private static ApiOptions ApiOf(ServeOptions options)
+    private static ApiOptions ApiOf(ServeOptions options, Engines engines, IReadOnlyList<SiteStorage> storages)
     {
         string root = Path.GetDirectoryName(Path.GetFullPath(options.Folder))!;
-        return new ApiOptions { Keys = Path.Combine(root, "keys"), Spool = Path.Combine(root, "sites", ".spool"), Loopback = options.Url.IsLoopback };
+        return new ApiOptions
+        {
+            Keys = Path.Combine(root, "keys"),
+            Spool = Path.Combine(root, "sites", ".spool"),
+            Loopback = options.Url.IsLoopback,
+            Accounts = new AccountStores(
+                new PostgresAccountStore(engines.Storage.Database),
+                options.Sites.Zip(storages).ToDictionary(pair => pair.First, pair => (IAccountStore)new PostgresAccountStore(pair.Second.Database), StringComparer.Ordinal)),
+        };
     }
 
     private static async Task<SiteRole> StartSiteAsync(

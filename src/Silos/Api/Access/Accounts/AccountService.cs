@@ -102,7 +102,7 @@ internal sealed class AccountService(IServiceScopeFactory scopes, AccountStores 
     /// <exception cref="ApiException"><see cref="ProblemType.AccountUnknown"/>.</exception>
     public async Task RemoveAsync(string name, CancellationToken cancellationToken)
     {
-        if (!(await stores.Staff.RemoveAsync(name, cancellationToken) | await stores.Auditors.RemoveAsync(name, cancellationToken)))
+        if (await stores.FindAsync(name, cancellationToken) is not { } account || !await stores.Of(account).RemoveAsync(name, cancellationToken))
         {
             throw new ApiException(ProblemType.AccountUnknown);
         }

@@ -56,19 +56,42 @@ internal interface IAccountStore
     Task<string[]> EndedSessionsAsync(CancellationToken cancellationToken);
 }
 
-/// <summary>Where the accounts of this process are: staff with their sites, auditors with the market.</summary>
-/// <param name="Staff">The accounts of staff.</param>
-/// <param name="Auditors">The accounts of auditors.</param>
-internal sealed record AccountStores(IAccountStore Staff, IAccountStore Auditors)
+/// <summary>Where the accounts of this process are: auditors with the market, staff with their site.</summary>
+/// <param name="auditors">The accounts of auditors, and of staff of a site that has no store.</param>
+/// <param name="staff">The accounts of staff by site.</param>
+internal sealed class AccountStores(IAccountStore auditors, IReadOnlyDictionary<string, IAccountStore> staff)
 {
-    /// <summary>The store of a role's accounts.</summary>
-    public IAccountStore Of(Role role) => role == Role.Staff ? Staff : Auditors;
+    /// <summary>The market's; it also notes the sessions that were ended.</summary>
+    public IAccountStore Auditors => auditors;
 
-    /// <summary>An account by its name; names are unique over both.</summary>
-    public async Task<Account?> FindAsync(string name, CancellationToken cancellationToken) =>
-        await Staff.FindAsync(name, cancellationToken) ?? await Auditors.FindAsync(name, cancellationToken);
+    private IEnumerable<IAccountStore> All => staff.Values.Append(auditors);
 
-    /// <summary>All accounts.</summary>
-    public async Task<Account[]> ListAsync(CancellationToken cancellationToken) =>
-        [.. (await Staff.ListAsync(cancellationToken)).Concat(await Auditors.ListAsync(cancellationToken)).DistinctBy(account => account.Name).OrderBy(account => account.Name, StringComparer.Ordinal)];
+    /// <summary>The store of an account.</summary>
+    public IAccountStore Of(Account account) => account.Role == Role.Staff && staff.TryGetValue(account.Site, out IAccountStore? own) ? own : auditors;
+
+    /// <summary>An account by its name; names are unique over all.</summary>
+    public async Task<Account?> FindAsync(string name, CancellationToken cancellationToken)
+    {
+        foreach (IAccountStore store in All)
+        {
+            if (await store.FindAsync(name, cancellationToken) is { } account)
+            {
+                return account;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>All accounts by name.</summary>
+    public async Task<Account[]> ListAsync(CancellationToken cancellationToken)
+    {
+        List<Account> accounts = [];
+        foreach (IAccountStore store in All)
+        {
+            accounts.AddRange(await store.ListAsync(cancellationToken));
+        }
+
+        return [.. accounts.OrderBy(account => account.Name, StringComparer.Ordinal)];
+    }
 }

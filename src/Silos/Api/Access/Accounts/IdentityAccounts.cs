@@ -9,14 +9,14 @@ internal sealed class IdentityAccounts(AccountStores stores) :
     private static readonly IdentityError Conflict = new IdentityErrorDescriber().ConcurrencyFailure();
 
     public async Task<IdentityResult> CreateAsync(Account user, CancellationToken cancellationToken) =>
-        await stores.FindAsync(user.Name, cancellationToken) is null && await stores.Of(user.Role).TrySaveAsync(user, cancellationToken)
+        await stores.FindAsync(user.Name, cancellationToken) is null && await stores.Of(user).TrySaveAsync(user, cancellationToken)
             ? IdentityResult.Success : IdentityResult.Failed(new IdentityErrorDescriber().DuplicateUserName(user.Name));
 
     public async Task<IdentityResult> UpdateAsync(Account user, CancellationToken cancellationToken) =>
-        await stores.Of(user.Role).TrySaveAsync(user, cancellationToken) ? IdentityResult.Success : IdentityResult.Failed(Conflict);
+        await stores.Of(user).TrySaveAsync(user, cancellationToken) ? IdentityResult.Success : IdentityResult.Failed(Conflict);
 
     public async Task<IdentityResult> DeleteAsync(Account user, CancellationToken cancellationToken) =>
-        await stores.Of(user.Role).RemoveAsync(user.Name, cancellationToken) ? IdentityResult.Success : IdentityResult.Failed(Conflict);
+        await stores.Of(user).RemoveAsync(user.Name, cancellationToken) ? IdentityResult.Success : IdentityResult.Failed(Conflict);
 
     public Task<Account?> FindByIdAsync(string userId, CancellationToken cancellationToken) => stores.FindAsync(userId, cancellationToken);
 
