@@ -215,18 +215,18 @@ public sealed class AnswerTests(ApiFixture api)
         {
             ApiOptions options = market.Options with { Keys = Path.Combine(folder, "keys"), Spool = Path.Combine(folder, "spool"), Limits = limits };
             await using var web = WebHost.Build(new Uri("http://127.0.0.1:0"), market.Roles, [], options);
-            await web.StartAsync();
+            await web.StartAsync(CancellationToken.None);
             using HttpClient http = new() { BaseAddress = new Uri(web.Urls.Single()) };
             using HttpClient other = new() { BaseAddress = new Uri(web.Urls.Single()) };
             other.DefaultRequestHeaders.Authorization = new("Bearer", await ApiFixture.SignInAsync(http, EthereumAccount.Generate()));
-            HttpResponseMessage[] answers = await Task.WhenAll(Enumerable.Range(0, 40).Select(_ => http.GetAsync("/api/v1/problems")));
+            HttpResponseMessage[] answers = await Task.WhenAll(Enumerable.Range(0, 40).Select(_ => http.GetAsync("/api/v1/problems", CancellationToken.None)));
             HttpResponseMessage refused = answers.First(answer => answer.StatusCode == HttpStatusCode.TooManyRequests);
             Assert.Equal("too-many-requests", await ApiFixture.CodeAsync(refused));
             Assert.InRange(refused.Headers.RetryAfter!.Delta!.Value.TotalSeconds, 1, 60);
-            Assert.Equal(HttpStatusCode.OK, (await other.GetAsync("/api/v1/problems")).StatusCode);
+            Assert.Equal(HttpStatusCode.OK, (await other.GetAsync("/api/v1/problems", CancellationToken.None)).StatusCode);
 
             // Another session does not help with guessing passwords.
-            HttpResponseMessage[] guesses = await Task.WhenAll(Enumerable.Range(0, 12).Select(i => (i % 2 == 0 ? http : other).PostAsJsonAsync("/api/v1/sign-in/password", new { name = "a", password = "b" })));
+            HttpResponseMessage[] guesses = await Task.WhenAll(Enumerable.Range(0, 12).Select(i => (i % 2 == 0 ? http : other).PostAsJsonAsync("/api/v1/sign-in/password", new { name = "a", password = "b" }, CancellationToken.None)));
             Assert.Contains(guesses, guess => guess.StatusCode == HttpStatusCode.TooManyRequests);
         }
         finally

@@ -42,7 +42,7 @@ public sealed partial class ProblemTests
         Assert.True(codes.Length > 30, "the sources are not where they were");
 
         // The generic code of the exceptions' own defaults is the generic type.
-        Assert.Empty(codes.Where(code => ProblemTypes.Find(code) is null));
+        Assert.DoesNotContain(codes, code => ProblemTypes.Find(code) is null);
     }
 
     [Fact]

@@ -53,11 +53,11 @@ public sealed class HttpsLinkTests : LinkContract, IAsyncLifetime, IDisposable
             context.Response.Body = held;
             await next(context);
             context.Response.Body = real;
-            await real.WriteAsync(tamper(held.ToArray()));
+            await real.WriteAsync(tamper(held.ToArray()), context.RequestAborted);
         });
         LinkServer server = new(Market, _market, Domain, account => account == _site.Address ? Site : 0, new Late(this), _clock);
         _web.MapSiteLink(server);
-        await _web.StartAsync();
+        await _web.StartAsync(CancellationToken.None);
         _address = new Uri(_web.Urls.Single());
     }
 
@@ -249,16 +249,18 @@ public sealed class HttpsLinkTests : LinkContract, IAsyncLifetime, IDisposable
     /// <summary>The code of the problem; empty when the message was taken.</summary>
     private async Task<string> PostAsync(byte[] message)
     {
+#pragma warning disable MA0039 // It accepts one certificate, the test server's own, which no authority has signed.
         using HttpClientHandler handler = new() { ServerCertificateCustomValidationCallback = (_, certificate, _, _) => certificate!.Thumbprint == _certificate.Thumbprint };
+#pragma warning restore MA0039
         using HttpClient http = new(handler) { BaseAddress = _address };
         using ByteArrayContent content = new(message);
-        using HttpResponseMessage response = await http.PostAsync(new Uri(LinkServer.Path, UriKind.Relative), content);
+        using HttpResponseMessage response = await http.PostAsync(new Uri(LinkServer.Path, UriKind.Relative), content, CancellationToken.None);
         if (response.IsSuccessStatusCode)
         {
             return "";
         }
 
-        using JsonDocument problem = JsonDocument.Parse(await response.Content.ReadAsStringAsync());
+        using JsonDocument problem = JsonDocument.Parse(await response.Content.ReadAsStringAsync(CancellationToken.None));
         return problem.RootElement.GetProperty("type").GetString()!.Split('/')[^1];
     }
 

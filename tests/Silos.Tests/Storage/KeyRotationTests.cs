@@ -22,12 +22,12 @@ public sealed class KeyRotationTests : IDisposable
     public async Task Everything_is_under_new_keys_and_the_earlier_ones_open_nothing()
     {
         NpgsqlDataSource database = await FilledAsync();
-        string before = await File.ReadAllTextAsync(KeyFile);
+        string before = await File.ReadAllTextAsync(KeyFile, None);
         Assert.Equal(Files + 3, await KeyRotation.RunAsync(database, KeyFile, null, None));
-        Assert.NotEqual(before, await File.ReadAllTextAsync(KeyFile));
+        Assert.NotEqual(before, await File.ReadAllTextAsync(KeyFile, None));
         Assert.False(File.Exists(StorageKey.NextFile(KeyFile)));
         await HoldsAsync(database, newest: 2);
-        await File.WriteAllTextAsync(KeyFile, before);
+        await File.WriteAllTextAsync(KeyFile, before, None);
         await Assert.ThrowsAsync<SealException>(() => SiteVault.OpenAsync(database, KeyFile, None));
     }
 
