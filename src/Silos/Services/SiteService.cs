@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using EmrMarket.Analytics.Budgets;
 using EmrMarket.Analytics.Pricing;
@@ -76,11 +77,15 @@ internal sealed class SiteService(RunningRoles roles)
 
         RecordTable table = loader.Load(files, cancellationToken);
 
-        // The same content again is the same batch, whoever loads it and whatever the files are called.
+        // The same content again is the same batch, whoever loads it and whatever the files are called; other values under the same keys are another one, which the site refuses.
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (ulong key in table.RecordKeys)
+        hash.AppendData(Convert.FromHexString(schema.Id));
+        hash.AppendData(MemoryMarshal.AsBytes<ulong>(table.RecordKeys));
+        hash.AppendData(MemoryMarshal.AsBytes<ulong>(table.PersonKeys));
+        foreach (RecordColumn column in table.Columns)
         {
-            hash.AppendData(BitConverter.GetBytes(key));
+            hash.AppendData(MemoryMarshal.AsBytes<ushort>(column.Codes));
+            hash.AppendData(MemoryMarshal.AsBytes<uint>(column.Fractions ?? []));
         }
 
         string id = Convert.ToHexStringLower(hash.GetHashAndReset());
