@@ -14,6 +14,19 @@ internal sealed class SecurityHeaders(RequestDelegate next)
     /// <summary>Adds them.</summary>
     public Task InvokeAsync(HttpContext context)
     {
+        // As the last thing: whoever answers a failure clears the headers first.
+        context.Response.OnStarting(
+            static state =>
+            {
+                Add((HttpContext)state);
+                return Task.CompletedTask;
+            },
+            context);
+        return next(context);
+    }
+
+    private static void Add(HttpContext context)
+    {
         IHeaderDictionary headers = context.Response.Headers;
         headers.ContentSecurityPolicy = ContentSecurityPolicy;
         headers.XContentTypeOptions = "nosniff";
@@ -26,7 +39,5 @@ internal sealed class SecurityHeaders(RequestDelegate next)
         {
             headers.StrictTransportSecurity = "max-age=31536000; includeSubDomains";
         }
-
-        return next(context);
     }
 }
