@@ -6,7 +6,6 @@ using EmrMarket.Silos.Api.Routes;
 using EmrMarket.Silos.Api.Traffic;
 using Microsoft.AspNetCore.HostFiltering;
 using Microsoft.AspNetCore.Http.Json;
-using Microsoft.AspNetCore.Routing.Template;
 
 namespace EmrMarket.Silos.Api;
 
@@ -80,29 +79,9 @@ internal static class ApiSetup
         api.MapProblems();
         routes.MapApiDocument();
 
-        routes.MapFallback("/api/{**path}", RefuseAsync).ExcludeFromDescription().Named("RefuseUnknown", "What no endpoint answers.", Policies.Anyone);
-
         // Where a problem's type leads to.
         routes.MapGet(ProblemTypes.Prefix + "{code}", (string code) => Results.Redirect($"{ApiPaths.Root}{ProblemTypes.Prefix}{Uri.EscapeDataString(code)}"))
             .ExcludeFromDescription().Named("ExplainProblem", "What a problem's type means.", Policies.Anyone);
-    }
-
-    /// <summary>What no endpoint answers: pages would answer with one of theirs.</summary>
-    private static Task RefuseAsync(HttpContext context, EndpointDataSource endpoints)
-    {
-        string[] methods =
-        [
-            .. endpoints.Endpoints.OfType<RouteEndpoint>()
-                .Where(endpoint => new TemplateMatcher(new RouteTemplate(endpoint.RoutePattern), new RouteValueDictionary()).TryMatch(context.Request.Path, new RouteValueDictionary()))
-                .SelectMany(endpoint => endpoint.Metadata.GetMetadata<IHttpMethodMetadata>()?.HttpMethods ?? []).Distinct(StringComparer.Ordinal),
-        ];
-        if (methods.Length == 0)
-        {
-            return ProblemWriter.WriteAsync(context, Problem.Of(ProblemType.NotFound));
-        }
-
-        context.Response.Headers.Allow = string.Join(", ", methods);
-        return ProblemWriter.WriteAsync(context, Problem.Of(ProblemType.MethodNotAllowed));
     }
 
     private static void Configure(JsonOptions options)

@@ -1,3 +1,4 @@
+using EmrMarket.Silos.Api;
 using EmrMarket.Silos.Api.Access;
 using Microsoft.AspNetCore.Antiforgery;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -13,6 +14,7 @@ internal static class PagesHost
         services.AddRazorComponents();
         services.AddSingleton<PageAssets>();
         services.AddExceptionHandler<PageFailures>();
+        services.Configure<RouteOptions>(options => options.SetParameterPolicy<PagePath>("page"));
         return services;
     }
 
@@ -36,7 +38,14 @@ internal static class PagesHost
 
             return Results.Redirect("/");
         }).RequireAuthorization(Policies.Anyone).DisableAntiforgery().ExcludeFromDescription();
-        web.MapFallback(() => new RazorComponentResult<App> { StatusCode = StatusCodes.Status404NotFound }).RequireAuthorization(Policies.Anyone).ExcludeFromDescription();
+        web.MapFallback("{*path:page}", () => new RazorComponentResult<App> { StatusCode = StatusCodes.Status404NotFound }).RequireAuthorization(Policies.Anyone).ExcludeFromDescription();
+    }
+
+    /// <summary>Paths that are not the API's: below /api a wrong method or type has a problem of its own, which a page that answers everything would hide.</summary>
+    private sealed class PagePath : IRouteConstraint
+    {
+        public bool Match(HttpContext? httpContext, IRouter? route, string routeKey, RouteValueDictionary values, RouteDirection routeDirection) =>
+            !ApiPaths.IsApi("/" + values[routeKey]);
     }
 
     private static IResult ToSignIn(string back) => Results.Redirect("/sign-in?returnUrl=" + Uri.EscapeDataString(back));
