@@ -6,7 +6,7 @@ using System.Text.Json;
 
 namespace EmrMarket.Silos.Tests.Commands;
 
-/// <summary>A real <c>emr serve</c> over a folder that goes away with the test: embedded chain, embedded PostgreSQL, a market and a site. It is killed in the end, as machines are.</summary>
+/// <summary>A real <c>emr serve</c> over a folder that goes away with the test: embedded chain, embedded PostgreSQL, a market and a site. It can be killed and started again.</summary>
 internal sealed class ServedMarket : IAsyncDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("emr-market-");
@@ -16,7 +16,7 @@ internal sealed class ServedMarket : IAsyncDisposable
 
     public ServedMarket()
     {
-        // A free port, known before the server starts: commands name it.
+        // A free port that stays the same over restarts, since sign-ins are kept by the server's address.
         using TcpListener free = new(IPAddress.Loopback, 0);
         free.Start();
         _url = string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{((IPEndPoint)free.LocalEndpoint).Port}");
@@ -56,8 +56,8 @@ internal sealed class ServedMarket : IAsyncDisposable
         }
     }
 
-    // SIGKILL: nothing is told, nothing is saved.
-    private async Task KillAsync()
+    /// <summary>SIGKILL: nothing is told, nothing is saved.</summary>
+    public async Task KillAsync()
     {
         _serve!.Kill(entireProcessTree: false);
         await _serve.WaitForExitAsync();
@@ -77,6 +77,38 @@ internal sealed class ServedMarket : IAsyncDisposable
         Assert.True(code == 0, $"emr {string.Join(' ', arguments)} ended with {code}: {error}{output}");
         using JsonDocument document = JsonDocument.Parse(output);
         return document.RootElement.Clone();
+    }
+
+    /// <summary>Runs a client's command until it succeeds: 75 says that it will, when the server is back. Any other failure is one.</summary>
+    /// <param name="meanwhile">Fails when whoever restarts the server has failed, so that nobody waits for ever.</param>
+    /// <param name="arguments">The command.</param>
+    public Task<JsonElement> PatientlyAsync(Func<Task> meanwhile, params string[] arguments) => PatientlyAsync(meanwhile, () => arguments);
+
+    /// <summary>The same for a command that depends on what its last run left behind.</summary>
+    public async Task<JsonElement> PatientlyAsync(Func<Task> meanwhile, Func<string[]> arguments)
+    {
+        while (true)
+        {
+            await meanwhile();
+            string[] command = [.. arguments(), "--json"];
+            (int code, string output, string error) = await RunAsync(command);
+            if (code == 0)
+            {
+                using JsonDocument document = JsonDocument.Parse(output);
+                return document.RootElement.Clone();
+            }
+
+            Assert.True(code == 75, $"emr {string.Join(' ', command)} ended with {code}: {error}{output}");
+        }
+    }
+
+    /// <summary>What the researcher has, in token units.</summary>
+    public async Task<string> TokensAsync()
+    {
+        JsonElement key = await JsonAsync("account", "key");
+        using HttpClient http = new() { BaseAddress = new Uri(_url) };
+        using JsonDocument account = JsonDocument.Parse(await http.GetStringAsync(new Uri("/api/v1/ledger/accounts/" + key.GetProperty("address").GetString(), UriKind.Relative)));
+        return account.RootElement.GetProperty("tokens").GetString()!;
     }
 
     /// <summary>Runs a client's command that must end with a code and say something on standard error.</summary>
