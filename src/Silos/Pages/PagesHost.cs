@@ -14,9 +14,17 @@ internal static class PagesHost
         services.AddRazorComponents();
         services.AddSingleton<PageAssets>();
         services.AddExceptionHandler<PageFailures>();
-        services.Configure<RouteOptions>(options => options.SetParameterPolicy<PagePath>("page"));
         return services;
     }
+
+    /// <summary>Answers paths that nothing answers with a page that says so. It is no fallback endpoint, for which any method and type would do: below
+    /// /api a wrong one has a problem of its own.</summary>
+    public static void UsePages(this WebApplication web) => web.UseStatusCodePages(context =>
+    {
+        HttpContext http = context.HttpContext;
+        return http.Response.StatusCode == StatusCodes.Status404NotFound && http.GetEndpoint() is null && !ApiPaths.IsApi(http.Request.Path)
+            ? new RazorComponentResult<App> { StatusCode = StatusCodes.Status404NotFound }.ExecuteAsync(http) : Task.CompletedTask;
+    });
 
     /// <summary>Maps the pages and their assets.</summary>
     public static void MapPages(this WebApplication web)
@@ -38,14 +46,6 @@ internal static class PagesHost
 
             return Results.Redirect("/");
         }).RequireAuthorization(Policies.Anyone).DisableAntiforgery().ExcludeFromDescription();
-        web.MapFallback("{*path:page}", () => new RazorComponentResult<App> { StatusCode = StatusCodes.Status404NotFound }).RequireAuthorization(Policies.Anyone).ExcludeFromDescription();
-    }
-
-    /// <summary>Paths that are not the API's: below /api a wrong method or type has a problem of its own, which a page that answers everything would hide.</summary>
-    private sealed class PagePath : IRouteConstraint
-    {
-        public bool Match(HttpContext? httpContext, IRouter? route, string routeKey, RouteValueDictionary values, RouteDirection routeDirection) =>
-            !ApiPaths.IsApi("/" + values[routeKey]);
     }
 
     private static IResult ToSignIn(string back) => Results.Redirect("/sign-in?returnUrl=" + Uri.EscapeDataString(back));

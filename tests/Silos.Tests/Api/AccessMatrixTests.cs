@@ -24,7 +24,6 @@ public sealed class AccessMatrixTests(ApiFixture api)
         ["GET /ready"] = Everybody,
         ["GET /problems/{code}"] = Everybody,
         ["GET /api/{documentName}/openapi.json"] = Everybody,
-        ["GET /api/{**path}"] = Everybody,
         ["GET /api/v1/market"] = Everybody,
         ["GET /api/v1/schemas"] = Everybody,
         ["GET /api/v1/schemas/{schemaId}"] = Everybody,

@@ -23,6 +23,7 @@ internal static class WebHost
         builder.Services.AddPages();
         builder.AddApi(api, roles.View.Deployment.ChainId);
         WebApplication web = builder.Build();
+        web.UsePages();
         web.UseApi();
         web.UseAntiforgery();
         web.MapHealth(loops, roles.View);
