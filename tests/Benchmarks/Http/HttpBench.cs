@@ -116,15 +116,16 @@ public static class HttpBench
             _ = body is null ? bare.MapGet($"/{number++}", reply) : bare.MapPost($"/{number++}", reply);
         }
 
-        await bare.StartAsync();
+        CancellationToken stopping = bare.Lifetime.ApplicationStopping;
+        await bare.StartAsync(stopping);
         Uri simple = new(bare.Urls.Single());
         Target[] all = [.. calls.Select((call, i) => new Target(
             call.Name, answers[call.Name].Length, new Call(market.Address.Port, Request(market.Address, call.Path, call.Token, call.Body)), new Call(simple.Port, Request(simple, $"/{i}", null, call.Body))))];
-        await Console.Out.WriteLineAsync(JsonSerializer.Serialize(new Targets(all)));
-        await Console.Out.FlushAsync();
+        await Console.Out.WriteLineAsync(JsonSerializer.Serialize(new Targets(all)).AsMemory(), stopping);
+        await Console.Out.FlushAsync(stopping);
 
         // Until whoever measures goes away.
-        while (await Console.In.ReadLineAsync() is not null)
+        while (await Console.In.ReadLineAsync(stopping) is not null)
         {
         }
     }
