@@ -3,6 +3,7 @@ using EmrMarket.Silos.Api.Access.Accounts;
 using EmrMarket.Silos.Api.Access.SignIn;
 using EmrMarket.Silos.Api.Problems;
 using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authentication.BearerToken;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Authorization.Policy;
 using Microsoft.AspNetCore.DataProtection;
@@ -63,6 +64,7 @@ internal static class AccessSetup
             })
             .AddBearerToken(Schemes.Bearer, token => token.BearerTokenExpiration = Sessions.Life)
             .AddScheme<AuthenticationSchemeOptions, OperatorHandler>(Schemes.Operator, null);
+        services.PostConfigure<BearerTokenOptions>(Schemes.Bearer, token => token.BearerTokenProtector = new RememberedTickets(token.BearerTokenProtector));
         services.AddAntiforgery(antiforgery =>
         {
             antiforgery.HeaderName = CsrfHeader;

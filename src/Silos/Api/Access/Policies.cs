@@ -154,6 +154,11 @@ internal sealed record Session
     /// <summary>The session of a request's user; null when nobody is signed in.</summary>
     public static Session? Of(ClaimsPrincipal user)
     {
+        if (user is SessionPrincipal known)
+        {
+            return known.Session;
+        }
+
         if (user.Identity is not { IsAuthenticated: true } || !Enum.TryParse(user.FindFirstValue(RoleClaim), ignoreCase: true, out Role role))
         {
             return null;

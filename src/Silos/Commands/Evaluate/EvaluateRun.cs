@@ -31,7 +31,7 @@ internal sealed class EvaluateRun(EvaluateOptions options)
         RequestBook? book = options is { Market: true, Requests: { } file } ? RequestBook.Load(file) : null;
         if (options.Market)
         {
-            await RequireChainAsync(cancellation);
+            await RequireEnginesAsync(cancellation);
         }
 
         ResultsDocument results = await StageDisplay.RunAsync(
@@ -52,16 +52,16 @@ internal sealed class EvaluateRun(EvaluateOptions options)
     }
 
     /// <summary>Said before the first stage: nobody should wait for half an evaluation to learn what is missing.</summary>
-    private static async Task RequireChainAsync(CancellationToken cancellation)
+    private static async Task RequireEnginesAsync(CancellationToken cancellation)
     {
         try
         {
-            await ChainFolders.Tools.GetAnvilAsync(cancellation);
+            await MarketEngines.RequireAsync(cancellation);
         }
         catch (ToolMissingException e)
         {
             throw new CommandException(
-                ExitCode.Failure, $"the market needs the embedded chain: {e.Message} Install Node 20 or later with npm and run ./emr "
+                ExitCode.Failure, $"the market needs the embedded chain and database: {e.Message} Install Node 20 or later with npm and run ./emr "
                     + $"chain start once, or evaluate the statistics only: ./emr evaluate --no-market", e);
         }
     }

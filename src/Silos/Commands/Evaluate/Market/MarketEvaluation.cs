@@ -34,6 +34,7 @@ using EmrMarket.Grains.Site.Storage;
 using EmrMarket.Silos.Commands.Trace;
 using EmrMarket.Silos.Reporting;
 using EmrMarket.Silos.Roles;
+using EmrMarket.Silos.Storage;
 using LedgerDelivery = EmrMarket.Grains.Ledger.View.DeliveryRow;
 using LedgerRequest = EmrMarket.Grains.Ledger.View.RequestRow;
 
@@ -68,18 +69,16 @@ internal sealed class MarketEvaluation : IAsyncDisposable
     private readonly IStageDisplay _display;
     private readonly CancellationToken _cancellation;
     private readonly List<MarketStage> _stages = [];
-    private readonly List<RoleHost> _sites = [];
-    private readonly string _folder = Directory.CreateTempSubdirectory("emrmarket-evaluate-").FullName;
+    private readonly List<SiteRole> _sites = [];
     private readonly EthereumAccount _consortium = EthereumAccount.Generate();
     private readonly EthereumAccount _fund = EthereumAccount.Generate();
     private readonly EthereumAccount _marketAccount = EthereumAccount.Generate();
     private readonly EthereumAccount[] _siteAccounts = [.. Enumerable.Range(0, Sites).Select(_ => EthereumAccount.Generate())];
     private readonly EthereumAccount[] _researchers = [.. Enumerable.Range(0, Researchers).Select(_ => EthereumAccount.Generate())];
-    private EmbeddedChain _chain = null!;
-    private ContractDeployment _deployment = null!;
+    private MarketEngines _engines = null!;
     private MarketDriver _driver = null!;
     private RoleHost _people = null!;
-    private RoleHost _market = null!;
+    private MarketRole _market = null!;
     private ulong _counted;
 
     private MarketEvaluation(EvaluationData data, RequestBook book, byte[] key, IStageDisplay display, CancellationToken cancellation) =>
@@ -87,7 +86,9 @@ internal sealed class MarketEvaluation : IAsyncDisposable
 
     private Schema Schema => _data.Schema;
 
-    private MarketContext Market => _market.Get<MarketContext>();
+    private EmbeddedChain Chain => _engines.Chain;
+
+    private MarketContext Market => _market.Context;
 
     /// <summary>Runs it.</summary>
     /// <param name="data">The records.</param>
@@ -104,20 +105,13 @@ internal sealed class MarketEvaluation : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (RoleHost? host in (RoleHost?[])[.. _sites, _market, _people])
+        foreach (IAsyncDisposable? part in (IAsyncDisposable?[])[.. _sites, _market, _people, _engines])
         {
-            if (host is not null)
+            if (part is not null)
             {
-                await host.DisposeAsync();
+                await part.DisposeAsync();
             }
         }
-
-        if (_chain is not null)
-        {
-            await _chain.DisposeAsync();
-        }
-
-        Directory.Delete(_folder, recursive: true);
     }
 
     private async Task<MarketSection> RunAsync()
@@ -145,58 +139,37 @@ internal sealed class MarketEvaluation : IAsyncDisposable
 
     private async Task StartAsync()
     {
-        _chain = await EmbeddedChain.StartAsync(
-            new EmbeddedChainOptions { Folder = _folder, Tools = Chain.ChainFolders.Tools, KeepsState = false, BlockTime = TimeSpan.FromMilliseconds(20) }, _cancellation);
         EthereumAccount[] everybody = [_consortium, _marketAccount, .. _siteAccounts, .. _researchers];
-        await _chain.FundAsync([.. everybody.Select(account => account.Address)], _cancellation);
-        using (TransactionSender deployer = new(
-            _chain.Client, _consortium, EmbeddedChain.DevelopmentChainId, new MemoryLedgerStore().OutboxOf("deployment"),
-            new TransactionSenderOptions { Confirmations = 1, Pause = TimeSpan.FromMilliseconds(10) }))
-        {
-            _deployment = await ContractDeployment.DeployAsync(
-                deployer, _chain.Client, EmbeddedChain.DevelopmentChainId, new DeploymentRoles(_consortium.Address, _marketAccount.Address, _fund.Address), DeploymentTerms.Default, null, _cancellation);
-        }
-
-        _driver = new MarketDriver(_chain, _cancellation);
-        _people = await RoleHost.StartAsync(_chain.Client, _deployment, [_consortium, .. _researchers], (_, _) => { });
-        _market = await RoleHost.StartAsync(
-            _chain.Client, _deployment, [_marketAccount],
-            (services, view) =>
-            {
-                services.AddSingleton<IMarketStore, MemoryMarketStore>();
-                services.AddSingleton(provider => new MarketContext([Schema], _marketAccount, view, provider.GetRequiredService<IMarketStore>(), _chain.Client));
-                services.AddSingleton<ISiteMarketLink, MarketLink>();
-            },
-            typeof(MarketGrain).Assembly);
+        _engines = await MarketEngines.StartAsync(
+            _consortium, new DeploymentRoles(_consortium.Address, _marketAccount.Address, _fund.Address), everybody, Sites, _cancellation);
+        _driver = new MarketDriver(Chain, _cancellation);
+        _people = await RoleHost.StartAsync(Chain.Client, _engines.Deployment, [_consortium, .. _researchers], (_, _) => { });
+        _market = await MarketRole.StartAsync(
+            [Schema], _marketAccount, Chain.Client, _engines.Deployment, _engines.Market.Ledger, services => services.AddMarketStorage(_engines.Market));
         for (int s = 0; s < Sites; s++)
         {
-            byte[] siteKey = HKDF.DeriveKey(HashAlgorithmName.SHA256, _key, SiteOptions.KeyBytes, info: System.Text.Encoding.UTF8.GetBytes($"emrmarket evaluate site {s + 1}"));
-            SiteOptions options = new(siteKey, _siteAccounts[s].Address, Rates);
-            _sites.Add(await RoleHost.StartAsync(
-                _chain.Client, _deployment, [_siteAccounts[s]],
-                (services, _) =>
-                {
-                    services.AddSingleton<ISiteStore, MemorySiteStore>();
-                    services.AddSingleton(options);
-                    services.AddSingleton(_market.Get<ISiteMarketLink>());
-                },
-                typeof(SiteOptions).Assembly));
+            byte[] siteKey = HKDF.DeriveKey(
+                HashAlgorithmName.SHA256, _key, SiteOptions.KeyBytes, info: System.Text.Encoding.UTF8.GetBytes($"emrmarket evaluate site {s + 1}"));
+            SiteStorage storage = _engines.Sites[s];
+            _sites.Add(await SiteRole.StartAsync(
+                SiteName(s), new SiteOptions(siteKey, _siteAccounts[s].Address, Rates), _siteAccounts[s], Chain.Client, _engines.Deployment, _market.Link,
+                storage.Ledger, services => services.AddSiteStorage(storage)));
         }
 
         _driver.Add("a person's account", _people.Senders);
-        _driver.Add("the market's account", _market.Senders);
-        foreach (RoleHost site in _sites)
+        _driver.Add("the market's account", _market.Host.Senders);
+        foreach (SiteRole site in _sites)
         {
-            _driver.Add("a site's account", site.Senders);
+            _driver.Add("a site's account", site.Host.Senders);
         }
 
-        DevelopmentToken token = new(_chain.Client, Address.Parse(_deployment.Token.Address));
+        DevelopmentToken token = new(Chain.Client, Address.Parse(_engines.Deployment.Token.Address));
         AnonymousTransaction payments = Market.Payments;
         SchemaPublication schema = Schema.ToPublication(PersonBudget.DefaultCap);
         await _people.SubmitAsync(0, "admit",
         [
             .. everybody.Select(account => token.Mint(account.Address, Wealth)),
-            .. _siteAccounts.Select(site => new DynamicAccessControl(_chain.Client, Market.Access).RegisterSite(site.Address, Keccak256.Hash("site"))),
+            .. _siteAccounts.Select(site => new DynamicAccessControl(Chain.Client, Market.Access).RegisterSite(site.Address, Keccak256.Hash("site"))),
             Market.Evaluation.PublishSchema(schema.SchemaId, schema.Tiers, schema.CapMicro, schema.LadderMicro, schema.Quality),
         ]);
         await _driver.SettleAsync("the sites and the schema");
@@ -205,7 +178,7 @@ internal sealed class MarketEvaluation : IAsyncDisposable
             await _people.SubmitAsync(r + 1, "approve", token.Approve(payments.Address, Wealth));
         }
 
-        foreach ((RoleHost host, EthereumAccount account) in (IEnumerable<(RoleHost, EthereumAccount)>)[(_market, _marketAccount), .. _sites.Zip(_siteAccounts)])
+        foreach ((RoleHost host, EthereumAccount account) in (IEnumerable<(RoleHost, EthereumAccount)>)[(_market.Host, _marketAccount), .. _sites.Select(site => site.Host).Zip(_siteAccounts)])
         {
             await host.SubmitAsync(0, "bonds", token.Approve(payments.Address, Wealth), payments.Deposit(account.Address, Wealth / 2));
         }
@@ -215,7 +188,7 @@ internal sealed class MarketEvaluation : IAsyncDisposable
 
     private async Task LoadAsync()
     {
-        long now = (long)(await _chain.Client.GetBlockAsync(BlockReference.Latest, _cancellation))!.Timestamp;
+        long now = (long)(await Chain.Client.GetBlockAsync(BlockReference.Latest, _cancellation))!.Timestamp;
         int[] parts = Schema.Profiles.Count == ProfileParts.Length ? ProfileParts
             : [.. Enumerable.Range(0, Schema.Profiles.Count).Select(i => (1_000_000 / Schema.Profiles.Count) + (i == 0 ? 1_000_000 % Schema.Profiles.Count : 0))];
         int[] profiles = Choice(parts, "profile");
@@ -224,7 +197,7 @@ internal sealed class MarketEvaluation : IAsyncDisposable
         for (int s = 0; s < Sites; s++)
         {
             int[] own = [.. Enumerable.Range(0, _data.Records.Count).Where(record => _data.Records.PersonIndex[record] % Sites == s)];
-            ISiteGrain site = _sites[s].Grains.GetGrain<ISiteGrain>(SiteName(s));
+            ISiteGrain site = _sites[s].Grain;
             await site.LoadAsync(new LoadRecords
             {
                 Id = "evaluation",
@@ -256,7 +229,7 @@ internal sealed class MarketEvaluation : IAsyncDisposable
     {
         for (int s = 0; s < Sites; s++)
         {
-            await _sites[s].Grains.GetGrain<ISiteGrain>(SiteName(s)).DecideEpochAsync(Schema.Id);
+            await _sites[s].Grain.DecideEpochAsync(Schema.Id);
         }
 
         await _driver.UntilAsync("the final epochs", async () =>
@@ -276,7 +249,7 @@ internal sealed class MarketEvaluation : IAsyncDisposable
         {
             string researcher = _researchers[i % Researchers].Address.ToString().ToLowerInvariant();
             TermsDocument terms = RequestBook.Terms(
-                _book.Requests[i], Schema, table, middle, _deployment.Terms.RelayFeeUnits, researcher, Market.View.NowSeconds + (60 * Day));
+                _book.Requests[i], Schema, table, middle, _engines.Deployment.Terms.RelayFeeUnits, researcher, Market.View.NowSeconds + (60 * Day));
             FundingCall call = await _market.Grains.GetGrain<IRequesterGrain>(researcher).OpenAsync(terms.Write());
             await _people.SubmitAsync((i % Researchers) + 1, "open/" + call.Key, new ContractCall(new Address(call.To), call.Data));
             keys.Add(call.Key);
@@ -292,7 +265,7 @@ internal sealed class MarketEvaluation : IAsyncDisposable
                 open |= (await sender.AdvanceAsync()).WaitsFor.Length > 0;
             }
 
-            await _chain.MineAsync(_cancellation);
+            await Chain.MineAsync(_cancellation);
         }
 
         await _driver.UntilAsync("the funded requests", () => AllAsync(keys, state => state >= RequestState.Funded));
@@ -348,7 +321,7 @@ internal sealed class MarketEvaluation : IAsyncDisposable
         List<MarketSite> sites = [];
         for (int s = 0; s < Sites; s++)
         {
-            SiteStatus status = await _sites[s].Grains.GetGrain<ISiteGrain>(SiteName(s)).StatusAsync(Schema.Id);
+            SiteStatus status = await _sites[s].Grain.StatusAsync(Schema.Id);
             SiteEpoch epoch = status.Epochs[^1];
             sites.Add(new MarketSite((int)status.Site, status.Records, status.Persons, epoch.Members, epoch.Classes, epoch.Withheld, status.HighestLossMicro / 1e6));
         }
@@ -462,7 +435,7 @@ internal sealed class MarketEvaluation : IAsyncDisposable
     private MarketMoney Money(List<RequestStatus> requests)
     {
         EscrowRow[] escrows = [.. requests.Where(request => request.RequestId > 0).Select(request => Market.View.Escrow(request.RequestId)!)];
-        long fees = requests.Sum(request => request.Delivered) * (long)_deployment.Terms.RelayFeeUnits;
+        long fees = requests.Sum(request => request.Delivered) * (long)_engines.Deployment.Terms.RelayFeeUnits;
         MarketMoney money = new(
             (long)escrows.Aggregate(System.Numerics.BigInteger.Zero, (sum, e) => sum + e.Funded), (long)escrows.Aggregate(System.Numerics.BigInteger.Zero, (sum, e) => sum + e.Claimed), fees,
             (long)escrows.Aggregate(System.Numerics.BigInteger.Zero, (sum, e) => sum + e.Refunded));
@@ -501,11 +474,11 @@ internal sealed class MarketEvaluation : IAsyncDisposable
 
     private async Task<(int Transactions, long Gas)> GasAsync()
     {
-        ulong head = (await _chain.Client.GetBlockAsync(BlockReference.Latest, _cancellation))!.Number;
+        ulong head = (await Chain.Client.GetBlockAsync(BlockReference.Latest, _cancellation))!.Number;
         (int transactions, long gas) = (0, 0);
         for (; _counted < head; _counted++)
         {
-            IReadOnlyList<TransactionReceipt> receipts = await _chain.Client.GetBlockReceiptsAsync(_counted + 1, _cancellation) ?? [];
+            IReadOnlyList<TransactionReceipt> receipts = await Chain.Client.GetBlockReceiptsAsync(_counted + 1, _cancellation) ?? [];
             transactions += receipts.Count;
             gas += receipts.Sum(receipt => (long)receipt.GasUsed);
         }
