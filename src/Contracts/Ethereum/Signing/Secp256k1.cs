@@ -20,13 +20,9 @@ internal static class Secp256k1
 
     public static Address AddressOf(byte[] privateKey) => AddressOf(GeneratorMultiples.Of(privateKey).Normalize());
 
-    /// <summary>The addresses of many keys: one inversion for all of them, where each alone would cost half as much as the rest.</summary>
-    public static Address[] AddressesOf(IReadOnlyList<byte[]> privateKeys)
-    {
-        ECPoint[] points = [.. privateKeys.Select(key => GeneratorMultiples.Of(key))];
-        Curve.Curve.NormalizeAll(points);
-        return Array.ConvertAll(points, AddressOf);
-    }
+    /// <summary>The addresses of many keys, several times faster than one by one.</summary>
+    public static Address[] AddressesOf(IReadOnlyList<byte[]> privateKeys) =>
+        Array.ConvertAll(GeneratorMultiples.Of(privateKeys), point => AddressOf(point.X.GetEncoded(), point.Y.GetEncoded()));
 
     public static Signature Sign(byte[] privateKey, Bytes32 hash)
     {
@@ -88,10 +84,14 @@ internal static class Secp256k1
             : AddressOf(publicKey.Normalize());
     }
 
-    private static Address AddressOf(ECPoint publicKey)
+    private static Address AddressOf(ECPoint publicKey) => AddressOf(publicKey.AffineXCoord.GetEncoded(), publicKey.AffineYCoord.GetEncoded());
+
+    private static Address AddressOf(byte[] x, byte[] y)
     {
-        byte[] encoded = publicKey.GetEncoded(false);
-        return new Address(Keccak256.Hash(encoded.AsSpan(1)).ToArray().AsSpan(12));
+        Span<byte> point = stackalloc byte[64];
+        x.CopyTo(point);
+        y.CopyTo(point[32..]);
+        return new Address(Keccak256.Hash(point).ToArray().AsSpan(12));
     }
 
     private static Bytes32 Word(BigInteger value)
@@ -125,6 +125,61 @@ internal static class Secp256k1
             }
 
             return sum;
+        }
+
+        /// <summary>
+        /// Those of many scalars, place by place for all of them, in affine coordinates: an addition then takes one inversion, which all share by three products
+        /// each (Montgomery 1987, doi:10.1090/S0025-5718-1987-0866113-7, 10.3.1), and so half the products of one in Jacobian coordinates. Scalars are in [1, n):
+        /// what has been summed is then never the point that is added to it, nor its opposite, because it is a smaller multiple and not the order's complement.
+        /// </summary>
+        public static (ECFieldElement X, ECFieldElement Y)[] Of(IReadOnlyList<byte[]> scalars)
+        {
+            var sums = new (ECFieldElement X, ECFieldElement Y)[scalars.Count];
+            int[] added = new int[scalars.Count];
+            ECPoint[] points = new ECPoint[scalars.Count];
+            ECFieldElement[] distances = new ECFieldElement[scalars.Count], products = new ECFieldElement[scalars.Count];
+            for (int place = 0; place < 32; place++)
+            {
+                int count = 0;
+                for (int i = 0; i < scalars.Count; i++)
+                {
+                    int digit = scalars[i][31 - place];
+                    if (digit == 0)
+                    {
+                        continue;
+                    }
+
+                    ECPoint point = Table[(place * Digits) + digit];
+                    if (sums[i].X is null)
+                    {
+                        sums[i] = (point.AffineXCoord, point.AffineYCoord);
+                        continue;
+                    }
+
+                    (added[count], points[count]) = (i, point);
+                    distances[count] = point.AffineXCoord.Subtract(sums[i].X);
+                    products[count] = count == 0 ? distances[0] : products[count - 1].Multiply(distances[count]);
+                    count++;
+                }
+
+                if (count == 0)
+                {
+                    continue;
+                }
+
+                ECFieldElement inverse = products[count - 1].Invert();
+                for (int k = count - 1; k >= 0; k--)
+                {
+                    ECFieldElement ownInverse = k == 0 ? inverse : inverse.Multiply(products[k - 1]);
+                    inverse = inverse.Multiply(distances[k]);
+                    (ECFieldElement x, ECFieldElement y) = sums[added[k]];
+                    ECFieldElement slope = points[k].AffineYCoord.Subtract(y).Multiply(ownInverse);
+                    ECFieldElement sumX = slope.Square().Subtract(x).Subtract(points[k].AffineXCoord);
+                    sums[added[k]] = (sumX, slope.Multiply(x.Subtract(sumX)).Subtract(y));
+                }
+            }
+
+            return sums;
         }
 
         private static ECPoint[] Build()
