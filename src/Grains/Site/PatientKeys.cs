@@ -22,7 +22,7 @@ public static class PatientKeys
         SeedInfo.CopyTo(info);
         BinaryPrimitives.WriteUInt64LittleEndian(info[SeedInfo.Length..], person);
         byte[] seed = new byte[Length];
-        HKDF.Expand(HashAlgorithmName.SHA256, siteKey, seed, info);
+        Expand(siteKey, info, seed);
         return seed;
     }
 
@@ -37,7 +37,7 @@ public static class PatientKeys
         schemaId.CopyTo(info[PseudonymInfo.Length..]);
         BinaryPrimitives.WriteUInt64LittleEndian(info[(PseudonymInfo.Length + Bytes32.Length)..], record);
         Span<byte> pseudonym = stackalloc byte[Bytes32.Length];
-        HKDF.Expand(HashAlgorithmName.SHA256, siteKey, pseudonym, info);
+        Expand(siteKey, info, pseudonym);
         return new Bytes32(pseudonym);
     }
 
@@ -71,12 +71,21 @@ public static class PatientKeys
         do
         {
             // Not every 32 bytes are a key of secp256k1; those that are not (1 in 2^128) are passed over.
-            HKDF.Expand(HashAlgorithmName.SHA256, seed, key, info);
+            Expand(seed, info, key);
             place[8]++;
         }
         while (!IsScalar(key));
 
         return key;
+    }
+
+    /// <summary>HKDF-Expand of 32 bytes, which is one HMAC of the purpose and a 1 (RFC 5869, 2.3): at once, without the objects that the general form makes for each key.</summary>
+    private static void Expand(ReadOnlySpan<byte> key, ReadOnlySpan<byte> info, Span<byte> output)
+    {
+        Span<byte> message = stackalloc byte[info.Length + 1];
+        info.CopyTo(message);
+        message[info.Length] = 1;
+        HMACSHA256.HashData(key, message, output);
     }
 
     // The order of secp256k1 (SEC 2, 2.4.1) begins with 15 bytes of ones and ...FE: whatever begins with less lies below it.

@@ -17,7 +17,7 @@ internal sealed class ErrorByEpsilon : IExperiment
     public ExperimentResult Run(ExperimentContext context, IProgress<double> progress, CancellationToken cancellation)
     {
         RecordTable records = RecordSubset.Sample(context.Records, context.Choose(50_000, 200_000), context.KeyOf(Name, -1));
-        int repetitions = context.RepetitionsOr(6, 40);
+        int repetitions = context.RepetitionsOr(4, 40);
         int[] grades = [.. Enumerable.Range(1, context.TopGrade)];
         StatisticRequest[] requests = [.. context.Plan.Representatives.Values];
         IReadOnlyList<AttributeDefinition> attributes = SiteReports.WithPresence(context.Schema, requests.SelectMany(r => r.Attributes));

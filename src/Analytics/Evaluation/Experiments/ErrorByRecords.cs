@@ -17,7 +17,7 @@ internal sealed class ErrorByRecords : IExperiment
 
     public ExperimentResult Run(ExperimentContext context, IProgress<double> progress, CancellationToken cancellation)
     {
-        int repetitions = context.RepetitionsOr(4, 40);
+        int repetitions = context.RepetitionsOr(3, 40);
         int most = Math.Min(context.Records.Count, 200_000);
         int[] sizes = [.. Sizes.Where(n => n < most), most];
         StatisticRequest[] requests = [.. context.Plan.Representatives.Values];
