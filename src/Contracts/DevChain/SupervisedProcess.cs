@@ -84,6 +84,9 @@ public sealed class SupervisedProcess : IAsyncDisposable
         """;
 
     private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(100);
+
+    // The start of a process is told in the system's ticks since a boot time of whole seconds.
+    private static readonly TimeSpan ClockSlack = TimeSpan.FromSeconds(2);
     private readonly SupervisedProcessOptions _options;
     private readonly FileStream _lock;
     private readonly DateTimeOffset _startedAt = DateTimeOffset.UtcNow;
@@ -118,6 +121,7 @@ public sealed class SupervisedProcess : IAsyncDisposable
         SupervisedProcess process = new(options, held);
         try
         {
+            await process.OutwaitEarlierChildAsync(cancellationToken);
             if (options.BeforeFirstStartAsync is { } prepare)
             {
                 await prepare(cancellationToken);
@@ -211,6 +215,32 @@ public sealed class SupervisedProcess : IAsyncDisposable
             string.Create(CultureInfo.InvariantCulture, $"{System.Environment.ProcessId} {DateTimeOffset.UtcNow:O}\n")));
         held.Flush();
         return held;
+    }
+
+    /// <summary>An owner that was killed frees the folder before its child has ended, which still writes what the next child is to read.</summary>
+    private async Task OutwaitEarlierChildAsync(CancellationToken cancellationToken)
+    {
+        TimeSpan longest = TimeSpan.FromSeconds(_options.StopSeconds) + _options.StartTimeout;
+        if (!File.Exists(PidFile) || !int.TryParse(await File.ReadAllTextAsync(PidFile, cancellationToken), NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out int id))
+        {
+            return;
+        }
+
+        DateTime written = File.GetLastWriteTimeUtc(PidFile);
+        using CancellationTokenSource late = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        late.CancelAfter(longest);
+        try
+        {
+            while (IsAlive(id, written))
+            {
+                await Task.Delay(20, late.Token);
+            }
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new ProcessFailedException(
+                _options.Name, string.Create(CultureInfo.InvariantCulture, $"process {id} of an earlier owner of {_options.Folder} did not end within {longest.TotalSeconds:0} s: end it first"), LogTail());
+        }
     }
 
     private async Task StartChildAsync(CancellationToken cancellationToken)
@@ -326,12 +356,13 @@ public sealed class SupervisedProcess : IAsyncDisposable
         File.Delete(PidFile);
     }
 
-    private static bool IsAlive(int id)
+    /// <summary>Whether a process runs; with a time, whether it is one that began before, and not a later one to which the system gave the same id.</summary>
+    private static bool IsAlive(int id, DateTime? beganBefore = null)
     {
         try
         {
             using Process process = Process.GetProcessById(id);
-            return !process.HasExited;
+            return !process.HasExited && (beganBefore is not { } time || process.StartTime.ToUniversalTime() < time + ClockSlack);
         }
         catch (Exception e) when (e is ArgumentException or InvalidOperationException)
         {

@@ -49,6 +49,28 @@ public sealed class SupervisedProcessTests : IDisposable
     }
 
     [Fact]
+    public async Task Child_of_a_killed_owner_ends_before_the_next_one_starts()
+    {
+        // What an owner leaves behind that was killed: a free lock, and a child that is still ending.
+        using Process earlier = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", "read -r _"]) { RedirectStandardInput = true, UseShellExecute = false })!;
+        File.WriteAllText(Path.Combine(_folder, "sleeper.pid"), earlier.Id.ToString(CultureInfo.InvariantCulture) + "\n");
+        bool overlapped = true;
+        Task<SupervisedProcess> next = SupervisedProcess.StartAsync(
+            Sleeper() with
+            {
+                BeforeFirstStartAsync = _ =>
+                {
+                    overlapped = IsAlive(earlier.Id);
+                    return Task.CompletedTask;
+                },
+            },
+            CancellationToken.None);
+        earlier.StandardInput.Close();
+        await using SupervisedProcess process = await next;
+        Assert.False(overlapped);
+    }
+
+    [Fact]
     public async Task Child_that_ignores_the_signal_is_killed()
     {
         SupervisedProcessOptions deaf = Sleeper() with { Arguments = ["-c", "trap '' TERM; while :; do sleep 1; done"], StopSeconds = 1 };

@@ -10,6 +10,7 @@ public sealed class MarketStoryTests
     private const string Schema = "synthetic";
 
     [RequiresFact(Tool.Anvil, Tool.PostgreSQL)]
+    [Trait("Duration", "Long")]
     public async Task Story_from_records_to_payout_is_told_by_commands_alone()
     {
         await using ServedMarket market = new();

@@ -80,18 +80,19 @@ internal sealed class ServedMarket : IAsyncDisposable
     }
 
     /// <summary>Runs a client's command until it succeeds: 75 says that it will, when the server is back. Any other failure is one.</summary>
-    /// <param name="meanwhile">Fails when whoever restarts the server has failed, so that nobody waits for ever.</param>
+    /// <param name="meanwhile">Ends when nobody restarts the server any more, and fails when that failed, so that nobody waits for ever.</param>
     /// <param name="arguments">The command.</param>
-    public Task<JsonElement> PatientlyAsync(Func<Task> meanwhile, params string[] arguments) => PatientlyAsync(meanwhile, () => arguments);
+    public Task<JsonElement> PatientlyAsync(Task meanwhile, params string[] arguments) => PatientlyAsync(meanwhile, () => arguments);
 
     /// <summary>The same for a command that depends on what its last run left behind.</summary>
-    public async Task<JsonElement> PatientlyAsync(Func<Task> meanwhile, Func<string[]> arguments)
+    public async Task<JsonElement> PatientlyAsync(Task meanwhile, Func<string[]> arguments)
     {
         while (true)
         {
-            await meanwhile();
             string[] command = [.. arguments(), "--json"];
-            (int code, string output, string error) = await RunAsync(command);
+            Task<(int, string, string)> run = RunAsync(command);
+            await await Task.WhenAny(run, meanwhile);
+            (int code, string output, string error) = await run;
             if (code == 0)
             {
                 using JsonDocument document = JsonDocument.Parse(output);
