@@ -218,9 +218,9 @@ public static class Planner
             PlanOption bargain = options.MinBy(o => o.AskPerEffectiveRecord)!;
             yield return string.Create(
                 CultureInfo.InvariantCulture,
-                $"An effective record is cheapest at grade {bargain.Grade}: {bargain.AskPerEffectiveRecord:0.###} token units, against "
-                + $"{options[0].AskPerEffectiveRecord:0.###} at grade "
-                + $"1{(bargain == options[^1] ? "" : $" and {options[^1].AskPerEffectiveRecord:0.###} at grade {options[^1].Grade}")}.");
+                $"An effective record is cheapest at grade {bargain.Grade}: {bargain.AskPerEffectiveRecord:#,0} token units, against "
+                + $"{options[0].AskPerEffectiveRecord:#,0} at grade "
+                + $"1{(bargain == options[^1] ? "" : $" and {options[^1].AskPerEffectiveRecord:#,0} at grade {options[^1].Grade}")}.");
         }
 
         yield return "Costs are the patients' asks; what is paid may exceed them by the classes' premiums, never the bid. Errors are "

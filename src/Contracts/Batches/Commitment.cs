@@ -19,23 +19,32 @@ public static class Commitment
         $"((uint64,uint32,uint32,uint8,uint32,uint112,uint96,bytes32,bytes32),{PostingType})");
 
     /// <summary>Of an epoch.</summary>
-    public static Bytes32 Of(Epoch epoch)
-    {
-        ArgumentNullException.ThrowIfNull(epoch);
-        return Keccak256.Hash(AbiEncoder.Encode(EpochType, epoch.ToAbi()));
-    }
+    public static Bytes32 Of(Epoch epoch) => Keccak256.Hash(Encode(epoch));
 
     /// <summary>Of a round.</summary>
-    public static Bytes32 Of(Round round)
-    {
-        ArgumentNullException.ThrowIfNull(round);
-        return Keccak256.Hash(AbiEncoder.Encode(RoundType, round.ToAbi()));
-    }
+    public static Bytes32 Of(Round round) => Keccak256.Hash(Encode(round));
 
     /// <summary>Of a delivery.</summary>
-    public static Bytes32 Of(Delivery delivery)
+    public static Bytes32 Of(Delivery delivery) => Keccak256.Hash(Encode(delivery));
+
+    /// <summary>What is hashed of an epoch: 14 words, header and posting.</summary>
+    public static byte[] Encode(Epoch epoch)
+    {
+        ArgumentNullException.ThrowIfNull(epoch);
+        return AbiEncoder.Encode(EpochType, epoch.ToAbi());
+    }
+
+    /// <summary>What is hashed of a round: 16 words, header and posting.</summary>
+    public static byte[] Encode(Round round)
+    {
+        ArgumentNullException.ThrowIfNull(round);
+        return AbiEncoder.Encode(RoundType, round.ToAbi());
+    }
+
+    /// <summary>What is hashed of a delivery: 12 words, header and posting.</summary>
+    public static byte[] Encode(Delivery delivery)
     {
         ArgumentNullException.ThrowIfNull(delivery);
-        return Keccak256.Hash(AbiEncoder.Encode(DeliveryType, delivery.ToAbi()));
+        return AbiEncoder.Encode(DeliveryType, delivery.ToAbi());
     }
 }

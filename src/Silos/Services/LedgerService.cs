@@ -110,6 +110,15 @@ internal sealed class LedgerService(RunningRoles roles)
         };
     }
 
+    /// <summary>What a contract's commitment to an epoch or a delivery is the hash of, as hexadecimal digits; null when the ledger has no such batch.</summary>
+    /// <exception cref="ServiceRefusedException"><c>malformed-hash</c>.</exception>
+    public string? Committed(string batchId)
+    {
+        Bytes32 id = AuditService.Hash(batchId, "batch");
+        return roles.View.Epoch(id) is { } epoch ? Convert.ToHexStringLower(Commitment.Encode(new Epoch(epoch.Header, epoch.Posting)))
+            : roles.View.Delivery(id) is { } delivery ? Convert.ToHexStringLower(Commitment.Encode(new Delivery(delivery.Header, delivery.Posting))) : null;
+    }
+
     /// <summary>What an account needs to know to sign.</summary>
     public async Task<AccountInfo> AccountAsync(string address, CancellationToken cancellationToken)
     {

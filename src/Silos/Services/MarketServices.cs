@@ -13,6 +13,7 @@ internal static class MarketServices
         .AddSingleton<PatientService>()
         .AddSingleton<SiteService>()
         .AddSingleton<AuditService>()
+        .AddSingleton<BatchCheckService>()
         .AddSingleton<LedgerService>();
 }
 

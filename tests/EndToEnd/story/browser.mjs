@@ -20,7 +20,7 @@ export class Person {
 
   static async open(browser, name, url, options = {}) {
     const context = await browser.newContext({ baseURL: url, acceptDownloads: true, ...options })
-    context.setDefaultTimeout(20_000)
+    context.setDefaultTimeout(60_000)
     const page = await context.newPage()
     const person = new Person(name, context, page, url)
     // A fragment is the browser's own and is never sent.
@@ -32,7 +32,7 @@ export class Person {
 
   async go(path) {
     const answer = await this.page.goto(path)
-    await this.page.waitForFunction(() => document.documentElement.dataset.scripts === 'on', null, { timeout: 15_000 }).catch(() => {})
+    await this.page.waitForFunction(() => document.documentElement.dataset.scripts === 'on', null, { timeout: 60_000 }).catch(() => {})
     return answer
   }
 

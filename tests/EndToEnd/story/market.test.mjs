@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { launch, Person } from './browser.mjs'
-import { startMarket, until } from './market.mjs'
+import { startMarket } from './market.mjs'
 
 const keys = await import(pathToFileURL(process.env.EMR_BROWSER_BUNDLE).href)
 const passphrase = 'correct horse battery staple 7'
@@ -63,15 +63,23 @@ test('Visitor_sees_market_catalogue_plan_and_ledger', async () => {
 test('Visitor_plans_before_paying_and_is_told_what_limits', async () => {
   const visitor = await person('planner')
   await visitor.go(`/plan?schema=${schema.id}`)
-  await visitor.page.getByLabel('Statistic', { exact: true }).fill('frequency:diabetes')
-  await visitor.page.getByLabel('Largest error (half-width)').fill('0.05')
-  await visitor.page.getByRole('button', { name: 'Compute the plan' }).click()
-  await visitor.page.getByRole('heading', { name: 'Options' }).waitFor()
-  await visitor.page.getByText('recommended').first().waitFor()
+  const { page } = visitor
+  await page.getByLabel('Statistic', { exact: true }).fill('frequency:diabetes')
+  // The plan follows what is typed, without a button.
+  await page.getByLabel('How much').fill('0.05')
+  await page.getByRole('heading', { name: 'Options' }).waitFor()
+  await page.getByText('recommended').first().waitFor()
+  const cheapest = await page.locator('#plan .notice.good').innerText()
+  await page.getByLabel('How much').fill('0.1')
+  await page.waitForFunction(before => document.querySelector('#plan .notice.good') && document.querySelector('#plan .notice.good').innerText !== before, cheapest)
+  await page.getByLabel('How much').fill('0.0001')
+  await page.getByText('No grade meets this wish').waitFor()
+  await page.getByLabel('How much').fill('0.05')
+  await page.getByText('The cheapest that will do').waitFor()
   await visitor.show('plan', { print: true })
-  await visitor.go(`/plan?schema=${schema.id}&statistic=frequency:diabetes&halfWidth=0.05&budget=100`)
-  await visitor.page.getByText('Give exactly one of error, records and budget.').waitFor()
-  await visitor.go(`/plan?schema=${schema.id}&statistic=${encodeURIComponent('<script>alert(1)</script>')}&records=100`)
+  await visitor.go(`/plan?schema=${schema.id}&statistic=frequency:diabetes&wish=budget&amount=0.5`)
+  await page.getByText('A whole number from 1 is needed here.').first().waitFor()
+  await visitor.go(`/plan?schema=${schema.id}&statistic=${encodeURIComponent('<script>alert(1)</script>')}&wish=records&amount=100`)
   assert.equal(await visitor.page.locator('main script').count(), 0)
 })
 
@@ -98,6 +106,13 @@ test('Staff_review_load_and_read_errors_by_line', async () => {
   await staff.page.getByRole('button', { name: 'Check and load' }).click()
   await staff.page.getByText('The file is refused. Nothing was taken.').first().waitFor()
   await staff.show('site-errors')
+  await staff.page.getByLabel('Record', { exact: true }).fill('3')
+  await staff.page.getByLabel('Passphrase for the way').fill('between desk and home 3')
+  const handed = staff.page.waitForEvent('download')
+  await staff.page.getByRole('button', { name: 'Make the wallet file' }).click()
+  const wallet = await keys.openWallet(readFileSync(await (await handed).path(), 'utf8'), 'between desk and home 3')
+  assert.equal(wallet.entries[0].schemaId, schema.id)
+  await staff.page.getByText('is saved as a file').waitFor()
   await staff.go(`/sites/${info.sites[1]}`)
   assert.match(staff.page.url(), /\/sign-in/, 'staff of one site enter another')
 })
@@ -116,7 +131,7 @@ test('Patient_reads_what_settings_mean_and_proves_every_use', async () => {
   assert.notEqual(await patient.page.locator('#explanation').innerText(), before)
   assert.match(await patient.page.locator('#explanation').innerText(), /reserved[\s\S]*out of a crowd of/)
   await patient.page.getByRole('button', { name: 'Check the proof' }).first().click()
-  await patient.page.getByText(/Verified against block [\d,]+/).first().waitFor({ timeout: 30_000 })
+  await patient.page.getByText(/Verified against block [\d,]+/).first().waitFor()
   await patient.show('patient', { print: true })
 })
 
@@ -166,6 +181,7 @@ test('Researcher_makes_a_wallet_funds_a_request_and_reads_results', { timeout: 3
   await researcher.page.getByLabel('Why you ask, for patients').fill('To plan care after the hospital.')
   await researcher.page.getByLabel('Statistics, one per line').fill('frequency:diabetes\nmean:length_of_stay')
   await researcher.page.getByLabel('Records wanted').fill('400')
+  await researcher.page.getByRole('heading', { name: 'What this buys' }).waitFor()
   await researcher.page.getByRole('button', { name: 'Write the terms' }).click()
   await researcher.page.getByRole('heading', { name: 'The terms' }).waitFor()
   await researcher.show('request-terms')
@@ -182,7 +198,7 @@ test('Researcher_makes_a_wallet_funds_a_request_and_reads_results', { timeout: 3
   await researcher.show('requests')
 })
 
-test('Auditor_opens_a_leaf_follows_a_pseudonym_and_replays_a_request', { timeout: 120_000 }, async () => {
+test('Auditor_opens_a_leaf_follows_a_pseudonym_and_replays_a_request', { timeout: 300_000 }, async () => {
   const account = await market.operator('POST', '/accounts', { name: `auditor-${Date.now()}`, role: 'auditor', twoFactor: false })
   const auditor = await person('auditor')
   await signInWithPassword(auditor, account, '/audit')
@@ -193,10 +209,20 @@ test('Auditor_opens_a_leaf_follows_a_pseudonym_and_replays_a_request', { timeout
   await auditor.page.getByRole('button', { name: 'Follow' }).click()
   await auditor.page.getByText('step by step').waitFor({ timeout: 60_000 })
   await auditor.show('audit', { print: true })
+  for (const kind of ['epochs', 'rounds', 'deliveries']) {
+    const { items: batches } = await market.get(`/ledger/${kind}`)
+    await auditor.go(`/ledger/${kind}/${batches[0].id}`)
+    await auditor.page.getByRole('link', { name: 'Check a batch' }).click()
+    assert.equal(await auditor.page.getByLabel('Batch').inputValue(), batches[0].id)
+    await auditor.page.getByRole('button', { name: 'Check it', exact: true }).click()
+    await auditor.page.getByText(/its file, its roots and what it follows from agree/).waitFor()
+    await auditor.page.getByText(/challenges were tried|the window for challenges is over/).waitFor()
+  }
+  await auditor.show('audit-batch')
   const { items } = await market.get('/ledger/deliveries')
   await auditor.go(`/ledger/deliveries/${items[0].id}?position=0`)
   await auditor.page.getByRole('button', { name: 'Check it in this browser' }).click()
-  await auditor.page.getByText(/Verified against block/).waitFor({ timeout: 30_000 })
+  await auditor.page.getByText(/Verified against block/).waitFor()
   await auditor.show('delivery')
 })
 
@@ -204,7 +230,7 @@ test('Links_of_the_demonstration_enter_as_each_kind_of_user', async () => {
   for (const [who, place] of [['patient', /\/records\//], ['researcher', /\/requests$/], ['site staff', /\/sites\//], ['auditor', /\/audit$/]]) {
     const visitor = await person(`demonstration ${who}`)
     await visitor.page.goto(market.links[who])
-    await visitor.page.waitForURL(place, { timeout: 30_000 })
+    await visitor.page.waitForURL(place)
     const secret = market.links[who].split(/[=/:]/).find(part => /^[0-9a-f]{64}$/.test(part) && who === 'researcher')
     if (secret) keep(keys.bytesOf(secret))
   }
@@ -225,10 +251,10 @@ test('Keyboard_alone_reaches_the_content_and_computes_a_plan', async () => {
     }
     assert.fail(`${id} is not reached by Tab`)
   }
-  await reach('records')
+  await reach('amount')
   const ring = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle)
   assert.notEqual(ring, 'none', 'the focus is not seen')
-  await page.keyboard.type('500')
+  await page.keyboard.type('0.05')
   await reach('Compute the plan')
   await page.keyboard.press('Enter')
   await page.getByRole('heading', { name: 'Options' }).waitFor()
@@ -237,7 +263,7 @@ test('Keyboard_alone_reaches_the_content_and_computes_a_plan', async () => {
 test('Without_scripts_a_visitor_plans_and_staff_sign_in', async () => {
   const account = await market.operator('POST', '/accounts', { name: `plain-${Date.now()}`, role: 'staff', site: info.sites[0], twoFactor: false })
   const plain = await person('plain', { javaScriptEnabled: false })
-  await plain.page.goto(`/plan?schema=${schema.id}&statistic=frequency:diabetes&records=500`)
+  await plain.page.goto(`/plan?schema=${schema.id}&statistic=frequency:diabetes&wish=records&amount=500`)
   await plain.page.getByRole('heading', { name: 'Options' }).waitFor()
   await signInWithPassword(plain, account, '/site')
   await plain.page.getByRole('heading', { name: `Site ${info.sites[0]}` }).waitFor()
@@ -268,27 +294,13 @@ function keep(...values) {
   }
 }
 
-/** The wallet of a patient whose record was sold, as the site hands it out. */
+/** The wallet of the demonstration's patient, whose record was sold, sealed as a site hands it out. */
 async function soldWallet() {
-  keep(passphrase)
-  for (let record = 0; record < 60; record++) {
-    const site = info.sites[0]
-    const token = readFileSync(join(market.folder, 'keys/operator.token'), 'utf8').trim()
-    const issued = await until('a wallet', async () => {
-      const answer = await fetch(`${market.url}/api/v1/sites/${site}/wallets`, {
-        method: 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', 'idempotency-key': crypto.randomUUID() },
-        body: JSON.stringify({ schemaId: schema.id, record, passphrase }),
-      })
-      return answer.status === 429 ? undefined : answer.text()
-    })
-    const wallet = await keys.openWallet(issued, passphrase)
-    const { pseudonym } = wallet.entries[0]
-    const trace = await market.operator('GET', `/traces/${pseudonym}`).catch(() => undefined)
-    if (!trace?.steps.some(step => /deliver/i.test(step)) || wallet.entries.length !== 1) continue
-    keep(wallet.seed, keys.controllerKey(wallet.seed, keys.bytesOf(pseudonym)))
-    const file = join(process.env.EMR_END_TO_END, 'patient.json')
-    writeFileSync(file, issued)
-    return { file, pseudonym, site }
-  }
-  throw new Error('no record of the first 60 was sold')
+  const [site, schemaId, number, seed, pseudonyms] = new URL(market.links.patient).hash.replace('#patient=', '').split('/')
+  const wallet = { seed: keys.bytesOf(seed, 32), entries: [{ site: Number(number), schemaId, pseudonym: pseudonyms.split(',')[0] }] }
+  const { pseudonym } = wallet.entries[0]
+  keep(passphrase, wallet.seed, keys.controllerKey(wallet.seed, keys.bytesOf(pseudonym)))
+  const file = join(process.env.EMR_END_TO_END, 'patient.json')
+  writeFileSync(file, await keys.sealWallet(wallet, passphrase))
+  return { file, pseudonym, site }
 }

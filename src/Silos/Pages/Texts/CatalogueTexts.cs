@@ -28,17 +28,17 @@ internal static class CatalogueTexts
     public const string Everyone = "every record";
 
     public const string PlanTitle = "Plan a request";
-    public const string PlanLead = "Say what you want to know and one of: the error you need, the records you want, or what you can spend. Nothing is stored, paid or spent.";
+    public const string PlanLead = "Say what you want to know, and the error you need, how many records you want, or what you can spend. Nothing is stored, paid or spent.";
     public const string Statistic = "Statistic";
     public const string StatisticHint = "The share of each value, a mean, or any statistic in its text form.";
-    public const string HalfWidth = "Largest error (half-width)";
-    public const string HalfWidthHint = "For shares: 0.01 is one percentage point.";
-    public const string Wanted = "Records";
-    public const string Budget = "Budget, token units";
+    public const string Wish = "What is given";
+    public const string WishAmount = "How much";
+    public const string HalfWidthHint = "An error is half the width of the interval; for shares 0.01 is one percentage point.";
+    public const string WishError = "An error is a number above 0, for example 0.02.";
+    public const string WishWhole = "A whole number from 1 is needed here.";
     public const string Confidence = "Confidence";
     public const string Guaranteed = "Guaranteed, not only expected";
     public const string Compute = "Compute the plan";
-    public const string OneOfThree = "Give exactly one of error, records and budget.";
     public const string Options = "Options";
     public const string OptionsCaption = "One row per grade. The marked row is the cheapest that meets your wish.";
     public const string Grade = "Grade";
@@ -50,13 +50,20 @@ internal static class CatalogueTexts
     public const string Cost = "Cost";
     public const string Limit = "Limited by";
     public const string ErrorFigure = "Error against price";
-    public const string ErrorReading = "Each point is a grade. Lower is more exact, further left is cheaper: the best buys lie to the lower left.";
-    public const string CanBeHad = "can be had";
-    public const string CannotBeHad = "too few records";
+    public const string ErrorReading = "Each line is a grade, as far as records allow it. Lower is more exact, further left is cheaper; the dashed lines cross at the recommendation.";
     public const string Recommended = "recommended";
     public const string NoneMeets = "No grade meets this wish: read what limits each, and ask for less.";
     public const string Continue = "Write a request from this";
     public const string Notes = "Good to know";
+
+    /// <summary>What a plan starts from: the name in the address, and the words.</summary>
+    public static readonly (string Name, string Label)[] Wishes = [("error", "the largest error"), ("records", "the number of records"), ("budget", "what I can spend, in token units")];
+
+    public static string Best(string wish, long records, string expected, string guaranteed, string cost) => string.Create(
+        System.Globalization.CultureInfo.InvariantCulture,
+        $"{(wish == "error" ? "The cheapest that will do" : "The most exact that can be had")}: {records:#,0} records, expected error ± {expected}, guaranteed ± {guaranteed}, for about {cost} token units.");
+
+    public static string OfRecords(long records) => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{records:#,0} records");
 
     public static string Suppressed(int smallest) => $"Counts below {smallest} stand as 0.";
 

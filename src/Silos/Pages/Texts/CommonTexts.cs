@@ -39,6 +39,9 @@ internal static class CommonTexts
 
     public static string AtBlock(ulong block) => string.Create(CultureInfo.InvariantCulture, $"Ledger at block {block:#,0}");
 
+    /// <summary>A level of confidence.</summary>
+    public static string Confidence(double level) => string.Create(CultureInfo.InvariantCulture, $"{level * 100:0.##} %");
+
     /// <summary>Loss in epsilon.</summary>
     public static string Epsilon(long micro) => string.Create(CultureInfo.InvariantCulture, $"{micro / 1e6:0.######}");
 

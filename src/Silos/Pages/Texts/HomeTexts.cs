@@ -7,6 +7,7 @@ internal static class HomeTexts
     public const string Lead =
         "Patients and hospitals offer records for research without handing them over. Every sensitive answer is randomised where the record is; "
         + "researchers buy statistics with a stated error; four contracts on a ledger hold policies, matches and money, and anybody can check them.";
+    public const string Trying = "This market runs on a small chain of its own, to be tried out. Started with --demo, its terminal prints a link for each kind of user: open them one after the other, and look at the same sale from four sides.";
     public const string Patients = "Patients";
     public const string PatientsWhat = "Decide how much of your record may be told, for which research, until when and at what price. See what each setting means in plain words, every use, and what it earned.";
     public const string PatientsGo = "Open my record";

@@ -67,6 +67,72 @@ internal static class LedgerTexts
     public const string RequestMalformed = "A request's number is a whole number from 1.";
     public const string FindingsLead = "What was found odd about the sites, each with its author. Statistics, never proof.";
 
+    public const string CheckBatch = "Check a batch";
+    public const string CheckBatchLead = "Holds an epoch, a round or a delivery against its file and what it follows from. While its window is open, every challenge that its leaves allow is tried against the contract.";
+    public const string CheckBatchGo = "Check it";
+    public const string Challenge = "Challenge";
+    public const string ChallengeLead = "The contract would accept this challenge now. Sign it with a wallet of your own that has ether for the fee: the batch becomes void, and half of its committer's bond is yours.";
+    public const string ChallengeGo = "Sign and file the challenge";
+    public const string FindingKind = "What";
+
+    /// <summary>Fields of headers and leaves, for people.</summary>
+    public static string Field(string name) => name switch
+    {
+        "site" => "Site",
+        "schemaId" => "Data set",
+        "epoch" => "Epoch",
+        "members" => "Members",
+        "classes" => "Groups",
+        "membersRoot" => "Root of the members",
+        "classesRoot" => "Root of the groups",
+        "ordinal" => "Round",
+        "attempt" => "Attempt",
+        "sales" => "Records sold",
+        "pricesRoot" => "Root of the premiums",
+        "requestsRoot" => "Root of the requests",
+        "salesByClassRoot" => "Root of the sales by group",
+        "salesByRequestRoot" => "Root of the sales by request",
+        "seed" => "Seed of the drawing",
+        "requestId" => "Request",
+        "records" => "Records",
+        "amount" => "Token units",
+        "root" => "Root of the slots",
+        "claimed" => "Payments made",
+        "pseudonym" => "Pseudonym",
+        "controller" => "Commanded by",
+        "localClass" => "Group",
+        "payoutRoot" => "Root of the payout addresses",
+        "previousEpoch" => "Epoch before",
+        "previousPosition" => "Position in it",
+        "salt" => "Salt",
+        "memberPosition" => "Member",
+        "payoutAddress" => "Paid to",
+        "reportHash" => "Hash of the report",
+        "effective" => "Effective records, billionths",
+        _ => name,
+    };
+
+    public static string Finding(byte kind) => kind switch { 1 => "reports that the channel cannot produce", 2 => "estimates apart from those of the other sites", _ => "something else" };
+
+    public static string RequestLine(uint records, string budget) => string.Create(CultureInfo.InvariantCulture, $"{records:#,0} records, {CommonTexts.Amount(budget)} token units");
+
+    public static string BatchLine(string kind, string id, string status, long posted) => $"{Kind(kind)} {id[..12]}…, {status}, {CommonTexts.Time(posted)}";
+
+    public static string BatchGood(string kind, ulong block) => string.Create(CultureInfo.InvariantCulture, $"{Kind(kind)}: its file, its roots and what it follows from agree, as of block {block:#,0}.");
+
+    public static string BatchBad(string kind, string fault) => $"{Kind(kind)}: {fault}";
+
+    public static string Tried(string status, int tried, long until) => status switch
+    {
+        "posted" => string.Create(CultureInfo.InvariantCulture, $"{tried:#,0} challenges were tried against the contract. Its window ends {CommonTexts.Time(until)}."),
+        "void" => "It is void: nothing follows from it any more.",
+        _ => "It is final: the window for challenges is over, and a fault is now a finding about its committer.",
+    };
+
+    public static string ClaimCount(int count, string amount) => string.Create(CultureInfo.InvariantCulture, $"{count:#,0} payments, {CommonTexts.Amount(amount)} token units in all");
+
+    public static string FirstOf(int shown, int all) => string.Create(CultureInfo.InvariantCulture, $"The first {shown:#,0} of {all:#,0}.");
+
     public static string Kind(string kind) => kind switch { "epoch" => "Epoch", "round" => "Round", _ => "Delivery" };
 
     public static string Checked(ulong block) => string.Create(CultureInfo.InvariantCulture, $"Verified against block {block:#,0}.");

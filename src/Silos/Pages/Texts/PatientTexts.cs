@@ -13,13 +13,13 @@ internal static class PatientTexts
     public const string Withdrawn = "withdrawn for ever";
     public const string Never = "no settings yet";
     public const string Budget = "Privacy spent";
-    public const string BudgetLeft = "of the most that may ever be spent";
+    public const string Asked = "Who asked, and why";
     public const string Earned = "Earned";
     public const string Due = "due, not paid yet";
     public const string Uses = "Uses";
     public const string SettingsTitle = "My settings";
     public const string HowMuch = "How much may be told";
-    public const string ByTier = "For all answers of a tier the highest grade, that is the least noise, at which they may be told.";
+    public const string ByTier = "For each tier: how often may an observer of one answer be right between two values, where a coin is right 50 % of the time? Less means more noise.";
     public const string OneByOne = "Decide answer by answer";
     public const string AsTier = "as its tier";
     public const string Price = "Price per unit of loss";
@@ -69,10 +69,18 @@ internal static class PatientTexts
         "The site holds a copy of your wallet's seed today: what you sign, it could sign too.",
     ];
 
+    public static string Spent(string epsilon) => $"ε {epsilon}";
+
+    public static string OfCap(string epsilon) => $"of {epsilon} that may ever be spent";
+
+    public static string ToldAt(string title, int grade, string epsilon) => grade == 0 ? $"{title}, as it is" : $"{title}, randomised at grade {grade} (ε {epsilon})";
+
+    public static string AskedBy(string title, string why, string researcher) => $"“{title}”: {why} Asked by the account {researcher}.";
+
     public static string Participation(string state, int quota) => quota == 0 && state == "active" ? Never : state switch { "active" => Active, "paused" => Paused, _ => Withdrawn };
 
     public static string Grade(int grade, long micro) => grade == 0 ? "withheld"
-        : string.Create(CultureInfo.InvariantCulture, $"grade {grade}, loss {micro / 1e6:0.##}: a guess is right at most {100 / (1 + Math.Exp(-micro / 1e6)):0.#} % of the time");
+        : string.Create(CultureInfo.InvariantCulture, $"guessed right {100 / (1 + Math.Exp(-micro / 1e6)):0.#} % of the time at most (ε {micro / 1e6:0.##})");
 
     public static string TierName(string tier) => $"{CommonTexts.Tier(tier)} answers";
 

@@ -23,6 +23,7 @@ internal static class ResearchTexts
 
     public const string NewLead = "Say what you ask and why: patients read the reason. You see the terms and their price before anything is signed.";
     public const string Statistics = "Statistics, one per line";
+    public const string Asked = "Statistics";
     public const string StatisticsHint = "frequency:A, mean:A, bins:A:CELLS, quantile:A:P[,P], table:A,B[,C], topCodes:A, linear:Y~A[,B], logistic:Y=LABEL~A[,B]";
     public const string TitleField = "Title";
     public const string Why = "Why you ask, for patients";
@@ -37,6 +38,9 @@ internal static class ResearchTexts
     public const string Bid = "Bid, as a multiple of what is asked";
     public const string BidHint = "A higher bid finds more sellers; you never pay more than it.";
     public const string Write = "Write the terms";
+    public const string Buys = "What this buys";
+    public const string BuysLead = "Computed from what is on offer for this purpose, before anything is stored or signed. A limit to one group leaves fewer records than is counted here.";
+    public const string BudgetWhat = "token units; what is not delivered comes back";
     public const string TermsTitle = "The terms";
     public const string TermsLead = "This is what you would sign. The escrow holds the budget; what is not delivered comes back.";
     public const string Budget = "Budget, held in escrow";
@@ -74,8 +78,13 @@ internal static class ResearchTexts
     public const string Estimator = "Estimator";
     public const string Post = "Post-processed";
     public const string Tests = "Tests";
-    public const string Selection = "These are estimates about the people who allow this grade, not about everybody at the sites.";
-    public const string FigureReading = "Dots are estimates, strokes their intervals.";
+    public const string FigureReading = "Dots are estimates, strokes their intervals; the second stroke is the error that was guaranteed before any data were seen.";
+    public const string FigureReadingBare = "Dots are estimates, strokes their intervals. Nothing is guaranteed beyond them.";
+    public const string EstimateAndInterval = "Estimate with interval";
+    public const string GuaranteedRange = "Guaranteed error";
+    public const string OutOfRange = "Unbiased estimates and their intervals may leave 0 to 100 %: that is the noise showing. Clipping them would bias every sum that is made of them.";
+    public const string Share = "share of records";
+    public const string EffectiveWhat = "as many unperturbed records would tell as much";
     public const string NotAnswered = "Not answered";
     public const string UnknownRequest = "You have no such request.";
 

@@ -36,6 +36,12 @@ internal static class SiteTexts
     public const string Rate = "Price, token units per unit of loss (low / moderate / private)";
     public const string Purpose = "For which research";
     public const string PoliciesGo = "Set for everybody who has none";
+    public const string WalletTitle = "Hand a patient their wallet";
+    public const string WalletLead = "The file commands the pseudonyms of one person. Who holds it and its passphrase decides about the records: hand it to nobody else, and keep no copy. The site made the seed and knows it.";
+    public const string WalletRecord = "Record";
+    public const string WalletPassphrase = "Passphrase for the way";
+    public const string WalletPassphraseHint = "At least 12 characters; tell it to the patient apart from the file.";
+    public const string WalletGo = "Make the wallet file";
     public const string EpochsTitle = "Epochs";
     public const string EpochsLead = "An epoch publishes today's offers by two roots. Groups of fewer than 20 persons join a stricter one, or are withheld.";
     public const string EpochGo = "Decide the next epoch";
@@ -53,6 +59,8 @@ internal static class SiteTexts
     public const string OverCap = "Over the lifetime cap";
     public const string NotAllowed = "Not allowed any more";
     public const string Refusal = "Refused by the market";
+
+    public static string WalletRecordHint(int records) => string.Create(CultureInfo.InvariantCulture, $"Its place in the order of loading, 1 to {records:#,0}.");
 
     public static string Title(string site) => $"Site {site}";
 

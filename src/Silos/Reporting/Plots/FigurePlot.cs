@@ -83,7 +83,8 @@ internal static class FigurePlot
                     break;
                 case FigureReferenceKind.Vertical:
                     svg.Line("reference", x[reference.Value], Top, x[reference.Value], Bottom);
-                    svg.Text("tick", x[reference.Value] + 5, Top + 10, reference.Name);
+                    bool late = x[reference.Value] > (left + Right) / 2;
+                    svg.Text("tick", x[reference.Value] + (late ? -5 : 5), Top + 10, reference.Name, late ? "end" : "start");
                     break;
                 default:
                     double from = Math.Max(x.Clamp(double.NegativeInfinity), y.Clamp(double.NegativeInfinity));

@@ -6,4 +6,4 @@ export { newWallet, openWallet, sealWallet, sealWith, type Wallet, type WalletEn
 export { WalletError } from './keys/walletError.ts'
 export { addressOf, commandKinds, signCommand, signInFault, signText, type PublisherCommand, type PublisherDomain } from './ledger/messages.ts'
 export { signCall, type Account, type Call } from './ledger/transactions.ts'
-export { addSums, climb, laneOf, leafHash, nodeOf, openingHolds, sumOf, type Opening } from './ledger/sumTree.ts'
+export { addSums, climb, committedRoot, laneOf, leafHash, nodeOf, openingHolds, sumOf, type Opening } from './ledger/sumTree.ts'

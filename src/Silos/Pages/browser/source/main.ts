@@ -1,8 +1,10 @@
 /** Wires what a page holds, by its data attributes. Without scripts, everything that needs no key works all the same. */
 import { make, need, say } from './pages/dom.ts'
+import { wireLive } from './pages/live.ts'
 import { wirePolicy } from './pages/policy.ts'
 import { wireProof } from './pages/proofs.ts'
-import { wireCancel, wireFollow, wireFund } from './pages/requests.ts'
+import { wireCancel, wireFollow, wireFund, wireSend } from './pages/requests.ts'
+import { wireHandOut } from './pages/handOut.ts'
 import { followLink, wireNewWallet, wireSignIn } from './pages/signIn.ts'
 
 const each = <T extends HTMLElement>(selector: string, wire: (element: T) => void): void => document.querySelectorAll<T>(selector).forEach(element => {
@@ -15,9 +17,12 @@ each<HTMLFormElement>('form[data-sign-in]', wireSignIn)
 each<HTMLFormElement>('form[data-new-wallet]', wireNewWallet)
 if (document.querySelector('form[data-sign-in]')) void followLink()
 each<HTMLFormElement>('form[data-menu]', wirePolicy)
+each<HTMLFormElement>('form[data-live]', wireLive)
 each('[data-steps]', wireProof)
+each<HTMLFormElement>('form[data-wallet]', wireHandOut)
 each('[data-fund]', wireFund)
 each('[data-cancel]', wireCancel)
+each('[data-send]', wireSend)
 each('[data-print]', button => button.addEventListener('click', () => window.print()))
 each('[data-working]', form => form.addEventListener('submit', () => {
   // The answer is a new page: until it comes, show that something goes on.

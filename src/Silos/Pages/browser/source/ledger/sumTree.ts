@@ -92,3 +92,14 @@ export function openingHolds(kind: keyof typeof leafKinds, opening: Opening, roo
   const opened = climb(leaf, BigInt(opening.position), opening.path.map(node => ({ hash: bytesOf(node.hash, 32), sum: BigInt(node.sum) })))
   return { holds: hexOf(opened.root) === rootOnLedger.replace(/^0x/, ''), opened }
 }
+
+// Where a root stands among the words of header and posting (docs/WIRE.md, "Batches").
+const rootWord = { member: 8, delivery: 7 } as const
+
+/** The root inside what a contract's commitment is the hash of, and that hash: whoever asks the contract elsewhere compares one word. */
+export function committedRoot(kind: keyof typeof leafKinds, committed: string): { root: string; commitment: string } {
+  const bytes = bytesOf(committed)
+  const at = rootWord[kind] * 32
+  if (bytes.length < at + 32) throw new RangeError('a commitment is of whole words')
+  return { root: hexOf(bytes.subarray(at, at + 32)), commitment: hexOf(keccak_256(bytes)) }
+}

@@ -10,7 +10,7 @@ export class Refusal extends Error {
 
 const csrf = (): string => document.querySelector<HTMLMetaElement>('meta[name=csrf]')?.content ?? ''
 
-async function call<T>(method: string, path: string, body?: string): Promise<T> {
+async function callForText(method: string, path: string, body?: string): Promise<string> {
   const headers: Record<string, string> = { accept: 'application/json' }
   if (method !== 'GET') {
     headers['x-csrf-token'] = csrf()
@@ -19,12 +19,16 @@ async function call<T>(method: string, path: string, body?: string): Promise<T> 
   if (body !== undefined) headers['content-type'] = 'application/json'
   const answer = await fetch(`/api/v1${path}`, { method, headers, credentials: 'same-origin', ...(body === undefined ? {} : { body }) })
   const text = await answer.text()
-  const read = text ? JSON.parse(text) as unknown : undefined
   if (!answer.ok) {
-    const problem = (read ?? {}) as { type?: string; title?: string; detail?: string }
+    const problem = (text ? JSON.parse(text) : {}) as { type?: string; title?: string; detail?: string }
     throw new Refusal(answer.status, problem.type?.split('/').pop() ?? 'unknown', problem.detail ?? problem.title ?? `The server answered ${answer.status}.`)
   }
-  return read as T
+  return text
+}
+
+async function call<T>(method: string, path: string, body?: string): Promise<T> {
+  const text = await callForText(method, path, body)
+  return (text ? JSON.parse(text) : undefined) as T
 }
 
 /** Reads. */
@@ -32,6 +36,9 @@ export const get = <T>(path: string): Promise<T> => call('GET', path)
 
 /** Changes something; the same call again is answered again. */
 export const post = <T>(path: string, body?: unknown): Promise<T> => call('POST', path, body === undefined ? undefined : JSON.stringify(body))
+
+/** The same where the answer is a file, byte by byte. */
+export const postForText = (path: string, body: unknown): Promise<string> => callForText('POST', path, JSON.stringify(body))
 
 /** Hands in JSON byte by byte, as it was written by the server: it has a hash. */
 export const postAsItIs = <T>(path: string, json: string): Promise<T> => call('POST', path, json)

@@ -7,12 +7,14 @@ import { keys, unlockAccount } from './wallets.ts'
 
 interface Receipt { readonly succeeded: boolean }
 
-async function send(calls: readonly Call[], owner: string, outcome: HTMLElement): Promise<boolean> {
+/** Signs calls and hands them on, one after the other; with an owner only for that account. False when the person turns back. */
+async function send(calls: readonly Call[], owner: string | undefined, outcome: HTMLElement): Promise<boolean> {
   const key = await unlockAccount()
   if (!key) return false
   const { addressOf, signCall } = await keys()
-  if (addressOf(key) !== owner) throw new Error(texts.otherAccount)
-  const account = await get<Account>(`/ledger/accounts/${owner}`)
+  const signer = addressOf(key)
+  if (owner !== undefined && signer !== owner) throw new Error(texts.otherAccount)
+  const account = await get<Account>(`/ledger/accounts/${signer}`)
   for (const [place, call] of calls.entries()) {
     say(outcome, texts.calls(place + 1, calls.length, call.what))
     const { hash } = await post<{ hash: string }>('/ledger/transactions', { raw: signCall(call, account, place, key) })
@@ -35,6 +37,15 @@ export function wireFund(place: HTMLElement): void {
     if (!await send(open.calls, place.dataset.owner!, outcome)) return
     say(outcome, texts.funded, 'good')
     location.assign(`/requests/${open.key}`)
+  }))
+}
+
+/** A button that sends calls which anybody may send: an auditor's challenge. */
+export function wireSend(place: HTMLElement): void {
+  const button = need<HTMLButtonElement>('button', place), outcome = need('[data-outcome]', place)
+  button.hidden = false
+  button.addEventListener('click', () => void during(button, outcome, async () => {
+    if (await send(JSON.parse(place.dataset.send!) as Call[], undefined, outcome)) say(outcome, texts.filed, 'good')
   }))
 }
 

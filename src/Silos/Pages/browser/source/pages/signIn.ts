@@ -58,6 +58,8 @@ export async function followLink(): Promise<void> {
   const place = make('div')
   need('main').prepend(place)
   say(place, texts.demonstration)
+  // The page behind the door says it again.
+  sessionStorage.setItem('emr-said', `${'account' in who ? texts.demonstrationAccount : texts.demonstration} ${texts.demonstrationFirst['account' in who ? 'account' : 'researcher' in who ? 'researcher' : 'patient']}`)
   try {
     const { addressOf, bytesOf, controllerKey } = await keys()
     if ('account' in who) {
@@ -72,6 +74,7 @@ export async function followLink(): Promise<void> {
       await signIn({ address: addressOf(key), key, publisher: who.patient.publisher })
     }
   } catch (error) {
+    sessionStorage.removeItem('emr-said')
     say(place, error instanceof Error ? error.message : String(error), 'bad')
   }
 }
