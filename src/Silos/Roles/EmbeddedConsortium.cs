@@ -19,17 +19,11 @@ namespace EmrMarket.Silos.Roles;
 /// </summary>
 internal sealed class EmbeddedConsortium : IAsyncDisposable
 {
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
-
-    // For bonds of thousands of epochs, rounds and deliveries.
-    private static readonly BigInteger Endowment = 1_000_000_000_000;
-
     private readonly RoleHost _host;
     private readonly JsonRpcEthereumClient _client;
     private readonly DevelopmentToken _token;
     private readonly DynamicAccessControl _access;
     private readonly DataEvaluation _evaluation;
-    private readonly AnonymousTransaction _payments;
     private readonly SemaphoreSlim _oneAtATime = new(1);
 
     private EmbeddedConsortium(RoleHost host, JsonRpcEthereumClient client, ContractDeployment deployment)
@@ -38,7 +32,6 @@ internal sealed class EmbeddedConsortium : IAsyncDisposable
         _token = new DevelopmentToken(client, Address.Parse(deployment.Token.Address));
         _access = new DynamicAccessControl(client, Address.Parse(deployment.AccessControl.Address));
         _evaluation = new DataEvaluation(client, Address.Parse(deployment.Evaluation.Address));
-        _payments = new AnonymousTransaction(client, Address.Parse(deployment.Payments.Address));
     }
 
     /// <summary>Starts it; its outbox is in memory, since what it did stands on the chain.</summary>
@@ -76,18 +69,21 @@ internal sealed class EmbeddedConsortium : IAsyncDisposable
         await SubmitAsync("endow", [_token.Mint(account, tokens)], cancellationToken);
     }
 
-    /// <summary>Sees that the account of a role can pay bonds.</summary>
+    /// <summary>Sees that the account of a role of this process can pay bonds.</summary>
     public async Task SecureAsync(RoleHost role, Address account, CancellationToken cancellationToken)
     {
-        await role.View.SyncAsync(cancellationToken);
-        if (role.View.FreeBalance(account) >= Endowment / 2)
-        {
-            return;
-        }
+        await EndowForBondsAsync(account, cancellationToken);
+        await Bonds.DepositAsync(role, account, _client, cancellationToken);
+    }
 
-        await EndowAsync(account, Endowment, cancellationToken);
-        await role.SubmitAsync(0, $"bonds/{role.View.Head}", _token.Approve(_payments.Address, Endowment), _payments.Deposit(account, Endowment));
-        await SettleAsync(role, cancellationToken);
+    /// <summary>Gives an account what its bonds take, unless it has that: in its hands or with the ledger.</summary>
+    public async Task EndowForBondsAsync(Address account, CancellationToken cancellationToken)
+    {
+        await _host.View.SyncAsync(cancellationToken);
+        if (_host.View.FreeBalance(account) < Bonds.Least && await _token.BalanceOfAsync(account, BlockReference.Latest, cancellationToken) < Bonds.Amount)
+        {
+            await EndowAsync(account, Bonds.Amount, cancellationToken);
+        }
     }
 
     /// <summary>Moves the chain's clock.</summary>
@@ -107,22 +103,12 @@ internal sealed class EmbeddedConsortium : IAsyncDisposable
             try
             {
                 await _host.SubmitAsync(0, $"{what}/{Guid.NewGuid():N}", calls);
-                await SettleAsync(_host, cancellationToken);
+                await Bonds.SettleAsync(_host, cancellationToken);
             }
             finally
             {
                 _oneAtATime.Release();
             }
         }
-    }
-
-    private static async Task SettleAsync(RoleHost role, CancellationToken cancellationToken)
-    {
-        while ((await role.Senders[0].AdvanceAsync()).WaitsFor.Length > 0)
-        {
-            await Task.Delay(Pause, cancellationToken);
-        }
-
-        await role.View.SyncAsync(cancellationToken);
     }
 }

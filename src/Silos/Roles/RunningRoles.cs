@@ -1,5 +1,6 @@
 using EmrMarket.Contracts.Ethereum;
 using EmrMarket.Grains.Ledger.View;
+using EmrMarket.Grains.Market.Hosting;
 
 namespace EmrMarket.Silos.Roles;
 
@@ -10,6 +11,12 @@ namespace EmrMarket.Silos.Roles;
 /// <param name="Consortium">Who admits, mints and moves time on an embedded chain; null on any other.</param>
 internal sealed record RunningRoles(IEthereumClient Client, MarketRole? Market, IReadOnlyDictionary<string, SiteRole> Sites, EmbeddedConsortium? Consortium)
 {
+    /// <summary>The schemas by id that are dealt in: those of this process's market, or those that the market told its sites.</summary>
+    public IReadOnlyDictionary<string, MarketSchema> Schemas => Market?.Context.Schemas ?? Dealt;
+
+    /// <summary>What the market told the sites of this process that it deals in; empty where the market runs here.</summary>
+    public IReadOnlyDictionary<string, MarketSchema> Dealt { get; init; } = new Dictionary<string, MarketSchema>(StringComparer.Ordinal);
+
     /// <summary>A view of the ledger: the market's, or a site's.</summary>
     public ILedgerView View => Market?.View ?? Sites.Values.First().View;
 }

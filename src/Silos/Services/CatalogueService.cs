@@ -93,10 +93,10 @@ internal sealed class CatalogueService(RunningRoles roles)
 
     private const int MostLabels = 200;
 
-    private MarketSchema Find(string schemaId) => roles.Here().Context.Schemas.TryGetValue(schemaId, out MarketSchema? schema) ? schema
+    private MarketSchema Find(string schemaId) => roles.Schemas.TryGetValue(schemaId, out MarketSchema? schema) ? schema
         : throw new ServiceRefusedException("unknown-schema", $"this market does not deal in schema {schemaId}: it deals in {string.Join(", ", Dealt().Select(s => s.Schema.Name))}");
 
-    private IEnumerable<MarketSchema> Dealt() => (roles.Market?.Context.Schemas.Values ?? []).OrderBy(schema => schema.Schema.Name, StringComparer.Ordinal);
+    private IEnumerable<MarketSchema> Dealt() => roles.Schemas.Values.OrderBy(schema => schema.Schema.Name, StringComparer.Ordinal);
 }
 
 /// <summary>How values are written.</summary>

@@ -25,7 +25,7 @@ internal sealed class PatientService(RunningRoles roles)
         SiteRole here = roles.Site(site);
         SiteStatus status = await here.Grain.StatusAsync(schemaId);
         SiteReidentification measured = await here.Grain.ReidentificationAsync(schemaId);
-        MarketSchema dealt = roles.Market is { } market && market.Context.Schemas.TryGetValue(schemaId, out MarketSchema? known) ? known
+        MarketSchema dealt = roles.Schemas.TryGetValue(schemaId, out MarketSchema? known) ? known
             : throw new ServiceRefusedException("unknown-schema", $"site '{site}' has no records of schema {schemaId}");
         Schema schema = dealt.Schema;
         ProfileEarnings.Row[] earned = await EarnedAsync(schema);

@@ -92,7 +92,7 @@ internal static class SiteRoutes
             .Named("IssueWallet", "The wallet of a record's patient, sealed for handing over.", Policies.SiteStaff).Costs(RateClass.Heavy);
     }
 
-    private static Schema SchemaOf(RunningRoles roles, string schemaId) => roles.Here().Context.Schemas.TryGetValue(schemaId, out var dealt) ? dealt.Schema : throw new ApiException(ProblemType.UnknownSchema);
+    private static Schema SchemaOf(RunningRoles roles, string schemaId) => roles.Schemas.TryGetValue(schemaId, out var dealt) ? dealt.Schema : throw new ApiException(ProblemType.UnknownSchema);
 
     /// <summary>The most bytes of a body.</summary>
     private sealed record RequestLimit(long Bytes) : Microsoft.AspNetCore.Http.Metadata.IRequestSizeLimitMetadata
