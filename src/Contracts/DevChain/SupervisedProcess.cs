@@ -83,6 +83,10 @@ public sealed class SupervisedProcess : IAsyncDisposable
         exit "$status"
         """;
 
+    // EWOULDBLOCK, with which a lock that somebody holds is refused; .NET has it as the exception's HResult.
+    private const int LinuxWouldBlock = 11;
+    private const int DarwinWouldBlock = 35;
+
     private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(100);
 
     // The start of a process is told in the system's ticks since a boot time of whole seconds.
@@ -116,7 +120,6 @@ public sealed class SupervisedProcess : IAsyncDisposable
             throw new PlatformNotSupportedException("embedded engines run on Linux and macOS: use the Windows Subsystem for Linux, or engines of your own");
         }
 
-        Directory.CreateDirectory(options.Folder);
         FileStream held = Take(options);
         SupervisedProcess process = new(options, held);
         try
@@ -199,22 +202,27 @@ public sealed class SupervisedProcess : IAsyncDisposable
     private static FileStream Take(SupervisedProcessOptions options)
     {
         string path = Path.Combine(options.Folder, options.Name + ".lock");
-        FileStream held;
+        FileStream? held = null;
         try
         {
+            Directory.CreateDirectory(options.Folder);
             held = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            held.SetLength(0);
+            held.Write(System.Text.Encoding.ASCII.GetBytes(
+                string.Create(CultureInfo.InvariantCulture, $"{System.Environment.ProcessId} {DateTimeOffset.UtcNow:O}\n")));
+            held.Flush();
+            return held;
         }
-        catch (IOException e)
+        catch (IOException e) when (held is null && e.HResult is LinuxWouldBlock or DarwinWouldBlock)
         {
             SupervisedState? owner = FindRunning(options.Folder, options.Name);
             throw new ProcessFolderInUseException(options.Folder, owner, e);
         }
-
-        held.SetLength(0);
-        held.Write(System.Text.Encoding.ASCII.GetBytes(
-            string.Create(CultureInfo.InvariantCulture, $"{System.Environment.ProcessId} {DateTimeOffset.UtcNow:O}\n")));
-        held.Flush();
-        return held;
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            held?.Dispose();
+            throw new ProcessFailedException(options.Name, $"{options.Folder} cannot be written: {e.Message} Free the disk or mount it for writing, let {System.Environment.UserName} write there, or name another folder", "(it was not started)");
+        }
     }
 
     /// <summary>An owner that was killed frees the folder before its child has ended, which still writes what the next child is to read.</summary>
@@ -364,7 +372,7 @@ public sealed class SupervisedProcess : IAsyncDisposable
             using Process process = Process.GetProcessById(id);
             return !process.HasExited && (beganBefore is not { } time || process.StartTime.ToUniversalTime() < time + ClockSlack);
         }
-        catch (Exception e) when (e is ArgumentException or InvalidOperationException)
+        catch (Exception e) when (e is ArgumentException or InvalidOperationException or System.ComponentModel.Win32Exception)
         {
             return false;
         }

@@ -11,6 +11,9 @@ namespace EmrMarket.Silos.Hosting;
 /// <summary>Grains in this process. <c>OrleansGrains.cs</c> is the same for a cluster, and the build takes one of the two.</summary>
 internal static class GrainHosting
 {
+    /// <summary>Whether all grains of a role are in one process, which therefore has the role's store for itself.</summary>
+    internal static bool IsOneProcess => true;
+
     /// <summary>Adds the runtime of one role's grains and <see cref="IGrainFactory"/> to a host of that role's own.</summary>
     /// <param name="builder">The role's host. A store of grain state that it already has is used; otherwise state lives in memory.</param>
     /// <param name="grains">The assemblies of the role's grain classes.</param>

@@ -13,6 +13,9 @@ namespace EmrMarket.Silos.Hosting;
 /// <summary>Grains in a cluster of silos. <c>EmbeddedGrains.cs</c> is the same for one process, and the build takes one of the two.</summary>
 internal static class GrainHosting
 {
+    /// <summary>Whether all grains of a role are in one process, which therefore has the role's store for itself.</summary>
+    internal static bool IsOneProcess => false;
+
     // Stable: it is part of the key under which state is stored.
     private const string ServiceId = "emr-market";
     private const string Driver = "Npgsql";

@@ -11,10 +11,13 @@ namespace EmrMarket.Silos.Storage;
 /// <summary>All that a market keeps, in the database of its role.</summary>
 internal sealed class MarketStorage : IAsyncDisposable
 {
-    private MarketStorage(NpgsqlDataSource database) => (Database, Ledger) = (database, new PostgresLedgerStore(database));
+    private MarketStorage(NpgsqlDataSource database, StoreOwner owner) => (Database, Owner, Ledger) = (database, owner, new PostgresLedgerStore(database));
 
     /// <summary>The role's database, migrated.</summary>
     public NpgsqlDataSource Database { get; }
+
+    /// <summary>That no other process works on it.</summary>
+    public StoreOwner Owner { get; }
 
     /// <summary>What the role reads from the ledger and sends to it.</summary>
     public ILedgerStore Ledger { get; }
@@ -23,24 +26,36 @@ internal sealed class MarketStorage : IAsyncDisposable
     public PostgresLinkNonces LinkNonces => new(Database);
 
     /// <summary>Opens the database and brings it to the form that this program needs.</summary>
+    /// <exception cref="StoreInUseException">Another process works on it.</exception>
     /// <exception cref="MigrationException">The database is newer than the program, or has another past.</exception>
     public static async Task<MarketStorage> OpenAsync(string connectionString, CancellationToken cancellationToken)
     {
         NpgsqlDataSource database = NpgsqlDataSource.Create(connectionString);
+        StoreOwner? owner = null;
         try
         {
+            owner = await StoreOwner.TakeAsync(connectionString, cancellationToken);
             await Migrations.ApplyAsync(database, DatabaseRole.Market, cancellationToken);
-            return new MarketStorage(database);
+            return new MarketStorage(database, owner);
         }
         catch
         {
+            if (owner is not null)
+            {
+                await owner.DisposeAsync();
+            }
+
             await database.DisposeAsync();
             throw;
         }
     }
 
     /// <inheritdoc/>
-    public ValueTask DisposeAsync() => Database.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await Owner.DisposeAsync();
+        await Database.DisposeAsync();
+    }
 }
 
 /// <summary>Gives a market's host its storage.</summary>

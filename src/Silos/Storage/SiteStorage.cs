@@ -11,10 +11,13 @@ namespace EmrMarket.Silos.Storage;
 /// <summary>All that a site keeps, in the database of its role, sealed.</summary>
 internal sealed class SiteStorage : IAsyncDisposable
 {
-    private SiteStorage(NpgsqlDataSource database, SiteVault vault) => (Database, Vault, Ledger) = (database, vault, new PostgresLedgerStore(database));
+    private SiteStorage(NpgsqlDataSource database, StoreOwner owner, SiteVault vault) => (Database, Owner, Vault, Ledger) = (database, owner, vault, new PostgresLedgerStore(database));
 
     /// <summary>The role's database, migrated.</summary>
     public NpgsqlDataSource Database { get; }
+
+    /// <summary>That no other process works on it.</summary>
+    public StoreOwner Owner { get; }
 
     /// <summary>The keys of what is in it.</summary>
     public SiteVault Vault { get; }
@@ -26,25 +29,37 @@ internal sealed class SiteStorage : IAsyncDisposable
     /// <param name="connectionString">How to connect.</param>
     /// <param name="keyFile">The file of the storage key, unless the environment holds it (<see cref="StorageKey.Variable"/>); made with the database.</param>
     /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="StoreInUseException">Another process works on it.</exception>
     /// <exception cref="MigrationException">The database is newer than the program, or has another past.</exception>
     /// <exception cref="SealException">The storage key is missing or not the one that the database was made with.</exception>
     public static async Task<SiteStorage> OpenAsync(string connectionString, string keyFile, CancellationToken cancellationToken)
     {
         NpgsqlDataSource database = NpgsqlDataSource.Create(connectionString);
+        StoreOwner? owner = null;
         try
         {
+            owner = await StoreOwner.TakeAsync(connectionString, cancellationToken);
             await Migrations.ApplyAsync(database, DatabaseRole.Site, cancellationToken);
-            return new SiteStorage(database, await SiteVault.OpenAsync(database, keyFile, cancellationToken));
+            return new SiteStorage(database, owner, await SiteVault.OpenAsync(database, keyFile, cancellationToken));
         }
         catch
         {
+            if (owner is not null)
+            {
+                await owner.DisposeAsync();
+            }
+
             await database.DisposeAsync();
             throw;
         }
     }
 
     /// <inheritdoc/>
-    public ValueTask DisposeAsync() => Database.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await Owner.DisposeAsync();
+        await Database.DisposeAsync();
+    }
 }
 
 /// <summary>Gives a site's host its storage.</summary>

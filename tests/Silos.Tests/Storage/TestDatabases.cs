@@ -36,6 +36,12 @@ internal static class TestDatabases
         return NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(server.AdministratorConnectionString) { Database = name, ConnectionIdleLifetime = 1, ConnectionPruningInterval = 1 });
     }
 
+    /// <summary>How another process connects to a database that was made here; with the password, which the data source itself does not tell.</summary>
+    public static async Task<string> ConnectionStringOfAsync(NpgsqlDataSource made) => new NpgsqlConnectionStringBuilder((await Server.Value).AdministratorConnectionString)
+    {
+        Database = new NpgsqlConnectionStringBuilder(made.ConnectionString).Database,
+    }.ConnectionString;
+
     private static Task<EmbeddedPostgres> StartAsync() =>
         EmbeddedPostgres.StartAsync(Directory.CreateTempSubdirectory("emrmarket-pg-").FullName, EmbeddedTools, CancellationToken.None);
 }

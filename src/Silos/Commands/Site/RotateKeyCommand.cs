@@ -1,6 +1,7 @@
 using System.CommandLine;
 using EmrMarket.Contracts.DevChain;
 using EmrMarket.Silos.Commands.Chain;
+using EmrMarket.Silos.Configuration;
 using EmrMarket.Silos.Storage;
 using EmrMarket.Silos.Storage.Postgres;
 using EmrMarket.Silos.Storage.Site;
@@ -28,13 +29,19 @@ internal static class RotateKeyCommand
     public static Command Create()
     {
         var site = new Option<string>("--site") { Description = "The site's name.", HelpName = "NAME", DefaultValueFactory = _ => "hospital" };
-        var folder = new Option<string>("--folder") { Description = "Where the embedded chain keeps its state; the database is beside it.", HelpName = "DIR", DefaultValueFactory = _ => ChainFolders.DefaultChain };
-        var command = new Command("rotate-key", Description) { site, folder };
-        command.SetAction((parsed, cancellation) => RunAsync(parsed.GetValue(site)!, Path.GetDirectoryName(Path.GetFullPath(parsed.GetValue(folder)!))!, cancellation));
+        var folder = new Option<string?>("--folder") { Description = "Where the embedded chain keeps its state, and beside it all else; what the configuration says without it, or .emr/chain.", HelpName = "DIR" };
+        var file = new Option<string?>("--config") { Description = "The configuration file of the site's 'serve'; emr.json of the working folder without it, if there is one.", HelpName = "FILE" };
+        var command = new Command("rotate-key", Description) { site, folder, file };
+        command.SetAction((parsed, cancellation) =>
+        {
+            Settings settings = Settings.Load(parsed.GetValue(file));
+            string chain = parsed.GetValue(folder) ?? settings[SettingKeys.Folder] ?? ChainFolders.DefaultChain;
+            return RunAsync(parsed.GetValue(site)!, Path.GetDirectoryName(Path.GetFullPath(chain))!, settings.Secret(SettingKeys.SiteDatabase, SettingKeys.SiteDatabaseFile), cancellation);
+        });
         return command;
     }
 
-    private static async Task<int> RunAsync(string site, string root, CancellationToken cancellationToken)
+    private static async Task<int> RunAsync(string site, string root, string? database, CancellationToken cancellationToken)
     {
         string keyFile = Path.Combine(root, "sites", site, "storage.key");
         if (!File.Exists(keyFile) && StorageKey.FromEnvironment(StorageKey.Variable) is null)
@@ -44,13 +51,13 @@ internal static class RotateKeyCommand
 
         try
         {
-            await using EmbeddedPostgres server = await EmbeddedPostgres.StartAsync(Path.Combine(root, "database"), ChainFolders.Tools, cancellationToken);
-            await using SiteStorage storage = await SiteStorage.OpenAsync(await server.GetSiteConnectionStringAsync(site, cancellationToken), keyFile, cancellationToken);
+            await using EmbeddedPostgres? server = database is null ? await EmbeddedPostgres.StartAsync(Path.Combine(root, "database"), ChainFolders.Tools, cancellationToken) : null;
+            await using SiteStorage storage = await SiteStorage.OpenAsync(database ?? await server!.GetSiteConnectionStringAsync(site, cancellationToken), keyFile, cancellationToken);
             int parts = await KeyRotation.RunAsync(storage.Database, keyFile, afterStep: null, cancellationToken);
             Console.WriteLine($"site {site}: {parts} parts are sealed again, and {keyFile} is a new key. Keep a backup of it; destroy those of the earlier one with the backups of the database that it opens.");
             return ExitCode.Success;
         }
-        catch (Exception e) when (e is ToolMissingException or ProcessFolderInUseException or ProcessFailedException or MigrationException or SealException or ArgumentException)
+        catch (Exception e) when (e is ToolMissingException or ProcessFolderInUseException or ProcessFailedException or MigrationException or SealException or StoreInUseException or ArgumentException or Npgsql.NpgsqlException)
         {
             throw new CommandException(ExitCode.Failure, e.Message, e);
         }

@@ -91,9 +91,9 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
                 Folder = postgres._folder,
                 Endpoint = postgres._socket,
                 StopSignal = "INT",
-                BeforeFirstStartAsync = cancellation => postgres.InitialiseAsync(asUser, programs, cancellation),
+                BeforeFirstStartAsync = cancellation => postgres.WithRoomAsync(() => postgres.InitialiseAsync(asUser, programs, cancellation)),
                 IsReadyAsync = postgres.AnswersAsync,
-                PrepareAsync = postgres.PrepareAsync,
+                PrepareAsync = cancellation => postgres.WithRoomAsync(() => postgres.PrepareAsync(cancellation)),
             },
             cancellationToken);
         return postgres;
@@ -115,7 +115,7 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
         string name = "emr_site_" + site.Replace('-', '_');
         await using NpgsqlConnection connection = new(AdministratorConnectionString + ";Pooling=false");
         await connection.OpenAsync(cancellationToken);
-        await MakeAsync(connection, name, cancellationToken);
+        await WithRoomAsync(() => MakeAsync(connection, name, cancellationToken));
         return Connection(name, name, Password(name));
     }
 
@@ -155,6 +155,19 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
         (int exit, string output) = await RunAsync([.. unshare, "true"], cancellationToken);
         return exit == 0 ? unshare : throw new ToolMissingException(
             $"PostgreSQL does not run as root, and this system gives no user namespace to run it in ({output.Trim()}): start ./emr as a normal user, or name a server of your own by a connection string");
+    }
+
+    /// <summary>Tells a full, read-only or forbidden disk as what it is, whoever meets it first.</summary>
+    private async Task WithRoomAsync(Func<Task> work)
+    {
+        try
+        {
+            await work();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or PostgresException { SqlState: PostgresErrorCodes.DiskFull or PostgresErrorCodes.IoError })
+        {
+            throw new ProcessFailedException(Name, $"it cannot write to {_folder}: {e.Message}. Free or change the disk that holds it, then start again; nothing that was stored is lost", "(see postgres.log there)");
+        }
     }
 
     /// <summary>Makes the data, whole or not at all: what a killed attempt left is thrown away.</summary>
