@@ -10,9 +10,13 @@ internal static class CommandProcess
     public static readonly string Program = Path.Combine(AppContext.BaseDirectory, "emrmarket.dll");
 
     /// <summary>Runs to the end.</summary>
-    public static async Task<(int Code, string Output, string Error)> RunAsync(string folder, params IEnumerable<string> arguments)
+    public static Task<(int Code, string Output, string Error)> RunAsync(string folder, params IEnumerable<string> arguments) =>
+        RunAsync(folder, arguments, new Dictionary<string, string>(StringComparer.Ordinal));
+
+    /// <summary>Runs to the end with more variables in its environment.</summary>
+    public static async Task<(int Code, string Output, string Error)> RunAsync(string folder, IEnumerable<string> arguments, IReadOnlyDictionary<string, string> variables)
     {
-        using Process process = Start(folder, arguments);
+        using Process process = Start(folder, arguments, variables);
         process.StandardInput.Close();
         Task<string> output = process.StandardOutput.ReadToEndAsync();
         Task<string> error = process.StandardError.ReadToEndAsync();
@@ -21,7 +25,7 @@ internal static class CommandProcess
     }
 
     /// <summary>Starts it; engines come from the repository's own folder of tools.</summary>
-    public static Process Start(string folder, IEnumerable<string> arguments)
+    public static Process Start(string folder, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? variables = null)
     {
         ProcessStartInfo start = new("dotnet", [Program, .. arguments])
         {
@@ -36,6 +40,11 @@ internal static class CommandProcess
             // Commands live for a moment: profiles for later optimisation are never used.
             Environment = { ["EMR_ROOT"] = Tools.RepositoryRoot, ["DOTNET_TieredPGO"] = "0" },
         };
+        foreach ((string name, string value) in variables ?? new Dictionary<string, string>(StringComparer.Ordinal))
+        {
+            start.Environment[name] = value;
+        }
+
         return Process.Start(start)!;
     }
 

@@ -1,19 +1,17 @@
 using System.CommandLine;
 using EmrMarket.Silos.Commands.Chain;
+using EmrMarket.Silos.Configuration;
 
 namespace EmrMarket.Silos.Commands.Client;
 
 /// <summary>What every command that speaks with a server takes.</summary>
 internal sealed class ClientOptions
 {
-    private const string ServerVariable = "EMR__SERVER";
-    private const string DefaultServer = "http://127.0.0.1:5080";
+    private static readonly Setting Server = SettingKeys.Of(SettingKeys.Server);
 
-    private readonly Option<string> _server = new("--server")
+    private readonly Option<string?> _server = new(Server.Option!)
     {
-        Description = $"The address of a running 'serve'; without it {ServerVariable} of the environment.",
-        HelpName = "URL",
-        DefaultValueFactory = _ => Environment.GetEnvironmentVariable(ServerVariable) is { Length: > 0 } url ? url : DefaultServer,
+        Description = $"The address of a running 'serve'; without it {Server.Variable} of the environment, 'Server' of emr.json, or {Server.Default}.", HelpName = "URL",
     };
 
     private readonly Option<string> _keys = new("--keys")
@@ -22,15 +20,6 @@ internal sealed class ClientOptions
     };
 
     private readonly Option<bool> _json = new("--json") { Description = "Print JSON on standard output." };
-
-    /// <summary>Options of one command.</summary>
-    public ClientOptions() => _server.Validators.Add(result =>
-    {
-        if (!Uri.TryCreate(result.GetValueOrDefault<string>(), UriKind.Absolute, out Uri? url) || url.Scheme is not ("http" or "https"))
-        {
-            result.AddError($"--server is an http or https URL such as {DefaultServer}.");
-        }
-    });
 
     /// <summary>Puts them on a command.</summary>
     public Command AddTo(Command command)
@@ -48,5 +37,12 @@ internal sealed class ClientOptions
     public KeyFolder Keys(ParseResult parsed) => new(parsed.GetValue(_keys)!);
 
     /// <summary>A connection; nothing is asked yet.</summary>
-    public MarketClient Connect(ParseResult parsed) => new(new Uri(parsed.GetValue(_server)!), Keys(parsed));
+    /// <exception cref="CommandException">The address is none.</exception>
+    public MarketClient Connect(ParseResult parsed)
+    {
+        string address = parsed.GetValue(_server) ?? Settings.Load()[SettingKeys.Server]!;
+        return Uri.TryCreate(address, UriKind.Absolute, out Uri? url) && url.Scheme is "http" or "https"
+            ? new MarketClient(url, Keys(parsed))
+            : throw new CommandException(ExitCode.Usage, $"{Server.Option} is an http or https URL such as {Server.Default}, got '{address}'");
+    }
 }

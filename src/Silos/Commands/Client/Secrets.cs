@@ -85,7 +85,9 @@ internal static class Secrets
         }
     }
 
-    private static string FromFile(string what, string file, string option)
+    /// <summary>Reads a secret from the first line of a file.</summary>
+    /// <exception cref="CommandException">The file is missing, open to others or empty.</exception>
+    public static string FromFile(string what, string file, string option)
     {
         string text = FindText(file) ?? throw new CommandException(ExitCode.Usage, $"{option}: there is no file {file}");
         string line = text.Split('\n')[0].TrimEnd('\r');

@@ -1,0 +1,48 @@
+using System.CommandLine;
+using EmrMarket.Silos.Configuration;
+using Spectre.Console;
+
+namespace EmrMarket.Silos.Commands.Config;
+
+/// <summary><c>emr config</c>: what the configuration comes to, and every key that there is.</summary>
+internal static class ConfigCommand
+{
+    private const string Description =
+        """
+        Shows what the configuration comes to: every key that somebody set, its value, and which layer said it. Of a secret only that it is there.
+
+        Examples:
+          emr config
+          EMR__CHAIN__URL=https://node.example emr config --config market.json
+          emr config --reference > docs/CONFIGURATION.md
+
+        Exit codes: 0 it is in order, 2 it is not: an unknown key, a secret where none may stand, a malformed file.
+        """;
+
+    /// <summary>The command.</summary>
+    public static Command Create()
+    {
+        var file = new Option<string?>("--config") { Description = "The configuration file; emr.json of the working folder without it, if there is one.", HelpName = "FILE" };
+        var reference = new Option<bool>("--reference") { Description = "Print every key with its meaning instead, as Markdown." };
+        var command = new Command("config", Description) { file, reference };
+        command.SetAction(parsed =>
+        {
+            if (parsed.GetValue(reference))
+            {
+                Console.Out.Write(ConfigurationReference.Write());
+                return ExitCode.Success;
+            }
+
+            Settings settings = Settings.Load(parsed.GetValue(file));
+            Table table = new Table().Border(TableBorder.None).AddColumns("key", "value", "said by");
+            foreach (Setting setting in SettingKeys.All.Where(setting => settings[setting.Key] is not null))
+            {
+                table.AddRow(Markup.Escape(setting.Key), setting.IsSecret ? "(secret)" : Markup.Escape(settings[setting.Key]!), Markup.Escape(settings.SourceOf(setting.Key)));
+            }
+
+            AnsiConsole.Write(table);
+            return ExitCode.Success;
+        });
+        return command;
+    }
+}
