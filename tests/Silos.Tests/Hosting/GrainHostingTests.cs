@@ -24,18 +24,6 @@ public sealed class GrainHostingTests
     }
 
     [Fact]
-    public void Every_key_of_a_sample_has_a_comment_above_it()
-    {
-        foreach (var path in Directory.GetFiles(Samples, "emr.json", SearchOption.AllDirectories))
-        {
-            var lines = File.ReadAllLines(path);
-            var keys = Enumerable.Range(1, lines.Length - 1).Where(line => lines[line].TrimStart().StartsWith('"') && !lines[line].EndsWith('{')).ToList();
-            Assert.Equal(7, keys.Count);
-            Assert.All(keys, line => Assert.StartsWith("//", lines[line - 1].TrimStart(), StringComparison.Ordinal));
-        }
-    }
-
-    [Fact]
     public void Embedded_build_refuses_a_cluster_instead_of_running_alone()
     {
         var builder = Host.CreateEmptyApplicationBuilder(new());
