@@ -3,6 +3,7 @@ using EmrMarket.Silos.Commands.Account;
 using EmrMarket.Silos.Commands.Audit;
 using EmrMarket.Silos.Commands.Catalogue;
 using EmrMarket.Silos.Commands.Chain;
+using EmrMarket.Silos.Commands.Config;
 using EmrMarket.Silos.Commands.Data;
 using EmrMarket.Silos.Commands.Estimate;
 using EmrMarket.Silos.Commands.Evaluate;
@@ -19,6 +20,7 @@ return await CommandLine.RunAsync(
     args,
     ChainCommand.Create(),
     ServeCommand.Create(),
+    ConfigCommand.Create(),
     AccountCommand.Create(),
     SiteCommand.Create(),
     PatientCommand.Create(),

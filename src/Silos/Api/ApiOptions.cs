@@ -18,6 +18,9 @@ internal sealed record ApiOptions
     /// <summary>Whether only this machine reaches it: then cookies may go over plain HTTP, and requests for other hosts are refused.</summary>
     public bool Loopback { get; init; } = true;
 
+    /// <summary>The names under which a proxy of this machine that speaks TLS offers it; requests for others are refused. Empty where there is none.</summary>
+    public IReadOnlyList<string> Hosts { get; init; } = [];
+
     /// <summary>How many calls a key may make.</summary>
     public RateLimits Limits { get; init; } = new();
 }

@@ -4,8 +4,10 @@ using EmrMarket.Silos.Api.Access;
 using EmrMarket.Silos.Api.Problems;
 using EmrMarket.Silos.Api.Routes;
 using EmrMarket.Silos.Api.Traffic;
+using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.HostFiltering;
 using Microsoft.AspNetCore.Http.Json;
+using Microsoft.AspNetCore.HttpOverrides;
 
 namespace EmrMarket.Silos.Api;
 
@@ -41,16 +43,23 @@ internal static class ApiSetup
         services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
         services.ConfigureHttpJsonOptions(Configure);
         services.AddApiDocument();
-        if (options.Loopback)
+        if (options.Loopback || options.Hosts.Count > 0)
         {
             // A page of another name that resolves to this machine must not be able to talk to it.
-            services.Configure<HostFilteringOptions>(hosts => hosts.AllowedHosts = ["localhost", "127.0.0.1", "[::1]"]);
+            services.Configure<HostFilteringOptions>(hosts => hosts.AllowedHosts = ["localhost", "127.0.0.1", "[::1]", .. options.Hosts]);
+        }
+
+        if (options.Hosts.Count > 0)
+        {
+            // Who calls, as the proxy of this machine says it: limits are by caller.
+            services.Configure<ForwardedHeadersOptions>(forwarded => forwarded.ForwardedHeaders = ForwardedHeaders.XForwardedFor);
         }
     }
 
     /// <summary>What every request passes, of API and pages alike, in this order.</summary>
     public static void UseApi(this WebApplication web)
     {
+        web.UseForwardedHeaders();
         web.UseHostFiltering();
         web.UseMiddleware<SecurityHeaders>();
         web.UseExceptionHandler();

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using EmrMarket.Contracts.Ethereum;
 using EmrMarket.Contracts.Ethereum.Signing;
 using EmrMarket.Grains.Abstractions.Link;
+using EmrMarket.Silos.Api.Problems;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace EmrMarket.Silos.Link;
@@ -54,7 +55,8 @@ internal sealed class LinkServer(ISiteMarketLink market, EthereumAccount account
         }
         catch (LinkProtocolException e)
         {
-            await Results.Problem(e.Message, statusCode: e.Status, title: "the message was not taken", type: "/problems/" + e.Code).ExecuteAsync(context);
+            ProblemTypeInfo info = ProblemTypes.Find(e.Code)!.Value.InfoOf();
+            await Results.Problem(e.Message, statusCode: e.Status, title: info.Title, type: info.Type).ExecuteAsync(context);
         }
     }
 

@@ -19,7 +19,10 @@ internal sealed class MarketRole : IAsyncDisposable
 {
     private readonly RoleHost _host;
 
-    private MarketRole(RoleHost host) => _host = host;
+    private MarketRole(EthereumAccount account, RoleHost host) => (Account, _host) = (account, host);
+
+    /// <summary>Its account.</summary>
+    public EthereumAccount Account { get; }
 
     /// <summary>Its grains.</summary>
     public IGrainFactory Grains => _host.Grains;
@@ -46,14 +49,16 @@ internal sealed class MarketRole : IAsyncDisposable
     /// <param name="deployment">The contracts.</param>
     /// <param name="ledger">Its journal and outboxes.</param>
     /// <param name="storage">Registers <see cref="IMarketStore"/> and, where it is not in memory, the store of grain state.</param>
+    /// <param name="settings">How it reads the ledger; those of a chain of this machine when null.</param>
     public static async Task<MarketRole> StartAsync(
         IReadOnlyList<Schema> schemas,
         EthereumAccount account,
         IEthereumClient client,
         ContractDeployment deployment,
         ILedgerStore ledger,
-        Action<IServiceCollection> storage) => new(await RoleHost.StartAsync(
-            ledger, client, deployment, [account],
+        Action<IServiceCollection> storage,
+        RoleSettings? settings = null) => new(account, await RoleHost.StartAsync(
+            settings ?? RoleSettings.Embedded, ledger, client, deployment, [account],
             (services, view) =>
             {
                 storage(services);

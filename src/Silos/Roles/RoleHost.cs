@@ -47,8 +47,14 @@ internal sealed class RoleHost : IAsyncDisposable
         IEthereumClient client, ContractDeployment deployment, IReadOnlyList<EthereumAccount> accounts, Action<IServiceCollection, ILedgerView> configure, params Assembly[] grains) =>
         StartAsync(new MemoryLedgerStore(), client, deployment, accounts, configure, grains);
 
-    /// <summary>Starts a role whose journal and outboxes are kept in a store.</summary>
+    /// <summary>Starts a role on a chain of this machine whose journal and outboxes are kept in a store.</summary>
+    public static Task<RoleHost> StartAsync(
+        ILedgerStore store, IEthereumClient client, ContractDeployment deployment, IReadOnlyList<EthereumAccount> accounts, Action<IServiceCollection, ILedgerView> configure, params Assembly[] grains) =>
+        StartAsync(RoleSettings.Embedded, store, client, deployment, accounts, configure, grains);
+
+    /// <summary>Starts a role on any chain.</summary>
     public static async Task<RoleHost> StartAsync(
+        RoleSettings settings,
         ILedgerStore store,
         IEthereumClient client,
         ContractDeployment deployment,
@@ -57,12 +63,17 @@ internal sealed class RoleHost : IAsyncDisposable
         params Assembly[] grains)
     {
         HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
+        if (settings.Configuration is { } configuration)
+        {
+            builder.Configuration.AddConfiguration(configuration);
+        }
+
         LedgerGrainOptions sending = new()
         {
             ChainId = deployment.ChainId,
-            Sending = new TransactionSenderOptions { Confirmations = 1, Pause = TimeSpan.FromMilliseconds(5), LargestNumberInFlight = 1024 },
+            Sending = new TransactionSenderOptions { Confirmations = settings.Confirmations, Pause = TimeSpan.FromMilliseconds(5), LargestNumberInFlight = settings.LargestNumberInFlight },
         };
-        LedgerReadModel view = new(client, deployment, store, confirmations: 1);
+        LedgerReadModel view = new(client, deployment, store, settings.Confirmations);
         builder.Services.AddLogging();
         builder.Services.AddSingleton(client);
         builder.Services.AddSingleton(store);

@@ -2,6 +2,9 @@ using EmrMarket.Grains.Abstractions;
 
 namespace EmrMarket.Silos.Roles;
 
+/// <summary>A role cannot go on until somebody does something; the message says what, and quotes nothing that does not belong into a log.</summary>
+internal sealed class RoleProblemException(string message) : Exception(message);
+
 /// <summary>Tells a role to go on, at once while something happens and once a second otherwise. A failure is noted and tried again; it ends nothing.</summary>
 internal sealed class RoleLoop(string name, Func<Task<Advance>> advance)
 {
@@ -22,6 +25,10 @@ internal sealed class RoleLoop(string name, Func<Task<Advance>> advance)
             try
             {
                 progressed = (await advance()).Progressed;
+            }
+            catch (RoleProblemException e)
+            {
+                problem = e.Message;
             }
             catch (Exception e) when (e is not OutOfMemoryException)
             {

@@ -49,6 +49,7 @@ internal sealed class SiteRole : IAsyncDisposable
     /// <param name="market">The way to the market.</param>
     /// <param name="ledger">Its journal and outboxes.</param>
     /// <param name="storage">Registers <see cref="ISiteStore"/> and, where it is not in memory, the store of grain state.</param>
+    /// <param name="settings">How it reads the ledger; those of a chain of this machine when null.</param>
     public static async Task<SiteRole> StartAsync(
         string name,
         SiteOptions options,
@@ -57,8 +58,9 @@ internal sealed class SiteRole : IAsyncDisposable
         ContractDeployment deployment,
         ISiteMarketLink market,
         ILedgerStore ledger,
-        Action<IServiceCollection> storage) => new(name, options, await RoleHost.StartAsync(
-            ledger, client, deployment, [account],
+        Action<IServiceCollection> storage,
+        RoleSettings? settings = null) => new(name, options, await RoleHost.StartAsync(
+            settings ?? RoleSettings.Embedded, ledger, client, deployment, [account],
             (services, _) =>
             {
                 storage(services);
@@ -67,8 +69,19 @@ internal sealed class SiteRole : IAsyncDisposable
             },
             typeof(SiteOptions).Assembly));
 
-    /// <summary>Tells the site to go on, once: epochs and deliveries, then its account.</summary>
-    public async Task<Advance> AdvanceAsync() => Advances.Sum([await Grain.AdvanceAsync(), await Sender.AdvanceAsync()]);
+    /// <summary>Tells the site to go on, once: epochs and deliveries, and its account, which needs no market.</summary>
+    public async Task<Advance> AdvanceAsync()
+    {
+        Task<Advance> sender = Sender.AdvanceAsync();
+        try
+        {
+            return Advances.Sum([await Grain.AdvanceAsync(), await sender]);
+        }
+        finally
+        {
+            await sender;
+        }
+    }
 
     public ValueTask DisposeAsync() => _host.DisposeAsync();
 }

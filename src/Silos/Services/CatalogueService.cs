@@ -11,6 +11,9 @@ namespace EmrMarket.Silos.Services;
 /// <summary>What is dealt in, where, and what is on offer.</summary>
 internal sealed class CatalogueService(RunningRoles roles)
 {
+    /// <summary>Whether the market runs in this process, and its catalogue can be read here.</summary>
+    public bool IsHere => roles.Market is not null;
+
     /// <summary>The market as anybody may know it.</summary>
     public MarketInfo Describe()
     {

@@ -175,7 +175,7 @@ internal sealed class LedgerService(RunningRoles roles)
     // More than any call of a researcher takes; what is not used is not paid.
     private const ulong CallGas = 1_000_000;
 
-    private EmbeddedConsortium Embedded() =>
+    private Consortium Embedded() =>
         roles.Consortium ?? throw new ServiceRefusedException("not-embedded", "only an embedded chain gives out money and moves its clock");
 
     private static Address AccountOf(string address)

@@ -28,7 +28,7 @@ internal sealed class PatientService(RunningRoles roles)
         MarketSchema dealt = roles.Schemas.TryGetValue(schemaId, out MarketSchema? known) ? known
             : throw new ServiceRefusedException("unknown-schema", $"site '{site}' has no records of schema {schemaId}");
         Schema schema = dealt.Schema;
-        ProfileEarnings.Row[] earned = await EarnedAsync(schema);
+        ProfileEarnings.Row[]? earned = roles.Market is null ? null : await EarnedAsync(schema);
         return new MenuInfo
         {
             SchemaId = schemaId,
@@ -36,7 +36,7 @@ internal sealed class PatientService(RunningRoles roles)
             Persons = status.Persons,
             CapMicro = here.Options.Cap.Micro,
             CrowdSize = measured.People,
-            Profiles = [.. schema.Profiles.Select((profile, index) => Profile(dealt, schema, profile, index, measured.TopOne[index], earned[index]))],
+            Profiles = [.. schema.Profiles.Select((profile, index) => Profile(dealt, schema, profile, index, measured.TopOne[index], earned?[index]))],
             Rates = RateInfo.Of(here.Options.Rates),
             Purposes = [.. PurposeTree.Default.Purposes.Select(purpose => new PurposeInfo(purpose.Code, purpose.Parent, purpose.Title))],
         };
@@ -98,14 +98,14 @@ internal sealed class PatientService(RunningRoles roles)
         return known.Rows;
     }
 
-    private static ProfileMeaning Profile(MarketSchema dealt, Schema schema, PolicyProfile profile, int index, double topOne, ProfileEarnings.Row earned) => new()
+    private static ProfileMeaning Profile(MarketSchema dealt, Schema schema, PolicyProfile profile, int index, double topOne, ProfileEarnings.Row? earned) => new()
     {
         Index = index,
         Name = profile.Name,
         Reidentified = topOne,
-        RecordsOffered = earned.Offered,
-        RecordsSold = earned.Sold,
-        Earned = Show.Amount(earned.Paid),
+        RecordsOffered = earned?.Offered,
+        RecordsSold = earned?.Sold,
+        Earned = earned is { } row ? Show.Amount(row.Paid) : null,
         Attributes =
         [
             .. Enumerable.Range(0, schema.Attributes.Count).Where(a => schema.Attributes[a].Tier != Tier.Public).Select(a => new AttributeMeaning
@@ -188,14 +188,14 @@ internal sealed record ProfileMeaning
     /// <summary>How often whoever knows a record picks it out of the crowd by all that this profile releases, as measured at this site.</summary>
     public required double Reidentified { get; init; }
 
-    /// <summary>Records now on offer under this profile, at all sites.</summary>
-    public required long RecordsOffered { get; init; }
+    /// <summary>Records now on offer under this profile, at all sites; null at a site that runs apart from its market.</summary>
+    public required long? RecordsOffered { get; init; }
 
-    /// <summary>Records that were delivered under it so far.</summary>
-    public required long RecordsSold { get; init; }
+    /// <summary>Records that were delivered under it so far; null as above.</summary>
+    public required long? RecordsSold { get; init; }
 
-    /// <summary>What was paid for them, token units.</summary>
-    public required string Earned { get; init; }
+    /// <summary>What was paid for them, token units; null as above.</summary>
+    public required string? Earned { get; init; }
 }
 
 internal sealed record AttributeMeaning

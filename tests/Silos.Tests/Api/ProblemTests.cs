@@ -98,6 +98,6 @@ public sealed partial class ProblemTests
 
     private sealed class CommandFault(string message) : Exception(message);
 
-    [GeneratedRegex("(Site|Request|Link|Service)RefusedException\\(\\s*\"(?<code>[a-z-]+)\"|ExchangeFileException\\(\\s*\"(?<code>[a-z-]+)\"", RegexOptions.ExplicitCapture)]
+    [GeneratedRegex("(Site|Request|Link|Service)RefusedException\\(\\s*\"(?<code>[a-z-]+)\"|LinkProtocolException\\(\\s*[0-9]+, \"(?<code>[a-z-]+)\"|ExchangeFileException\\(\\s*\"(?<code>[a-z-]+)\"", RegexOptions.ExplicitCapture)]
     private static partial Regex Refusal();
 }

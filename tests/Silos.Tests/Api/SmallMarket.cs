@@ -42,7 +42,7 @@ internal sealed class SmallMarket : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private EmbeddedChain _chain = null!;
     private JsonRpcEthereumClient _client = null!;
-    private EmbeddedConsortium _consortium = null!;
+    private Consortium _consortium = null!;
     private MarketRole _market = null!;
     private SiteRole _site = null!;
     private Task _driver = Task.CompletedTask;
@@ -141,7 +141,7 @@ internal sealed class SmallMarket : IAsyncDisposable
         ContractDeployment deployment = ContractDeployment.Load(ChainFolders.DeploymentOf(chain));
         EthereumAccount account = EthereumAccount.Load(Path.Combine(keys, "market.key"));
         _client = new JsonRpcEthereumClient(_chain.Endpoint);
-        _consortium = await EmbeddedConsortium.StartAsync(EthereumAccount.Load(Path.Combine(keys, "consortium.key")), _client, deployment);
+        _consortium = await Consortium.StartAsync(EthereumAccount.Load(Path.Combine(keys, "consortium.key")), _client, deployment);
         await _consortium.PublishAsync([Schema], _stop.Token);
         _market = await MarketRole.StartAsync([Schema], account, _client, deployment, new MemoryLedgerStore(), services => services.AddSingleton<IMarketStore, MemoryMarketStore>());
         await _consortium.SecureAsync(_market.Host, account.Address, _stop.Token);

@@ -6,16 +6,21 @@ using System.Text.Json;
 
 namespace EmrMarket.Silos.Tests.Commands;
 
-/// <summary>A real <c>emr serve</c> over a folder that goes away with the test: embedded chain, embedded PostgreSQL, a market and a site. It can be killed and started again.</summary>
+/// <summary>A real <c>emr serve</c> over a folder that goes away with the test: embedded chain, embedded PostgreSQL, a market and a site, or what its arguments say. It can be killed and started again.</summary>
 internal sealed class ServedMarket : IAsyncDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("emr-market-");
     private readonly string _url;
+    private readonly string[] _arguments;
     private Process? _serve;
     private Task<string>? _errors;
 
-    public ServedMarket()
+    /// <summary>Nothing is started yet.</summary>
+    /// <param name="arguments">What <c>serve</c> gets besides its address and its folder.</param>
+    public ServedMarket(params string[] arguments)
     {
+        _arguments = arguments;
+
         // A free port that stays the same over restarts, since sign-ins are kept by the server's address.
         using TcpListener free = new(IPAddress.Loopback, 0);
         free.Start();
@@ -31,29 +36,49 @@ internal sealed class ServedMarket : IAsyncDisposable
     /// <summary>A file of the folder.</summary>
     public string Place(string name) => Path.Combine(Folder, name);
 
+    /// <summary>What it said before it listened.</summary>
+    public List<string> Said { get; } = [];
+
     /// <summary>Starts it, and returns when it is ready.</summary>
     public async Task StartAsync()
     {
-        _serve = CommandProcess.Start(Folder, ["serve", "--urls", _url, "--folder", Chain]);
+        await ListenAsync();
+        await SaysAsync("ready at block");
+    }
+
+    /// <summary>Starts it, and returns when it listens, ready or not.</summary>
+    public async Task ListenAsync()
+    {
+        _serve = CommandProcess.Start(Folder, ["serve", "--urls", _url, "--folder", Chain, .. _arguments]);
         _errors = _serve.StandardError.ReadToEndAsync();
-        string line;
+        Said.Clear();
         do
         {
-            line = await _serve.StandardOutput.ReadLineAsync() ?? throw new InvalidOperationException("serve ended before it listened: " + await _errors);
+            Said.Add(await _serve.StandardOutput.ReadLineAsync() ?? throw new InvalidOperationException("serve ended before it listened: " + await _errors));
         }
-        while (!line.Contains("listens at ", StringComparison.Ordinal));
+        while (!Said[^1].Contains("listens at ", StringComparison.Ordinal));
         _ = _serve.StandardOutput.ReadToEndAsync();
-        using HttpClient http = new() { BaseAddress = new Uri(_url) };
-        while (true)
-        {
-            using HttpResponseMessage ready = await http.GetAsync(new Uri("/ready", UriKind.Relative));
-            if (ready.IsSuccessStatusCode)
-            {
-                return;
-            }
+    }
 
-            Assert.False(_serve.HasExited, "serve ended before it was ready");
+    /// <summary>Asks whether it is ready until the answer says something.</summary>
+    public async Task SaysAsync(string text)
+    {
+        using HttpClient http = new() { BaseAddress = new Uri(_url) };
+        string last;
+        do
+        {
+            Assert.False(_serve!.HasExited, "serve ended");
+            using HttpResponseMessage ready = await http.GetAsync(new Uri("/ready", UriKind.Relative));
+            last = await ready.Content.ReadAsStringAsync();
         }
+        while (!last.Contains(text, StringComparison.Ordinal));
+    }
+
+    /// <summary>A page or an answer that must be there.</summary>
+    public async Task<string> GetAsync(string path)
+    {
+        using HttpClient http = new() { BaseAddress = new Uri(_url) };
+        return await http.GetStringAsync(new Uri(path, UriKind.Relative));
     }
 
     /// <summary>SIGKILL: nothing is told, nothing is saved.</summary>

@@ -88,4 +88,14 @@ internal enum ProblemType
     RoundShape,
     RoundInadmissible,
     RoundPhantom,
+
+    // What the market refuses of a message over HTTPS, before it is a message.
+    LinkMalformed,
+    LinkVersion,
+    LinkTooLarge,
+    LinkWrongMarket,
+    LinkSignature,
+    LinkTime,
+    LinkUnknownSite,
+    LinkReplayed,
 }

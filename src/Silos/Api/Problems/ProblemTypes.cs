@@ -146,5 +146,14 @@ internal static class ProblemTypes
         (ProblemType.RoundShape, Status400BadRequest, "The round file contradicts itself.", "Write it with this program."),
         (ProblemType.RoundInadmissible, Status400BadRequest, "The round sells what may not be sold.", "Decide the round again."),
         (ProblemType.RoundPhantom, Status400BadRequest, "The round sells what does not exist.", "Decide the round again."),
+
+        (ProblemType.LinkMalformed, Status400BadRequest, "The message of a site is not of the link's form.", "docs/WIRE.md, \"Link between site and market\", gives it; see that nothing on the way cuts or alters bodies."),
+        (ProblemType.LinkVersion, Status400BadRequest, "The message has a version of the link that is not spoken here.", "Bring both ends to the same version of the program."),
+        (ProblemType.LinkTooLarge, Status413PayloadTooLarge, "The payload is larger than its kind may be.", "Deliver to fewer requests at once: a payload has 512 MiB at most."),
+        (ProblemType.LinkWrongMarket, Status400BadRequest, "The message is for another market.", "Name the address of the market that the ledger names, or the right ledger."),
+        (ProblemType.LinkSignature, Status401Unauthorized, "The signature is not the sender's for this message and ledger.", "Use the key of the account that was admitted, and the deployment file of this ledger."),
+        (ProblemType.LinkTime, Status401Unauthorized, "The message was signed too long ago, or in the future.", "Set the clocks of both ends: they may differ by two minutes."),
+        (ProblemType.LinkUnknownSite, Status403Forbidden, "The ledger knows no site with this account.", "Ask the consortium to admit it: emr chain admit."),
+        (ProblemType.LinkReplayed, Status409Conflict, "The message was taken before.", "Sign it again with a nonce of its own; if you did not send it twice, somebody else did."),
     ];
 }

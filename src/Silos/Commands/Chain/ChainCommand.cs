@@ -17,6 +17,8 @@ internal static class ChainCommand
           emr chain deploy                    the payment token and the four contracts on it
           emr chain status
           emr chain stop
+          emr chain publish                   the schemas, by the consortium's key
+          emr chain admit 0x...               a site's account, by the consortium's key
           emr chain demo                      a sale from policy to payout on a chain of its own, told step by step
           emr chain deploy --chain https://node.example --chain-id 1337 --key-file deployer.key --token 0x... \
             --consortium 0x... --market 0x... --patients-fund 0x... --deployment consortium.json
@@ -25,7 +27,16 @@ internal static class ChainCommand
         """;
 
     /// <summary>The command and its verbs.</summary>
-    public static Command Create() => new("chain", Description) { CreateStart(), CreateStatus(), CreateDeploy(), CreateStop(), CreateDemo() };
+    public static Command Create()
+    {
+        Command command = new("chain", Description) { CreateStart(), CreateStatus(), CreateDeploy(), CreateStop(), CreateDemo() };
+        foreach (Command verb in ChainConsortium.Create())
+        {
+            command.Subcommands.Add(verb);
+        }
+
+        return command;
+    }
 
     private static Option<string> FolderOption() => new("--folder")
     {
@@ -39,6 +50,10 @@ internal static class ChainCommand
         var blockTime = new Option<double>("--block-time")
         {
             Description = "Seconds between blocks while there is something to do, 0.02 to 60.", HelpName = "SECONDS", DefaultValueFactory = _ => 2,
+        };
+        var idle = new Option<double>("--idle-block-time")
+        {
+            Description = "Seconds between blocks while there is nothing to do, 0.02 to 3600: how late a market sees that a window is over.", HelpName = "SECONDS", DefaultValueFactory = _ => 60,
         };
         var foreground = new Option<bool>("--foreground") { Description = "Stay, and end the chain on Ctrl-C." };
         port.Validators.Add(result =>
@@ -55,9 +70,16 @@ internal static class ChainCommand
                 result.AddError("--block-time lies in 0.02 to 60 seconds.");
             }
         });
-        var command = new Command("start", "Starts the embedded chain and returns when it answers; does nothing when it runs already.") { folder, port, blockTime, foreground };
+        idle.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<double>() is not (>= 0.02 and <= 3600))
+            {
+                result.AddError("--idle-block-time lies in 0.02 to 3600 seconds.");
+            }
+        });
+        var command = new Command("start", "Starts the embedded chain and returns when it answers; does nothing when it runs already.") { folder, port, blockTime, idle, foreground };
         command.SetAction((parsed, cancellation) => ChainProcess.StartAsync(
-            new ChainStart(parsed.GetValue(folder)!, parsed.GetValue(port), TimeSpan.FromSeconds(parsed.GetValue(blockTime)), parsed.GetValue(foreground)), cancellation));
+            new ChainStart(parsed.GetValue(folder)!, parsed.GetValue(port), TimeSpan.FromSeconds(parsed.GetValue(blockTime)), TimeSpan.FromSeconds(parsed.GetValue(idle)), parsed.GetValue(foreground)), cancellation));
         return command;
     }
 

@@ -6,7 +6,7 @@ using Spectre.Console;
 namespace EmrMarket.Silos.Commands.Chain;
 
 /// <summary>How the embedded chain is to run.</summary>
-internal sealed record ChainStart(string Folder, int Port, TimeSpan BlockTime, bool Foreground);
+internal sealed record ChainStart(string Folder, int Port, TimeSpan BlockTime, TimeSpan IdleBlockTime, bool Foreground);
 
 /// <summary>Starts and ends the process that owns the embedded chain.</summary>
 internal static class ChainProcess
@@ -79,7 +79,8 @@ internal static class ChainProcess
             },
         };
         foreach (string argument in (string[])[.. IsDotnet() ? [typeof(ChainProcess).Assembly.Location] : Array.Empty<string>(), "chain", "start", "--foreground", "--folder", folder,
-            "--port", start.Port.ToString(CultureInfo.InvariantCulture), "--block-time", start.BlockTime.TotalSeconds.ToString(CultureInfo.InvariantCulture)])
+            "--port", start.Port.ToString(CultureInfo.InvariantCulture), "--block-time", start.BlockTime.TotalSeconds.ToString(CultureInfo.InvariantCulture),
+            "--idle-block-time", start.IdleBlockTime.TotalSeconds.ToString(CultureInfo.InvariantCulture)])
         {
             info.ArgumentList.Add(argument);
         }
@@ -116,7 +117,7 @@ internal static class ChainProcess
         try
         {
             chain = await EmbeddedChain.StartAsync(
-                new EmbeddedChainOptions { Folder = start.Folder, Tools = ChainFolders.Tools, Port = start.Port, BlockTime = start.BlockTime }, cancellationToken);
+                new EmbeddedChainOptions { Folder = start.Folder, Tools = ChainFolders.Tools, Port = start.Port, BlockTime = start.BlockTime, IdleBlockTime = start.IdleBlockTime }, cancellationToken);
         }
         catch (Exception e) when (e is ToolMissingException or ProcessFolderInUseException or ProcessFailedException)
         {

@@ -1,7 +1,8 @@
 using System.CommandLine;
 using EmrMarket.Grains.Ledger.View;
-using EmrMarket.Silos.Commands.Chain;
 using EmrMarket.Silos.Commands.Serve;
+using EmrMarket.Silos.Configuration;
+using EmrMarket.Silos.Storage;
 
 namespace EmrMarket.Silos.Commands.Ledger;
 
@@ -21,13 +22,15 @@ internal static class LedgerCommands
     /// <summary>The command and its verbs.</summary>
     public static Command Create()
     {
-        var folder = new Option<string>("--folder") { Description = "Where the embedded chain keeps its state.", HelpName = "DIR", DefaultValueFactory = _ => ChainFolders.DefaultChain };
+        var folder = new Option<string?>("--folder") { Description = "Where the embedded chain keeps its state; what the configuration says without it.", HelpName = "DIR" };
         var rebuild = new Command("rebuild", "Builds the tables again from the chain alone and compares them to the byte; not while 'serve' runs.") { folder };
         rebuild.SetAction((parsed, cancellation) => Engines.UseAsync(
-            parsed.GetValue(folder)!,
+            ServeOptions.From(Settings.Load(commandLine: parsed.GetValue(folder) is { } named
+                ? [KeyValuePair.Create(SettingKeys.Roles, (string?)"market"), KeyValuePair.Create(SettingKeys.Folder, (string?)named)] : [KeyValuePair.Create(SettingKeys.Roles, (string?)"market")])),
             async engines =>
             {
-                LedgerRebuild rebuilt = await LedgerRebuild.RunAsync(engines.Client, engines.Deployment, engines.Storage.Ledger, confirmations: 1, cancellation);
+                await using MarketStorage storage = await engines.OpenMarketAsync(cancellation);
+                LedgerRebuild rebuilt = await LedgerRebuild.RunAsync(engines.Client, engines.Deployment, storage.Ledger, engines.Settings.Confirmations, cancellation);
                 Console.WriteLine($"events    {rebuilt.Events}\nto block  {rebuilt.Block}\nbefore    {rebuilt.Before}\nafter     {rebuilt.After}\n{(rebuilt.IsEqual ? "equal" : "different: the tables are now the chain's")}");
                 return rebuilt.IsEqual ? ExitCode.Success : ExitCode.Failure;
             },

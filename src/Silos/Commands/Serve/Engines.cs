@@ -1,56 +1,76 @@
+using EmrMarket.Contracts.Bindings;
 using EmrMarket.Contracts.Deployment;
 using EmrMarket.Contracts.DevChain;
 using EmrMarket.Contracts.Ethereum;
 using EmrMarket.Contracts.Ethereum.JsonRpc;
 using EmrMarket.Contracts.Ethereum.Signing;
+using EmrMarket.Grains.Abstractions;
 using EmrMarket.Silos.Commands.Chain;
+using EmrMarket.Silos.Link;
+using EmrMarket.Silos.Roles;
 using EmrMarket.Silos.Storage;
 using EmrMarket.Silos.Storage.Postgres;
 using EmrMarket.Silos.Storage.Site;
+using Npgsql;
 
 namespace EmrMarket.Silos.Commands.Serve;
 
-/// <summary>What the roles stand on: a chain with the contracts, and a database for each. Started where they do not run, and ended with whoever started them.</summary>
+/// <summary>What the roles stand on: a chain with the contracts, and databases. Embedded ones are started where they do not run, and ended with whoever started them.</summary>
+/// <param name="Options">What was asked for.</param>
 /// <param name="Client">The node.</param>
-/// <param name="Deployment">The contracts.</param>
-/// <param name="Market">The market's account.</param>
-/// <param name="Consortium">The account that admits, on an embedded chain.</param>
-/// <param name="Storage">What the market keeps.</param>
-/// <param name="Database">The server, which has a database for every site.</param>
-internal sealed record Engines(
-    JsonRpcEthereumClient Client, ContractDeployment Deployment, EthereumAccount Market, EthereumAccount Consortium, MarketStorage Storage, EmbeddedPostgres Database)
+/// <param name="Deployment">The contracts, which stand on the node's chain.</param>
+/// <param name="Settings">How roles read this chain.</param>
+/// <param name="Consortium">The account that admits, on an embedded chain; null on any other.</param>
+/// <param name="Database">The embedded server; null when no role needs it.</param>
+internal sealed record Engines(ServeOptions Options, JsonRpcEthereumClient Client, ContractDeployment Deployment, RoleSettings Settings, EthereumAccount? Consortium, EmbeddedPostgres? Database)
 {
+    private const ulong UsualConfirmations = 10;
+    private const int UsualNumberInFlight = 256;
+
     // The windows of an embedded chain are seconds, and its clock moves with its blocks.
     private static readonly TimeSpan BlockTime = TimeSpan.FromSeconds(1);
 
     /// <summary>Does work with the engines, and ends afterwards what it started.</summary>
-    /// <param name="folder">The embedded chain's folder; the database is beside it.</param>
+    /// <param name="options">Which ones.</param>
     /// <param name="work">The work.</param>
     /// <param name="cancellationToken">Ends the start.</param>
     /// <exception cref="CommandException">An engine is missing, in use or failed; the message says what to do.</exception>
-    public static async Task<int> UseAsync(string folder, Func<Engines, Task<int>> work, CancellationToken cancellationToken)
+    public static async Task<int> UseAsync(ServeOptions options, Func<Engines, Task<int>> work, CancellationToken cancellationToken)
     {
-        string full = Path.GetFullPath(folder);
         EmbeddedChain? own = null;
         EmbeddedPostgres? database = null;
         try
         {
-            database = await EmbeddedPostgres.StartAsync(Path.Combine(Path.GetDirectoryName(full)!, "database"), ChainFolders.Tools, cancellationToken);
-            if (EmbeddedChain.FindRunning(full) is null)
+            if ((options.HasMarket && options.MarketDatabase is null) || (options.HasSites && options.SiteDatabase is null))
             {
-                own = await EmbeddedChain.StartAsync(new EmbeddedChainOptions { Folder = full, Tools = ChainFolders.Tools, BlockTime = BlockTime, IdleBlockTime = BlockTime }, cancellationToken);
+                database = await EmbeddedPostgres.StartAsync(Path.Combine(options.Root, "database"), ChainFolders.Tools, cancellationToken);
             }
 
-            string node = EmbeddedChain.FindRunning(full)?.Endpoint ?? own!.Endpoint.ToString();
-            await ChainDeploy.RunAsync(new ChainDeployment { Folder = full }, cancellationToken);
-            await using MarketStorage storage = await MarketStorage.OpenAsync(database.MarketConnectionString, cancellationToken);
-            using JsonRpcEthereumClient client = new(new Uri(node));
-            string keys = ChainFolders.Keys(full);
-            return await work(new Engines(
-                client, ContractDeployment.Load(ChainFolders.DeploymentOf(full)), EthereumAccount.Load(Path.Combine(keys, "market.key")),
-                EthereumAccount.Load(Path.Combine(keys, "consortium.key")), storage, database));
+            Uri node = options.Chain ?? await EmbeddedAsync();
+            using JsonRpcEthereumClient client = new(node);
+            ContractDeployment deployment = ContractDeployment.Load(File.Exists(options.Deployment) ? options.Deployment
+                : throw new CommandException(ExitCode.Usage, $"there is no deployment file {options.Deployment}: get it from the consortium, and name it with --deployment"));
+            if (options.Chain is not null)
+            {
+                await deployment.VerifyAsync(client, cancellationToken);
+            }
+
+            bool isDevelopment = deployment.ChainId == EmbeddedChain.DevelopmentChainId;
+            if (isDevelopment && !options.IsLoopback && !options.InsecureDemo)
+            {
+                throw new CommandException(ExitCode.Usage, ServeOptions.Forgeable(options));
+            }
+
+            RoleSettings settings = new()
+            {
+                Confirmations = options.Confirmations ?? (isDevelopment ? 1 : UsualConfirmations),
+                LargestNumberInFlight = isDevelopment ? RoleSettings.Embedded.LargestNumberInFlight : UsualNumberInFlight,
+                Configuration = options.Configuration,
+            };
+            EthereumAccount? consortium = options.Chain is null ? EthereumAccount.Load(Path.Combine(ChainFolders.Keys(options.Folder), "consortium.key")) : null;
+            return await work(new Engines(options, client, deployment, settings, consortium, database));
         }
-        catch (Exception e) when (e is ToolMissingException or ProcessFolderInUseException or ProcessFailedException or EthereumException or MigrationException or SealException)
+        catch (Exception e) when (e is ToolMissingException or ProcessFolderInUseException or ProcessFailedException or EthereumException or MigrationException or SealException or StoreInUseException)
         {
             throw new CommandException(e is EthereumException { IsTransient: true } ? ExitCode.NotReady : ExitCode.Failure, e.Message, e);
         }
@@ -65,6 +85,87 @@ internal sealed record Engines(
             {
                 await database.DisposeAsync();
             }
+        }
+
+        async Task<Uri> EmbeddedAsync()
+        {
+            string full = Path.GetFullPath(options.Folder);
+            if (EmbeddedChain.FindRunning(full) is null)
+            {
+                own = await EmbeddedChain.StartAsync(new EmbeddedChainOptions { Folder = full, Tools = ChainFolders.Tools, BlockTime = BlockTime, IdleBlockTime = BlockTime }, cancellationToken);
+            }
+
+            await ChainDeploy.RunAsync(new ChainDeployment { Folder = full }, cancellationToken);
+            return own?.Endpoint ?? new Uri(EmbeddedChain.FindRunning(full)!.Endpoint);
+        }
+    }
+
+    /// <summary>The account of the market, which the ledger names too.</summary>
+    /// <exception cref="CommandException">The key file is missing, or the ledger names another market.</exception>
+    public async Task<EthereumAccount> MarketAccountAsync(CancellationToken cancellationToken)
+    {
+        string file = Options.MarketKey ?? Path.Combine(ChainFolders.Keys(Options.Folder), "market.key");
+        EthereumAccount account = File.Exists(file) ? EthereumAccount.Load(file)
+            : throw new CommandException(ExitCode.Usage, $"there is no key file {file} of the market's account: name it with --market-key");
+        Address named = await MarketAddressAsync(cancellationToken);
+        return account.Address == named ? account
+            : throw new CommandException(ExitCode.Usage, $"{file} is the key of {account.Address}, and the ledger names {named} as its market: name the right key with --market-key, or let the consortium rotate it");
+    }
+
+    /// <summary>The account that the ledger names as its market.</summary>
+    public Task<Address> MarketAddressAsync(CancellationToken cancellationToken) =>
+        new DynamicAccessControl(Client, Address.Parse(Deployment.AccessControl.Address)).MarketAsync(cancellationToken: cancellationToken);
+
+    /// <summary>The ledger that messages of the link are for.</summary>
+    public LinkDomain LinkDomain => new(Deployment.ChainId, Address.Parse(Deployment.AccessControl.Address));
+
+    /// <summary>
+    /// How a role goes on: only while its store is its own, and seeing to its bonds, which on an embedded chain the consortium did and on any other somebody has to give the account money for.
+    /// </summary>
+    public RoleLoop Loop(string name, Func<Task<Advance>> advance, StoreOwner owner, RoleHost role, Address account) => new(name, async () =>
+    {
+        try
+        {
+            await owner.HoldAsync(CancellationToken.None);
+        }
+        catch (StoreInUseException e)
+        {
+            throw new RoleProblemException(e.Message);
+        }
+
+        Advance answer = await advance();
+        if (Consortium is null)
+        {
+            await Bonds.DepositAsync(role, account, Client, CancellationToken.None);
+        }
+
+        return answer;
+    });
+
+    /// <summary>Opens what the market keeps.</summary>
+    public Task<MarketStorage> OpenMarketAsync(CancellationToken cancellationToken) =>
+        ConnectAsync("Market:Database", () => MarketStorage.OpenAsync(Options.MarketDatabase ?? Database!.MarketConnectionString, cancellationToken));
+
+    /// <summary>Opens what a site keeps.</summary>
+    public Task<SiteStorage> OpenSiteAsync(string name, CancellationToken cancellationToken) => ConnectAsync("Site:Database", async () => await SiteStorage.OpenAsync(
+        Options.SiteDatabase ?? await Database!.GetSiteConnectionStringAsync(name, cancellationToken), Path.Combine(Options.SiteFolder(name), "storage.key"), cancellationToken));
+
+    private static async Task<T> ConnectAsync<T>(string key, Func<Task<T>> open)
+    {
+        try
+        {
+            return await open();
+        }
+        catch (ArgumentException e)
+        {
+            // The parser's own message quotes what it stumbled over, which may be a piece of the password.
+            throw new CommandException(ExitCode.Usage, $"{key} is not of Npgsql's form: Host=...;Database=...;Username=...;Password=..., a value with a semicolon in quotes", e);
+        }
+        catch (NpgsqlException e)
+        {
+            // Its message may name the user and the server, never the password.
+            throw new CommandException(
+                e.IsTransient ? ExitCode.NotReady : ExitCode.Failure, $"the database of {key} cannot be opened: {e.Message}. See that the server runs, and that {key} names it", e);
         }
     }
 }

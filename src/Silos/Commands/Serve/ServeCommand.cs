@@ -1,25 +1,27 @@
 using System.CommandLine;
-using System.Net;
-using EmrMarket.Silos.Commands.Chain;
+using EmrMarket.Silos.Configuration;
 
 namespace EmrMarket.Silos.Commands.Serve;
 
-/// <summary><c>emr serve</c>: the market as a process that goes on by itself.</summary>
+/// <summary><c>emr serve</c>: the market, its sites, or both, as a process that goes on by itself.</summary>
 internal static class ServeCommand
 {
-    private const string DefaultUrl = "http://127.0.0.1:5080";
-
     private const string Description =
         """
-        Runs the market on the embedded chain: starts the chain and deploys the contracts where that has not been done, follows the ledger, closes books, decides rounds and pays out.
+        Runs the market and its sites: follows the ledger, closes books, decides rounds, delivers and pays out. Without options it has both roles on the embedded chain, which it starts with
+        the contracts where that has not been done. That chain can be forged by whoever has this machine: it is for demonstrations, not for a market that people rely on.
 
-        All that market and sites keep is in an embedded PostgreSQL beside the chain, a database for each, and lasts over a restart; what a site keeps is sealed with the key in
-        sites/NAME/storage.key. The embedded chain can be forged by whoever has this machine: it is for demonstrations, not for a market that people rely on.
+        With --roles market and --roles site the two run apart, each with its own database, account and node. Sites call the market over HTTPS and both sign all that they say. A consortium admits
+        a site first (emr chain admit).
+
+        All that market and sites keep is in an embedded PostgreSQL, a database for each, or in a server that Market:Database and Site:Database name; it lasts over a restart. What a site
+        keeps is sealed with the key in sites/NAME/storage.key. Every option can stand in a file or in the environment as well: docs/CONFIGURATION.md.
 
         Examples:
           emr serve
-          emr serve --urls http://127.0.0.1:8080
           emr serve --demo
+          emr serve --roles market --chain https://node.example --deployment consortium.json --link-urls https://0.0.0.0:5443
+          emr serve --roles site --site northside --chain https://node.example --deployment consortium.json --market https://market.example:5443 --market-pin 0f3a...
           curl http://127.0.0.1:5080/ready
 
         Ctrl-C or SIGTERM ends it. Exit codes: 0 ended on request, 1 failed, 2 wrong command, 75 not ready.
@@ -28,51 +30,57 @@ internal static class ServeCommand
     /// <summary>The command.</summary>
     public static Command Create()
     {
-        var url = new Option<string>("--urls") { Description = "Where it listens.", HelpName = "URL", DefaultValueFactory = _ => DefaultUrl };
-        var folder = new Option<string>("--folder") { Description = "Where the embedded chain keeps its state; .emr/chain, or .emr/demo/chain for a demonstration.", HelpName = "DIR", DefaultValueFactory = _ => "" };
-        var sites = new Option<string[]>("--site")
+        // What an option means, and what holds without it, stands in the table of settings.
+        Option<string?>[] texts =
+        [
+            .. new (string Key, string Name, string Text)[]
+            {
+                (SettingKeys.Roles, "market|site|both", "The roles of this process; both without it."),
+                (SettingKeys.Urls, "URL", "Where pages and API listen; http://127.0.0.1:5080 without it."),
+                (SettingKeys.Folder, "DIR", "Where the embedded chain keeps its state, and beside it everything else; .emr/chain without it."),
+                (SettingKeys.ChainUrl, "URL", "A node of another chain."),
+                (SettingKeys.ChainDeployment, "FILE", "The deployment file; deployment.json of the chain's folder without it."),
+                (SettingKeys.MarketKeyFile, "FILE", "The key file of the market's account; goes with --chain."),
+                (SettingKeys.LinkUrls, "URL", "Where the market takes sites of other processes, https."),
+                (SettingKeys.LinkMarket, "URL", "Where a site's market is, https."),
+                (SettingKeys.LinkPin, "HEX", "SHA-256 of the market's public TLS key, which it prints when it starts; without it a public authority vouches for it."),
+            }.Select(one => new Option<string?>(SettingKeys.Of(one.Key).Option!) { Description = one.Text, HelpName = one.Name }),
+        ];
+        Option<bool>[] flags =
+        [
+            new(SettingKeys.Of(SettingKeys.Demo).Option!)
+            {
+                Description = "Fill a market of its own (in .emr/demo) with 10,000 synthetic patients, two sites and five requests, and print a link to sign in as each kind of user.",
+            },
+            new(SettingKeys.Of(SettingKeys.InsecureDemo).Option!) { Description = "Listen on an address that others reach, although whoever has this machine can forge the embedded chain." },
+        ];
+        var sites = new Option<string[]>(SettingKeys.Of(SettingKeys.Sites).Option!)
         {
             Description = "A site that runs in this process, once per site; 'hospital' without it.", HelpName = "NAME", DefaultValueFactory = _ => [],
         };
-        var show = new Option<bool>("--demo")
+        var file = new Option<string?>("--config") { Description = "The configuration file; emr.json of the working folder without it, if there is one.", HelpName = "FILE" };
+        var command = new Command("serve", Description) { sites, file };
+        foreach (Option option in (IEnumerable<Option>)[.. texts, .. flags])
         {
-            Description = "Fill a market of its own (in .emr/demo) with 10,000 synthetic patients, two sites and five requests, and print a link to sign in as each kind of user.",
-        };
-        var demo = new Option<bool>("--insecure-demo") { Description = "Listen on an address that others reach, although whoever has this machine can forge the embedded chain." };
-        var command = new Command("serve", Description) { url, folder, sites, show, demo };
-        command.Validators.Add(result =>
+            command.Options.Add(option);
+        }
+
+        command.SetAction((parsed, cancellation) =>
         {
-            if (Parse(result.GetValue(url)) is not { } address)
+            Dictionary<string, string?> said = new(StringComparer.OrdinalIgnoreCase);
+            foreach (Setting setting in SettingKeys.All.Where(setting => setting.Option is not null))
             {
-                result.AddError($"--urls is an http URL such as {DefaultUrl}.");
+                string? value = texts.FirstOrDefault(option => option.Name == setting.Option) is { } text ? parsed.GetValue(text)
+                    : flags.FirstOrDefault(option => option.Name == setting.Option) is { } flag ? parsed.GetResult(flag) is null ? null : parsed.GetValue(flag) ? "true" : "false"
+                    : setting.Key == SettingKeys.Sites && parsed.GetValue(sites) is { Length: > 0 } names ? string.Join(',', names) : null;
+                if (value is not null)
+                {
+                    said.Add(setting.Key, value);
+                }
             }
-            else if (result.GetValue(sites) is { } names && (names.Distinct(StringComparer.Ordinal).Count() != names.Length || !names.All(IsName)))
-            {
-                result.AddError("--site is a name of 1 to 32 lower-case letters, digits and hyphens, each once: it is part of addresses and of file names.");
-            }
-            else if (!IsLoopback(address) && !result.GetValue(demo))
-            {
-                result.AddError($"{address.Host} can be reached by others, and the embedded chain can be forged by whoever has this machine: listen on 127.0.0.1, or add --insecure-demo.");
-            }
+
+            return ServeRun.RunAsync(ServeOptions.From(Settings.Load(parsed.GetValue(file), said)), cancellation);
         });
-        command.SetAction((parsed, cancellation) => ServeRun.RunAsync(
-            new ServeOptions
-            {
-                Url = Parse(parsed.GetValue(url))!,
-                Folder = parsed.GetValue(folder) is { Length: > 0 } named ? named : parsed.GetValue(show) ? Path.Combine(ChainFolders.Root, "demo", "chain") : ChainFolders.DefaultChain,
-                Sites = parsed.GetValue(sites) is { Length: > 0 } own ? own : parsed.GetValue(show) ? ["northside", "lakeview"] : ["hospital"],
-                Demo = parsed.GetValue(show),
-            },
-            cancellation));
         return command;
     }
-
-    private static Uri? Parse(string? text) =>
-        Uri.TryCreate(text, UriKind.Absolute, out Uri? parsed) && string.Equals(parsed.Scheme, Uri.UriSchemeHttp, StringComparison.Ordinal) ? parsed : null;
-
-    private static bool IsName(string name) => name.Length is > 0 and <= 32 && name.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-');
-
-    // A name other than localhost may resolve to anything, now or later.
-    private static bool IsLoopback(Uri address) =>
-        string.Equals(address.Host, "localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(address.Host.Trim('[', ']'), out IPAddress? ip) && IPAddress.IsLoopback(ip));
 }

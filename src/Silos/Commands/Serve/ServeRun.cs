@@ -1,9 +1,11 @@
-using EmrMarket.Analytics.Pricing;
+using System.Security.Cryptography.X509Certificates;
+using EmrMarket.Contracts.Bindings;
+using EmrMarket.Contracts.Ethereum;
 using EmrMarket.Contracts.Ethereum.Signing;
-using EmrMarket.Grains.Site;
+using EmrMarket.Grains.Exchange;
 using EmrMarket.Silos.Api;
 using EmrMarket.Silos.Api.Access.Accounts;
-using EmrMarket.Silos.Commands.Chain;
+using EmrMarket.Silos.Link;
 using EmrMarket.Silos.Records;
 using EmrMarket.Silos.Roles;
 using EmrMarket.Silos.Storage;
@@ -11,73 +13,32 @@ using EmrMarket.Silos.Storage.Postgres;
 
 namespace EmrMarket.Silos.Commands.Serve;
 
-/// <summary>What to serve.</summary>
-internal sealed record ServeOptions
-{
-    /// <summary>Where it listens.</summary>
-    public required Uri Url { get; init; }
-
-    /// <summary>Where the embedded chain keeps its state; everything else is beside it.</summary>
-    public required string Folder { get; init; }
-
-    /// <summary>The sites that run in this process, by name.</summary>
-    public required IReadOnlyList<string> Sites { get; init; }
-
-    /// <summary>Whether the market is filled for visitors.</summary>
-    public bool Demo { get; init; }
-}
-
 /// <summary>One run of <c>emr serve</c>: engines, roles, the web host, and the loops that tell the roles to go on.</summary>
 internal static class ServeRun
 {
-    // Token units per epsilon: half, once and twice a rate of 1,000 for Private attributes, half of it for Moderate and a quarter for Low ones.
-    private static readonly TierRates[] Rates = [.. new[] { 500, 1_000, 2_000 }.Select(rate => new TierRates(
-        TokenAmount.Zero, new TokenAmount((UInt128)(rate / 4)), new TokenAmount((UInt128)(rate / 2)), new TokenAmount((UInt128)rate)))];
-
     public static Task<int> RunAsync(ServeOptions options, CancellationToken cancellationToken) =>
-        Engines.UseAsync(options.Folder, engines => ServeAsync(options, engines, cancellationToken), cancellationToken);
+        Engines.UseAsync(options, engines => ServeAsync(engines, cancellationToken), cancellationToken);
 
-    private static async Task<int> ServeAsync(ServeOptions options, Engines engines, CancellationToken cancellationToken)
+    private static async Task<int> ServeAsync(Engines engines, CancellationToken cancellationToken)
     {
-        Analytics.Schemas.Schema[] schemas = [.. DataFolder.SchemaNames.Select(DataFolder.LoadSchema)];
-        await using EmbeddedConsortium consortium = await EmbeddedConsortium.StartAsync(engines.Consortium, engines.Client, engines.Deployment);
-        await consortium.PublishAsync(schemas, cancellationToken);
-        await using MarketRole market = await MarketRole.StartAsync(
-            schemas, engines.Market, engines.Client, engines.Deployment, engines.Storage.Ledger, services => services.AddMarketStorage(engines.Storage));
-        await consortium.SecureAsync(market.Host, engines.Market.Address, cancellationToken);
-        Dictionary<string, SiteRole> sites = new(StringComparer.Ordinal);
-        List<SiteStorage> storages = [];
-        try
-        {
-            foreach (string name in options.Sites)
-            {
-                string folder = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(options.Folder))!, "sites", name);
-                storages.Add(await SiteStorage.OpenAsync(await engines.Database.GetSiteConnectionStringAsync(name, cancellationToken), Path.Combine(folder, "storage.key"), cancellationToken));
-                sites.Add(name, await StartSiteAsync(name, folder, storages[^1], engines, market, consortium, cancellationToken));
-            }
-
-            RoleLoop[] loops = [new("the market", market.AdvanceAsync), .. sites.Values.Select(site => new RoleLoop("site " + site.Name, site.AdvanceAsync))];
-            await using WebApplication web = WebHost.Build(options.Url, new RunningRoles(engines.Client, market, sites, consortium), loops, ApiOf(options, engines, storages));
-            await WebHost.RunAsync(web, options.Url, loops, stopping => options.Demo ? ShowAsync(web, options, stopping) : Task.CompletedTask, cancellationToken);
-            return ExitCode.Success;
-        }
-        finally
-        {
-            foreach (SiteRole site in sites.Values)
-            {
-                await site.DisposeAsync();
-            }
-
-            foreach (SiteStorage storage in storages)
-            {
-                await storage.DisposeAsync();
-            }
-        }
+        ServeOptions options = engines.Options;
+        await using Consortium? consortium = engines.Consortium is { } account ? await Consortium.StartAsync(account, engines.Client, engines.Deployment) : null;
+        await using MarketStorage? storage = options.HasMarket ? await engines.OpenMarketAsync(cancellationToken) : null;
+        await using MarketRole? market = storage is null ? null : await StartMarketAsync(engines, storage, consortium, cancellationToken);
+        await using WebApplication? link = market is null || options.LinkUrl is null ? null : await StartLinkAsync(engines, market, storage!, cancellationToken);
+        await using HostedSites sites = new(engines, market, consortium);
+        await sites.StartAsync(cancellationToken);
+        RoleLoop[] loops = [.. market is null ? [] : new[] { engines.Loop("the market", market.AdvanceAsync, storage!.Owner, market.Host, market.Account.Address) }, .. sites.Loops];
+        RunningRoles roles = new(engines.Client, market, sites.Roles, consortium) { Connection = sites.Connection };
+        await using WebApplication web = WebHost.Build(options.Url, roles, loops, ApiOf(options, storage, sites.Storages));
+        await WebHost.RunAsync(
+            web, options.Url, market is null ? "the site" : "the market", loops, stopping => options.Demo ? ShowAsync(web, options, stopping) : Task.CompletedTask, cancellationToken);
+        return ExitCode.Success;
     }
 
     private static async Task ShowAsync(WebApplication web, ServeOptions options, CancellationToken cancellationToken)
     {
-        string folder = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(options.Folder))!, "people");
+        string folder = Path.Combine(options.Root, "people");
         Directory.CreateDirectory(folder);
         DemoMarket demo = new(web.Services.GetRequiredService<RunningRoles>(), web.Services, folder, cancellationToken);
         DemoPeople people = await demo.FillAsync(text => Console.Error.WriteLineAsync("emr: " + text));
@@ -110,35 +71,75 @@ internal static class ServeRun
         return $"{name}:{secrets.Password}";
     }
 
-    private static ApiOptions ApiOf(ServeOptions options, Engines engines, IReadOnlyList<SiteStorage> storages)
+    private static ApiOptions ApiOf(ServeOptions options, MarketStorage? market, IReadOnlyDictionary<string, SiteStorage> sites)
     {
-        string root = Path.GetDirectoryName(Path.GetFullPath(options.Folder))!;
+        Dictionary<string, IAccountStore> staff = sites.ToDictionary(site => site.Key, site => (IAccountStore)new PostgresAccountStore(site.Value.Database), StringComparer.Ordinal);
         return new ApiOptions
         {
-            Keys = Path.Combine(root, "keys"),
-            Spool = Path.Combine(root, "sites", ".spool"),
-            Loopback = options.Url.IsLoopback,
-            Accounts = new AccountStores(
-                new PostgresAccountStore(engines.Storage.Database),
-                options.Sites.Zip(storages).ToDictionary(pair => pair.First, pair => (IAccountStore)new PostgresAccountStore(pair.Second.Database), StringComparer.Ordinal)),
+            Keys = Path.Combine(options.Root, "keys"),
+            Spool = Path.Combine(options.Root, "sites", ".spool"),
+            Loopback = options.Url.IsLoopback && options.Hosts.Count == 0,
+            Hosts = options.Hosts,
+            Accounts = new AccountStores(market is null ? staff.Values.First() : new PostgresAccountStore(market.Database), staff),
         };
     }
 
-    private static async Task<SiteRole> StartSiteAsync(
-        string name, string folder, SiteStorage storage, Engines engines, MarketRole market, EmbeddedConsortium consortium, CancellationToken cancellationToken)
+    private static async Task<MarketRole> StartMarketAsync(Engines engines, MarketStorage storage, Consortium? consortium, CancellationToken cancellationToken)
     {
-        string siteKey = Path.Combine(folder, "site.key");
-        if (!File.Exists(siteKey))
+        Analytics.Schemas.Schema[] schemas = [.. DataFolder.SchemaNames.Select(DataFolder.LoadSchema)];
+        EthereumAccount account = await engines.MarketAccountAsync(cancellationToken);
+        if (consortium is not null)
         {
-            SiteKeyFile.Create(siteKey);
+            await consortium.PublishAsync(schemas, cancellationToken);
+        }
+        else
+        {
+            schemas = await PublishedAsync(engines, schemas, cancellationToken);
         }
 
-        EthereumAccount account = EthereumAccount.LoadOrCreate(Path.Combine(folder, "account.key"));
-        await consortium.AdmitAsync(account.Address, cancellationToken);
-        SiteRole site = await SiteRole.StartAsync(
-            name, new SiteOptions(SiteKeyFile.Read(siteKey), account.Address, Rates), account, engines.Client, engines.Deployment, market.Link, storage.Ledger,
-            services => services.AddSiteStorage(storage));
-        await consortium.SecureAsync(site.Host, account.Address, cancellationToken);
-        return site;
+        MarketRole market = await MarketRole.StartAsync(
+            schemas, account, engines.Client, engines.Deployment, storage.Ledger, services => services.AddMarketStorage(storage), engines.Settings);
+        if (consortium is not null)
+        {
+            await consortium.SecureAsync(market.Host, account.Address, cancellationToken);
+        }
+
+        return market;
+    }
+
+    private static async Task<Analytics.Schemas.Schema[]> PublishedAsync(Engines engines, Analytics.Schemas.Schema[] schemas, CancellationToken cancellationToken)
+    {
+        DataEvaluation evaluation = new(engines.Client, Address.Parse(engines.Deployment.Evaluation.Address));
+        List<Analytics.Schemas.Schema> published = [];
+        foreach (Analytics.Schemas.Schema schema in schemas)
+        {
+            if (await evaluation.SchemaExistsAsync(schema.LedgerId(), cancellationToken: cancellationToken))
+            {
+                published.Add(schema);
+            }
+        }
+
+        return published.Count > 0 ? [.. published] : throw new CommandException(
+            ExitCode.NotReady, $"none of the schemas of this program is on the ledger yet ({string.Join(", ", schemas.Select(schema => schema.Name))}): the consortium publishes them with './emr chain publish'");
+    }
+
+    private static async Task<WebApplication> StartLinkAsync(Engines engines, MarketRole market, MarketStorage storage, CancellationToken cancellationToken)
+    {
+        Uri url = engines.Options.LinkUrl!;
+        X509Certificate2 certificate = LinkHost.Certificate(engines.Options.LinkCertificate);
+        LinkServer server = new(
+            market.Link, market.Account, engines.LinkDomain, account => market.View.Sites().FirstOrDefault(row => row.Account == account)?.Site ?? 0, storage.LinkNonces, TimeProvider.System);
+        WebApplication link = LinkHost.Build(url, certificate, server);
+        try
+        {
+            await link.StartAsync(cancellationToken);
+        }
+        catch (IOException e)
+        {
+            throw new CommandException(ExitCode.Failure, $"it cannot take sites at {url}: {e.Message} Name another address with --link-urls.", e);
+        }
+
+        Console.WriteLine($"the market takes sites at {string.Join(", ", link.Urls)}: --market-pin {LinkCertificate.PinOf(certificate)}");
+        return link;
     }
 }

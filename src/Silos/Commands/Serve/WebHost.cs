@@ -35,11 +35,12 @@ internal static class WebHost
     /// <summary>Listens and drives the roles until it is told to stop.</summary>
     /// <param name="web">The host.</param>
     /// <param name="url">Where it listens.</param>
+    /// <param name="who">What is said to listen.</param>
     /// <param name="loops">The roles.</param>
     /// <param name="whenListening">Done beside the loops, once it listens; its failure ends the host.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="CommandException">It cannot listen.</exception>
-    public static async Task RunAsync(WebApplication web, Uri url, IReadOnlyList<RoleLoop> loops, Func<CancellationToken, Task> whenListening, CancellationToken cancellationToken)
+    public static async Task RunAsync(WebApplication web, Uri url, string who, IReadOnlyList<RoleLoop> loops, Func<CancellationToken, Task> whenListening, CancellationToken cancellationToken)
     {
         try
         {
@@ -50,7 +51,7 @@ internal static class WebHost
             throw new CommandException(ExitCode.Failure, $"it cannot listen on {url}: {e.Message} Name another address with --urls.", e);
         }
 
-        Console.WriteLine("the market listens at " + string.Join(", ", web.Urls));
+        Console.WriteLine($"{who} listens at " + string.Join(", ", web.Urls));
         using CancellationTokenSource stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, web.Lifetime.ApplicationStopping);
         Task driven = Task.WhenAll(loops.Select(loop => Task.Run(() => loop.RunAsync(stopping.Token), CancellationToken.None)));
         try

@@ -61,10 +61,10 @@ internal interface IAccountStore
 /// <param name="staff">The accounts of staff by site.</param>
 internal sealed class AccountStores(IAccountStore auditors, IReadOnlyDictionary<string, IAccountStore> staff)
 {
-    /// <summary>The market's; it also notes the sessions that were ended.</summary>
+    /// <summary>The market's, or in a process of sites that of one of them; it also notes the sessions that were ended.</summary>
     public IAccountStore Auditors => auditors;
 
-    private IEnumerable<IAccountStore> All => staff.Values.Append(auditors);
+    private IEnumerable<IAccountStore> All => staff.Values.Append(auditors).Distinct();
 
     /// <summary>The store of an account.</summary>
     public IAccountStore Of(Account account) => account.Role == Role.Staff && staff.TryGetValue(account.Site, out IAccountStore? own) ? own : auditors;

@@ -6,7 +6,7 @@ import { during, make, need, say } from './dom.ts'
 import { keys, unlock } from './wallets.ts'
 
 interface Attribute { name: string; title: string; tier: string; grade: number; epsilonMicro: number; guessRight: number; qualityPpb: number }
-interface Profile { index: number; name: string; attributes: Attribute[]; lossMicro: number; reidentified: number; recordsOffered: number; recordsSold: number; earned: string }
+interface Profile { index: number; name: string; attributes: Attribute[]; lossMicro: number; reidentified: number; recordsOffered: number | null; recordsSold: number | null; earned: string | null }
 interface Menu { crowdSize: number; profiles: Profile[]; rates: { index: number; perEpsilon: string[] }[] }
 
 const tiers = ['public', 'low', 'moderate', 'private']
@@ -36,7 +36,7 @@ export function explain(profile: Profile, perEpsilon: readonly string[], crowd: 
     crowd > 1 ? texts.found(percent(profile.reidentified), number(crowd, 0), percent(1 / crowd)) : texts.notMeasured,
     texts.worth(number(released.reduce((sum, attribute) => sum + attribute.qualityPpb / 1e9, 0)), released.length),
     texts.price(ask.toLocaleString('en')),
-    profile.recordsSold > 0 ? texts.comparable((BigInt(profile.earned) / BigInt(profile.recordsSold)).toLocaleString('en'), number(profile.recordsSold, 0)) : texts.noComparable,
+    profile.recordsSold && profile.earned ? texts.comparable((BigInt(profile.earned) / BigInt(profile.recordsSold)).toLocaleString('en'), number(profile.recordsSold, 0)) : texts.noComparable,
   ]
 }
 

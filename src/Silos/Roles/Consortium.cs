@@ -14,10 +14,10 @@ using EmrMarket.Grains.Ledger.View;
 namespace EmrMarket.Silos.Roles;
 
 /// <summary>
-/// Who admits sites, publishes schemas and gives out money on an embedded chain, where no consortium exists. Everything is decided from what the chain says, so a start after a crash goes on
-/// where the last one ended. On any other chain people do this with keys that no process of ours has.
+/// Who admits sites and publishes schemas, and gives out money on an embedded chain. Everything is decided from what the chain says, so a start after a crash goes on where the last one ended.
+/// A server plays it on its embedded chain, where no consortium exists; on any other, people do with commands and a key that no server has.
 /// </summary>
-internal sealed class EmbeddedConsortium : IAsyncDisposable
+internal sealed class Consortium : IAsyncDisposable
 {
     private readonly RoleHost _host;
     private readonly JsonRpcEthereumClient _client;
@@ -26,7 +26,7 @@ internal sealed class EmbeddedConsortium : IAsyncDisposable
     private readonly DataEvaluation _evaluation;
     private readonly SemaphoreSlim _oneAtATime = new(1);
 
-    private EmbeddedConsortium(RoleHost host, JsonRpcEthereumClient client, ContractDeployment deployment)
+    private Consortium(RoleHost host, JsonRpcEthereumClient client, ContractDeployment deployment)
     {
         (_host, _client) = (host, client);
         _token = new DevelopmentToken(client, Address.Parse(deployment.Token.Address));
@@ -35,31 +35,35 @@ internal sealed class EmbeddedConsortium : IAsyncDisposable
     }
 
     /// <summary>Starts it; its outbox is in memory, since what it did stands on the chain.</summary>
-    public static async Task<EmbeddedConsortium> StartAsync(EthereumAccount account, JsonRpcEthereumClient client, ContractDeployment deployment) =>
-        new(await RoleHost.StartAsync(new MemoryLedgerStore(), client, deployment, [account], (_, _) => { }), client, deployment);
+    public static async Task<Consortium> StartAsync(EthereumAccount account, JsonRpcEthereumClient client, ContractDeployment deployment, RoleSettings? settings = null) =>
+        new(await RoleHost.StartAsync(settings ?? RoleSettings.Embedded, new MemoryLedgerStore(), client, deployment, [account], (_, _) => { }), client, deployment);
 
     /// <summary>Publishes the schemas that are not on the ledger yet.</summary>
-    public async Task PublishAsync(IEnumerable<Schema> schemas, CancellationToken cancellationToken)
+    /// <returns>How many those were.</returns>
+    public async Task<int> PublishAsync(IEnumerable<Schema> schemas, CancellationToken cancellationToken)
     {
         await _host.View.SyncAsync(cancellationToken);
         HashSet<Bytes32> known = [.. _host.View.Schemas().Select(row => row.SchemaId)];
-        await SubmitAsync(
-            "publish",
-            [
-                .. schemas.Where(schema => !known.Contains(schema.LedgerId())).Select(schema => schema.ToPublication(PersonBudget.DefaultCap))
-                    .Select(schema => _evaluation.PublishSchema(schema.SchemaId, schema.Tiers, schema.CapMicro, schema.LadderMicro, schema.Quality)),
-            ],
-            cancellationToken);
+        ContractCall[] calls =
+        [
+            .. schemas.Where(schema => !known.Contains(schema.LedgerId())).Select(schema => schema.ToPublication(PersonBudget.DefaultCap))
+                .Select(schema => _evaluation.PublishSchema(schema.SchemaId, schema.Tiers, schema.CapMicro, schema.LadderMicro, schema.Quality)),
+        ];
+        await SubmitAsync("publish", calls, cancellationToken);
+        return calls.Length;
     }
 
     /// <summary>Admits the account of a site that is not registered yet.</summary>
-    public async Task AdmitAsync(Address site, CancellationToken cancellationToken)
+    /// <returns>The site's number on the ledger.</returns>
+    public async Task<uint> AdmitAsync(Address site, CancellationToken cancellationToken)
     {
         await _host.View.SyncAsync(cancellationToken);
         if (_host.View.Sites().All(row => row.Account != site))
         {
             await SubmitAsync("admit", [_access.RegisterSite(site, Keccak256.Hash("a site of this machine"))], cancellationToken);
         }
+
+        return _host.View.Sites().FirstOrDefault(row => row.Account == site)?.Site ?? 0;
     }
 
     /// <summary>Gives an account ether for gas and tokens.</summary>
@@ -80,7 +84,7 @@ internal sealed class EmbeddedConsortium : IAsyncDisposable
     public async Task EndowForBondsAsync(Address account, CancellationToken cancellationToken)
     {
         await _host.View.SyncAsync(cancellationToken);
-        if (_host.View.FreeBalance(account) < Bonds.Least && await _token.BalanceOfAsync(account, BlockReference.Latest, cancellationToken) < Bonds.Amount)
+        if (_host.View.FreeBalance(account) < Bonds.Enough(_host.View) && await _token.BalanceOfAsync(account, BlockReference.Latest, cancellationToken) < Bonds.Amount)
         {
             await EndowAsync(account, Bonds.Amount, cancellationToken);
         }
