@@ -99,9 +99,9 @@ internal sealed class Consortium : IAsyncDisposable
         await _host.DisposeAsync();
     }
 
-    private async Task SubmitAsync(string what, IReadOnlyList<ContractCall> calls, CancellationToken cancellationToken)
+    private async Task SubmitAsync(string what, ContractCall[] calls, CancellationToken cancellationToken)
     {
-        if (calls.Count > 0)
+        if (calls.Length > 0)
         {
             await _oneAtATime.WaitAsync(cancellationToken);
             try

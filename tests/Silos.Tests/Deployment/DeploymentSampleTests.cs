@@ -108,7 +108,7 @@ public sealed class DeploymentSampleTests
         foreach (string folder in Files("emr.json").Select(file => file.Split('/')[0]).Distinct(StringComparer.Ordinal))
         {
             string text = File.ReadAllText(Path.Combine(Root, folder, "README.md"));
-            string[] verbs = [.. System.Text.RegularExpressions.Regex.Matches(text, "\\./emr (chain|account|site|serve)( [a-z][a-z-]*)?", System.Text.RegularExpressions.RegexOptions.None, TimeSpan.FromSeconds(1))
+            string[] verbs = [.. System.Text.RegularExpressions.Regex.Matches(text, "\\./emr (chain|account|site|serve)( [a-z][a-z-]*)?", System.Text.RegularExpressions.RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1))
                 .Select(match => match.Value["./emr ".Length..])];
             Assert.All(verbs, verb => Assert.True(
                 root.Parse(verb + " --help").Errors.Count == 0 && (verb == "serve" || root.Subcommands.Single(c => c.Name == verb.Split(' ')[0]).Subcommands.Any(c => c.Name == verb.Split(' ')[1])), $"{folder}/README.md: ./emr {verb}"));
@@ -122,7 +122,7 @@ public sealed class DeploymentSampleTests
 
     private static async Task<(int Code, string Said)> RunAsync(string program, params string[] arguments)
     {
-        using Process process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        using Process process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false })!;
         Task<string> output = process.StandardOutput.ReadToEndAsync(), error = process.StandardError.ReadToEndAsync();
         await process.WaitForExitAsync();
         return (process.ExitCode, await output + await error);

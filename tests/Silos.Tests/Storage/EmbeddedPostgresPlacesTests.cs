@@ -36,7 +36,7 @@ public sealed class EmbeddedPostgresPlacesTests : IDisposable
     [AllowedFact(Right.NormalUser, Tool.PostgreSQL)]
     public async Task Folder_of_somebody_else_is_refused_with_what_to_do()
     {
-        File.SetUnixFileMode(_folder, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        await RunAsync("chmod", "500", _folder);
         try
         {
             (int code, string error) = await ServeAsync(AllowedFactAttribute.AsNormalUser);
@@ -44,7 +44,7 @@ public sealed class EmbeddedPostgresPlacesTests : IDisposable
         }
         finally
         {
-            File.SetUnixFileMode(_folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            await RunAsync("chmod", "700", _folder);
         }
     }
 

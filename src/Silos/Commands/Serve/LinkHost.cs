@@ -22,7 +22,7 @@ internal static class LinkHost
             }
 
             Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-            return !File.Exists(file) || (File.GetUnixFileMode(file) & ~(UnixFileMode.UserRead | UnixFileMode.UserWrite)) == 0 ? LinkCertificate.LoadOrCreate(file, TimeProvider.System)
+            return !File.Exists(file) || (File.GetUnixFileMode(file) & ~(UnixFileMode.UserRead | UnixFileMode.UserWrite)) == UnixFileMode.None ? LinkCertificate.LoadOrCreate(file, TimeProvider.System)
                 : throw new CommandException(ExitCode.Usage, $"{file} holds a private key and is open to others: run chmod 600 {file}");
         }
         catch (Exception e) when (e is CryptographicException or IOException or UnauthorizedAccessException)
