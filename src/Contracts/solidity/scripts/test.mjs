@@ -1,6 +1,6 @@
 // Every test and gate of the contracts. The last line is `solidity: N passed, M failed`; the exit code says the same.
 //   npm test             fixed fuzz seed, moderate runs
-//   npm run test:long    10,000 fuzz runs, 500 invariant runs of depth 200
+//   npm run test:long    10,000 fuzz runs (2,000 where each sets up a whole market), 500 invariant runs of depth 200
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -83,6 +83,11 @@ for (const name of [...contracts, "DevelopmentToken"]) {
         .filter((each) => !each.split("_").every((word) => fuzzed.has(capital(word))));
     count(`${name}: a fuzz test for every external function`, missing.map((each) => `no passing fuzz test of ${each}`).join("\n"));
 }
+// A test's own setting overrides the profile's, so the long run counts what each test really did.
+const fewest = long ? 2000 : 64;
+const short = Object.values(suites).flatMap(({ test_results: results }) => Object.entries(results))
+    .filter(([, { kind }]) => kind?.Fuzz && kind.Fuzz.runs < fewest || long && kind?.Invariant && kind.Invariant.runs < 500);
+count(`every fuzz test ran at least ${fewest} times`, short.map(([name, { kind }]) => `${name}: ${(kind.Fuzz ?? kind.Invariant).runs} runs`).join("\n"));
 // forge compares gas after the tests, and says so by its exit code alone.
 const testsFailed = failed > 0;
 count("gas equals snapshots/gas.json (after a change that is meant: npm run snapshot)", tests.status === 0 || testsFailed ? "" : tests.output.slice(-3000));

@@ -285,19 +285,6 @@ contract DynamicAccessControlTest is World {
 
     // ---- revocation -------------------------------------------------------------------------------------------------
 
-    function revocationDigest(address contract_, uint256 chain, uint32 site, bytes32 pseudonym) private pure returns (bytes32) {
-        bytes32 type_ = keccak256("Revocation(uint32 site,bytes32 pseudonym)");
-        return digest(contract_, chain, keccak256(abi.encode(type_, site, pseudonym)));
-    }
-
-    function revocation(EpochData memory data, uint256 position) private view returns (Revocation[] memory list) {
-        list = new Revocation[](1);
-        list[0].epoch = data.epoch;
-        list[0].member = openMember(data, position);
-        bytes32 message = revocationDigest(address(access), block.chainid, data.epoch.header.site, data.members[position].pseudonym);
-        list[0].signature = signed(CONTROLLER_KEY + position, message);
-    }
-
     function test_Revoke_byTheController_relayedByAnyone_isForEver() public {
         EpochData memory data = draftEpoch(1, 1, siteClasses(1));
         post(data);

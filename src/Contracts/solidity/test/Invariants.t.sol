@@ -33,8 +33,8 @@ contract InvariantsTest is Test {
     }
 
     function targetSelectors() public view returns (FuzzSelector[] memory targets) {
-        bytes4[] memory selectors = new bytes4[](26);
-        bytes4[22] memory calls = [
+        bytes4[] memory selectors = new bytes4[](32);
+        bytes4[28] memory calls = [
             Handler.depositAndWithdraw.selector,
             Handler.burn.selector,
             Handler.openRequest.selector,
@@ -43,6 +43,12 @@ contract InvariantsTest is Test {
             Handler.commitRound.selector,
             Handler.sealSeed.selector,
             Handler.postEpoch.selector,
+            Handler.challengeEpoch.selector,
+            Handler.revoke.selector,
+            Handler.pauseOrResume.selector,
+            Handler.setAuditor.selector,
+            Handler.rotateSite.selector,
+            Handler.recordFinding.selector,
             Handler.recordDelivery.selector,
             Handler.finaliseBatch.selector,
             Handler.voidRound.selector,
@@ -58,11 +64,11 @@ contract InvariantsTest is Test {
             Handler.refundSettled.selector,
             Handler.expire.selector
         ];
-        for (uint256 i = 0; i < 22; ++i) {
+        for (uint256 i = 0; i < 28; ++i) {
             selectors[i] = calls[i];
         }
         // The rare ways on get more tries.
-        (selectors[22], selectors[23], selectors[24], selectors[25]) =
+        (selectors[28], selectors[29], selectors[30], selectors[31]) =
         (Handler.wait.selector, Handler.finaliseBatch.selector, Handler.recordDelivery.selector, Handler.openRequest.selector);
         targets = new FuzzSelector[](1);
         targets[0] = FuzzSelector(address(handler), selectors);
@@ -103,6 +109,11 @@ contract InvariantsTest is Test {
         }
     }
 
+    /// A revocation is for ever, and epochs become final in their order.
+    function invariant_Access_revocationsAndFinalEpochsStand() public view {
+        holds(handler.accessStands(), "revocations and epochs");
+    }
+
     /// Every path ends: after all deadlines no bond, deposit or budget is left, and no token stays behind.
     function afterInvariant() public {
         handler.finish();
@@ -132,7 +143,17 @@ contract InvariantsTest is Test {
             handler.wait(1 days, 10);
         }
         handler.voidUnanswered(0);
+        // Site 1's first epoch is final, its second faulty; one of its members leaves.
+        handler.postEpoch(0, 0, false);
+        handler.demandLeaf(5, 1);
+        handler.answerDemand(2);
+        handler.revoke(0, 1);
         handler.wait(1 days, 10);
+        handler.wait(1 days, 10);
+        handler.finaliseBatch(5);
+        handler.postEpoch(0, 1, true);
+        handler.challengeEpoch(1);
+        equal(handler.latestFinal(1), 1, "the honest epoch");
         handler.finaliseBatch(1);
         handler.finaliseBatch(2);
         handler.claim(0, 0);
@@ -140,13 +161,26 @@ contract InvariantsTest is Test {
         handler.claimMany(1);
         handler.refundSettled(1);
         // A second book, whose round claims a surplus for a request that it does not fill.
+        handler.pauseOrResume(0);
+        handler.openRequest(0, 100, 5, 0);
+        handler.closeBookOfRequests();
+        holds(handler.accepted("closeBook") == 1, "nothing is opened while paused");
+        handler.pauseOrResume(1);
+        handler.setAuditor(0);
+        handler.setAuditor(1);
+        handler.recordFinding(0, "finding");
+        handler.rotateSite(1, 2, false);
+        for (uint256 i = 0; i < 4; ++i) {
+            handler.wait(2 days - 1, 10);
+        }
+        handler.rotateSite(1, 0, true);
         handler.openRequest(0, 100, 5, 0);
         handler.closeBookOfRequests();
         handler.commitRound(1, 0, 0x30000);
-        handler.challengeRound(5);
+        handler.challengeRound(7);
         handler.commitRound(1, 1, 0);
         handler.sealSeed(2);
-        bytes32[14] memory names = [
+        bytes32[22] memory names = [
             bytes32("openRequest"),
             "closeBook",
             "commitRound",
@@ -160,7 +194,15 @@ contract InvariantsTest is Test {
             "challengeRound",
             "claim",
             "claimMany",
-            "refundSettled"
+            "refundSettled",
+            "postEpoch",
+            "challengeEpoch",
+            "revoke",
+            "setPaused",
+            "setAuditor",
+            "scheduleRotation",
+            "completeRotation",
+            "recordFinding"
         ];
         for (uint256 i = 0; i < names.length; ++i) {
             holds(handler.accepted(names[i]) > 0, string(abi.encodePacked(names[i])));
@@ -168,6 +210,7 @@ contract InvariantsTest is Test {
         invariant_Solvency_tokensHeldAreTokensOwed();
         invariant_Conservation_ofEveryBudget();
         invariant_Claims_payEachLeafOnce();
+        invariant_Access_revocationsAndFinalEpochsStand();
         afterInvariant();
     }
 }

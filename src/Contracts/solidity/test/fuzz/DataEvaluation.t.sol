@@ -10,6 +10,7 @@ import { DeliveryData, EpochData, RoundData } from "../support/World.sol";
 
 /// One test for every external function; a test's name lists the functions that it calls.
 /// forge-config: default.fuzz.runs = 64
+/// forge-config: long.fuzz.runs = 2000
 contract DataEvaluationFuzzTest is Fuzzing {
     struct Case {
         EpochData[2] epochs;

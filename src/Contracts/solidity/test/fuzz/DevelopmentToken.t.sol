@@ -5,6 +5,7 @@ import { Fuzzing } from "../support/Fuzzing.sol";
 
 /// One test for every external function; a test's name lists the functions that it calls.
 /// forge-config: default.fuzz.runs = 64
+/// forge-config: long.fuzz.runs = 2000
 contract DevelopmentTokenFuzzTest is Fuzzing {
     function testFuzz_Mint_TotalSupply_BalanceOf_grow(address account, uint128 amount) public {
         vm.assume(account != address(0));

@@ -9,6 +9,7 @@ import { EpochData } from "../support/World.sol";
 
 /// One test for every external function; a test's name lists the functions that it calls. Site 1 has a final epoch and a posted one with every fault.
 /// forge-config: default.fuzz.runs = 64
+/// forge-config: long.fuzz.runs = 2000
 contract DynamicAccessControlFuzzTest is Fuzzing {
     struct Case {
         EpochData first;

@@ -5,10 +5,10 @@ import { IAnonymousTransaction } from "../../contracts/interfaces/IAnonymousTran
 import { ICommitments } from "../../contracts/interfaces/ICommitments.sol";
 import "../../contracts/Types.sol";
 import { Trees } from "./Trees.sol";
-import { DeliveryData, RoundData, RoundSpec, World } from "./World.sol";
+import { DeliveryData, EpochData, RoundData, RoundSpec, World } from "./World.sol";
 
-/// Every call of all four contracts, by several actors, in any order. A refused call changes nothing; an accepted one is written into the accounts below,
-/// from token balances and from the rules, never from the contracts' own books.
+/// Calls of all four contracts, by several actors, in any order: all that move money, end a batch, or say who may act. A refused call changes nothing; an
+/// accepted one is written into the accounts below, from token balances and from the rules, never from the contracts' own books.
 contract Handler is World {
     struct Money {
         uint256 funded;
@@ -32,6 +32,12 @@ contract Handler is World {
         bool open;
     }
 
+    struct Revoked {
+        uint32 site;
+        bytes32 pseudonym;
+        uint64 time;
+    }
+
     /// Site 1 sells 3, 1 and 3 records to the first three requests, site 2 none.
     uint24 private constant PREPARED_SALES = 0x0313;
 
@@ -44,6 +50,10 @@ contract Handler is World {
     Batch[] private _batches;
     OpenDemand[] private _demands;
     mapping(uint256 index => Epoch) private _epochs;
+    /// whether the two members of an epoch share a pseudonym
+    mapping(uint256 index => bool) private _faulty;
+    Revoked[] private _revocations;
+    mapping(uint32 site => uint32) public latestFinal;
     mapping(uint256 index => Round) private _rounds;
     mapping(uint256 index => Delivery) private _deliveries;
     mapping(uint256 index => DeliveryLeaf[]) private _leaves;
@@ -162,14 +172,82 @@ contract Handler is World {
 
     // ---- epochs and deliveries --------------------------------------------------------------------------------------
 
-    function postEpoch(uint8 site, uint8 number) external {
-        EpochHeader memory header;
-        (header.site, header.epoch, header.schemaId) = (1 + site % 2, 1 + number % 4, SCHEMA);
-        (header.memberCount, header.classCount, header.memberDepth, header.classDepth) = (4, 1, 2, 1);
-        address account = siteAccounts[header.site - 1];
+    function postEpoch(uint8 site, uint8 number, bool faulty) external {
+        EpochData memory data = _draftEpoch(1 + site % 2, 1 + number % 4, faulty);
+        EpochHeader memory header = data.epoch.header;
+        address account = access.siteAccount(header.site);
         if (!_try(account, address(access), abi.encodeCall(access.postEpoch, (header)), "postEpoch")) return;
         _epochs[epochCount] = Epoch(header, Posting(account, uint64(block.timestamp), uint64(block.number)));
-        _add(access, access.epochIdOf(header.site, SCHEMA, header.epoch), parameters.epochBond, 1, epochCount++);
+        _faulty[epochCount] = faulty;
+        _add(access, data.id, parameters.epochBond, 1, epochCount++);
+    }
+
+    /// One class of two members, the same at any time.
+    function _draftEpoch(uint32 site, uint32 number, bool faulty) private view returns (EpochData memory data) {
+        ClassLeaf[] memory classes = new ClassLeaf[](1);
+        classes[0] = classLeaf(2, 1, 10);
+        classes[0].expiresAt = uint64(START + 2000 days);
+        data = draftEpoch(site, number, classes);
+        if (!faulty) return data;
+        data.members[1].pseudonym = data.members[0].pseudonym;
+        plant(data);
+    }
+
+    function _epoch(uint256 index) private view returns (EpochData memory data) {
+        EpochHeader memory header = _epochs[index].header;
+        data = _draftEpoch(header.site, header.epoch, _faulty[index]);
+        data.epoch = _epochs[index];
+    }
+
+    function challengeEpoch(uint8 which) external {
+        if (epochCount == 0) return;
+        uint256 index = which % epochCount;
+        EpochData memory data = _epoch(index);
+        bytes memory call_ = abi.encodeCall(access.challengeDuplicate, (data.epoch, openMember(data, 0), openMember(data, 1)));
+        if (!_try(challenger, address(access), call_, "challengeEpoch")) return;
+        require(_faulty[index], "two members are no fault");
+        for (uint256 batch = 0; batch < _batches.length; ++batch) {
+            if (_kindOf[batch] == 1 && _indexOf[batch] == index) _end(batch);
+        }
+    }
+
+    function revoke(uint8 which, uint8 position) external {
+        if (epochCount == 0) return;
+        EpochData memory data = _epoch(which % epochCount);
+        Revocation[] memory list = revocation(data, position % 2);
+        (uint32 site, bytes32 pseudonym) = (data.epoch.header.site, list[0].member.leaf.pseudonym);
+        bool known = access.revokedAt(site, pseudonym) != 0;
+        if (!_try(relayer, address(access), abi.encodeCall(access.revoke, (list)), "revoke")) return;
+        if (!known) _revocations.push(Revoked(site, pseudonym, uint64(block.timestamp)));
+    }
+
+    // ---- who may act ------------------------------------------------------------------------------------------------
+
+    /// Paused now and then, and never in the way of anything but a new request.
+    function pauseOrResume(uint8 choice) external {
+        _try(consortium, address(access), abi.encodeCall(access.setPaused, (choice % 4 == 0)), "setPaused");
+    }
+
+    function setAuditor(uint8 choice) external {
+        _try(consortium, address(access), abi.encodeCall(access.setAuditor, (auditor, choice % 4 != 0)), "setAuditor");
+    }
+
+    function rotateSite(uint8 site, uint8 account, bool complete) external {
+        uint32 subject = 1 + site % 2;
+        if (complete) {
+            _try(relayer, address(access), abi.encodeCall(access.completeRotation, (subject)), "completeRotation");
+        } else {
+            _try(
+                consortium,
+                address(access),
+                abi.encodeCall(access.scheduleRotation, (subject, siteAccounts[account % 3])),
+                "scheduleRotation"
+            );
+        }
+    }
+
+    function recordFinding(uint8 site, bytes32 content) external {
+        _try(auditor, address(evaluation), abi.encodeCall(evaluation.recordFinding, (1 + site % 2, 1, content)), "recordFinding");
     }
 
     function recordDelivery(uint8 which, uint8 site, uint8 attempt, uint8 count, uint64 seed) external {
@@ -191,7 +269,7 @@ contract Handler is World {
             });
         }
         plant(data);
-        address account = siteAccounts[header.site - 1];
+        address account = access.siteAccount(header.site);
         bytes memory call_ = abi.encodeCall(evaluation.recordDelivery, (header, receipt(data)));
         if (!_try(account, address(evaluation), call_, "recordDelivery")) return;
         _deliveries[deliveryCount] = Delivery(header, Posting(account, uint64(block.timestamp), uint64(block.number)));
@@ -211,7 +289,12 @@ contract Handler is World {
         if (kind == 1) call_ = abi.encodeCall(access.finaliseEpoch, (_epochs[index]));
         else if (kind == 2) call_ = abi.encodeCall(matching.finaliseRound, (_rounds[index], REVEAL));
         else call_ = abi.encodeCall(evaluation.finaliseDelivery, (_deliveries[index]));
-        if (_try(relayer, address(_batches[batch].target), call_, "finalise")) _end(batch);
+        if (!_try(relayer, address(_batches[batch].target), call_, "finalise")) return;
+        _end(batch);
+        if (kind != 1) return;
+        EpochHeader memory header = _epochs[index].header;
+        require(header.epoch > latestFinal[header.site], "an epoch became final after a later one");
+        latestFinal[header.site] = header.epoch;
     }
 
     function voidRound(uint8 which, bool unsealed) public {
@@ -289,7 +372,6 @@ contract Handler is World {
         _demands.push(OpenDemand(batch, at_, leafKind, true));
     }
 
-    /// Rounds and deliveries can be opened; the epochs here have roots that nobody can open.
     function answerDemand(uint8 which) external {
         if (_demands.length == 0) return;
         uint256 demand = which % _demands.length;
@@ -305,7 +387,8 @@ contract Handler is World {
         } else if (kind == 3) {
             call_ = abi.encodeCall(evaluation.answerDelivery, (_deliveries[index], _opening(index, open_.position)));
         } else {
-            return;
+            EpochData memory data = _epoch(index);
+            call_ = abi.encodeCall(access.answerMember, (data.epoch, openMember(data, open_.position)));
         }
         if (_try(market, address(_batches[open_.batch].target), call_, "answer")) _close(demand);
     }
@@ -403,6 +486,18 @@ contract Handler is World {
     function paidTo(uint256 delivery) public view returns (uint256 paid) {
         for (uint256 i = 0; i < _leaves[delivery].length; ++i) {
             paid += token.balanceOf(_leaves[delivery][i].payoutAddress);
+        }
+    }
+
+    /// Whether every revocation stands with its first time, and every site's newest final epoch is the last that became final.
+    function accessStands() external view returns (bool stands) {
+        stands = true;
+        for (uint256 i = 0; i < _revocations.length; ++i) {
+            Revoked memory revoked = _revocations[i];
+            stands = stands && access.revokedAt(revoked.site, revoked.pseudonym) == revoked.time;
+        }
+        for (uint32 site = 1; site <= 2; ++site) {
+            stands = stands && access.latestFinalEpoch(site, SCHEMA) == latestFinal[site];
         }
     }
 

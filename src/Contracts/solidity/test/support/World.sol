@@ -602,6 +602,19 @@ abstract contract World is Test {
         return abi.encodePacked(r, s, v);
     }
 
+    function revocationDigest(address contract_, uint256 chain, uint32 site, bytes32 pseudonym) internal pure returns (bytes32) {
+        bytes32 type_ = keccak256("Revocation(uint32 site,bytes32 pseudonym)");
+        return digest(contract_, chain, keccak256(abi.encode(type_, site, pseudonym)));
+    }
+
+    function revocation(EpochData memory data, uint256 position) internal view returns (Revocation[] memory list) {
+        list = new Revocation[](1);
+        list[0].epoch = data.epoch;
+        list[0].member = openMember(data, position);
+        bytes32 message = revocationDigest(address(access), block.chainid, data.epoch.header.site, data.members[position].pseudonym);
+        list[0].signature = signed(CONTROLLER_KEY + position, message);
+    }
+
     function receiptHash(bytes32 deliveryId, DeliveryHeader memory header) internal pure returns (bytes32) {
         bytes32 type_ = keccak256(
             "DeliveryReceipt(bytes32 deliveryId,bytes32 root,uint8 depth,uint32 count,uint112 amount,uint96 effective,bytes32 dataHash)"
