@@ -161,7 +161,9 @@ public sealed class SupervisedProcess : IAsyncDisposable
         {
             try
             {
-                return JsonSerializer.Deserialize<SupervisedState>(File.ReadAllText(Path.Combine(folder, name + ".json")));
+                // An owner that was killed leaves its state behind, which the next one has not written over while it starts.
+                SupervisedState? state = JsonSerializer.Deserialize<SupervisedState>(File.ReadAllText(Path.Combine(folder, name + ".json")));
+                return state is not null && IsAlive(state.SupervisorId) ? state : null;
             }
             catch (Exception e) when (e is IOException or JsonException)
             {
@@ -207,6 +209,7 @@ public sealed class SupervisedProcess : IAsyncDisposable
         {
             Directory.CreateDirectory(options.Folder);
             held = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            File.Delete(Path.Combine(options.Folder, options.Name + ".json"));
             held.SetLength(0);
             held.Write(System.Text.Encoding.ASCII.GetBytes(
                 string.Create(CultureInfo.InvariantCulture, $"{System.Environment.ProcessId} {DateTimeOffset.UtcNow:O}\n")));

@@ -115,6 +115,35 @@ public sealed class SupervisedProcessTests : IDisposable
     }
 
     [Fact]
+    public async Task State_that_a_killed_owner_left_is_not_taken_for_its_successor_s()
+    {
+        int gone;
+        using (Process owner = Process.Start("/bin/true"))
+        {
+            await owner.WaitForExitAsync();
+            gone = owner.Id;
+        }
+
+        File.WriteAllText(
+            Path.Combine(_folder, "sleeper.json"),
+            System.Text.Json.JsonSerializer.Serialize(new SupervisedState(gone, DateTimeOffset.UnixEpoch, gone, "nowhere:0")));
+        File.WriteAllText(Path.Combine(_folder, "sleeper.lock"), "");
+        Assert.Null(SupervisedProcess.FindRunning(_folder, "sleeper"));
+
+        // While the successor starts, nothing runs; neither by what it has removed nor, in the moment before that, by what it has not.
+        TaskCompletionSource<bool> ready = new();
+        Task<SupervisedProcess> starting = SupervisedProcess.StartAsync(Sleeper() with { IsReadyAsync = _ => ready.Task }, CancellationToken.None);
+        Assert.Null(SupervisedProcess.FindRunning(_folder, "sleeper"));
+        File.WriteAllText(
+            Path.Combine(_folder, "sleeper.json"),
+            System.Text.Json.JsonSerializer.Serialize(new SupervisedState(gone, DateTimeOffset.UnixEpoch, gone, "nowhere:0")));
+        Assert.Null(SupervisedProcess.FindRunning(_folder, "sleeper"));
+        ready.SetResult(true);
+        await using SupervisedProcess process = await starting;
+        Assert.Equal("nowhere:1", SupervisedProcess.FindRunning(_folder, "sleeper")!.Endpoint);
+    }
+
+    [Fact]
     public async Task Child_ends_when_its_shell_is_killed()
     {
         await using SupervisedProcess process = await SupervisedProcess.StartAsync(Sleeper(), CancellationToken.None);

@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
 using System.Numerics;
 using System.Text.Json;
 using System.Text.RegularExpressions;
@@ -40,6 +42,13 @@ public sealed class ChainCommandTests : IDisposable
             Assert.Contains("already", said, StringComparison.Ordinal);
             Assert.Equal(deployment, ContractDeployment.Load(Path.Combine(Chain, "deployment.json")));
 
+            // The file is held against the chain by code hash.
+            string forged = Path.Combine(_folder, "forged.json");
+            (deployment with { Matching = deployment.Matching with { CodeHash = deployment.Evaluation.CodeHash } }).Save(forged);
+            (int differs, _, string difference) = await RunAsync("chain", "status", "--folder", Chain, "--deployment", forged);
+            Assert.Equal(1, differs);
+            Assert.Contains("expected code with hash " + deployment.Evaluation.CodeHash, difference, StringComparison.Ordinal);
+
             (int status, string json, _) = await RunAsync("chain", "status", "--folder", Chain, "--json");
             Assert.Equal(0, status);
             using (JsonDocument parsed = JsonDocument.Parse(json))
@@ -73,8 +82,10 @@ public sealed class ChainCommandTests : IDisposable
         await node.WaitForExitAsync(late.Token);
         Assert.Null(EmbeddedChain.FindRunning(Chain));
 
-        // And the folder is free for the next one.
+        // And the folder is free for the next one, which is ready when it is told so.
         await StartEmbeddedAsync();
+        Assert.NotEqual(running.SupervisorId, EmbeddedChain.FindRunning(Chain)!.SupervisorId);
+        Assert.Equal(0, (await RunAsync("chain", "status", "--folder", Chain)).Code);
         Assert.Equal(0, (await RunAsync("chain", "stop", "--folder", Chain)).Code);
     }
 
@@ -127,6 +138,113 @@ public sealed class ChainCommandTests : IDisposable
         using JsonRpcEthereumClient client = new(node.Endpoint);
         await deployed.VerifyAsync(client, CancellationToken.None);
         Assert.Equal(4UL, await node.Client.GetNonceAsync(deployer.Address, BlockReference.Latest, CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task Deploy_with_a_published_key_on_another_chain_is_refused_before_anything_is_sent()
+    {
+        // A node of chain 1 that writes down what it is asked.
+        using HttpListener node = new();
+        using TcpListener free = new(IPAddress.Loopback, 0);
+        free.Start();
+        string endpoint = string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{((IPEndPoint)free.LocalEndpoint).Port}/");
+        free.Stop();
+        node.Prefixes.Add(endpoint);
+        node.Start();
+        List<string> asked = [];
+        Task answering = AnswerAsync();
+
+        // The first account of the mnemonic that development tools print.
+        string key = Path.Combine(_folder, "published.key");
+        new EthereumAccount(Convert.FromHexString("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80")).Save(key);
+        string someone = EthereumAccount.Generate().Address.ToString();
+        (int code, _, string said) = await RunAsync(
+            "chain", "deploy", "--chain", endpoint, "--chain-id", "1", "--key-file", key, "--token", someone, "--consortium", someone, "--market", someone,
+            "--patients-fund", someone, "--deployment", Path.Combine(_folder, "never.json"));
+        node.Stop();
+        await answering;
+        Assert.Equal(1, code);
+        Assert.Contains("development key that everybody has", said, StringComparison.Ordinal);
+        Assert.Contains("Use a key of your own", said, StringComparison.Ordinal);
+        Assert.All(asked, question => Assert.Contains("eth_chainId", question, StringComparison.Ordinal));
+        Assert.NotEmpty(asked);
+        Assert.Empty(Directory.EnumerateFiles(_folder, "never.json*"));
+
+        async Task AnswerAsync()
+        {
+            try
+            {
+                while (true)
+                {
+                    HttpListenerContext context = await node.GetContextAsync();
+                    using StreamReader reader = new(context.Request.InputStream);
+                    asked.Add(await reader.ReadToEndAsync());
+                    context.Response.ContentType = "application/json";
+                    await context.Response.OutputStream.WriteAsync("""{"jsonrpc":"2.0","id":0,"result":"0x1"}"""u8.ToArray());
+                    context.Response.Close();
+                }
+            }
+            catch (Exception e) when (e is HttpListenerException or ObjectDisposedException)
+            {
+                // Stopped.
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Start_without_npm_or_with_one_that_fails_says_how_to_mend_it()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return;
+        }
+
+        string empty = Directory.CreateDirectory(Path.Combine(_folder, "empty")).FullName;
+        (int missing, _, string said) = await RunInCloneAsync(empty);
+        Assert.Equal(1, missing);
+        Assert.Contains("npm is missing", said, StringComparison.Ordinal);
+        Assert.Contains("install Node 20 or later with npm, https://nodejs.org/", said, StringComparison.Ordinal);
+
+        // npm without Node, without its registry, and one that has no package for this machine.
+        (int noNode, _, string saidNode) = await RunInCloneAsync(Npm("noNode", "echo \"env: 'node': No such file or directory\" >&2; exit 127"));
+        Assert.Equal(1, noNode);
+        Assert.Contains("exit code 127: it needs Node 20 or later", saidNode, StringComparison.Ordinal);
+        Assert.Contains("'node': No such file", saidNode, StringComparison.Ordinal);
+        (int offline, _, string saidOffline) = await RunInCloneAsync(Npm("offline", "echo 'npm error code ENOTFOUND' >&2; exit 1"));
+        Assert.Equal(1, offline);
+        Assert.Contains("npm ci", saidOffline, StringComparison.Ordinal);
+        Assert.Contains("npm error code ENOTFOUND", saidOffline, StringComparison.Ordinal);
+        Assert.Contains("start again", saidOffline, StringComparison.Ordinal);
+        (int foreign, _, string saidForeign) = await RunInCloneAsync(Npm("foreign", "exit 0"));
+        Assert.Equal(1, foreign);
+        Assert.Contains("there is no package for", saidForeign, StringComparison.Ordinal);
+        Assert.Contains("--chain URL", saidForeign, StringComparison.Ordinal);
+        Assert.All((string[])[said, saidNode, saidOffline, saidForeign], text => Assert.DoesNotContain("   at ", text, StringComparison.Ordinal));
+    }
+
+    [RequiresFact(Tool.Anvil)]
+    public async Task Binary_that_is_missing_is_installed_again_and_a_broken_one_shows_its_reason()
+    {
+        // An npm that puts the real binary where the lock file says, and counts.
+        string anvil = await new EmbeddedTools(Path.Combine(Tools.RepositoryRoot, ".emr", "tools"), TextWriter.Null).GetAnvilAsync(CancellationToken.None);
+        string file = Path.GetRelativePath(Path.Combine(Tools.RepositoryRoot, ".emr", "tools"), anvil);
+        string installed = Path.Combine(_folder, "clone", ".emr", "tools", file);
+        string count = Path.Combine(_folder, "count");
+        string npm = Npm("working", $"echo x >>{count}; /bin/mkdir -p {Path.GetDirectoryName(file)} && /bin/ln -s {anvil} {file}") + ":/usr/bin:/bin";
+        for (int times = 1; times <= 2; times++)
+        {
+            Assert.Equal(0, (await RunInCloneAsync(npm)).Code);
+            Assert.Equal(0, (await RunAsync("chain", "stop", "--folder", Chain)).Code);
+            Assert.Equal(times, (await File.ReadAllLinesAsync(count)).Length);
+            File.Delete(installed);
+        }
+
+        await File.WriteAllTextAsync(installed, "#!/bin/sh\necho cannot execute: required file not found >&2\nexit 127\n");
+        File.SetUnixFileMode(installed, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        (int broken, _, string said) = await RunInCloneAsync(npm);
+        Assert.Equal(1, broken);
+        Assert.Contains("exit code 127", said, StringComparison.Ordinal);
+        Assert.Contains("required file not found", said, StringComparison.Ordinal);
     }
 
     public void Dispose()
@@ -182,17 +300,40 @@ public sealed class ChainCommandTests : IDisposable
 
     private async Task StartEmbeddedAsync() => Assert.Equal(0, (await RunAsync("chain", "start", "--folder", Chain, "--block-time", "0.05")).Code);
 
+    /// <summary>A folder with an npm of these commands.</summary>
+    private string Npm(string name, string commands)
+    {
+        string folder = Directory.CreateDirectory(Path.Combine(_folder, name)).FullName;
+        string npm = Path.Combine(folder, "npm");
+        File.WriteAllText(npm, "#!/bin/sh\n" + commands + "\n");
+        File.SetUnixFileMode(npm, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        return folder;
+    }
+
+    /// <summary>Starts the chain in a clone where nothing is installed yet, with these folders to find programs in.</summary>
+    private Task<(int Code, string Output, string Errors)> RunInCloneAsync(string path) => RunAsync(
+        ["chain", "start", "--folder", Chain, "--block-time", "0.05"],
+        new Dictionary<string, string>(StringComparer.Ordinal) { ["EMR_ROOT"] = Path.Combine(_folder, "clone"), ["PATH"] = path });
+
     private static Task<(int Code, string Output, string Errors)> RunAsync(params string[] arguments) => RunAsync(arguments, Path.GetTempPath());
 
-    private static async Task<(int Code, string Output, string Errors)> RunAsync(string[] arguments, string temporary)
+    private static Task<(int Code, string Output, string Errors)> RunAsync(string[] arguments, string temporary) =>
+        RunAsync(arguments, new Dictionary<string, string>(StringComparer.Ordinal) { ["EMR_ROOT"] = Tools.RepositoryRoot, ["TMPDIR"] = temporary });
+
+    private static async Task<(int Code, string Output, string Errors)> RunAsync(string[] arguments, Dictionary<string, string> environment)
     {
-        using Process emr = Process.Start(new ProcessStartInfo("dotnet", [Emr, .. arguments])
+        ProcessStartInfo start = new("dotnet", [Emr, .. arguments])
         {
-            Environment = { ["EMR_ROOT"] = Tools.RepositoryRoot, ["TMPDIR"] = temporary },
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             UseShellExecute = false,
-        })!;
+        };
+        foreach ((string name, string value) in environment)
+        {
+            start.Environment[name] = value;
+        }
+
+        using Process emr = Process.Start(start)!;
         Task<string> output = emr.StandardOutput.ReadToEndAsync();
         Task<string> errors = emr.StandardError.ReadToEndAsync();
         using CancellationTokenSource late = new(TimeSpan.FromMinutes(2));

@@ -91,7 +91,7 @@ internal static class ChainProcess
         try
         {
             SupervisedState? running;
-            while ((running = EmbeddedChain.FindRunning(folder)) is null)
+            while ((running = EmbeddedChain.FindRunning(folder)) is null || !IsOwnedByStart(folder, running))
             {
                 if (owner.HasExited)
                 {

@@ -6,6 +6,7 @@ using EmrMarket.Contracts.Ethereum.Signing;
 using EmrMarket.Contracts.Ethereum.Transactions;
 using EmrMarket.Contracts.Tests.Bindings.Generated;
 using EmrMarket.Contracts.Tests.DevChain;
+using EmrMarket.Contracts.Tests.Ethereum.JsonRpc;
 
 namespace EmrMarket.Contracts.Tests.Ethereum.Sending;
 
@@ -13,6 +14,11 @@ namespace EmrMarket.Contracts.Tests.Ethereum.Sending;
 public class TransactionSenderTests(ChainFixture fixture) : IClassFixture<ChainFixture>
 {
     private const ulong Gas = 200_000;
+
+    private static readonly JsonRpcOptions Impatient = new()
+    {
+        Attempts = 2, FirstPause = TimeSpan.FromMilliseconds(1), Timeout = TimeSpan.FromMilliseconds(500),
+    };
 
     [RequiresFact(Tool.Anvil)]
     public async Task Thousand_commands_land_once_each_in_order()
@@ -110,6 +116,38 @@ public class TransactionSenderTests(ChainFixture fixture) : IClassFixture<ChainF
     }
 
     [RequiresFact(Tool.Anvil)]
+    public async Task Line_that_fails_in_every_way_sends_each_command_once()
+    {
+        (Probe probe, EthereumAccount account, IEthereumClient honest) = await PrepareAsync();
+        using FailingTransport line = new(new Random(20260903));
+        using JsonRpcEthereumClient client = new(
+            (await fixture.GetAsync()).Endpoint, Impatient, line);
+        MemoryOutbox outbox = new();
+        using TransactionSender sender = new(client, account, EmbeddedChain.DevelopmentChainId, outbox, ChainFixture.Fast with { LargestNumberInFlight = 8 });
+        TransactionIntent[] intents = [.. Enumerable.Range(0, 200).Select(i => Command(probe, i))];
+        for (bool isEnqueued = false; !isEnqueued;)
+        {
+            // What was signed before the line failed is in the outbox, and is not signed again.
+            try
+            {
+                await sender.EnqueueAsync(intents, CancellationToken.None);
+                isEnqueued = true;
+            }
+            catch (EthereumException e)
+            {
+                Assert.True(e.IsTransient, e.Message);
+            }
+        }
+
+        IReadOnlyList<TransactionOutcome> outcomes = await sender.SendAsync(intents, CancellationToken.None);
+        Assert.All(outcomes, outcome => Assert.True(outcome.Succeeded));
+        Assert.Equal(200, await probe.CountAsync());
+        Assert.Equal(200UL, await honest.GetNonceAsync(account.Address, BlockReference.Latest, CancellationToken.None));
+        Assert.All(outbox.Entries, entry => Assert.Empty(entry.ReplacedHashes));
+        Assert.True(line.Failures.All(count => count > 0), string.Join(", ", line.Failures));
+    }
+
+    [RequiresFact(Tool.Anvil)]
     public async Task Reorganisation_that_drops_transactions_sends_the_same_bytes_again()
     {
         EmbeddedChain chain = await fixture.GetAsync();
@@ -168,8 +206,14 @@ public class TransactionSenderTests(ChainFixture fixture) : IClassFixture<ChainF
         MemoryOutbox outbox = new();
         using TransactionSender sender = Sender(account, outbox);
         await sender.EnqueueAsync([Command(probe, 1)], CancellationToken.None);
-        await chain.CommandAsync("anvil_setNextBlockBaseFeePerGas", parameters => parameters.WriteStringValue("0x174876e8000"), CancellationToken.None);
-        await chain.MineAsync(CancellationToken.None);
+        do
+        {
+            // A block that the pace is just making takes the fee of before, and sets its own successor's.
+            await chain.CommandAsync("anvil_setNextBlockBaseFeePerGas", parameters => parameters.WriteStringValue("0x174876e8000"), CancellationToken.None);
+            await chain.MineAsync(CancellationToken.None);
+        }
+        while ((await chain.Client.GetBlockAsync(BlockReference.Latest, CancellationToken.None))!.BaseFeePerGas < 100_000_000_000);
+
         Assert.True(Assert.Single(await sender.SendAsync([Command(probe, 1)], CancellationToken.None)).Succeeded);
         Assert.Equal(1, await probe.CountAsync());
         Assert.NotEmpty(Assert.Single(outbox.Entries).ReplacedHashes);
