@@ -163,7 +163,7 @@ public sealed class SupervisedProcess : IAsyncDisposable
             {
                 // An owner that was killed leaves its state behind, which the next one has not written over while it starts.
                 SupervisedState? state = JsonSerializer.Deserialize<SupervisedState>(File.ReadAllText(Path.Combine(folder, name + ".json")));
-                return state is not null && IsAlive(state.SupervisorId) ? state : null;
+                return state is not null && IsAlive(state.SupervisorId, state.StartedAt.UtcDateTime) ? state : null;
             }
             catch (Exception e) when (e is IOException or JsonException)
             {
