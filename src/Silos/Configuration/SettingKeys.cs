@@ -24,6 +24,7 @@ internal static class SettingKeys
     public const string LinkCertificateFile = "Link:CertificateFile";
     public const string LinkMarket = "Link:Market";
     public const string LinkPin = "Link:Pin";
+    public const string ClusterConnectionString = "Grains:Cluster:ConnectionString";
     public const string Server = "Server";
 
     /// <summary>The groups, each with its keys, in the order of the reference.</summary>
@@ -50,7 +51,7 @@ internal static class SettingKeys
         ("The market", "For a process with the role of the market.",
         [
             new(MarketKeyFile, "", "A file of mode 0600: the key of the market's account, as `./emr account key` makes it.") { Option = "--market-key", Otherwise = "`keys/market.key` beside `Folder`; on the embedded chain the key that it was deployed with" },
-            new(MarketDatabase, "", "How to connect to the market's PostgreSQL (Npgsql's form), password included.") { IsSecret = true, Otherwise = "the embedded PostgreSQL" },
+            new(MarketDatabase, "", "How to connect to the market's PostgreSQL (Npgsql's form), password included: directly, since a pooler that shares sessions would lose the lock that keeps a second process out.") { IsSecret = true, Otherwise = "the embedded PostgreSQL" },
             new(MarketDatabaseFile, "", "A file of mode 0600 that holds `Market:Database` on its first line."),
             new(LinkUrls, "", "An https URL: where sites of other processes reach the market.") { Option = "--link-urls", Otherwise = "only sites of this process" },
             new(LinkCertificateFile, "", "A PEM file of mode 0600: the certificate of `Link:Urls` with its key.") { Otherwise = "`keys/link.pem` beside `Folder`, made at the first start, which sites know by its pin" },
@@ -59,7 +60,7 @@ internal static class SettingKeys
         [
             new(LinkMarket, "", "An https URL: where the market takes sites. Needed where `Roles` is `site`.") { Option = "--market" },
             new(LinkPin, "", "64 hexadecimal digits: SHA-256 of the market's public TLS key, which the market prints when it starts.") { Option = "--market-pin", Otherwise = "a public authority vouches for the market's certificate" },
-            new(SiteDatabase, "", "How to connect to the site's PostgreSQL (Npgsql's form), password included.") { IsSecret = true, Otherwise = "the embedded PostgreSQL" },
+            new(SiteDatabase, "", "How to connect to the site's PostgreSQL (Npgsql's form), password included; directly, as above.") { IsSecret = true, Otherwise = "the embedded PostgreSQL" },
             new(SiteDatabaseFile, "", "A file of mode 0600 that holds `Site:Database` on its first line."),
             new("Site:StorageKey", "", "64 hexadecimal digits: the key that seals what the sites of this process keep.") { IsSecret = true, Otherwise = "`sites/NAME/storage.key` beside `Folder`, made at the first start" },
             new("Site:NextStorageKey", "", "64 hexadecimal digits: the next one, while `./emr site rotate-key` is under way.") { IsSecret = true, Otherwise = "`sites/NAME/storage.key.next`, made by the rotation" },
@@ -72,7 +73,7 @@ internal static class SettingKeys
             new("Grains:Cluster:AdvertisedAddress", "", "An IP address under which the other silos reach this one.") { Otherwise = "`127.0.0.1`" },
             new("Grains:Cluster:SiloPort", "", "A TCP port for the other silos, and for nobody else."),
             new("Grains:Cluster:GatewayPort", "", "A TCP port for clients of the cluster, and for nobody else."),
-            new("Grains:Cluster:ConnectionString", "", "How to connect to the database of membership and grain state; its password in the `Passfile` that it names (mode 0600), never here."),
+            new(ClusterConnectionString, "", "How to connect to the database of membership and grain state; its password in the `Passfile` that it names (mode 0600), never here."),
         ]),
         ("Commands", "For the commands that speak with a running server.",
         [

@@ -48,7 +48,9 @@ internal sealed class Settings
             Check(Layer(builder => builder.AddJsonFile(path, optional: true)), setting => !setting.IsSecret, path, key => key);
             Check(Layer(builder => builder.AddEnvironmentVariables(Setting.Prefix)).Where(key => !string.Equals(key, "CONFIG", StringComparison.OrdinalIgnoreCase)),
                 _ => true, "the environment", key => Setting.Prefix + key.Replace(":", "__", StringComparison.Ordinal));
-            return new Settings(root, path);
+            return root[SettingKeys.ClusterConnectionString]?.Contains("password", StringComparison.OrdinalIgnoreCase) == true
+                ? throw new CommandException(ExitCode.Usage, $"{SettingKeys.ClusterConnectionString} holds a password: put it into a file of mode 0600 in the form of ~/.pgpass, name that with Passfile=..., and change it")
+                : new Settings(root, path);
         }
         catch (Exception e) when (e is InvalidDataException or FormatException or JsonException or IOException or UnauthorizedAccessException)
         {

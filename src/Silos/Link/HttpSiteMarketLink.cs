@@ -16,6 +16,9 @@ internal sealed class HttpSiteMarketLink : ISiteMarketLink, IDisposable
     // Hundreds of megabytes over a slow line; the caller's own timeouts are shorter where they need to be.
     private static readonly TimeSpan LongestCall = TimeSpan.FromMinutes(10);
 
+    // Who is not there is tried again by the caller; a connection that hangs would keep it from saying so.
+    private static readonly TimeSpan LongestConnect = TimeSpan.FromSeconds(10);
+
     private readonly HttpClient _http;
     private readonly EthereumAccount _site;
     private readonly Address _market;
@@ -38,7 +41,7 @@ internal sealed class HttpSiteMarketLink : ISiteMarketLink, IDisposable
         }
 
         (_site, _market, _domain, _clock) = (site, market, domain, clock);
-        SocketsHttpHandler handler = new() { AllowAutoRedirect = false, UseCookies = false };
+        SocketsHttpHandler handler = new() { AllowAutoRedirect = false, UseCookies = false, ConnectTimeout = LongestConnect };
         if (certificatePin is not null)
         {
             // The key, not who vouches for it: a pinned key needs no authority.

@@ -54,13 +54,16 @@ internal sealed class Consortium : IAsyncDisposable
     }
 
     /// <summary>Admits the account of a site that is not registered yet.</summary>
+    /// <param name="site">The account.</param>
+    /// <param name="profile">A document that says whose account it is: its hash stands on the ledger.</param>
+    /// <param name="cancellationToken">Ends it.</param>
     /// <returns>The site's number on the ledger.</returns>
-    public async Task<uint> AdmitAsync(Address site, CancellationToken cancellationToken)
+    public async Task<uint> AdmitAsync(Address site, ReadOnlyMemory<byte> profile, CancellationToken cancellationToken)
     {
         await _host.View.SyncAsync(cancellationToken);
         if (_host.View.Sites().All(row => row.Account != site))
         {
-            await SubmitAsync("admit", [_access.RegisterSite(site, Keccak256.Hash("a site of this machine"))], cancellationToken);
+            await SubmitAsync("admit", [_access.RegisterSite(site, Keccak256.Hash(profile.Span))], cancellationToken);
         }
 
         return _host.View.Sites().FirstOrDefault(row => row.Account == site)?.Site ?? 0;

@@ -146,7 +146,7 @@ internal sealed class SmallMarket : IAsyncDisposable
         _market = await MarketRole.StartAsync([Schema], account, _client, deployment, new MemoryLedgerStore(), services => services.AddSingleton<IMarketStore, MemoryMarketStore>());
         await _consortium.SecureAsync(_market.Host, account.Address, _stop.Token);
         EthereumAccount site = EthereumAccount.Generate();
-        await _consortium.AdmitAsync(site.Address, _stop.Token);
+        await _consortium.AdmitAsync(site.Address, "a site of a test"u8.ToArray(), _stop.Token);
         TierRates rates = new(TokenAmount.Zero, new TokenAmount(250), new TokenAmount(500), new TokenAmount(1000));
         _site = await SiteRole.StartAsync(
             SiteName, new SiteOptions(Enumerable.Range(0, 32).Select(i => (byte)i).ToArray(), site.Address, [rates]), site, _client, deployment, _market.Link, new MemoryLedgerStore(),

@@ -67,6 +67,8 @@ internal sealed class ServedMarket : IAsyncDisposable
         string last;
         do
         {
+            // Each question reads the ledger: asked without a pause, it would have the machine for itself.
+            await Task.Delay(50);
             Assert.False(_serve!.HasExited, "serve ended");
             using HttpResponseMessage ready = await http.GetAsync(new Uri("/ready", UriKind.Relative));
             last = await ready.Content.ReadAsStringAsync();

@@ -51,6 +51,7 @@ public sealed class SettingsTests : IDisposable
     [InlineData("""{ "Chain": { "Url": { "Deep": 1 } } }""", "there is no key Chain:Url:Deep")]
     [InlineData("""{ "Market": { "Database": "Host=db;Password=hunter2" } }""", "Market:Database is a secret")]
     [InlineData("""{ "Site": { "StorageKey": "hunter2" } }""", "Site:StorageKey is a secret")]
+    [InlineData("""{ "Grains": { "Cluster": { "ConnectionString": "Host=db;Password=hunter2" } } }""", "holds a password")]
     [InlineData("{\n\"Site\": hunter2\n}", "line 2 is not JSON")]
     [InlineData("""{ "Urls": "hunter2", "urls": "x" }""", "not JSON, or says one key twice")]
     public void File_that_says_what_none_may_is_refused_and_not_quoted(string json, string says)

@@ -21,13 +21,17 @@ internal static class ChainConsortium
     private static Command CreateAdmit()
     {
         var accounts = new Argument<string[]>("ADDRESS") { Description = "Accounts of sites; './emr account key --key sites/NAME/account.key' makes one before the site's first start, and prints it.", Arity = ArgumentArity.OneOrMore };
+        var profile = new Option<string?>("--profile") { Description = "A document that says whose account it is: its Keccak-256 stands on the ledger. Without it the account's own text.", HelpName = "FILE" };
         Place place = new();
-        Command command = place.AddTo(new Command("admit", "Registers the accounts of sites, and prints their numbers; an account that is registered stays so.") { accounts });
+        Command command = place.AddTo(new Command("admit", "Registers the accounts of sites, and prints their numbers; an account that is registered stays so.") { accounts, profile });
         command.SetAction((parsed, cancellation) => place.UseAsync(parsed, async (consortium, _) =>
         {
+            string? document = parsed.GetValue(profile);
+            byte[]? text = document is null ? null : File.Exists(document) ? await File.ReadAllBytesAsync(document, cancellation)
+                : throw new CommandException(ExitCode.Usage, $"--profile: there is no file {document}");
             foreach (Address account in Addresses(parsed.GetValue(accounts)!))
             {
-                Console.WriteLine($"site {await consortium.AdmitAsync(account, cancellation)} is {account}");
+                Console.WriteLine($"site {await consortium.AdmitAsync(account, text ?? System.Text.Encoding.ASCII.GetBytes(account.ToString()), cancellation)} is {account}");
             }
         }, cancellation));
         return command;

@@ -53,7 +53,7 @@ internal sealed class HostedSites(Engines engines, MarketRole? market, Consortiu
             EthereumAccount account = EthereumAccount.LoadOrCreate(Path.Combine(folder, "account.key"));
             if (consortium is not null)
             {
-                await consortium.AdmitAsync(account.Address, cancellationToken);
+                await consortium.AdmitAsync(account.Address, "a site of this machine"u8.ToArray(), cancellationToken);
             }
 
             ISiteMarketLink link = market?.Link ?? await LinkAsync(name, account, cancellationToken);

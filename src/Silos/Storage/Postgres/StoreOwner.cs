@@ -31,12 +31,20 @@ internal sealed class StoreOwner : IAsyncDisposable
         {
             Pooling = false, ApplicationName = string.Create(CultureInfo.InvariantCulture, $"emr, process {Environment.ProcessId} on {Environment.MachineName}"),
         }.ConnectionString);
-        if (GrainHosting.IsOneProcess)
+        try
         {
-            await owner.ConnectAsync(cancellationToken);
-        }
+            if (GrainHosting.IsOneProcess)
+            {
+                await owner.ConnectAsync(cancellationToken);
+            }
 
-        return owner;
+            return owner;
+        }
+        catch
+        {
+            await owner.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>Sees that the database is still this process's: takes it again where the connection was lost.</summary>
