@@ -116,7 +116,7 @@ internal sealed class MarketEvaluation : IAsyncDisposable
 
     private async Task<MarketSection> RunAsync()
     {
-        await StageAsync("market: chain and contracts", StartAsync);
+        await StageAsync("market: chain, contracts and databases", StartAsync);
         await StageAsync("market: load sites", LoadAsync);
         await StageAsync("market: post epochs", PostEpochsAsync);
         Grains.Abstractions.Market.Catalogue catalogue = await _market.Grains.GetGrain<ICatalogueGrain>(Schema.Id).ReadAsync();
