@@ -113,21 +113,11 @@ public sealed class PublisherGrainTests(LedgerFixture fixture) : IClassFixture<L
     }
 
     [RequiresFact(Tool.Anvil)]
-    public async Task Question_is_answered_to_its_controller_within_its_hour_alone()
+    public async Task Pseudonym_that_the_site_does_not_know_has_no_standing()
     {
         await using Site site = await Site.OpenAsync(await fixture.StartedAsync());
-        await site.View.SyncAsync();
-        long now = site.View.NowSeconds;
-        PublisherQuery Until(long seconds) => new PublisherQuery { ValidUntilSeconds = seconds, Signature = [] }.Sign(site.Domain, Controller);
-
-        async Task<string> CodeAsync(PublisherQuery query) => (await Assert.ThrowsAsync<SiteRefusedException>(() => site.Publisher.HistoryAsync(query))).Code;
-        Assert.Empty(await site.Publisher.HistoryAsync(Until(now + 600)));
-        Assert.Equal("query-expired", await CodeAsync(Until(now - 1)));
-        Assert.Equal("query-expired", await CodeAsync(Until(now + 36_000)));
-        Assert.Equal("query-malformed", await CodeAsync(Until(now + 600) with { Signature = [1] }));
-        Assert.Equal("command-signature", await CodeAsync(Until(now + 600) with { ValidUntilSeconds = now + 601 }));
         IPublisherGrain nobody = site.Runtime.GetGrain<IPublisherGrain>(PublisherKey.Of("ward", Clinic.Schema.Id, new string('a', 64)));
-        Assert.Equal("publisher-unknown", (await Assert.ThrowsAsync<SiteRefusedException>(() => nobody.HistoryAsync(Until(now + 600)))).Code);
+        Assert.Equal("publisher-unknown", (await Assert.ThrowsAsync<SiteRefusedException>(() => nobody.StandingAsync())).Code);
     }
 
     [RequiresFact(Tool.Anvil)]
@@ -305,11 +295,7 @@ public sealed class PublisherGrainTests(LedgerFixture fixture) : IClassFixture<L
         public static async Task<Site> OpenAsync(LedgerFixture ledger, FaultySiteStore? store = null, IGrainStateStore? states = null) =>
             new(ledger, store ?? new FaultySiteStore(await Clinic.StoreAsync(Clinic.Records([0, 1], [0, 1]))), states ?? new MemoryGrainStateStore());
 
-        public async Task<PublisherOffer> AskAsync()
-        {
-            await View.SyncAsync();
-            return await Publisher.OfferAsync(new PublisherQuery { ValidUntilSeconds = View.NowSeconds + 600, Signature = [] }.Sign(Domain, Controller));
-        }
+        public Task<PublisherOffer> AskAsync() => Publisher.StandingAsync();
 
         public async ValueTask DisposeAsync()
         {

@@ -1,7 +1,7 @@
 namespace EmrMarket.Grains.Abstractions.Site;
 
 /// <summary>
-/// One pseudonym at its site, as its patient commands it. Everything asked here is signed by the pseudonym's controller key (docs/WIRE.md, "Patients' messages"). Key:
+/// One pseudonym at its site, as its patient commands it. Every command is signed by the pseudonym's controller key (docs/WIRE.md, "Patients' messages"). Key:
 /// <see cref="PublisherKey"/>. A policy is the person's: it holds for all their records.
 /// </summary>
 [Alias("emr.IPublisherGrain")]
@@ -20,18 +20,6 @@ public interface IPublisherGrain : IGrainWithStringKey
     [Alias("Standing")]
     [ResponseTimeout("00:05:00")]
     Task<PublisherOffer> StandingAsync();
-
-    /// <summary>What the patient allows and asks now, and what was spent.</summary>
-    /// <exception cref="SiteRefusedException"><c>query-malformed</c>, <c>query-expired</c>, <c>publisher-unknown</c> or <c>command-signature</c>.</exception>
-    [Alias("Offer")]
-    [ResponseTimeout("00:05:00")]
-    Task<PublisherOffer> OfferAsync(PublisherQuery query);
-
-    /// <summary>Every use of the record, oldest first, with the places on the ledger where each can be checked.</summary>
-    /// <exception cref="SiteRefusedException">As for <see cref="OfferAsync"/>.</exception>
-    [Alias("History")]
-    [ResponseTimeout("00:05:00")]
-    Task<PublisherUse[]> HistoryAsync(PublisherQuery query);
 }
 
 /// <summary>The key of a <see cref="IPublisherGrain"/>: site, schema and pseudonym.</summary>
@@ -98,21 +86,6 @@ public sealed record PublisherCommand
 
     /// <summary>The controller's EIP-712 signature, 65 bytes.</summary>
     [Id(7)]
-    public required byte[] Signature { get; init; }
-}
-
-/// <summary>A patient's signed question.</summary>
-[GenerateSerializer]
-[Immutable]
-[Alias("emr.PublisherQuery")]
-public sealed record PublisherQuery
-{
-    /// <summary>Until when it may be asked, ledger time in unix seconds; at most an hour ahead, so that a stolen one soon opens nothing.</summary>
-    [Id(0)]
-    public required long ValidUntilSeconds { get; init; }
-
-    /// <summary>The controller's EIP-712 signature, 65 bytes.</summary>
-    [Id(1)]
     public required byte[] Signature { get; init; }
 }
 

@@ -68,35 +68,6 @@ public sealed class PublisherGrain([PersistentState("publisher", "Default")] IPe
     /// <inheritdoc/>
     public async Task<PublisherOffer> StandingAsync() => OfferOf(await _site.PublisherAsync(_schemaId, _pseudonym));
 
-    /// <inheritdoc/>
-    public async Task<PublisherOffer> OfferAsync(PublisherQuery query)
-    {
-        SitePublisher known = await AskedAsync(query);
-        return OfferOf(known);
-    }
-
-    /// <inheritdoc/>
-    public async Task<PublisherUse[]> HistoryAsync(PublisherQuery query)
-    {
-        await AskedAsync(query);
-        return await _site.UsesAsync(_schemaId, _pseudonym);
-    }
-
-    private async Task<SitePublisher> AskedAsync(PublisherQuery query)
-    {
-        ArgumentNullException.ThrowIfNull(query);
-        if (query.Signature is not { Length: 65 } || query.ValidUntilSeconds < 0)
-        {
-            throw new SiteRefusedException("query-malformed", "a question has an end after 1970 and a signature of 65 bytes");
-        }
-
-        SitePublisher known = await SignedAsync(PublisherMessages.Digest(Domain, query), query.Signature);
-        await ledger.SyncAsync();
-        long left = query.ValidUntilSeconds - ledger.NowSeconds;
-        return left is >= 0 and <= PublisherMessages.LongestQuerySeconds ? known
-            : throw new SiteRefusedException("query-expired", $"the question ends {left} seconds from now, expected 0 to {PublisherMessages.LongestQuerySeconds}: sign a new one");
-    }
-
     /// <summary>What the site knows of the pseudonym, once its controller is seen to have signed.</summary>
     private async Task<SitePublisher> SignedAsync(Bytes32 digest, byte[] signature)
     {

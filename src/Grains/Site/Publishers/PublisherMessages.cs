@@ -10,13 +10,8 @@ namespace EmrMarket.Grains.Site.Publishers;
 /// </summary>
 public static class PublisherMessages
 {
-    /// <summary>How far ahead a question's end may lie, seconds.</summary>
-    public const long LongestQuerySeconds = 3600;
-
     private static readonly TypedDataType CommandType = TypedDataType.Parse(
         "PublisherCommand(bytes32 schemaId,bytes32 pseudonym,uint64 nonce,uint8 kind,uint8 profile,uint8 rate,uint16 quota,uint8 purpose,uint64 expiry)");
-
-    private static readonly TypedDataType QueryType = TypedDataType.Parse("PublisherQuery(bytes32 schemaId,bytes32 pseudonym,uint64 validUntil)");
 
     /// <summary>The digest of a command; its signature is not looked at.</summary>
     public static Bytes32 Digest(PublisherDomain domain, PublisherCommand command)
@@ -30,26 +25,11 @@ public static class PublisherMessages
         ]);
     }
 
-    /// <summary>The digest of a question; its signature is not looked at.</summary>
-    public static Bytes32 Digest(PublisherDomain domain, PublisherQuery query)
-    {
-        ArgumentNullException.ThrowIfNull(domain);
-        ArgumentNullException.ThrowIfNull(query);
-        return QueryType.HashToSign(domain.TypedData, [domain.SchemaId, domain.Pseudonym, (BigInteger)query.ValidUntilSeconds]);
-    }
-
     /// <summary>Signs a command with the pseudonym's controller key.</summary>
     public static PublisherCommand Sign(this PublisherCommand command, PublisherDomain domain, EthereumAccount controller)
     {
         ArgumentNullException.ThrowIfNull(controller);
         return command with { Signature = controller.Sign(Digest(domain, command)).ToBytes() };
-    }
-
-    /// <summary>Signs a question with the pseudonym's controller key.</summary>
-    public static PublisherQuery Sign(this PublisherQuery query, PublisherDomain domain, EthereumAccount controller)
-    {
-        ArgumentNullException.ThrowIfNull(controller);
-        return query with { Signature = controller.Sign(Digest(domain, query)).ToBytes() };
     }
 }
 
