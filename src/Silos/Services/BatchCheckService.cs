@@ -140,7 +140,8 @@ internal sealed class BatchCheckService(RunningRoles roles)
 
     private static async Task<BatchCheckInfo> ChallengeAsync(BatchCheckInfo answer, BatchRow row, Func<ContractCall, Task> tryAsync, IEnumerable<(string Kind, ContractCall Call)> challenges)
     {
-        if (row.Status != BatchStatus.Posted)
+        // Leaves of another tree open nothing.
+        if (row.Status != BatchStatus.Posted || answer.Fault == OtherHeader)
         {
             return answer;
         }

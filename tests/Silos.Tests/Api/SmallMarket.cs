@@ -46,11 +46,15 @@ internal sealed class SmallMarket : IAsyncDisposable
     private MarketRole _market = null!;
     private SiteRole _site = null!;
     private Task _driver = Task.CompletedTask;
+    private readonly Func<SmallMarket, Task>? _watch;
     private volatile bool _hurries = true;
 
-    private SmallMarket(string folder) => _folder = folder;
+    private SmallMarket(string folder, Func<SmallMarket, Task>? watch) => (_folder, _watch) = (folder, watch);
 
     public static Schema Schema { get; } = DataFolder.LoadSchema("synthetic");
+
+    /// <summary>The site's account.</summary>
+    public EthereumAccount Site { get; } = EthereumAccount.Generate();
 
     /// <summary>Whoever asked for the request that was served.</summary>
     public EthereumAccount Researcher { get; } = EthereumAccount.Generate();
@@ -77,9 +81,13 @@ internal sealed class SmallMarket : IAsyncDisposable
 
     public string OperatorToken => File.ReadAllText(Path.Combine(Options.Keys, Silos.Api.Access.OperatorToken.FileName)).Trim();
 
-    public static async Task<SmallMarket> StartAsync(EmbeddedTools tools, RateLimits limits)
+    /// <summary>Starts and fills it.</summary>
+    /// <param name="tools">Where the chain's program is.</param>
+    /// <param name="limits">How often somebody may ask.</param>
+    /// <param name="watch">Looks at it between two steps of its roles, while nothing moves.</param>
+    public static async Task<SmallMarket> StartAsync(EmbeddedTools tools, RateLimits limits, Func<SmallMarket, Task>? watch = null)
     {
-        SmallMarket market = new(Directory.CreateTempSubdirectory("emrmarket-api-").FullName);
+        SmallMarket market = new(Directory.CreateTempSubdirectory("emrmarket-api-").FullName, watch);
         try
         {
             await market.FillAsync(tools, limits);
@@ -145,13 +153,12 @@ internal sealed class SmallMarket : IAsyncDisposable
         await _consortium.PublishAsync([Schema], _stop.Token);
         _market = await MarketRole.StartAsync([Schema], account, _client, deployment, new MemoryLedgerStore(), services => services.AddSingleton<IMarketStore, MemoryMarketStore>());
         await _consortium.SecureAsync(_market.Host, account.Address, _stop.Token);
-        EthereumAccount site = EthereumAccount.Generate();
-        await _consortium.AdmitAsync(site.Address, "a site of a test"u8.ToArray(), _stop.Token);
+        await _consortium.AdmitAsync(Site.Address, "a site of a test"u8.ToArray(), _stop.Token);
         TierRates rates = new(TokenAmount.Zero, new TokenAmount(250), new TokenAmount(500), new TokenAmount(1000));
         _site = await SiteRole.StartAsync(
-            SiteName, new SiteOptions(Enumerable.Range(0, 32).Select(i => (byte)i).ToArray(), site.Address, [rates]), site, _client, deployment, _market.Link, new MemoryLedgerStore(),
+            SiteName, new SiteOptions(Enumerable.Range(0, 32).Select(i => (byte)i).ToArray(), Site.Address, [rates]), Site, _client, deployment, _market.Link, new MemoryLedgerStore(),
             services => services.AddSingleton<ISiteStore, MemorySiteStore>());
-        await _consortium.SecureAsync(_site.Host, site.Address, _stop.Token);
+        await _consortium.SecureAsync(_site.Host, Site.Address, _stop.Token);
         Roles = new RunningRoles(_client, _market, new Dictionary<string, SiteRole>(StringComparer.Ordinal) { [SiteName] = _site }, _consortium);
         Options = new ApiOptions { Keys = Path.Combine(_folder, "keys"), Spool = Path.Combine(_folder, "spool"), Limits = limits };
         Web = WebHost.Build(new Uri("http://127.0.0.1:0"), Roles, [], Options);
@@ -187,9 +194,7 @@ internal sealed class SmallMarket : IAsyncDisposable
             SchemaId = Schema.Id, Statistics = ["mean:length_of_stay", "frequency:diabetes"], Title = "Length of stay", Why = "Hospitals plan beds by how long patients stay.", TargetRecords = 300,
         });
         OpenInfo opened = await research.OpenAsync(address, terms.TermsJson);
-        await using RoleHost wallet = await RoleHost.StartAsync(new MemoryLedgerStore(), _client, _market.View.Deployment, [Researcher], (_, _) => { });
-        await wallet.SubmitAsync(0, opened.Key, [.. opened.Calls.Select(call => new ContractCall(Contracts.Ethereum.Address.Parse(call.To), Convert.FromHexString(call.Data[2..])))]);
-        await UntilAsync(async () => (await wallet.Senders[0].AdvanceAsync()).WaitsFor.Length == 0);
+        await SendAsync(Researcher, opened.Key, opened.Calls);
         RequestKey = opened.Key;
         RequestInfo? request = null;
         await UntilAsync(async () => (request = await research.StatusAsync(address, opened.Key)).State is "settled" or "evaluated"
@@ -205,6 +210,17 @@ internal sealed class SmallMarket : IAsyncDisposable
                 return;
             }
         }
+    }
+
+    /// <summary>Gives an account ether and tokens.</summary>
+    public Task EndowAsync(EthereumAccount account) => _consortium.EndowAsync(account.Address, Endowment, _stop.Token);
+
+    /// <summary>Signs calls by an account, sends them, and waits until they are in blocks.</summary>
+    public async Task SendAsync(EthereumAccount account, string id, IReadOnlyList<CallInfo> calls)
+    {
+        await using RoleHost wallet = await RoleHost.StartAsync(new MemoryLedgerStore(), _client, _market.View.Deployment, [account], (_, _) => { });
+        await wallet.SubmitAsync(0, id, [.. calls.Select(call => new ContractCall(Contracts.Ethereum.Address.Parse(call.To), Convert.FromHexString(call.Data[2..])))]);
+        await UntilAsync(async () => (await wallet.Senders[0].AdvanceAsync()).WaitsFor.Length == 0);
     }
 
     private async Task UntilAsync(Func<Task<bool>> reached)
@@ -225,6 +241,11 @@ internal sealed class SmallMarket : IAsyncDisposable
         int idle = 0;
         while (!_stop.IsCancellationRequested)
         {
+            if (_watch is not null && _hurries)
+            {
+                await _watch(this);
+            }
+
             Advance all = Advances.Sum([await _market.AdvanceAsync(), await _site.AdvanceAsync()]);
             idle = all.Progressed ? 0 : idle + 1;
             if (_hurries && idle > 5 && all.DueSeconds is { } due && due > _market.View.NowSeconds)
