@@ -3,7 +3,9 @@ using System.Text.Json;
 using EmrMarket.Silos.Storage;
 using EmrMarket.Silos.Storage.Postgres;
 using EmrMarket.Silos.Storage.Site;
+using EmrMarket.Silos.Tests.Records;
 using EmrMarket.Silos.Tests.Storage;
+using Npgsql;
 
 namespace EmrMarket.Silos.Tests.Commands;
 
@@ -78,6 +80,42 @@ public sealed class RotateKeyTests
                 Assert.Equal(Content(i), await store.FindFileAsync($"large-{i}", CancellationToken.None));
             }
         });
+    }
+
+    [RequiresFact(Tool.PostgreSQL)]
+    public async Task Rotation_by_keys_of_the_environment_works_on_a_database_of_ones_own_that_nobody_uses()
+    {
+        using TestFolder folder = new();
+        string first = folder.Place("first.key"), second = folder.Place("second.key"), third = folder.Place("third.key");
+        await using NpgsqlDataSource database = await TestDatabases.CreateAsync(DatabaseRole.Site);
+        string connection = await TestDatabases.ConnectionStringOfAsync(database);
+        await new PostgresSiteStore(database, await SiteVault.OpenAsync(database, first, CancellationToken.None)).KeepFileAsync("kept", new byte[] { 5 }, CancellationToken.None);
+        StorageKey.Create(second);
+        StorageKey.Create(third);
+        Dictionary<string, string> variables = new(StringComparer.Ordinal)
+        {
+            ["EMR__SITE__DATABASE"] = connection, [StorageKey.Variable] = (await File.ReadAllTextAsync(third)).Trim(), [StorageKey.NextVariable] = (await File.ReadAllTextAsync(second)).Trim(),
+        };
+        async Task RefusedAsync(string says)
+        {
+            (int code, string output, string error) = await CommandProcess.RunAsync(folder.Path, ["site", "rotate-key", "--folder", folder.Place("chain")], variables);
+            Assert.True(code == 1 && error.Contains(says, StringComparison.Ordinal), error);
+            Assert.DoesNotContain(variables[StorageKey.Variable], output + error, StringComparison.Ordinal);
+        }
+
+        await RefusedAsync("does not open the site's database");
+        variables[StorageKey.Variable] = (await File.ReadAllTextAsync(first)).Trim();
+        await using (await StoreOwner.TakeAsync(connection, CancellationToken.None))
+        {
+            await RefusedAsync("is in use by emr, process " + Environment.ProcessId);
+        }
+
+        (int code, string output, string error) = await CommandProcess.RunAsync(folder.Path, ["site", "rotate-key", "--folder", folder.Place("chain")], variables);
+        Assert.True(code == 0, error);
+        Assert.Contains($"move it to {StorageKey.Variable}", output, StringComparison.Ordinal);
+        await Assert.ThrowsAsync<SealException>(() => SiteVault.OpenAsync(database, first, CancellationToken.None));
+        Assert.Equal([5], (await new PostgresSiteStore(database, await SiteVault.OpenAsync(database, second, CancellationToken.None)).FindFileAsync("kept", CancellationToken.None))!);
+        Assert.False(Directory.Exists(folder.Place("database")));
     }
 
     private static async Task<string> StatusAsync(ServedMarket market)

@@ -75,6 +75,7 @@ public sealed class SplitMarketTests : IAsyncLifetime
         // What one process does, the other does not.
         await site.RefusedAsync(2, "runs sites only", "catalogue", "--schema", Schema);
         await market.RefusedAsync(2, "--site is needed", "site", "status", "--schema", Schema);
+        await site.RefusedAsync(2, "at the market", "account", "add", "audit-desk", "--role", "auditor", "--password-file", CommandProcess.Secret(site.Folder, "password", "a long enough Passw0rd!"));
         foreach (ServedMarket each in (ServedMarket[])[market, site])
         {
             Assert.Contains("<h1>", await each.GetAsync("/"), StringComparison.Ordinal);
@@ -110,6 +111,10 @@ public sealed class SplitMarketTests : IAsyncLifetime
         JsonElement opened = await market.JsonAsync(
             "request", "open", "--schema", Schema, "--statistic", "mean:length_of_stay", "--records", $"{members}", "--title", "Length of stay", "--why", "Planning of beds", "--days", "0.01", "--yes");
         string request = opened.GetProperty("requestId").GetUInt64().ToString(CultureInfo.InvariantCulture);
+
+        // The site is killed while the round is decided, and delivers once, whatever it had done before.
+        await site.KillAsync();
+        await site.StartAsync();
         JsonElement ended = await market.JsonAsync("request", "status", request, "--until", "ended", "--timeout", "300");
         Assert.Equal("settled", ended.GetProperty("state").GetString());
         Assert.Equal(members, ended.GetProperty("delivered").GetInt64());

@@ -1,12 +1,14 @@
 using System.CommandLine;
 using EmrMarket.Silos.Configuration;
-using Spectre.Console;
 
 namespace EmrMarket.Silos.Commands.Config;
 
 /// <summary><c>emr config</c>: what the configuration comes to, and every key that there is.</summary>
 internal static class ConfigCommand
 {
+    // Of the keys that are usual; a longer one moves its line.
+    private const int Widest = -24;
+
     private const string Description =
         """
         Shows what the configuration comes to: every key that somebody set, its value, and which layer said it. Of a secret only that it is there.
@@ -34,13 +36,11 @@ internal static class ConfigCommand
             }
 
             Settings settings = Settings.Load(parsed.GetValue(file));
-            Table table = new Table().Border(TableBorder.None).AddColumns("key", "value", "said by");
             foreach (Setting setting in SettingKeys.All.Where(setting => settings[setting.Key] is not null))
             {
-                table.AddRow(Markup.Escape(setting.Key), setting.IsSecret ? "(secret)" : Markup.Escape(settings[setting.Key]!), Markup.Escape(settings.SourceOf(setting.Key)));
+                Console.WriteLine($"{setting.Key,Widest} {(setting.IsSecret ? "(secret)" : settings[setting.Key])}   ({settings.SourceOf(setting.Key)})");
             }
 
-            AnsiConsole.Write(table);
             return ExitCode.Success;
         });
         return command;

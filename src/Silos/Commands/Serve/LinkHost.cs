@@ -8,6 +8,9 @@ namespace EmrMarket.Silos.Commands.Serve;
 /// <summary>The market's end of the link on an address of its own: nothing else is answered there, and the pages' rules do not apply.</summary>
 internal static class LinkHost
 {
+    // Far more than sites: a stranger costs the check of a signature per message, and no more than these at once.
+    private const long MostConnections = 256;
+
     /// <summary>The certificate of a file, which is made where there is none.</summary>
     /// <exception cref="CommandException">The file cannot be read, or others can read it.</exception>
     public static X509Certificate2 Certificate(string file)
@@ -40,6 +43,7 @@ internal static class LinkHost
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxConcurrentConnections = MostConnections;
             kestrel.ConfigureHttpsDefaults(https => https.ServerCertificate = certificate);
         });
         builder.WebHost.UseUrls(url.GetLeftPart(UriPartial.Authority));

@@ -113,7 +113,7 @@ internal sealed record ServeOptions
         ServeOptions options = new()
         {
             Roles = roles,
-            Url = Address(settings, SettingKeys.Urls, "http")!,
+            Url = Address(settings, SettingKeys.Urls, "http") ?? throw Wrong(settings, SettingKeys.Urls, "is an http URL, got nothing"),
             Hosts = settings[SettingKeys.Hosts]?.Split(',', StringSplitOptions.TrimEntries) ?? [],
             Folder = folder,
             Sites = roles == ServedRoles.Market ? [] : Names(settings, demo),

@@ -80,7 +80,7 @@ internal static class ServeRun
             Spool = Path.Combine(options.Root, "sites", ".spool"),
             Loopback = options.Url.IsLoopback && options.Hosts.Count == 0,
             Hosts = options.Hosts,
-            Accounts = new AccountStores(market is null ? staff.Values.First() : new PostgresAccountStore(market.Database), staff),
+            Accounts = new AccountStores(market is null ? staff.Values.First() : new PostgresAccountStore(market.Database), staff) { TakesAuditors = market is not null },
         };
     }
 

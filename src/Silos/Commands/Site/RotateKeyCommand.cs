@@ -54,7 +54,8 @@ internal static class RotateKeyCommand
             await using EmbeddedPostgres? server = database is null ? await EmbeddedPostgres.StartAsync(Path.Combine(root, "database"), ChainFolders.Tools, cancellationToken) : null;
             await using SiteStorage storage = await SiteStorage.OpenAsync(database ?? await server!.GetSiteConnectionStringAsync(site, cancellationToken), keyFile, cancellationToken);
             int parts = await KeyRotation.RunAsync(storage.Database, keyFile, afterStep: null, cancellationToken);
-            Console.WriteLine($"site {site}: {parts} parts are sealed again, and {keyFile} is a new key. Keep a backup of it; destroy those of the earlier one with the backups of the database that it opens.");
+            string key = StorageKey.FromEnvironment(StorageKey.Variable) is null ? $"{keyFile} is a new key" : $"{StorageKey.NextVariable} is the key now: move it to {StorageKey.Variable}";
+            Console.WriteLine($"site {site}: {parts} parts are sealed again, and {key}. Keep a backup of it; destroy those of the earlier one with the backups of the database that it opens.");
             return ExitCode.Success;
         }
         catch (Exception e) when (e is ToolMissingException or ProcessFolderInUseException or ProcessFailedException or MigrationException or SealException or StoreInUseException or ArgumentException or Npgsql.NpgsqlException)

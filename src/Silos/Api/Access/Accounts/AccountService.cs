@@ -70,6 +70,11 @@ internal sealed class AccountService(IServiceScopeFactory scopes, AccountStores 
             throw new ApiException(ProblemType.InvalidValue, "site is one that this process runs for staff, and left out for auditors");
         }
 
+        if (role == Role.Auditor && !stores.TakesAuditors)
+        {
+            throw new ApiException(ProblemType.InvalidValue, "auditors have their accounts at the market, and this process runs sites only");
+        }
+
         await using AsyncServiceScope scope = scopes.CreateAsyncScope();
         UserManager<Account> users = scope.ServiceProvider.GetRequiredService<UserManager<Account>>();
         Account account = new() { Name = wish.Name, Role = role, Site = wish.Site ?? "", AuthenticatorKey = wish.TwoFactor ? users.GenerateNewAuthenticatorKey() : "" };

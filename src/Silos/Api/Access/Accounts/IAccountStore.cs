@@ -64,6 +64,9 @@ internal sealed class AccountStores(IAccountStore auditors, IReadOnlyDictionary<
     /// <summary>The market's, or in a process of sites that of one of them; it also notes the sessions that were ended.</summary>
     public IAccountStore Auditors => auditors;
 
+    /// <summary>Whether the market is here, whose the auditors are.</summary>
+    public bool TakesAuditors { get; init; } = true;
+
     private IEnumerable<IAccountStore> All => staff.Values.Append(auditors).Distinct();
 
     /// <summary>The store of an account.</summary>
