@@ -1,4 +1,3 @@
-using EmrMarket.Analytics.Pricing;
 using EmrMarket.Contracts.Ethereum;
 using EmrMarket.Contracts.Ethereum.Signing;
 using EmrMarket.Grains.Abstractions.Link;
@@ -13,10 +12,6 @@ namespace EmrMarket.Silos.Commands.Serve;
 /// <summary>The sites of a process: linked inside to its market, or over HTTPS to one elsewhere.</summary>
 internal sealed class HostedSites(Engines engines, MarketRole? market, Consortium? consortium) : IAsyncDisposable
 {
-    // Token units per epsilon: half, once and twice a rate of 1,000 for Private attributes, half of it for Moderate and a quarter for Low ones.
-    private static readonly TierRates[] Rates = [.. new[] { 500, 1_000, 2_000 }.Select(rate => new TierRates(
-        TokenAmount.Zero, new TokenAmount((UInt128)(rate / 4)), new TokenAmount((UInt128)(rate / 2)), new TokenAmount((UInt128)rate)))];
-
     private readonly Dictionary<string, SiteRole> _roles = new(StringComparer.Ordinal);
     private readonly Dictionary<string, SiteStorage> _storages = new(StringComparer.Ordinal);
     private readonly List<HttpSiteMarketLink> _links = [];
@@ -58,7 +53,7 @@ internal sealed class HostedSites(Engines engines, MarketRole? market, Consortiu
 
             ISiteMarketLink link = market?.Link ?? await LinkAsync(name, account, cancellationToken);
             SiteRole site = await SiteRole.StartAsync(
-                name, new SiteOptions(SiteKeyFile.Read(siteKey), account.Address, Rates), account, engines.Client, engines.Deployment, link, storage.Ledger,
+                name, new SiteOptions(SiteKeyFile.Read(siteKey), account.Address, SiteRole.DefaultRates), account, engines.Client, engines.Deployment, link, storage.Ledger,
                 services => services.AddSiteStorage(storage), engines.Settings);
             _roles.Add(name, site);
             if (consortium is not null)

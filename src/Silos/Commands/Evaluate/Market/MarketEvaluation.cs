@@ -58,11 +58,6 @@ internal sealed class MarketEvaluation : IAsyncDisposable
     private static readonly int[] PurposeParts = [400_000, 400_000, 200_000];
     private static readonly byte[] PurposeMenu = [0, 1, 2];
 
-    // Token units per epsilon: half, once and twice a rate of 1,000 for Private attributes, half of it for Moderate and a quarter for Low
-    // ones.
-    private static readonly TierRates[] Rates = [.. new[] { 500, 1_000, 2_000 }.Select(rate => new TierRates(
-        TokenAmount.Zero, new TokenAmount((UInt128)(rate / 4)), new TokenAmount((UInt128)(rate / 2)), new TokenAmount((UInt128)rate)))];
-
     private readonly EvaluationData _data;
     private readonly RequestBook _book;
     private readonly byte[] _key;
@@ -152,7 +147,7 @@ internal sealed class MarketEvaluation : IAsyncDisposable
                 HashAlgorithmName.SHA256, _key, SiteOptions.KeyBytes, info: System.Text.Encoding.UTF8.GetBytes($"emrmarket evaluate site {s + 1}"));
             SiteStorage storage = _engines.Sites[s];
             _sites.Add(await SiteRole.StartAsync(
-                SiteName(s), new SiteOptions(siteKey, _siteAccounts[s].Address, Rates), _siteAccounts[s], Chain.Client, _engines.Deployment, _market.Link,
+                SiteName(s), new SiteOptions(siteKey, _siteAccounts[s].Address, SiteRole.DefaultRates), _siteAccounts[s], Chain.Client, _engines.Deployment, _market.Link,
                 storage.Ledger, services => services.AddSiteStorage(storage)));
         }
 
