@@ -26,6 +26,9 @@ public enum Tool
     /// <summary>Python 3, on the PATH.</summary>
     Python,
 
+    /// <summary>GLPK's solver of linear programs, on the PATH.</summary>
+    Glpk,
+
     /// <summary>The folder of the real data sets, named by EMR_DATA_DIR.</summary>
     RealData,
 }
@@ -51,6 +54,7 @@ public static class Tools
             ?? OnPath("chromium") ?? OnPath("chromium-browser") ?? OnPath("google-chrome") ?? OnPath("google-chrome-stable"),
         Tool.Curl => OnPath("curl"),
         Tool.Python => OnPath("python3"),
+        Tool.Glpk => OnPath("glpsol"),
         Tool.RealData => Environment.GetEnvironmentVariable("EMR_DATA_DIR") is { Length: > 0 } folder && Directory.Exists(folder) ? folder : null,
         _ => throw new ArgumentOutOfRangeException(nameof(tool), tool, "unknown tool"),
     };
@@ -67,6 +71,7 @@ public static class Tools
         Tool.Chromium => "install Chromium, or set EMR_CHROMIUM to its path",
         Tool.Curl => "install curl, https://curl.se/",
         Tool.Python => "install Python 3, https://www.python.org/",
+        Tool.Glpk => "install GLPK (Debian's glpk-utils), https://www.gnu.org/software/glpk/",
         Tool.RealData => "set EMR_DATA_DIR to the folder of the real data sets",
         _ => throw new ArgumentOutOfRangeException(nameof(tool), tool, "unknown tool"),
     };

@@ -94,6 +94,7 @@ public sealed partial class LedgerModel
             .Require(request.Researcher == context.Sender, "Unauthorised", context.Sender)
             .Require(request.Book == OpenBook(request.SchemaId), "BookIsClosed", requestId)
             .Require(!request.Cancelled, "AlreadyCancelled", requestId)
+            .Require(!_escrows[requestId].Closed, "EscrowClosed", requestId)
             .Check();
         _requests[(int)requestId - 1] = request with { Cancelled = true };
         _events.Add(new RequestCancelledEvent(requestId));

@@ -21,6 +21,52 @@ internal enum SiteConduct
 
     /// <summary>It delivers what the other site delivered.</summary>
     DeliversAnothers,
+
+    /// <summary>Its deliveries are right, and it does not open the leaves that are demanded of them.</summary>
+    WithholdsLeaves,
+}
+
+/// <summary>How the market behaves.</summary>
+internal enum MarketConduct
+{
+    Honest,
+
+    /// <summary>It does not open the leaves that are demanded of its rounds.</summary>
+    WithholdsLeaves,
+
+    /// <summary>It decides no rounds.</summary>
+    DecidesNothing,
+}
+
+/// <summary>What becomes of a request's money on its way to the ledger.</summary>
+internal enum Funding
+{
+    Funds,
+
+    /// <summary>The terms are handed in, and no money follows.</summary>
+    Never,
+
+    /// <summary>Money comes for terms that the market was never told.</summary>
+    Unheard,
+
+    /// <summary>Money comes for other terms than were handed in.</summary>
+    Otherwise,
+}
+
+/// <summary>A request that somebody wants.</summary>
+/// <param name="Records">Records wanted.</param>
+internal sealed record Want(uint Records)
+{
+    public string Statistic { get; init; } = "frequency:ill";
+
+    public uint Minimum { get; init; }
+
+    public string Bid { get; init; } = "4000";
+
+    /// <summary>Seconds from the beginning to the deadline.</summary>
+    public long Seconds { get; init; } = 200_000;
+
+    public Funding Funding { get; init; }
 }
 
 /// <summary>What a run is to do.</summary>
@@ -36,6 +82,24 @@ internal sealed record MarketScenario(int Seed)
     /// <summary>How the second site behaves.</summary>
     public SiteConduct Conduct { get; init; }
 
+    /// <summary>Whether the first site behaves like the second.</summary>
+    public bool BothSites { get; init; }
+
+    /// <summary>How the market behaves.</summary>
+    public MarketConduct MarketConduct { get; init; }
+
+    /// <summary>What is wanted, by patients who change nothing by themselves; some of each by chance when null.</summary>
+    public IReadOnlyList<Want>? Wants { get; init; }
+
+    /// <summary>The moment of a request, as <see cref="MarketRun.Moments"/> names it, at which its researcher cancels; never when null.</summary>
+    public string? CancelMoment { get; init; }
+
+    /// <summary>Whether the researcher cancels on the ledger at once, without asking the market.</summary>
+    public bool CancelsOnLedger { get; init; }
+
+    /// <summary>The moment of a request at which a patient of each site withdraws, of whom it buys; never when null.</summary>
+    public string? WithdrawMoment { get; init; }
+
     /// <summary>An auditor demands leaves, and has void what is not opened in time.</summary>
     public bool HasDemands { get; init; }
 
@@ -48,12 +112,17 @@ internal sealed record MarketScenario(int Seed)
     /// <summary>A second process works on the stores of the first site.</summary>
     public bool HasTwin { get; init; }
 
+    /// <summary>Payout addresses of a member: two to this power.</summary>
+    public byte PayoutDepth { get; init; } = 1;
+
     /// <summary>A defect that is built in on purpose.</summary>
     public MarketPlant Plant { get; init; }
 
     public override string ToString() => string.Create(
         CultureInfo.InvariantCulture,
-        $"new MarketScenario({Seed}) {{ KillAt = {Text(KillAt)}, HasRandomFaults = {(HasRandomFaults ? "true" : "false")}, Conduct = SiteConduct.{Conduct}, HasDemands = {(HasDemands ? "true" : "false")}, CancelAt = {Text(CancelAt)}, WithdrawAt = {Text(WithdrawAt)}, HasTwin = {(HasTwin ? "true" : "false")}, Plant = MarketPlant.{Plant} }}");
+        $"new MarketScenario({Seed}) {{ KillAt = {Text(KillAt)}, HasRandomFaults = {(HasRandomFaults ? "true" : "false")}, Conduct = SiteConduct.{Conduct}, BothSites = {(BothSites ? "true" : "false")}, MarketConduct = MarketConduct.{MarketConduct}, CancelMoment = {Quoted(CancelMoment)}, CancelsOnLedger = {(CancelsOnLedger ? "true" : "false")}, WithdrawMoment = {Quoted(WithdrawMoment)}, HasDemands = {(HasDemands ? "true" : "false")}, CancelAt = {Text(CancelAt)}, WithdrawAt = {Text(WithdrawAt)}, HasTwin = {(HasTwin ? "true" : "false")}, Plant = MarketPlant.{Plant} }}{(Wants is null ? "" : $" with Wants = [{string.Join(", ", Wants)}]")}");
+
+    private static string Quoted(string? text) => text is null ? "null" : $"\"{text}\"";
 
     private static string Text(int? value) => value is { } number ? number.ToString(CultureInfo.InvariantCulture) : "null";
 }
@@ -85,14 +154,11 @@ internal enum MarketPlant
     /// <summary>The site reserves far beyond the cap.</summary>
     CapIgnored,
 
-
-
     /// <summary>The market's store says that it placed orders, and did not.</summary>
     OrdersLost,
 
     /// <summary>An error of the site's store quotes a record's key.</summary>
     ErrorQuotesRecord,
-
 
     /// <summary>The market's store keeps other results than those computed.</summary>
     ResultsAltered,

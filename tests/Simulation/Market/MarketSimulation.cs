@@ -34,7 +34,7 @@ namespace EmrMarket.Simulation.Market;
 /// The whole market in one thread: a market's process and two sites' on a simulated chain with the model of the contracts, people who ask, command and change their minds, faults at every
 /// touch of the outside, and rules that are held against what the people wanted, what left the sites, and the chain.
 /// </summary>
-internal sealed class MarketSimulation : IDisposable
+internal sealed partial class MarketSimulation : IDisposable
 {
     private const int Steps = 1_000;
     private const int LongestEnd = 1_500;
@@ -79,8 +79,8 @@ internal sealed class MarketSimulation : IDisposable
             Points("market/"), _chain, MarketWorld.Deployment, MarketWorld.Market, new Disk(), Confirmations, _clock, _logs, ConfigureMarket,
             typeof(MarketGrain).Assembly);
         _wires = [.. Enumerable.Range(0, MarketWorld.Sites).Select(site => new MarketWire(
-            site, site == 1 ? scenario.Conduct : SiteConduct.Honest, () => _market, message => Leaves(site, message), () => _isCalm && _chain.Now > SimulatedChain.FirstSecond + 250_000, _random))];
-        MarketWire.Anothers = () => _wires[0].LastDelivery;
+            site, ConductOf(site), () => _market, message => Leaves(site, message), () => _isCalm && _chain.Now > SimulatedChain.FirstSecond + 250_000,
+            () => _wires![1 - site].LastDelivery, _random))];
         for (int site = 0; site < MarketWorld.Sites; site++)
         {
             int number = site;
@@ -103,12 +103,14 @@ internal sealed class MarketSimulation : IDisposable
 
     private IEnumerable<SimulatedProcess> Processes => [_market, .. _sites.Select(site => site.Process)];
 
+    private SiteConduct ConductOf(int site) => site == 1 || _scenario.BothSites ? _scenario.Conduct : SiteConduct.Honest;
+
     private LedgerModel Model => ((ModelContracts)_chain.Contracts).Model;
 
     private static MatchingDecision Matching => new(null!, MarketWorld.Contracts.Matching);
 
     /// <summary>A request that a researcher wants.</summary>
-    private sealed class Wanted(TermsDocument terms, Address researcher)
+    private sealed class Wanted(TermsDocument terms, Address researcher, Funding funding)
     {
         public TermsDocument Terms { get; } = terms;
 
@@ -122,10 +124,14 @@ internal sealed class MarketSimulation : IDisposable
 
         public bool IsCancelled { get; set; }
 
-        /// <summary>Funds without a word to the market, or other terms than it told.</summary>
-        public bool IsUnheard { get; init; }
+        /// <summary>The market would not have it.</summary>
+        public bool IsRefused { get; set; }
 
-        public bool IsOtherwise { get; init; }
+        public bool IsUnheard { get; } = funding == Funding.Unheard;
+
+        public bool IsOtherwise { get; } = funding == Funding.Otherwise;
+
+        public bool IsNeverFunded { get; } = funding == Funding.Never;
     }
 
     /// <summary>Somebody who commands a pseudonym.</summary>
@@ -186,9 +192,21 @@ internal sealed class MarketSimulation : IDisposable
         }
 
         Hold("every-request-ends", IsOver(), Standing());
+        if (!_scenario.HasRandomFaults)
+        {
+            CheckUses();
+        }
+
         CheckEnd();
         RequestStatus[] ended = [.. _wanted.Select(Status).OfType<RequestStatus>()];
-        return new MarketRun(_passed, [.. ended.Select(status => status.Steps[^1])], ended.Sum(status => status.Delivered));
+        return new MarketRun(_passed, [.. ended.Select(status => status.Steps[^1])], ended.Sum(status => status.Delivered))
+        {
+            Moments = _moments,
+            Statuses = ended,
+            Evidence = (_audit, _marketStore, _chain),
+            Uses = _uses,
+            Refusals = [.. _siteStores.SelectMany(store => store.ReadOrdersAsync(CancellationToken.None).Result).Select(order => order.Delivery.Refusal).Where(refusal => refusal.Length > 0)],
+        };
     }
 
     // ---- what happens -------------------------------------------------------------------------------------------------------
@@ -241,7 +259,7 @@ internal sealed class MarketSimulation : IDisposable
             }
         }
 
-        if (_scenario.HasDemands && _random.Next(12) == 0)
+        if (Withholds || (_scenario.HasDemands && _random.Next(12) == 0))
         {
             Demand();
         }
@@ -300,7 +318,11 @@ internal sealed class MarketSimulation : IDisposable
     {
         if (!_market.Points.IsDead)
         {
-            yield return ("market", () => _market.Grains.GetGrain<IMarketGrain>(SchemaId).AdvanceAsync());
+            if (_scenario.MarketConduct != MarketConduct.DecidesNothing)
+            {
+                yield return ("market", () => _market.Grains.GetGrain<IMarketGrain>(SchemaId).AdvanceAsync());
+            }
+
             yield return ("market's sender", () => _market.Grains.GetGrain<ILedgerGrain>(_market.LedgerKey).AdvanceAsync());
             foreach (Wanted wanted in _wanted.Where(wanted => wanted.IsDrafted))
             {
@@ -412,17 +434,22 @@ internal sealed class MarketSimulation : IDisposable
             {
                 Fund(wanted, Matching.OpenRequest(wanted.Terms.ToLedger(MarketWorld.Schema)));
             }
-            else if (!wanted.IsCancelled && wanted.Funded == 0)
+            else if (!wanted.IsCancelled && !wanted.IsRefused && wanted.Funded == 0)
             {
                 FundingCall call = await _market.Grains.GetGrain<IRequesterGrain>(wanted.Terms.Researcher).OpenAsync(wanted.Terms.Write());
                 wanted.IsDrafted = true;
+                if (wanted.IsNeverFunded)
+                {
+                    return;
+                }
+
                 Fund(wanted, wanted.IsOtherwise ? Matching.OpenRequest(wanted.Terms.ToLedger(MarketWorld.Schema) with { Bid = 1_001 }) : new ContractCall(new Address(call.To), call.Data));
             }
         }
         catch (Exception e) when (e is not MarketInvariantException)
         {
             _said.Add(e.ToString());
-            wanted.IsCancelled |= e is RequestRefusedException;
+            wanted.IsRefused |= e is RequestRefusedException && !wanted.IsDrafted;
         }
     }
 
@@ -480,7 +507,7 @@ internal sealed class MarketSimulation : IDisposable
                 continue;
             }
 
-            if (patient.Pending is null && !_isCalm && !patient.IsGone && _random.Next(8) == 0)
+            if (patient.Pending is null && !_isCalm && !patient.IsGone && _scenario.Wants is null && _random.Next(8) == 0)
             {
                 Decide(patient, step);
             }
@@ -494,9 +521,13 @@ internal sealed class MarketSimulation : IDisposable
 
     private void Decide(Patient patient, int step)
     {
-        MarketTruth.Wish now = _truths[patient.Site].Newest(patient.Person);
         bool leaves = _scenario.WithdrawAt is { } at ? step >= at && patient == _patients.First(p => p.Site == patient.Site) : _random.Next(12) == 0;
-        PublisherCommandKind kind = leaves ? PublisherCommandKind.Withdraw : (PublisherCommandKind)_random.Next(1, 4);
+        Decide(patient, leaves ? PublisherCommandKind.Withdraw : (PublisherCommandKind)_random.Next(1, 4));
+    }
+
+    private void Decide(Patient patient, PublisherCommandKind kind)
+    {
+        MarketTruth.Wish now = _truths[patient.Site].Newest(patient.Person);
         PublisherCommand command = kind == PublisherCommandKind.SetPolicy
             ? new PublisherCommand
             {
@@ -542,7 +573,7 @@ internal sealed class MarketSimulation : IDisposable
     /// <summary>An auditor demands leaves of what was just posted, and ends what was not opened in time.</summary>
     private void Demand()
     {
-        if (!_scenario.HasDemands)
+        if (!_scenario.HasDemands && !Withholds)
         {
             return;
         }
@@ -558,7 +589,7 @@ internal sealed class MarketSimulation : IDisposable
             }
         }
 
-        foreach (Bytes32 id in Posted(view).Where(id => _demanded.Count < 6 && _demanded.Add(id)))
+        foreach (Bytes32 id in Posted(view).Where(id => (IsWithheld(view, id) || (_scenario.HasDemands && _demanded.Count < 6)) && _demanded.Add(id)))
         {
             byte kind = (byte)(view.Delivery(id) is not null ? 7 : view.Round(id) is not null ? _random.Next(3, 7) : _random.Next(1, 3));
             if (BatchCall(id, (d, r, e) => d is not null ? new DataEvaluation(null!, MarketWorld.Contracts.Evaluation).DemandLeaf(d, kind, 0)
@@ -582,7 +613,17 @@ internal sealed class MarketSimulation : IDisposable
             : view.Epoch(id) is { } epoch ? call(null, null, new Epoch(epoch.Header, epoch.Posting)) : null;
     }
 
-    private void Mine() => _chain.Mine();
+    private bool Withholds => _scenario.Conduct == SiteConduct.WithholdsLeaves || _scenario.MarketConduct == MarketConduct.WithholdsLeaves;
+
+    private bool IsWithheld(LedgerReadModel view, Bytes32 id) => view.Delivery(id) is { } delivery ? ConductOf((int)delivery.Header.Site - 1) == SiteConduct.WithholdsLeaves
+        : view.Round(id) is not null && _scenario.MarketConduct == MarketConduct.WithholdsLeaves;
+
+    private void Mine()
+    {
+        _chain.Mine();
+        IsMoment();
+        Strike();
+    }
 
     /// <summary>Time passes, to the next time that somebody waits for.</summary>
     private void Skip()
@@ -660,6 +701,7 @@ internal sealed class MarketSimulation : IDisposable
         for (int i = 0; i < most; i++)
         {
             int first = _random.Next(processes.Length);
+            Strike();
             bool moved = _context.Step();
             for (int p = 0; p < processes.Length && !moved; p++)
             {
@@ -671,6 +713,8 @@ internal sealed class MarketSimulation : IDisposable
             {
                 return;
             }
+
+            IsMoment();
         }
     }
 
@@ -678,7 +722,7 @@ internal sealed class MarketSimulation : IDisposable
     {
         foreach (SimulatedProcess process in Processes.Where(process => process.Points.IsDead && (_isCalm || _random.Next(4) == 0)))
         {
-            _journal.Add($"killed at {_passed[^1]}, opened again");
+            _journal.Add($"killed at {_passed.LastOrDefault() ?? "the start"}, opened again");
             process.Dispose();
             process.Points.Revive();
             process.Open(_random.Next());
@@ -715,7 +759,7 @@ internal sealed class MarketSimulation : IDisposable
     }
 
     private bool IsOver() => _operator.All(step => step > 2) && _patients.TrueForAll(patient => patient.Pending is null) && _wanted.TrueForAll(wanted =>
-        wanted.IsUnheard || (wanted.IsCancelled && !wanted.IsDrafted) || _marketStore.FindRequestAsync(wanted.Key, CancellationToken.None).Result is { HasEnded: true } && IsPaidBack(wanted));
+        wanted.IsUnheard || wanted.IsRefused || _marketStore.FindRequestAsync(wanted.Key, CancellationToken.None).Result is { HasEnded: true } && IsPaidBack(wanted));
 
     /// <summary>Whether nothing of a request's money is left where nobody comes for it.</summary>
     private bool IsPaidBack(Wanted wanted)
@@ -803,9 +847,14 @@ internal sealed class MarketSimulation : IDisposable
         {
             RequestState.Settled => delivered > 0 && !wanted.IsOtherwise,
             RequestState.Failed => wanted.IsOtherwise,
-            RequestState.Cancelled => request.Cancelled,
+            RequestState.Cancelled => delivered == 0,
             _ => delivered == 0,
-        };
+        } && request.Cancelled == (end == RequestState.Cancelled);
+        foreach (DeliveryRow delivery in final)
+        {
+            CheckRevoked(delivery, request, view);
+        }
+
         Hold("end-is-the-ledgers", isRight, $"{name} with {delivered} delivered, cancelled {request.Cancelled}");
         string? results = _marketStore.FindResultsAsync(status.Key, CancellationToken.None).Result;
         Hold("results-of-what-was-delivered", (results is not null) == (delivered > 0), $"{name}: results {results is not null}, {delivered} delivered");
@@ -819,7 +868,7 @@ internal sealed class MarketSimulation : IDisposable
     private void CheckBudgets(SimulatedProcess process, int site)
     {
         SiteOrderRow[] orders = _siteStores[site].ReadOrdersAsync(CancellationToken.None).Result;
-        if (site == 1 && _scenario.Conduct != SiteConduct.Honest)
+        if (ConductOf(site) is not (SiteConduct.Honest or SiteConduct.WithholdsLeaves))
         {
             return;
         }
@@ -849,7 +898,8 @@ internal sealed class MarketSimulation : IDisposable
     private void ConfigureMarket(IServiceCollection services, SimulatedProcess process)
     {
         IMarketStore store = Faulty.Of<IMarketStore>(PlantedStores.Market(_marketStore, _scenario.Plant), "store/", process.Points);
-        MarketContext context = new([MarketWorld.Schema], MarketWorld.Market, process.View, store, _chain, new MarketWorld.Coins(_random.Next()));
+        ILedgerView view = _scenario.MarketConduct == MarketConduct.WithholdsLeaves ? Blind(process.View, demand => process.View.Round(demand.BatchId) is null) : process.View;
+        MarketContext context = new([MarketWorld.Schema], MarketWorld.Market, view, store, _chain, new MarketWorld.Coins(_random.Next()));
         services.AddSingleton(store).AddSingleton(context);
         services.AddSingleton<ISiteMarketLink>(new MarketLink(context));
     }
@@ -857,16 +907,48 @@ internal sealed class MarketSimulation : IDisposable
     private void ConfigureSite(IServiceCollection services, SimulatedProcess process, int site)
     {
         services.AddSingleton(Faulty.Of<ISiteStore>(PlantedStores.Site(_siteStores[site], _scenario.Plant), "store/", process.Points));
+        if (ConductOf(site) == SiteConduct.WithholdsLeaves)
+        {
+            services.AddSingleton(Blind(process.View, demand => process.View.Delivery(demand.BatchId) is null));
+        }
+
         services.AddSingleton(Faulty.Of<ISiteMarketLink>(_wires[site], "link/", process.Points));
         services.AddSingleton(new SiteOptions(MarketWorld.KeyOf(site), MarketWorld.SiteAccounts[site].Address, MarketWorld.Rates)
         {
-            Cap = _scenario.Plant == MarketPlant.CapIgnored ? new Analytics.Budgets.EpsilonMicro(20_000_000) : MarketWorld.Cap, Coins = new MarketWorld.Coins(_random.Next()), PayoutDepth = 1,
+            Cap = _scenario.Plant == MarketPlant.CapIgnored ? new Analytics.Budgets.EpsilonMicro(20_000_000) : MarketWorld.Cap, Coins = new MarketWorld.Coins(_random.Next()), PayoutDepth = _scenario.PayoutDepth,
         });
     }
 
+    /// <summary>A view that does not show some of the demands.</summary>
+    private static ILedgerView Blind(LedgerReadModel view, Func<DemandRow, bool> shows) => Planted.Of<ILedgerView>(view, (method, _, call) =>
+        method.Name == nameof(ILedgerView.OpenDemands) ? (DemandRow[])[.. view.OpenDemands().Where(shows)] : call());
+
     private void MakePeople()
     {
-        for (int i = 0; i < 4; i++)
+        foreach ((int i, Want want) in (_scenario.Wants ?? []).Index())
+        {
+            Address researcher = MarketWorld.Researchers[i % 2];
+            _wanted.Add(new Wanted(
+                new TermsDocument
+                {
+                    SchemaId = SchemaId,
+                    Researcher = researcher.ToString().ToLowerInvariant(),
+                    Statistics = [want.Statistic],
+                    Grades = TermsDocument.GradesFor(MarketWorld.Schema, [Analytics.Estimation.StatisticRequest.Parse(want.Statistic)], MarketWorld.Schema.DefaultGrade),
+                    Bid = want.Bid,
+                    Budget = "10000000",
+                    TargetRecords = want.Records,
+                    MinimumRecords = want.Minimum,
+                    Purpose = 2,
+                    Deadline = (long)SimulatedChain.FirstSecond + want.Seconds,
+                    Title = "What is it?",
+                    Why = "To know.",
+                    Nonce = _random.Next().ToString("x32", CultureInfo.InvariantCulture),
+                },
+                researcher, want.Funding));
+        }
+
+        for (int i = 0; i < 4 && _scenario.Wants is null; i++)
         {
             Address researcher = MarketWorld.Researchers[i % 2];
             string[] statistics = i % 2 == 0 ? ["frequency:ill"] : ["frequency:sex", "frequency:ill"];
@@ -888,10 +970,8 @@ internal sealed class MarketSimulation : IDisposable
                     Why = "To know.",
                     Nonce = _random.Next().ToString("x32", CultureInfo.InvariantCulture),
                 },
-                researcher)
-            {
-                IsUnheard = _scenario.HasRandomFaults && i == 3 && _random.Next(3) == 0, IsOtherwise = _scenario.HasRandomFaults && i == 2 && _random.Next(3) == 0,
-            });
+                researcher,
+                i > 1 && _scenario.HasRandomFaults && _random.Next(3) == 0 ? (i == 2 ? Funding.Otherwise : Funding.Unheard) : Funding.Funds));
         }
 
         for (int site = 0; site < MarketWorld.Sites; site++)
@@ -917,6 +997,12 @@ internal sealed class MarketSimulation : IDisposable
         if (index == _scenario.KillAt)
         {
             return Fault.Kill;
+        }
+
+        if (IsMoment())
+        {
+            // Whoever acts at this moment acts before what comes next.
+            return Fault.Delay;
         }
 
         if (!_scenario.HasRandomFaults || _isCalm || _random.NextDouble() >= FaultRate)
@@ -949,9 +1035,3 @@ internal sealed class MarketSimulation : IDisposable
         }
     }
 }
-
-/// <summary>What a run came to.</summary>
-/// <param name="Points">The fault points that its processes passed.</param>
-/// <param name="Ends">How its requests ended.</param>
-/// <param name="Delivered">Records delivered.</param>
-internal sealed record MarketRun(IReadOnlyList<string> Points, IReadOnlyList<RequestStep> Ends, long Delivered);

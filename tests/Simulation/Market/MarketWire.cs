@@ -12,12 +12,16 @@ namespace EmrMarket.Simulation.Market;
 /// The wire between a site and the market: messages are lost with a process that dies, come twice, and come again long after. A site that does not behave is honest up to here, and what it
 /// sends is changed on the way.
 /// </summary>
-internal sealed class MarketWire(int site, SiteConduct conduct, Func<SimulatedProcess> market, Action<DeliveryMessage> leaves, Func<bool> isLate, Random random) : ISiteMarketLink
+/// <param name="site">The site, from 0.</param>
+/// <param name="conduct">How it behaves.</param>
+/// <param name="market">The market's process.</param>
+/// <param name="leaves">Called with what leaves the site.</param>
+/// <param name="isLate">Whether every deadline is over.</param>
+/// <param name="anothers">The delivery that the other site sent last; null before.</param>
+/// <param name="random">Chance.</param>
+internal sealed class MarketWire(int site, SiteConduct conduct, Func<SimulatedProcess> market, Action<DeliveryMessage> leaves, Func<bool> isLate, Func<byte[]?> anothers, Random random) : ISiteMarketLink
 {
     private readonly List<Func<ISiteMarketLink, Task>> _earlier = [];
-
-    /// <summary>The delivery that the other site sent last.</summary>
-    public static Func<byte[]?> Anothers { get; set; } = () => null;
 
     /// <summary>All that passed, for whoever looks for what must not.</summary>
     public List<object> Passed { get; } = [];
@@ -42,7 +46,7 @@ internal sealed class MarketWire(int site, SiteConduct conduct, Func<SimulatedPr
 
     public async Task<DeliveryReceipt> DeliverAsync(DeliveryMessage message, CancellationToken cancellationToken)
     {
-        if (conduct == SiteConduct.DeliversNothing || (conduct == SiteConduct.DeliversLate && !isLate()))
+        if (conduct == SiteConduct.DeliversNothing || (conduct == SiteConduct.DeliversLate && !isLate()) || (conduct == SiteConduct.DeliversAnothers && anothers() is null))
         {
             throw new LinkRefusedException(LinkRefusedException.NotReady, "it does not arrive");
         }
@@ -89,7 +93,7 @@ internal sealed class MarketWire(int site, SiteConduct conduct, Func<SimulatedPr
         switch (conduct)
         {
             case SiteConduct.DeliversAnothers:
-                return Anothers() is { } other ? (DeliveryFile.Read(other, MarketWorld.Schema) with { Site = (uint)site + 1, RequestId = file.RequestId, Attempt = file.Attempt }).Write(MarketWorld.Schema) : bytes;
+                return anothers() is { } other ? (DeliveryFile.Read(other, MarketWorld.Schema) with { Site = (uint)site + 1, RequestId = file.RequestId, Attempt = file.Attempt }).Write(MarketWorld.Schema) : bytes;
             case SiteConduct.DeliversTooLittle:
                 // The last slot is not there, and its reports are: the file contradicts itself and the round.
                 return (file with { Leaves = file.Leaves[..^1], Persons = file.Persons[..^1] }).Write(MarketWorld.Schema);

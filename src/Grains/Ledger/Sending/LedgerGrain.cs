@@ -112,7 +112,9 @@ public sealed class LedgerGrain : Grain, ILedgerGrain, IDisposable
         }
         catch (EthereumException e)
         {
-            // The node is away, or refuses for want of something that a person has to supply; nothing is lost, and the words tell.
+            // The node is away, or refuses for want of something that a person has to supply; nothing is lost, and the words tell. What was signed before it failed is under way: until the next
+            // pass has counted, nobody is idle.
+            _last = null;
             return new Advance { Progressed = false, WaitsFor = e.Message };
         }
         catch

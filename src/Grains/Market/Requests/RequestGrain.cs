@@ -401,8 +401,9 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
 
     private async Task<Advance> SaveAsync(StoredRequest row, RequestState state, string reason)
     {
-        await market.Store.SaveRequestAsync(
-            row with { Steps = [.. row.Steps, new RequestStep { State = state, Seconds = market.View.NowSeconds, Reason = reason }] }, CancellationToken.None);
+        // A reorganisation may set the ledger's time back; a step is never older than the one before it.
+        long now = Math.Max(market.View.NowSeconds, row.Steps[^1].Seconds);
+        await market.Store.SaveRequestAsync(row with { Steps = [.. row.Steps, new RequestStep { State = state, Seconds = now, Reason = reason }] }, CancellationToken.None);
         return new Advance { Progressed = true };
     }
 

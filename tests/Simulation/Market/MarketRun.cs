@@ -1,0 +1,28 @@
+using EmrMarket.Contracts.Ethereum;
+using EmrMarket.Grains.Abstractions.Market;
+using EmrMarket.Grains.Ledger.View;
+using EmrMarket.Grains.Market.Storage;
+
+namespace EmrMarket.Simulation.Market;
+
+/// <summary>What a run came to.</summary>
+/// <param name="Points">The fault points that its processes passed.</param>
+/// <param name="Ends">How its requests ended.</param>
+/// <param name="Delivered">Records delivered.</param>
+internal sealed record MarketRun(IReadOnlyList<string> Points, IReadOnlyList<RequestStep> Ends, long Delivered)
+{
+    /// <summary>The moments of requests that were seen, each once: request, book, round, and the first site's order and delivery.</summary>
+    public required IReadOnlyList<string> Moments { get; init; }
+
+    /// <summary>The chain, its tables and the market's store, for whoever audits.</summary>
+    public required (ILedgerView View, IMarketStore Store, IEthereumClient Chain) Evidence { get; init; }
+
+    /// <summary>Where the requests stand.</summary>
+    public required IReadOnlyList<RequestStatus> Statuses { get; init; }
+
+    /// <summary>Uses that patients were told of, each as the ledger has it.</summary>
+    public required int Uses { get; init; }
+
+    /// <summary>What the market refused to the sites.</summary>
+    public required IReadOnlyList<string> Refusals { get; init; }
+}
