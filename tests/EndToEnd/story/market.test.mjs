@@ -57,6 +57,7 @@ test('Visitor_sees_market_catalogue_plan_and_ledger', async () => {
   }
   assert.equal((await visitor.go('/nothing-here')).status(), 404)
   await visitor.page.getByRole('heading', { name: 'There is no such page' }).waitFor()
+  await visitor.accessible('a page that is not there')
   visitor.complaints = visitor.complaints.filter(each => !each.includes('/nothing-here'))
 })
 
@@ -212,6 +213,7 @@ test('Auditor_opens_a_leaf_follows_a_pseudonym_and_replays_a_request', { timeout
   for (const kind of ['epochs', 'rounds', 'deliveries']) {
     const { items: batches } = await market.get(`/ledger/${kind}`)
     await auditor.go(`/ledger/${kind}/${batches[0].id}`)
+    await auditor.accessible(kind)
     await auditor.page.getByRole('link', { name: 'Check a batch' }).click()
     assert.equal(await auditor.page.getByLabel('Batch').inputValue(), batches[0].id)
     await auditor.page.getByRole('button', { name: 'Check it', exact: true }).click()
@@ -231,6 +233,19 @@ test('Links_of_the_demonstration_enter_as_each_kind_of_user', async () => {
     const visitor = await person(`demonstration ${who}`)
     await visitor.page.goto(market.links[who])
     await visitor.page.waitForURL(place)
+    await visitor.page.getByText('Try this').waitFor()
+    await visitor.show(`demonstration-${who.replace(' ', '-')}`)
+    if (who === 'researcher') {
+      const pages = await visitor.page.locator('tbody a').evaluateAll(links => links.map(link => link.getAttribute('href')))
+      assert.ok(pages.length >= 5, 'five requests stand in different states')
+      for (const path of pages) {
+        await visitor.go(path)
+        await visitor.page.getByRole('heading', { name: 'What happened' }).waitFor()
+        await visitor.accessible(path)
+      }
+      await visitor.go(pages[pages.length - 1])
+      await visitor.show('demonstration-results')
+    }
     const secret = market.links[who].split(/[=/:]/).find(part => /^[0-9a-f]{64}$/.test(part) && who === 'researcher')
     if (secret) keep(keys.bytesOf(secret))
   }

@@ -58,10 +58,10 @@ export async function followLink(): Promise<void> {
   const place = make('div')
   need('main').prepend(place)
   say(place, texts.demonstration)
-  // The page behind the door says it again.
-  sessionStorage.setItem('emr-said', `${'account' in who ? texts.demonstrationAccount : texts.demonstration} ${texts.demonstrationFirst['account' in who ? 'account' : 'researcher' in who ? 'researcher' : 'patient']}`)
   try {
     const { addressOf, bytesOf, controllerKey } = await keys()
+    // The page behind the door says it again.
+    sessionStorage.setItem('emr-said', `${'account' in who ? texts.demonstrationAccount : texts.demonstration} ${texts.demonstrationFirst['account' in who ? 'account' : 'researcher' in who ? 'researcher' : 'patient']}`)
     if ('account' in who) {
       endDemonstration()
       need<HTMLInputElement>('#name').value = who.account.name
