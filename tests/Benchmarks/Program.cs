@@ -6,9 +6,9 @@ namespace EmrMarket.Benchmarks;
 internal static class Program
 {
     /// <summary>
-    /// <c>emr bench</c>: prints all tables, or those that are named, each beside its simple baseline measured in the same run; BenchmarkDotNet for any option of
-    /// its own (<c>--filter *</c>). A table is a public class <c>&lt;Name&gt;Bench</c> with a static Run or RunAsync that writes to a
-    /// TextWriter.
+    /// <c>emr bench</c>: prints all tables, or those that are named, each beside its simple baseline measured in the same run;
+    /// BenchmarkDotNet for any option of its own (<c>--filter *</c>). A table is a public class <c>&lt;Name&gt;Bench</c> with a static Run
+    /// or RunAsync that writes to a TextWriter.
     /// </summary>
     private static async Task<int> Main(string[] args)
     {

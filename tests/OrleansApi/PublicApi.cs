@@ -5,10 +5,12 @@ using System.Reflection.PortableExecutable;
 
 namespace EmrMarket.OrleansApi;
 
-/// <summary>A public type as its metadata tells it: what it derives from, and one line for each member that another assembly can use.</summary>
+/// <summary>A public type as its metadata tells it: what it derives from, and one line for each member that another assembly can
+/// use.</summary>
 internal sealed record PublicType(string Name, string? Base, IReadOnlySet<string> Interfaces, IReadOnlySet<string> Members);
 
-/// <summary>Lists the public types of an assembly without loading it, since Orleans' assemblies cannot be loaded without one another.</summary>
+/// <summary>Lists the public types of an assembly without loading it, since Orleans' assemblies cannot be loaded without one
+/// another.</summary>
 internal static class PublicApi
 {
     private const MethodAttributes Access = MethodAttributes.MemberAccessMask;
@@ -40,14 +42,16 @@ internal static class PublicApi
         }
 
         foreach (var field in type.GetFields().Select(reader.GetFieldDefinition)
-            .Where(field => (field.Attributes & FieldAttributes.FieldAccessMask) is FieldAttributes.Public or FieldAttributes.Family or FieldAttributes.FamORAssem))
+            .Where(field => (field.Attributes & FieldAttributes.FieldAccessMask) is FieldAttributes.Public or FieldAttributes.Family
+                or FieldAttributes.FamORAssem))
         {
             var isStatic = field.Attributes.HasFlag(FieldAttributes.Static) ? "static " : "";
             members.Add($"{isStatic}field {reader.GetString(field.Name)}: {field.DecodeSignature(names, null)}{Value(reader, field)}");
         }
 
         var interfaces = type.GetInterfaceImplementations().Select(each => names.Of(reader.GetInterfaceImplementation(each).Interface));
-        return new(names.Of(type), type.BaseType.IsNil ? null : names.Of(type.BaseType), interfaces.ToHashSet(StringComparer.Ordinal), members);
+        return new(names.Of(type), type.BaseType.IsNil ? null : names.Of(type.BaseType),
+            interfaces.ToHashSet(StringComparer.Ordinal), members);
     }
 
     private static bool IsUsable(MethodAttributes attributes) =>
@@ -56,7 +60,8 @@ internal static class PublicApi
     private static string Describe(MetadataReader reader, MethodDefinition method, Names names)
     {
         var signature = method.DecodeSignature(names, null);
-        var parameters = method.GetParameters().Select(reader.GetParameter).Where(parameter => parameter.SequenceNumber > 0).ToDictionary(parameter => parameter.SequenceNumber);
+        var parameters = method.GetParameters().Select(reader.GetParameter).Where(parameter => parameter.SequenceNumber > 0)
+            .ToDictionary(parameter => parameter.SequenceNumber);
         var described = signature.ParameterTypes.Select((type, index) =>
         {
             var parameter = parameters.TryGetValue(index + 1, out var found) ? found : (Parameter?)null;
@@ -64,18 +69,21 @@ internal static class PublicApi
             return $"{type} {(parameter is { } named ? reader.GetString(named.Name) : "")}{optional}";
         });
         var constraints = method.GetGenericParameters().Select(reader.GetGenericParameter)
-            .SelectMany(parameter => parameter.GetConstraints().Select(each => $" where !!{parameter.Index}: {names.Of(reader.GetGenericParameterConstraint(each).Type)}"));
+            .SelectMany(parameter => parameter.GetConstraints()
+                .Select(each => $" where !!{parameter.Index}: {names.Of(reader.GetGenericParameterConstraint(each).Type)}"));
         var access = (method.Attributes & Access) == MethodAttributes.Public ? "public" : "protected";
         var kind = method.Attributes.HasFlag(MethodAttributes.Static) ? " static"
             : method.Attributes.HasFlag(MethodAttributes.Abstract) ? " abstract"
             : (method.Attributes & (MethodAttributes.Virtual | MethodAttributes.Final)) == MethodAttributes.Virtual ? " virtual"
             : "";
         var arity = signature.GenericParameterCount == 0 ? "" : $"<{signature.GenericParameterCount}>";
-        return $"{access}{kind} {reader.GetString(method.Name)}{arity}({string.Join(", ", described)}): {signature.ReturnType}{string.Concat(constraints)}";
+        return $"{access}{kind} {reader.GetString(method.Name)}{arity}({string.Join(", ", described)}): "
+            + $"{signature.ReturnType}{string.Concat(constraints)}";
     }
 
     private static string Value(MetadataReader reader, FieldDefinition field) =>
-        field.GetDefaultValue().IsNil ? "" : $" = {Convert.ToHexString(reader.GetBlobBytes(reader.GetConstant(field.GetDefaultValue()).Value))}";
+        field.GetDefaultValue().IsNil
+            ? "" : $" = {Convert.ToHexString(reader.GetBlobBytes(reader.GetConstant(field.GetDefaultValue()).Value))}";
 
     /// <summary>Spells types the same way wherever they come from; the assembly is left out.</summary>
     private sealed class Names(MetadataReader reader) : ISignatureTypeProvider<string, object?>
@@ -92,7 +100,8 @@ internal static class PublicApi
             _ => throw new NotSupportedException($"A type is named by a {handle.Kind}."),
         };
 
-        public string GetTypeFromDefinition(MetadataReader reader, TypeDefinitionHandle handle, byte rawTypeKind) => Of(reader.GetTypeDefinition(handle));
+        public string GetTypeFromDefinition(MetadataReader reader, TypeDefinitionHandle handle, byte rawTypeKind) =>
+            Of(reader.GetTypeDefinition(handle));
 
         public string GetTypeFromReference(MetadataReader reader, TypeReferenceHandle handle, byte rawTypeKind)
         {
@@ -103,7 +112,8 @@ internal static class PublicApi
                 : Join(reader.GetString(type.Namespace), name);
         }
 
-        public string GetTypeFromSpecification(MetadataReader reader, object? genericContext, TypeSpecificationHandle handle, byte rawTypeKind) =>
+        public string GetTypeFromSpecification(
+            MetadataReader reader, object? genericContext, TypeSpecificationHandle handle, byte rawTypeKind) =>
             reader.GetTypeSpecification(handle).DecodeSignature(this, genericContext);
 
         public string GetPrimitiveType(PrimitiveTypeCode typeCode) => $"System.{typeCode}";
@@ -118,7 +128,8 @@ internal static class PublicApi
 
         public string GetPinnedType(string elementType) => elementType;
 
-        public string GetGenericInstantiation(string genericType, ImmutableArray<string> typeArguments) => $"{genericType}<{string.Join(", ", typeArguments)}>";
+        public string GetGenericInstantiation(string genericType, ImmutableArray<string> typeArguments) =>
+            $"{genericType}<{string.Join(", ", typeArguments)}>";
 
         public string GetGenericMethodParameter(object? genericContext, int index) => $"!!{index}";
 

@@ -3,7 +3,8 @@ using System.Reflection;
 namespace EmrMarket.OrleansApi;
 
 /// <summary>
-/// What Orleans' code generator and the stored rows demand of every type that a grain call or a grain's state can hold, read from the assemblies alone:
+/// What Orleans' code generator and the stored rows demand of every type that a grain call or a grain's state can hold, read from the
+/// assemblies alone:
 /// a type that passes in one process but not in a cluster, or that a renaming would lose, is named here.
 /// </summary>
 internal static class WireTypeRules
@@ -14,12 +15,14 @@ internal static class WireTypeRules
     [
         typeof(bool), typeof(byte), typeof(sbyte), typeof(short), typeof(ushort), typeof(int), typeof(uint), typeof(long), typeof(ulong),
         typeof(Int128), typeof(UInt128), typeof(float), typeof(double), typeof(decimal), typeof(char), typeof(string),
-        typeof(Guid), typeof(DateTime), typeof(DateTimeOffset), typeof(DateOnly), typeof(TimeOnly), typeof(TimeSpan), typeof(System.Numerics.BigInteger),
+        typeof(Guid), typeof(DateTime), typeof(DateTimeOffset), typeof(DateOnly), typeof(TimeOnly), typeof(TimeSpan),
+        typeof(System.Numerics.BigInteger),
     ];
 
     private static readonly HashSet<Type> Collections = [typeof(List<>), typeof(Dictionary<,>), typeof(Nullable<>)];
 
-    /// <summary>Everything that breaks a rule in the grain interfaces, grain classes and exceptions among the types, one line each.</summary>
+    /// <summary>Everything that breaks a rule in the grain interfaces, grain classes and exceptions among the types, one line
+    /// each.</summary>
     internal static IReadOnlyList<string> Check(IEnumerable<Type> types)
     {
         var walk = new Walk();
@@ -87,7 +90,8 @@ internal static class WireTypeRules
 
         private void Result(Type type, string where)
         {
-            if (type.IsGenericType && (type.GetGenericTypeDefinition() == typeof(Task<>) || type.GetGenericTypeDefinition() == typeof(ValueTask<>)))
+            if (type.IsGenericType
+                && (type.GetGenericTypeDefinition() == typeof(Task<>) || type.GetGenericTypeDefinition() == typeof(ValueTask<>)))
             {
                 Value(type.GenericTypeArguments[0], $"the result of {where}", mayChange: false);
             }
@@ -118,7 +122,8 @@ internal static class WireTypeRules
             {
                 if (_seen.Add(type))
                 {
-                    Faults.Add($"{type.FullName}: no [GenerateSerializer], and no type that the serializers know; it is reached from {where}");
+                    Faults.Add(
+                        $"{type.FullName}: no [GenerateSerializer], and no type that the serializers know; it is reached from {where}");
                 }
             }
             else if (_seen.Add(type))
@@ -180,7 +185,8 @@ internal static class WireTypeRules
                 Value(field.FieldType, name, mayChange);
             }
 
-            if (type.BaseType is { } parent && parent != typeof(object) && parent != typeof(ValueType) && parent != typeof(Exception) && _seen.Add(parent))
+            if (type.BaseType is { } parent && parent != typeof(object) && parent != typeof(ValueType) && parent != typeof(Exception)
+                && _seen.Add(parent))
             {
                 Annotations(parent);
                 Members(parent, mayChange);
@@ -188,12 +194,15 @@ internal static class WireTypeRules
         }
 
         private static bool IsInit(PropertyInfo property) =>
-            Array.Exists(property.SetMethod!.ReturnParameter.GetRequiredCustomModifiers(), each => each == typeof(System.Runtime.CompilerServices.IsExternalInit));
+            Array.Exists(property.SetMethod!.ReturnParameter.GetRequiredCustomModifiers(),
+                each => each == typeof(System.Runtime.CompilerServices.IsExternalInit));
 
         private static bool IsPositionalRecord(Type type) =>
-            type.GetMethod("<Clone>$") is not null && type.GetMethod("Deconstruct", Declared) is { } deconstruct && deconstruct.GetParameters().Length > 0;
+            type.GetMethod("<Clone>$") is not null && type.GetMethod("Deconstruct", Declared) is { } deconstruct
+                && deconstruct.GetParameters().Length > 0;
 
         private static PropertyInfo? BackedProperty(FieldInfo field) =>
-            field.Name.StartsWith('<') ? field.DeclaringType!.GetProperty(field.Name[1..field.Name.IndexOf('>', StringComparison.Ordinal)], Declared) : null;
+            field.Name.StartsWith('<')
+                ? field.DeclaringType!.GetProperty(field.Name[1..field.Name.IndexOf('>', StringComparison.Ordinal)], Declared) : null;
     }
 }

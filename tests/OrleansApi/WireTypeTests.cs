@@ -24,7 +24,8 @@ public sealed class WireTypeTests
 
     [Fact]
     public void Example_of_every_feature_keeps_the_rules() =>
-        Assert.Empty(WireTypeRules.Check([typeof(IEveryFeatureGrain), typeof(EveryFeatureGrain), typeof(INumberGrain), typeof(IIdentityGrain)]));
+        Assert.Empty(
+            WireTypeRules.Check([typeof(IEveryFeatureGrain), typeof(EveryFeatureGrain), typeof(INumberGrain), typeof(IIdentityGrain)]));
 
     [Theory]
     [InlineData(typeof(IUnmarked), "Unmarked: no [GenerateSerializer]")]

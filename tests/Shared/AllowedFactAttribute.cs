@@ -25,14 +25,18 @@ public sealed class AllowedFactAttribute : FactAttribute
         Skip = Tools.SkipReason(tools) ?? (IsGiven(right) ? null : $"this machine does not give the right: {right}");
 
     /// <summary>The beginning of a command line that runs the rest as a normal user; empty where the tests are run by one.</summary>
-    public static IReadOnlyList<string> AsNormalUser => Environment.IsPrivilegedProcess ? ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] : [];
+    public static IReadOnlyList<string> AsNormalUser =>
+        Environment.IsPrivilegedProcess ? ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] : [];
 
     private static bool IsGiven(Right right) => right switch
     {
-        Right.Mounts => Environment.IsPrivilegedProcess && Succeeds("unshare", "--mount", "mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", Path.GetTempPath()),
-        Right.NormalUser => !Environment.IsPrivilegedProcess || Succeeds([.. AsNormalUser, "test", "-r", Path.Combine(Tools.RepositoryRoot, "EmrMarket.sln")]),
+        Right.Mounts => Environment.IsPrivilegedProcess
+            && Succeeds("unshare", "--mount", "mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", Path.GetTempPath()),
+        Right.NormalUser => !Environment.IsPrivilegedProcess
+            || Succeeds([.. AsNormalUser, "test", "-r", Path.Combine(Tools.RepositoryRoot, "EmrMarket.sln")]),
         Right.NamespaceLimits => Environment.IsPrivilegedProcess
-            && Succeeds("unshare", "--user", "--map-root-user", "sh", "-c", "echo 0 >/proc/sys/user/max_user_namespaces && ! unshare --user true"),
+            && Succeeds("unshare", "--user", "--map-root-user", "sh", "-c",
+                "echo 0 >/proc/sys/user/max_user_namespaces && ! unshare --user true"),
         _ => throw new ArgumentOutOfRangeException(nameof(right), right, "unknown right"),
     };
 
@@ -40,7 +44,9 @@ public sealed class AllowedFactAttribute : FactAttribute
     {
         try
         {
-            using Process process = Process.Start(new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false })!;
+            using Process process =
+                Process.Start(new ProcessStartInfo(
+                    command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false })!;
             process.WaitForExit();
             return process.ExitCode == 0;
         }

@@ -12,7 +12,8 @@ public sealed class DeliveryBatch
 
     private readonly DeliveryLeaf[] _leaves;
 
-    private DeliveryBatch(Bytes32 id, DeliveryHeader header, DeliveryLeaf[] leaves, SumTree tree) => (Id, Header, _leaves, Tree) = (id, header, leaves, tree);
+    private DeliveryBatch(Bytes32 id, DeliveryHeader header, DeliveryLeaf[] leaves, SumTree tree) =>
+        (Id, Header, _leaves, Tree) = (id, header, leaves, tree);
 
     /// <summary>The leaf of a slot in which nothing was delivered.</summary>
     public static DeliveryLeaf Undelivered { get; } = new(0, 0, Address.Zero, Bytes32.Zero, 0, 0);
@@ -51,7 +52,8 @@ public sealed class DeliveryBatch
         Parallel.For(0, leaves.Length, slot => nodes[slot] = Merkle.Leaves.Delivery(id, (uint)slot, leaves[slot]));
         SumTree tree = SumTree.Build(SumTree.DepthFor(leaves.Length), nodes);
         SumWord total = tree.Root.Sum;
-        DeliveryHeader header = new(requestId, site, attempt, (byte)tree.Depth, total.Count, total.Value, total.Effective, tree.Root.Hash, dataHash);
+        DeliveryHeader header = new(
+            requestId, site, attempt, (byte)tree.Depth, total.Count, total.Value, total.Effective, tree.Root.Hash, dataHash);
         return new DeliveryBatch(id, header, leaves, tree);
     }
 

@@ -4,7 +4,8 @@ using EmrMarket.Contracts.Ethereum;
 
 namespace EmrMarket.Contracts.Batches;
 
-/// <summary>Which members serve a request: a keyed permutation of each class under the round's seed (docs/WIRE.md, "Seed and drawing").</summary>
+/// <summary>Which members serve a request: a keyed permutation of each class under the round's seed (docs/WIRE.md, "Seed and
+/// drawing").</summary>
 public static class Drawing
 {
     private const int Passes = 4;
@@ -26,8 +27,8 @@ public static class Drawing
     }
 
     /// <summary>
-    /// The image of x under the class's permutation of 0..size-1: a balanced Feistel network with cycle walking, as in format-preserving encryption
-    /// (Black and Rogaway 2002, doi:10.1007/3-540-45760-7_9). At most four steps of walking are expected.
+    /// The image of x under the class's permutation of 0..size-1: a balanced Feistel network with cycle walking, as in format-preserving
+    /// encryption (Black and Rogaway 2002, doi:10.1007/3-540-45760-7_9). At most four steps of walking are expected.
     /// </summary>
     /// <param name="key">The class's key.</param>
     /// <param name="size">n, in 1..2^30.</param>

@@ -7,7 +7,8 @@ namespace EmrMarket.Contracts.Batches;
 /// <summary>A site's members and classes for one schema, with their trees: what is posted, and every opening of it.</summary>
 public sealed class EpochBatch
 {
-    private EpochBatch(Bytes32 id, EpochHeader header, MemberLeaf[] members, ClassLeaf[] classes, uint[] starts, SumTree memberTree, SumTree classTree) =>
+    private EpochBatch(Bytes32 id, EpochHeader header, MemberLeaf[] members, ClassLeaf[] classes, uint[] starts, SumTree memberTree,
+        SumTree classTree) =>
         (Id, Header, Members, Classes, Starts, MemberTree, ClassTree) = (id, header, members, classes, starts, memberTree, classTree);
 
     /// <summary>The batch's id.</summary>
@@ -43,7 +44,8 @@ public sealed class EpochBatch
     /// <param name="dataHash">Hash of the leaf file that sites and auditors mirror.</param>
     /// <exception cref="ArgumentException">The members do not fill the classes one after the other.</exception>
     public static EpochBatch Build(
-        ulong chainId, Address accessControl, uint site, Bytes32 schemaId, uint epoch, byte payoutDepth, ClassLeaf[] classes, MemberLeaf[] members, Bytes32 dataHash)
+        ulong chainId, Address accessControl, uint site, Bytes32 schemaId, uint epoch, byte payoutDepth, ClassLeaf[] classes,
+        MemberLeaf[] members, Bytes32 dataHash)
     {
         ArgumentNullException.ThrowIfNull(classes);
         ArgumentNullException.ThrowIfNull(members);
@@ -57,7 +59,8 @@ public sealed class EpochBatch
                 if (position >= members.Length || members[position].LocalClass != i)
                 {
                     throw new ArgumentException(
-                        $"class {i} has {classes[i].Size} members from position {start} on, but the member at {position} is of another class or missing", nameof(members));
+                        $"class {i} has {classes[i].Size} members from position {start} on, but the member at {position} is of another "
+                            + "class or missing", nameof(members));
                 }
             }
 
@@ -66,7 +69,9 @@ public sealed class EpochBatch
 
         if (start != members.Length || start == 0)
         {
-            throw new ArgumentException($"the classes have {start} members together, but {members.Length} are given, and an epoch has at least one", nameof(members));
+            throw new ArgumentException(
+                $"the classes have {start} members together, but {members.Length} are given, and an epoch has at least one",
+                nameof(members));
         }
 
         Bytes32 id = BatchId.Epoch(chainId, accessControl, site, schemaId, epoch);

@@ -18,8 +18,9 @@ public sealed class RoundBatch
     private readonly IReadOnlyList<RequestLeaf> _requests;
 
     private RoundBatch(
-        Bytes32 id, RoundHeader header, Dictionary<(uint Class, uint Request), uint> quantities, IReadOnlyCollection<(uint Class, uint Request)> pairs,
-        Dictionary<uint, PriceLeaf> prices, IReadOnlyList<RequestLeaf> requests, SumTree[] trees)
+        Bytes32 id, RoundHeader header, Dictionary<(uint Class, uint Request), uint> quantities,
+        IReadOnlyCollection<(uint Class, uint Request)> pairs, Dictionary<uint, PriceLeaf> prices, IReadOnlyList<RequestLeaf> requests,
+        SumTree[] trees)
     {
         (Id, Header, _quantities, Pairs, _prices, _requests) = (id, header, quantities, pairs, prices, requests);
         (PriceTree, RequestTree, ByClassTree, ByRequestTree) = (trees[0], trees[1], trees[2], trees[3]);
@@ -61,20 +62,21 @@ public sealed class RoundBatch
     /// <param name="sales">The sales, each (class, request) at most once.</param>
     /// <exception cref="ArgumentException">A sale of nothing, twice the same pair, or a position outside the bits.</exception>
     public static RoundBatch Build(
-        ulong chainId, Address matching, RoundHeader shape, IReadOnlyDictionary<uint, PriceLeaf> prices, IReadOnlyList<RequestLeaf> requests, IReadOnlyCollection<Sale> sales) =>
+        ulong chainId, Address matching, RoundHeader shape, IReadOnlyDictionary<uint, PriceLeaf> prices,
+        IReadOnlyList<RequestLeaf> requests, IReadOnlyCollection<Sale> sales) =>
         Build(chainId, matching, shape, prices, requests, sales, sales);
 
-    /// <summary>As <see cref="Build(ulong, Address, RoundHeader, IReadOnlyDictionary{uint, PriceLeaf}, IReadOnlyList{RequestLeaf}, IReadOnlyCollection{Sale})"/>,
-    /// with two sales trees that may contradict each other: for tests of challenges.</summary>
+    /// <summary>As the public overload, with two sales trees that may contradict each other: for tests of challenges.</summary>
     internal static RoundBatch Build(
-        ulong chainId, Address matching, RoundHeader shape, IReadOnlyDictionary<uint, PriceLeaf> prices, IReadOnlyList<RequestLeaf> requests,
-        IReadOnlyCollection<Sale> byClass, IReadOnlyCollection<Sale> byRequest)
+        ulong chainId, Address matching, RoundHeader shape, IReadOnlyDictionary<uint, PriceLeaf> prices,
+        IReadOnlyList<RequestLeaf> requests, IReadOnlyCollection<Sale> byClass, IReadOnlyCollection<Sale> byRequest)
     {
         ArgumentNullException.ThrowIfNull(shape);
         Bytes32 id = BatchId.Round(chainId, matching, shape.SchemaId, shape.Ordinal, shape.Attempt);
         int positionBits = shape.SiteBits + shape.ClassBits;
         SumTree priceTree = Sparse(positionBits, prices.Select(pair => ((ulong)pair.Key, Leaves.Price(id, pair.Key, pair.Value))));
-        SumTree requestTree = Sparse(shape.RequestBits, requests.Select((leaf, index) => ((ulong)index, Leaves.Surplus(id, (uint)index, leaf))));
+        SumTree requestTree = Sparse(
+            shape.RequestBits, requests.Select((leaf, index) => ((ulong)index, Leaves.Surplus(id, (uint)index, leaf))));
         SumTree byClassTree = Sparse(positionBits + shape.RequestBits, byClass.Select(sale =>
         {
             ulong position = ((ulong)sale.Class << shape.RequestBits) | Column(sale.Request, shape.RequestBits);
@@ -90,7 +92,9 @@ public sealed class RoundBatch
         {
             if (sale.Quantity == 0 || !quantities.TryAdd((sale.Class, sale.Request), sale.Quantity))
             {
-                throw new ArgumentException($"class {sale.Class} sells {sale.Quantity} to request {sale.Request}: a sale is of at least one record, and one per pair", nameof(byClass));
+                throw new ArgumentException(
+                    $"class {sale.Class} sells {sale.Quantity} to request {sale.Request}: a sale is of at least one record, and one per "
+                        + "pair", nameof(byClass));
             }
         }
 
@@ -103,14 +107,16 @@ public sealed class RoundBatch
             SalesByClassRoot = byClassTree.Root.Hash,
             SalesByRequestRoot = byRequestTree.Root.Hash,
         };
-        return new RoundBatch(id, header, quantities, pairs, new Dictionary<uint, PriceLeaf>(prices), requests, [priceTree, requestTree, byClassTree, byRequestTree]);
+        return new RoundBatch(id, header, quantities, pairs, new Dictionary<uint, PriceLeaf>(prices), requests,
+            [priceTree, requestTree, byClassTree, byRequestTree]);
     }
 
     /// <summary>x of a class and a request, 0 when nothing is sold.</summary>
     public uint Quantity(uint classPosition, uint request) => _quantities.GetValueOrDefault((classPosition, request));
 
     /// <summary>The opening of a class's premium.</summary>
-    public PriceOpening OpenPrice(uint classPosition) => new(classPosition, _prices.GetValueOrDefault(classPosition, NoPremium), PriceTree.Siblings(classPosition));
+    public PriceOpening OpenPrice(uint classPosition) =>
+        new(classPosition, _prices.GetValueOrDefault(classPosition, NoPremium), PriceTree.Siblings(classPosition));
 
     /// <summary>The opening of a request's surplus.</summary>
     /// <param name="requestId">The request's id on the ledger.</param>
@@ -135,7 +141,8 @@ public sealed class RoundBatch
     public RowOpening OpenRequestRow(uint request) => Row(ByRequestTree, PositionBits, request);
 
     /// <summary>Everything that one site sold to a request: the node above its classes in the request's row of Y.</summary>
-    public RowOpening OpenSiteRow(uint request, uint site) => Row(ByRequestTree, Header.ClassBits, ((ulong)request << Header.SiteBits) | (site - 1));
+    public RowOpening OpenSiteRow(uint request, uint site) =>
+        Row(ByRequestTree, Header.ClassBits, ((ulong)request << Header.SiteBits) | (site - 1));
 
     /// <summary>What a class sold to the requests before this one.</summary>
     public ulong SoldBefore(uint classPosition, uint request)

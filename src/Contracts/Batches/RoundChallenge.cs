@@ -11,9 +11,11 @@ namespace EmrMarket.Contracts.Batches;
 /// <param name="Call">What would be sent.</param>
 public sealed record RoundChallenge(string Kind, uint Class, uint Request, ContractCall Call);
 
-/// <summary>Every challenge against a round, made from its own leaves: what a committer tries before others do, and an auditor afterwards.</summary>
-/// <remarks>A round that refuses all of them has no fault of the kinds E1 to E8, no dropped request that must be kept, and no sale of what does not exist: each challenge
-/// concerns one class, one request or one pair, and all classes, requests and pairs are gone through.</remarks>
+/// <summary>Every challenge against a round, made from its own leaves: what a committer tries before others do, and an auditor
+/// afterwards.</summary>
+/// <remarks>A round that refuses all of them has no fault of the kinds E1 to E8, no dropped request that must be kept, and no sale of what
+/// does not exist: each challenge concerns one class, one request or one pair, and all classes, requests and pairs are gone
+/// through.</remarks>
 public static class RoundChallenges
 {
     /// <summary>All challenges, cheapest first.</summary>
@@ -24,7 +26,8 @@ public static class RoundChallenges
     /// <param name="requestIds">The book's requests by index.</param>
     /// <exception cref="ArgumentException">There is no class or no request, or two classes have one position.</exception>
     public static IEnumerable<RoundChallenge> All(
-        MatchingDecision matching, Round round, RoundBatch batch, IReadOnlyCollection<ClassEvidence> classes, IReadOnlyList<ulong> requestIds)
+        MatchingDecision matching, Round round, RoundBatch batch, IReadOnlyCollection<ClassEvidence> classes,
+        IReadOnlyList<ulong> requestIds)
     {
         ArgumentNullException.ThrowIfNull(matching);
         ArgumentNullException.ThrowIfNull(round);
@@ -48,7 +51,8 @@ public static class RoundChallenges
     /// <param name="challenger">Who would raise it.</param>
     /// <param name="challenges">Challenges of one posted round.</param>
     /// <param name="cancellationToken">Ends the search.</param>
-    /// <exception cref="ContractRevertException">A challenge is refused for another reason than that it shows no fault: the evidence is not the ledger's, or the round is not open to challenges.</exception>
+    /// <exception cref="ContractRevertException">A challenge is refused for another reason than that it shows no fault: the evidence is not
+    /// the ledger's, or the round is not open to challenges.</exception>
     public static async Task<RoundChallenge?> FindFaultAsync(
         MatchingDecision matching, Address challenger, IEnumerable<RoundChallenge> challenges, CancellationToken cancellationToken)
     {
@@ -71,18 +75,21 @@ public static class RoundChallenges
     }
 
     /// <summary>E4, E5 of a request, and dropping.</summary>
-    private static IEnumerable<RoundChallenge> OfRequests(MatchingDecision matching, Round round, RoundBatch batch, IReadOnlyList<ulong> requestIds)
+    private static IEnumerable<RoundChallenge> OfRequests(
+        MatchingDecision matching, Round round, RoundBatch batch, IReadOnlyList<ulong> requestIds)
     {
         for (uint j = 0; j < requestIds.Count; j++)
         {
             yield return new RoundChallenge(
-                "challengeRequest", 0, j, matching.ChallengeRequest(round, batch.OpenRequest(requestIds[(int)j], j), batch.OpenRequestRow(j)));
+                "challengeRequest", 0, j,
+                matching.ChallengeRequest(round, batch.OpenRequest(requestIds[(int)j], j), batch.OpenRequestRow(j)));
         }
     }
 
     /// <summary>E3, E5 of a class, and E8 where it has a premium.</summary>
     private static IEnumerable<RoundChallenge> OfClasses(
-        MatchingDecision matching, Round round, RoundBatch batch, Dictionary<uint, ClassEvidence> byPosition, IReadOnlyList<ulong> requestIds)
+        MatchingDecision matching, Round round, RoundBatch batch, Dictionary<uint, ClassEvidence> byPosition,
+        IReadOnlyList<ulong> requestIds)
     {
         foreach ((uint c, ClassEvidence evidence) in byPosition)
         {
@@ -103,7 +110,8 @@ public static class RoundChallenges
 
     /// <summary>E1, E2, E5, E6 and E7 of a class and a request.</summary>
     private static IEnumerable<RoundChallenge> OfPairs(
-        MatchingDecision matching, Round round, RoundBatch batch, Dictionary<uint, ClassEvidence> byPosition, IReadOnlyList<ulong> requestIds)
+        MatchingDecision matching, Round round, RoundBatch batch, Dictionary<uint, ClassEvidence> byPosition,
+        IReadOnlyList<ulong> requestIds)
     {
         foreach ((uint c, ClassEvidence evidence) in byPosition)
         {
@@ -111,21 +119,26 @@ public static class RoundChallenges
             for (uint j = 0; j < requestIds.Count; j++)
             {
                 SalesOpening byClass = batch.OpenByClass(c, j);
-                yield return new RoundChallenge("challengePair", c, j, matching.ChallengePair(round, evidence, price, batch.OpenRequest(requestIds[(int)j], j), byClass));
-                yield return new RoundChallenge("challengeSymmetry", c, j, matching.ChallengeSymmetry(round, c, j, byClass, batch.OpenByRequest(c, j)));
+                yield return new RoundChallenge("challengePair", c, j,
+                    matching.ChallengePair(round, evidence, price, batch.OpenRequest(requestIds[(int)j], j), byClass));
+                yield return new RoundChallenge(
+                    "challengeSymmetry", c, j, matching.ChallengeSymmetry(round, c, j, byClass, batch.OpenByRequest(c, j)));
             }
         }
     }
 
     /// <summary>Sales by or to what does not exist, and E7 there.</summary>
-    private static IEnumerable<RoundChallenge> OfSales(MatchingDecision matching, Round round, RoundBatch batch, Dictionary<uint, ClassEvidence> byPosition)
+    private static IEnumerable<RoundChallenge> OfSales(
+        MatchingDecision matching, Round round, RoundBatch batch, Dictionary<uint, ClassEvidence> byPosition)
     {
         foreach ((uint c, uint j) in batch.Pairs)
         {
             // Any class's epoch serves where the site has none.
-            Epoch epoch = byPosition.Values.FirstOrDefault(evidence => evidence.Epoch.Header.Site == (c >> batch.Header.ClassBits) + 1, byPosition.Values.First()).Epoch;
+            Epoch epoch = byPosition.Values.FirstOrDefault(
+                evidence => evidence.Epoch.Header.Site == (c >> batch.Header.ClassBits) + 1, byPosition.Values.First()).Epoch;
             SalesOpening sale = batch.OpenByClass(c, j);
-            yield return new RoundChallenge("challengeSymmetry", c, j, matching.ChallengeSymmetry(round, c, j, sale, batch.OpenByRequest(c, j)));
+            yield return new RoundChallenge(
+                "challengeSymmetry", c, j, matching.ChallengeSymmetry(round, c, j, sale, batch.OpenByRequest(c, j)));
             if (sale.Quantity > 0)
             {
                 yield return new RoundChallenge("challengePhantom", c, j, matching.ChallengePhantom(round, c, j, sale, epoch));

@@ -14,5 +14,6 @@ public static class SiblingPath
     }
 
     /// <summary>The siblings as nodes.</summary>
-    public static TreeNode[] Nodes(this Sibling[] siblings) => Array.ConvertAll(siblings, sibling => new TreeNode(sibling.Hash, SumWord.FromInteger(sibling.Sum)));
+    public static TreeNode[] Nodes(this Sibling[] siblings) =>
+        Array.ConvertAll(siblings, sibling => new TreeNode(sibling.Hash, SumWord.FromInteger(sibling.Sum)));
 }

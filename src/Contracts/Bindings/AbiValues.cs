@@ -13,7 +13,8 @@ internal static class AbiValues
         where T : struct, Enum
     {
         T member = (T)Enum.ToObject(typeof(T), (byte)value);
-        return Enum.IsDefined(member) ? member : throw new AbiException($"{value} is no {typeof(T).Name}: the contract is of another version than this program");
+        return Enum.IsDefined(member)
+            ? member : throw new AbiException($"{value} is no {typeof(T).Name}: the contract is of another version than this program");
     }
 
     public static bool AreEqual(object left, object right) => (left, right) switch

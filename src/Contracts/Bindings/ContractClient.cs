@@ -14,7 +14,8 @@ public abstract class ContractClient
     /// <summary>Where the contract stands.</summary>
     public Address Address { get; }
 
-    /// <summary>Runs a call as if it were sent, and changes nothing: a refusal comes as the typed exception, before anything is spent.</summary>
+    /// <summary>Runs a call as if it were sent, and changes nothing: a refusal comes as the typed exception, before anything is
+    /// spent.</summary>
     /// <param name="call">What a method of this class returned.</param>
     /// <param name="from">Who would send it.</param>
     /// <param name="cancellationToken">Ends the wait.</param>

@@ -12,7 +12,9 @@ internal sealed class RevertTable((AbiError Definition, Func<ReadOnlyMemory<byte
 
     public ContractRevertException FromData(ReadOnlyMemory<byte> revertData)
     {
-        if (revertData.Length >= 4 && _bySelector.TryGetValue(BinaryPrimitives.ReadUInt32BigEndian(revertData.Span), out Func<ReadOnlyMemory<byte>, ContractRevertException>? make))
+        if (revertData.Length >= 4
+            && _bySelector.TryGetValue(
+                BinaryPrimitives.ReadUInt32BigEndian(revertData.Span), out Func<ReadOnlyMemory<byte>, ContractRevertException>? make))
         {
             try
             {

@@ -56,10 +56,12 @@ public sealed record ContractDeployment
     /// <param name="terms">The rules.</param>
     /// <param name="token">The payment token; null makes the development token, which refuses every chain but a development one.</param>
     /// <param name="cancellationToken">Ends the wait; the deployment can be taken up again.</param>
-    /// <exception cref="DeploymentException">No code at the token's address, or another program sent from the account meanwhile.</exception>
+    /// <exception cref="DeploymentException">No code at the token's address, or another program sent from the account
+    /// meanwhile.</exception>
     /// <exception cref="EthereumException">The node or a contract refused.</exception>
     public static async Task<ContractDeployment> DeployAsync(
-        TransactionSender sender, IEthereumClient client, ulong chainId, DeploymentRoles roles, DeploymentTerms terms, Address? token, CancellationToken cancellationToken)
+        TransactionSender sender, IEthereumClient client, ulong chainId, DeploymentRoles roles, DeploymentTerms terms, Address? token,
+        CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(sender);
         ArgumentNullException.ThrowIfNull(client);
@@ -67,12 +69,15 @@ public sealed record ContractDeployment
         ArgumentNullException.ThrowIfNull(terms);
         if (token is { } existing && (await client.GetCodeAsync(existing, BlockReference.Latest, cancellationToken)).Length == 0)
         {
-            throw new DeploymentException($"there is no contract at {existing}: --token is the address of an ERC-20 token with permit on this chain");
+            throw new DeploymentException(
+                $"there is no contract at {existing}: --token is the address of an ERC-20 token with permit on this chain");
         }
 
         // The id names the code and the rules, so that another version of the contracts is another deployment.
-        string id = "deploy/" + Keccak256.Hash(string.Join('/', roles, terms, token, Hex.Encode(MatchingDecision.Create(NoContracts, terms.For(default, roles)).Data.Span),
-            Hex.Encode(DynamicAccessControl.Create(NoContracts, terms.For(default, roles)).Data.Span), Hex.Encode(DataEvaluation.Create(NoContracts, terms.For(default, roles)).Data.Span),
+        string id = "deploy/" + Keccak256.Hash(
+            string.Join('/', roles, terms, token, Hex.Encode(MatchingDecision.Create(NoContracts, terms.For(default, roles)).Data.Span),
+            Hex.Encode(DynamicAccessControl.Create(NoContracts, terms.For(default, roles)).Data.Span),
+            Hex.Encode(DataEvaluation.Create(NoContracts, terms.For(default, roles)).Data.Span),
             Hex.Encode(AnonymousTransaction.Create(NoContracts, terms.For(default, roles)).Data.Span)));
         ulong nonce = await sender.NonceOfAsync(id + "/0", cancellationToken);
         ulong first = nonce;
@@ -86,14 +91,17 @@ public sealed record ContractDeployment
             DynamicAccessControl.Create(contracts, parameters), MatchingDecision.Create(contracts, parameters),
             DataEvaluation.Create(contracts, parameters), AnonymousTransaction.Create(contracts, parameters),
         ];
-        IReadOnlyList<TransactionOutcome> outcomes = await sender.SendAsync([.. calls.Select((call, i) => new TransactionIntent($"{id}/{i}", call))], cancellationToken);
+        IReadOnlyList<TransactionOutcome> outcomes = await sender.SendAsync(
+            [.. calls.Select((call, i) => new TransactionIntent($"{id}/{i}", call))], cancellationToken);
         for (int i = 0; i < outcomes.Count; i++)
         {
             Address expected = Address.OfContract(sender.Account, first + (ulong)i);
             if (!outcomes[i].Succeeded || outcomes[i].ContractAddress != expected)
             {
-                throw new DeploymentException($"contract {i + 1} of {outcomes.Count} was to stand at {expected}, transaction {outcomes[i].TransactionHash} "
-                    + (outcomes[i].Succeeded ? $"made {outcomes[i].ContractAddress}: another program sends from {sender.Account}" : "failed")
+                throw new DeploymentException(
+                    $"contract {i + 1} of {outcomes.Count} was to stand at {expected}, transaction {outcomes[i].TransactionHash} "
+                    + (outcomes[i].Succeeded
+                        ? $"made {outcomes[i].ContractAddress}: another program sends from {sender.Account}" : "failed")
                     + ". Deploy again from an account of its own and with a new outbox");
             }
         }
@@ -106,10 +114,13 @@ public sealed record ContractDeployment
             byte[] code = await client.GetCodeAsync(addresses[i], BlockReference.Latest, cancellationToken);
             if (code.Length == 0)
             {
-                throw new DeploymentException($"the chain lost the contract at {addresses[i]} while it was deployed: deploy again, which sends the same transactions");
+                throw new DeploymentException(
+                    $"the chain lost the contract at {addresses[i]} while it was deployed: deploy again, which sends the same "
+                        + "transactions");
             }
 
-            deployed[i] = new DeployedContract(addresses[i].ToString(), created < 0 ? null : outcomes[created].TransactionHash.ToString(), Keccak256.Hash(code).ToString());
+            deployed[i] = new DeployedContract(addresses[i].ToString(), created < 0 ? null : outcomes[created].TransactionHash.ToString(),
+                Keccak256.Hash(code).ToString());
         }
 
         ContractDeployment deployment = new()
@@ -127,7 +138,8 @@ public sealed record ContractDeployment
         return deployment;
     }
 
-    /// <summary>Holds the chain against this file: its id, the hash of every contract's code, and that the code is what this program was built with.</summary>
+    /// <summary>Holds the chain against this file: its id, the hash of every contract's code, and that the code is what this program was
+    /// built with.</summary>
     /// <exception cref="Ethereum.JsonRpc.WrongChainException">The node follows another chain.</exception>
     /// <exception cref="DeploymentException">A contract is missing or another one.</exception>
     public async Task VerifyAsync(IEthereumClient client, CancellationToken cancellationToken)
@@ -141,7 +153,8 @@ public sealed record ContractDeployment
 
         (string Name, DeployedContract Contract, Owner? Owns)[] all =
         [
-            ("the payment token", Token, null), (nameof(DynamicAccessControl), AccessControl, DynamicAccessControl.Owns), (nameof(MatchingDecision), Matching, MatchingDecision.Owns),
+            ("the payment token", Token, null), (nameof(DynamicAccessControl), AccessControl, DynamicAccessControl.Owns),
+            (nameof(MatchingDecision), Matching, MatchingDecision.Owns),
             (nameof(DataEvaluation), Evaluation, DataEvaluation.Owns), (nameof(AnonymousTransaction), Payments, AnonymousTransaction.Owns),
         ];
         foreach ((string name, DeployedContract contract, Owner? owns) in all)
@@ -150,13 +163,17 @@ public sealed record ContractDeployment
             string hash = Keccak256.Hash(code).ToString();
             if (!string.Equals(hash, contract.CodeHash, StringComparison.OrdinalIgnoreCase))
             {
-                throw new DeploymentException($"{name} at {contract.Address} on chain {ChainId}: expected code with hash {contract.CodeHash}, "
-                    + (code.Length == 0 ? "there is no contract" : $"got {hash}") + ". The file belongs to another chain, or the chain was started anew: deploy again");
+                throw new DeploymentException(
+                    $"{name} at {contract.Address} on chain {ChainId}: expected code with hash {contract.CodeHash}, "
+                    + (code.Length == 0 ? "there is no contract" : $"got {hash}")
+                    + ". The file belongs to another chain, or the chain was started anew: deploy again");
             }
 
             if (owns is not null && !owns(code))
             {
-                throw new DeploymentException($"{name} at {contract.Address} was compiled from other sources than this program: use the program that deployed it, or deploy again");
+                throw new DeploymentException(
+                    $"{name} at {contract.Address} was compiled from other sources than this program: use the program that deployed it, "
+                        + "or deploy again");
             }
         }
     }
@@ -167,7 +184,8 @@ public sealed record ContractDeployment
     {
         try
         {
-            return JsonSerializer.Deserialize<ContractDeployment>(File.ReadAllText(path), Format) ?? throw new DeploymentException($"{path} holds nothing");
+            return JsonSerializer.Deserialize<ContractDeployment>(File.ReadAllText(path), Format)
+                ?? throw new DeploymentException($"{path} holds nothing");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
         {

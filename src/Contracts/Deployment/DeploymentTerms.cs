@@ -5,7 +5,8 @@ using EmrMarket.Contracts.Ethereum;
 
 namespace EmrMarket.Contracts.Deployment;
 
-/// <summary>The rules of a deployment, which its contracts keep for their life. Times in whole seconds, money in whole units of the payment token.</summary>
+/// <summary>The rules of a deployment, which its contracts keep for their life. Times in whole seconds, money in whole units of the payment
+/// token.</summary>
 /// <remarks>Read from a JSON file with comments; deploy/chain/parameters.json says what each means.</remarks>
 public sealed record DeploymentTerms(
     uint EpochWindowSeconds,
@@ -36,11 +37,13 @@ public sealed record DeploymentTerms(
 
     /// <summary>The rules where no file gives others; those of deploy/chain/parameters.json.</summary>
     public static DeploymentTerms Default { get; } = new(
-        EpochWindowSeconds: Day, RoundWindowSeconds: 2 * Day, DeliveryWindowSeconds: 3 * Day, BookIntervalSeconds: Hour, RevealGraceSeconds: Day, RepostGraceSeconds: 5 * Day,
-        RevocationGraceSeconds: Day / 2, RotationDelaySeconds: 7 * Day, ClaimPeriodSeconds: 365 * Day, EpochBondUnits: 1_000_000, RoundBondUnits: 5_000_000,
-        DeliveryBondUnits: 3_000_000, DemandDepositUnits: 50_000, RelayFeeUnits: 100, MinimumBudgetUnits: 10_000);
+        EpochWindowSeconds: Day, RoundWindowSeconds: 2 * Day, DeliveryWindowSeconds: 3 * Day, BookIntervalSeconds: Hour,
+        RevealGraceSeconds: Day, RepostGraceSeconds: 5 * Day, RevocationGraceSeconds: Day / 2, RotationDelaySeconds: 7 * Day,
+        ClaimPeriodSeconds: 365 * Day, EpochBondUnits: 1_000_000, RoundBondUnits: 5_000_000, DeliveryBondUnits: 3_000_000,
+        DemandDepositUnits: 50_000, RelayFeeUnits: 100, MinimumBudgetUnits: 10_000);
 
-    /// <summary>The rules of an embedded chain, where nobody has to be given days: seconds for what people watch, and bonds as everywhere.</summary>
+    /// <summary>The rules of an embedded chain, where nobody has to be given days: seconds for what people watch, and bonds as
+    /// everywhere.</summary>
     public static DeploymentTerms Embedded { get; } = Default with
     {
         EpochWindowSeconds = 5,
@@ -59,18 +62,20 @@ public sealed record DeploymentTerms(
     {
         try
         {
-            return JsonSerializer.Deserialize<DeploymentTerms>(File.ReadAllText(path), Format) ?? throw new DeploymentException($"{path} holds nothing");
+            return JsonSerializer.Deserialize<DeploymentTerms>(File.ReadAllText(path), Format)
+                ?? throw new DeploymentException($"{path} holds nothing");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
         {
-            throw new DeploymentException($"the deployment's parameters cannot be read from {path}: {e.Message}. Start from deploy/chain/parameters.json", e);
+            throw new DeploymentException(
+                $"the deployment's parameters cannot be read from {path}: {e.Message}. Start from deploy/chain/parameters.json", e);
         }
     }
 
     internal Parameters For(Address token, DeploymentRoles roles) => new(
-        token, roles.Consortium, roles.Market, roles.PatientsFund, EpochWindowSeconds, RoundWindowSeconds, DeliveryWindowSeconds, BookIntervalSeconds, RevealGraceSeconds,
-        RepostGraceSeconds, RevocationGraceSeconds, RotationDelaySeconds, ClaimPeriodSeconds, EpochBondUnits, RoundBondUnits, DeliveryBondUnits, DemandDepositUnits,
-        RelayFeeUnits, MinimumBudgetUnits);
+        token, roles.Consortium, roles.Market, roles.PatientsFund, EpochWindowSeconds, RoundWindowSeconds, DeliveryWindowSeconds,
+        BookIntervalSeconds, RevealGraceSeconds, RepostGraceSeconds, RevocationGraceSeconds, RotationDelaySeconds, ClaimPeriodSeconds,
+        EpochBondUnits, RoundBondUnits, DeliveryBondUnits, DemandDepositUnits, RelayFeeUnits, MinimumBudgetUnits);
 }
 
 /// <summary>Who holds the roles of a deployment.</summary>

@@ -6,7 +6,8 @@ namespace EmrMarket.Contracts.Deployment;
 /// <summary>Accounts whose keys everybody has: they come with development tools and are printed in their documentation.</summary>
 public static class DevelopmentAccounts
 {
-    // The first twenty accounts of the mnemonic "test test test test test test test test test test test junk" (Foundry, Hardhat), m/44'/60'/0'/0/i.
+    // The first twenty accounts of the mnemonic "test test test test test test test test test test test junk" (Foundry, Hardhat),
+    // m/44'/60'/0'/0/i.
     private static readonly HashSet<Address> Known =
     [
         .. new[]
@@ -41,7 +42,9 @@ public static class DevelopmentAccounts
         ArgumentNullException.ThrowIfNull(node);
         if (Known.Contains(account) && (chainId != EmbeddedChain.DevelopmentChainId || !node.IsLoopback))
         {
-            throw new DeploymentException($"the key of {account} is a development key that everybody has: on chain {chainId} at {node.Host} anybody could take what it owns. "
+            throw new DeploymentException(
+                $"the key of {account} is a development key that everybody has: on chain {chainId} at {node.Host} anybody could take "
+                    + "what it owns. "
                 + "Use a key of your own");
         }
     }

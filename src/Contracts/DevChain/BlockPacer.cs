@@ -4,7 +4,8 @@ using EmrMarket.Contracts.Ethereum.JsonRpc;
 
 namespace EmrMarket.Contracts.DevChain;
 
-/// <summary>Decides when the embedded chain makes a block: at its pace while transactions wait or were taken a moment ago, seldom when idle.</summary>
+/// <summary>Decides when the embedded chain makes a block: at its pace while transactions wait or were taken a moment ago, seldom when
+/// idle.</summary>
 /// <remarks>The node's own interval would add 1.7 KB of state with every empty block for as long as it runs.</remarks>
 internal sealed class BlockPacer(JsonRpcEthereumClient client, TimeSpan idleBlockTime)
 {
@@ -43,7 +44,8 @@ internal sealed class BlockPacer(JsonRpcEthereumClient client, TimeSpan idleBloc
     public async Task<bool> TickAsync(DateTimeOffset now, CancellationToken cancellationToken)
     {
         bool isWaiting = await AskAsync(
-            "txpool_status", result => result.TryGetProperty("pending", out JsonElement pending) && JsonRpcReader.Unsigned(pending) > 0, cancellationToken);
+            "txpool_status", result => result.TryGetProperty("pending", out JsonElement pending) && JsonRpcReader.Unsigned(pending) > 0,
+            cancellationToken);
         if (!isWaiting && _quietBlocks >= BlocksAfterActivity && now - _lastBlock < idleBlockTime)
         {
             return false;
@@ -56,5 +58,6 @@ internal sealed class BlockPacer(JsonRpcEthereumClient client, TimeSpan idleBloc
     }
 
     private Task<T> AskAsync<T>(string method, Func<JsonElement, T> read, CancellationToken cancellationToken) =>
-        client.Connection.AskAsync(new JsonRpcCall(method, _ => { }), answer => read(client.Connection.Result(method, answer)), cancellationToken);
+        client.Connection.AskAsync(
+            new JsonRpcCall(method, _ => { }), answer => read(client.Connection.Result(method, answer)), cancellationToken);
 }

@@ -30,9 +30,10 @@ public sealed record EmbeddedChainOptions
     public int Port { get; init; }
 }
 
-/// <summary>An Ethereum chain on this machine (anvil): nothing but this machine reaches it, no account exists on it but those that are funded, and time can be moved.</summary>
-/// <remarks>For demonstrations, tests and evaluation: whoever reaches its port can rewrite it. A killed node comes back with the state of up to a second ago, which looks
-/// like a reorganisation; transactions are therefore sent again from an outbox.</remarks>
+/// <summary>An Ethereum chain on this machine (anvil): nothing but this machine reaches it, no account exists on it but those that are
+/// funded, and time can be moved.</summary>
+/// <remarks>For demonstrations, tests and evaluation: whoever reaches its port can rewrite it. A killed node comes back with the state of
+/// up to a second ago, which looks like a reorganisation; transactions are therefore sent again from an outbox.</remarks>
 public sealed class EmbeddedChain : IAsyncDisposable
 {
     private const string Name = "anvil";
@@ -93,9 +94,10 @@ public sealed class EmbeddedChain : IAsyncDisposable
         EmbeddedChain chain = new(new Uri(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{port}")));
         List<string> arguments =
         [
-            "--host", "127.0.0.1", "--port", port.ToString(CultureInfo.InvariantCulture), "--chain-id", DevelopmentChainId.ToString(CultureInfo.InvariantCulture),
-            "--accounts", "0", "--no-cors", "--no-mining", "--order", "fifo", "--gas-limit", BlockGasLimit, "--slots-in-an-epoch", "1", "--hardfork", "prague",
-            "--prune-history", KeptStates, "--no-request-size-limit", "--cache-path", Path.Combine(folder, "cache"), "--quiet",
+            "--host", "127.0.0.1", "--port", port.ToString(CultureInfo.InvariantCulture), "--chain-id",
+            DevelopmentChainId.ToString(CultureInfo.InvariantCulture), "--accounts", "0", "--no-cors", "--no-mining", "--order", "fifo",
+            "--gas-limit", BlockGasLimit, "--slots-in-an-epoch", "1", "--hardfork", "prague", "--prune-history", KeptStates,
+            "--no-request-size-limit", "--cache-path", Path.Combine(folder, "cache"), "--quiet",
         ];
         if (options.KeepsState)
         {
@@ -144,7 +146,8 @@ public sealed class EmbeddedChain : IAsyncDisposable
     }
 
     /// <summary>Gives accounts of a chain that another process owns a million ether each.</summary>
-    public static async Task FundAsync(JsonRpcEthereumClient client, IReadOnlyCollection<Address> accounts, CancellationToken cancellationToken)
+    public static async Task FundAsync(
+        JsonRpcEthereumClient client, IReadOnlyCollection<Address> accounts, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(client);
         ArgumentNullException.ThrowIfNull(accounts);
@@ -197,8 +200,10 @@ public sealed class EmbeddedChain : IAsyncDisposable
     internal Task CommandAsync(string method, Action<Utf8JsonWriter> parameters, CancellationToken cancellationToken) =>
         CommandAsync(_client, method, parameters, cancellationToken);
 
-    private static Task<JsonValueKind> CommandAsync(JsonRpcEthereumClient client, string method, Action<Utf8JsonWriter> parameters, CancellationToken cancellationToken) =>
-        client.Connection.AskAsync(new JsonRpcCall(method, parameters), answer => client.Connection.Result(method, answer).ValueKind, cancellationToken);
+    private static Task<JsonValueKind> CommandAsync(
+        JsonRpcEthereumClient client, string method, Action<Utf8JsonWriter> parameters, CancellationToken cancellationToken) =>
+        client.Connection.AskAsync(
+            new JsonRpcCall(method, parameters), answer => client.Connection.Result(method, answer).ValueKind, cancellationToken);
 
     private async Task<bool> AnswersAsync(CancellationToken cancellationToken)
     {

@@ -6,7 +6,8 @@ using System.Text;
 
 namespace EmrMarket.Contracts.DevChain;
 
-/// <summary>The engines that npm brings (the chain, the database): installed into one folder at first use, from the committed manifest and lock.</summary>
+/// <summary>The engines that npm brings (the chain, the database): installed into one folder at first use, from the committed manifest and
+/// lock.</summary>
 public sealed class EmbeddedTools
 {
     private readonly TextWriter _progress;
@@ -30,9 +31,11 @@ public sealed class EmbeddedTools
 
     /// <summary>The embedded chain's binary.</summary>
     public Task<string> GetAnvilAsync(CancellationToken cancellationToken) =>
-        GetAsync(Path.Combine("@foundry-rs", "anvil-" + Platform.Replace("x64", "amd64", StringComparison.Ordinal), "bin", "anvil"), cancellationToken);
+        GetAsync(Path.Combine("@foundry-rs", "anvil-" + Platform.Replace("x64", "amd64", StringComparison.Ordinal), "bin", "anvil"),
+            cancellationToken);
 
-    /// <summary>The folder of the embedded database's programs, with the links among its libraries that the package's install script makes where npm runs such scripts.</summary>
+    /// <summary>The folder of the embedded database's programs, with the links among its libraries that the package's install script makes
+    /// where npm runs such scripts.</summary>
     public async Task<string> GetPostgresAsync(CancellationToken cancellationToken)
     {
         string package = Path.Combine("@embedded-postgres", Platform);
@@ -51,10 +54,12 @@ public sealed class EmbeddedTools
         return programs;
     }
 
-    /// <summary>The path of a file of an installed package; installs what the manifest names when it is missing or the manifest has changed.</summary>
+    /// <summary>The path of a file of an installed package; installs what the manifest names when it is missing or the manifest has
+    /// changed.</summary>
     /// <param name="file">The path below node_modules.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
-    /// <exception cref="ToolMissingException">Node or npm is missing, the registry is out of reach, or there is no package for this platform.</exception>
+    /// <exception cref="ToolMissingException">Node or npm is missing, the registry is out of reach, or there is no package for this
+    /// platform.</exception>
     public async Task<string> GetAsync(string file, CancellationToken cancellationToken)
     {
         string path = Path.Combine(Folder, "node_modules", file);
@@ -77,7 +82,8 @@ public sealed class EmbeddedTools
             await NpmAsync(["ci", "--no-audit", "--no-fund"], cancellationToken);
             if (!File.Exists(path))
             {
-                throw new ToolMissingException($"npm installed no {file}: there is no package for {Platform}. Point to an engine of your own instead: "
+                throw new ToolMissingException(
+                    $"npm installed no {file}: there is no package for {Platform}. Point to an engine of your own instead: "
                     + "--chain URL for the chain, a connection string for the database");
             }
 
@@ -86,7 +92,8 @@ public sealed class EmbeddedTools
 
         return path;
 
-        bool IsCurrent() => File.Exists(path) && File.Exists(stamp) && string.Equals(File.ReadAllText(stamp), wanted, StringComparison.Ordinal);
+        bool IsCurrent() =>
+            File.Exists(path) && File.Exists(stamp) && string.Equals(File.ReadAllText(stamp), wanted, StringComparison.Ordinal);
     }
 
     private async Task NpmAsync(string[] arguments, CancellationToken cancellationToken)
@@ -105,7 +112,8 @@ public sealed class EmbeddedTools
         }
         catch (Win32Exception e)
         {
-            throw new ToolMissingException("npm is missing, which brings the embedded chain and database: install Node 20 or later with npm, https://nodejs.org/", e);
+            throw new ToolMissingException(
+                "npm is missing, which brings the embedded chain and database: install Node 20 or later with npm, https://nodejs.org/", e);
         }
 
         using (npm)
@@ -116,8 +124,11 @@ public sealed class EmbeddedTools
             if (npm.ExitCode != 0)
             {
                 // npm goes on with a page of its options; what went wrong stands above them.
-                IEnumerable<string> words = (await output + await errors).Split('\n').Where(line => !line.Contains("npm warn", StringComparison.Ordinal)).Take(12);
-                throw new ToolMissingException($"npm {string.Join(' ', arguments)} failed in {Folder} with exit code {npm.ExitCode}: it needs Node 20 or later and npm's registry. "
+                IEnumerable<string> words = (await output + await errors).Split('\n')
+                    .Where(line => !line.Contains("npm warn", StringComparison.Ordinal)).Take(12);
+                throw new ToolMissingException(
+                    $"npm {string.Join(' ', arguments)} failed in {Folder} with exit code {npm.ExitCode}: it needs Node 20 or later and "
+                        + "npm's registry. "
                     + $"Mend the cause below and start again:\n{string.Join('\n', words)}");
             }
         }

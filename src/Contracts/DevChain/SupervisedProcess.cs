@@ -54,12 +54,15 @@ public sealed record SupervisedProcessOptions
 /// <param name="Endpoint">Where it answers.</param>
 public sealed record SupervisedState(int SupervisorId, DateTimeOffset StartedAt, int ProcessId, string Endpoint);
 
-/// <summary>A child process that one process of this machine owns: it is started again when it dies, and ends with its owner however that ends.</summary>
-/// <remarks>The child runs under a shell that waits on a pipe from the owner: when the pipe closes, by <see cref="DisposeAsync"/>, a crash or SIGKILL, the shell asks the
-/// child to end and, after a while, makes it. An operating system's lock on a file keeps a second owner out and goes with the process that holds it.</remarks>
+/// <summary>A child process that one process of this machine owns: it is started again when it dies, and ends with its owner however that
+/// ends.</summary>
+/// <remarks>The child runs under a shell that waits on a pipe from the owner: when the pipe closes, by <see cref="DisposeAsync"/>, a crash
+/// or SIGKILL, the shell asks the child to end and, after a while, makes it. An operating system's lock on a file keeps a second owner out
+/// and goes with the process that holds it.</remarks>
 public sealed class SupervisedProcess : IAsyncDisposable
 {
-    // $1 pid file, $2 log, $3 signal, $4 seconds until KILL, then the command. The reader of the pipe is a process of its own, because the shell itself waits for the child.
+    // $1 pid file, $2 log, $3 signal, $4 seconds until KILL, then the command. The reader of the pipe is a process of its own, because the
+    // shell itself waits for the child.
     private const string Shell = """
         pidfile=$1; log=$2; signal=$3; patience=$4; shift 4
         exec 3<&0 </dev/null 2>>"$log"
@@ -106,7 +109,8 @@ public sealed class SupervisedProcess : IAsyncDisposable
     /// <summary>How often the child died and was started again.</summary>
     public int Restarts { get; private set; }
 
-    /// <summary>Ends with the supervision: in success after <see cref="DisposeAsync"/>, with an error when the child cannot be started again.</summary>
+    /// <summary>Ends with the supervision: in success after <see cref="DisposeAsync"/>, with an error when the child cannot be started
+    /// again.</summary>
     public Task Completion => _supervision;
 
     /// <summary>Takes the folder, starts the child and waits until it is ready.</summary>
@@ -117,7 +121,8 @@ public sealed class SupervisedProcess : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(options);
         if (OperatingSystem.IsWindows())
         {
-            throw new PlatformNotSupportedException("embedded engines run on Linux and macOS: use the Windows Subsystem for Linux, or engines of your own");
+            throw new PlatformNotSupportedException(
+                "embedded engines run on Linux and macOS: use the Windows Subsystem for Linux, or engines of your own");
         }
 
         FileStream held = Take(options);
@@ -162,7 +167,8 @@ public sealed class SupervisedProcess : IAsyncDisposable
             try
             {
                 // An owner that was killed leaves its state behind, which the next one has not written over while it starts.
-                SupervisedState? state = JsonSerializer.Deserialize<SupervisedState>(File.ReadAllText(Path.Combine(folder, name + ".json")));
+                SupervisedState? state = JsonSerializer.Deserialize<SupervisedState>(
+                    File.ReadAllText(Path.Combine(folder, name + ".json")));
                 return state is not null && IsAlive(state.SupervisorId, state.StartedAt.UtcDateTime) ? state : null;
             }
             catch (Exception e) when (e is IOException or JsonException)
@@ -224,15 +230,20 @@ public sealed class SupervisedProcess : IAsyncDisposable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             held?.Dispose();
-            throw new ProcessFailedException(options.Name, $"{options.Folder} cannot be written: {e.Message} Free the disk or mount it for writing, let {System.Environment.UserName} write there, or name another folder", "(it was not started)");
+            throw new ProcessFailedException(options.Name,
+                $"{options.Folder} cannot be written: {e.Message} Free the disk or mount it for writing, let "
+                    + $"{System.Environment.UserName} write there, or name another folder", "(it was not started)");
         }
     }
 
-    /// <summary>An owner that was killed frees the folder before its child has ended, which still writes what the next child is to read.</summary>
+    /// <summary>An owner that was killed frees the folder before its child has ended, which still writes what the next child is to
+    /// read.</summary>
     private async Task OutwaitEarlierChildAsync(CancellationToken cancellationToken)
     {
         TimeSpan longest = TimeSpan.FromSeconds(_options.StopSeconds) + _options.StartTimeout;
-        if (!File.Exists(PidFile) || !int.TryParse(await File.ReadAllTextAsync(PidFile, cancellationToken), NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out int id))
+        if (!File.Exists(PidFile)
+            || !int.TryParse(await File.ReadAllTextAsync(PidFile, cancellationToken), NumberStyles.AllowTrailingWhite,
+                CultureInfo.InvariantCulture, out int id))
         {
             return;
         }
@@ -250,7 +261,10 @@ public sealed class SupervisedProcess : IAsyncDisposable
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             throw new ProcessFailedException(
-                _options.Name, string.Create(CultureInfo.InvariantCulture, $"process {id} of an earlier owner of {_options.Folder} did not end within {longest.TotalSeconds:0} s: end it first"), LogTail());
+                _options.Name,
+                string.Create(CultureInfo.InvariantCulture,
+                    $"process {id} of an earlier owner of {_options.Folder} did not end within {longest.TotalSeconds:0} s: end it first"),
+                        LogTail());
         }
     }
 
@@ -265,8 +279,12 @@ public sealed class SupervisedProcess : IAsyncDisposable
 
         // A session of its own keeps a terminal's Ctrl-C from the child: the owner decides when it ends.
         bool hasSetsid = File.Exists("/usr/bin/setsid");
-        ProcessStartInfo start = new(hasSetsid ? "/usr/bin/setsid" : "/bin/sh") { WorkingDirectory = _options.Folder, RedirectStandardInput = true, UseShellExecute = false };
-        foreach (string argument in (string[])[.. hasSetsid ? ["/bin/sh"] : Array.Empty<string>(), "-c", Shell, "supervise", PidFile, LogFile, _options.StopSignal,
+        ProcessStartInfo start = new(hasSetsid ? "/usr/bin/setsid" : "/bin/sh")
+        {
+            WorkingDirectory = _options.Folder, RedirectStandardInput = true, UseShellExecute = false,
+        };
+        foreach (string argument in (string[])[
+            .. hasSetsid ? ["/bin/sh"] : Array.Empty<string>(), "-c", Shell, "supervise", PidFile, LogFile, _options.StopSignal,
             _options.StopSeconds.ToString(CultureInfo.InvariantCulture), _options.Program, .. _options.Arguments])
         {
             start.ArgumentList.Add(argument);
@@ -300,11 +318,14 @@ public sealed class SupervisedProcess : IAsyncDisposable
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             throw new ProcessFailedException(
-                _options.Name, string.Create(CultureInfo.InvariantCulture, $"it was not ready within {_options.StartTimeout.TotalSeconds:0} s"), LogTail());
+                _options.Name,
+                string.Create(CultureInfo.InvariantCulture, $"it was not ready within {_options.StartTimeout.TotalSeconds:0} s"),
+                LogTail());
         }
 
         ProcessId = int.Parse(await File.ReadAllTextAsync(PidFile, cancellationToken), CultureInfo.InvariantCulture);
-        string state = JsonSerializer.Serialize(new SupervisedState(System.Environment.ProcessId, _startedAt, ProcessId, _options.Endpoint));
+        string state = JsonSerializer.Serialize(
+            new SupervisedState(System.Environment.ProcessId, _startedAt, ProcessId, _options.Endpoint));
         await File.WriteAllTextAsync(StateFile + ".new", state, cancellationToken);
         File.Move(StateFile + ".new", StateFile, overwrite: true);
     }
@@ -355,7 +376,9 @@ public sealed class SupervisedProcess : IAsyncDisposable
         await _shell.WaitForExitAsync(CancellationToken.None);
         _shell.Dispose();
         _shell = null;
-        if (File.Exists(PidFile) && int.TryParse(await File.ReadAllTextAsync(PidFile, CancellationToken.None), NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out int id))
+        if (File.Exists(PidFile)
+            && int.TryParse(await File.ReadAllTextAsync(PidFile, CancellationToken.None), NumberStyles.AllowTrailingWhite,
+                CultureInfo.InvariantCulture, out int id))
         {
             // Only when somebody killed the shell itself is the child still there; the reader of the pipe then ends it.
             while (IsAlive(id))
@@ -367,7 +390,8 @@ public sealed class SupervisedProcess : IAsyncDisposable
         File.Delete(PidFile);
     }
 
-    /// <summary>Whether a process runs; with a time, whether it is one that began before, and not a later one to which the system gave the same id.</summary>
+    /// <summary>Whether a process runs; with a time, whether it is one that began before, and not a later one to which the system gave the
+    /// same id.</summary>
     private static bool IsAlive(int id, DateTime? beganBefore = null)
     {
         try
@@ -397,7 +421,9 @@ public sealed class SupervisedProcess : IAsyncDisposable
 public sealed class ProcessFolderInUseException(string folder, SupervisedState? owner, Exception inner) : Exception(
     owner is null
         ? $"{folder} is in use by another process that is starting or stopping: try again in a moment"
-        : string.Create(CultureInfo.InvariantCulture, $"{folder} is in use by process {owner.SupervisorId} since {owner.StartedAt:u}, answering at {owner.Endpoint}: use that one, or end it first"),
+        : string.Create(CultureInfo.InvariantCulture,
+            $"{folder} is in use by process {owner.SupervisorId} since {owner.StartedAt:u}, answering at {owner.Endpoint}: use that one, "
+                + $"or end it first"),
     inner)
 {
     /// <summary>Who owns it; null while that process starts or stops.</summary>
@@ -405,4 +431,5 @@ public sealed class ProcessFolderInUseException(string folder, SupervisedState? 
 }
 
 /// <summary>An embedded engine ended, or was not ready in time.</summary>
-public sealed class ProcessFailedException(string name, string problem, string logTail) : Exception($"{name} failed: {problem}. The end of its log:\n{logTail}");
+public sealed class ProcessFailedException(string name, string problem, string logTail)
+    : Exception($"{name} failed: {problem}. The end of its log:\n{logTail}");

@@ -39,7 +39,8 @@ public class ContractRevertException : EthereumException
 
         return new ContractRevertException(
             bytes.IsEmpty ? "the contract refused without a reason: wrong address, wrong function, or out of gas"
-                : $"the contract refused with error {Hex.Encode(bytes[..Math.Min(bytes.Length, 4)])} and {Math.Max(bytes.Length - 4, 0)} bytes of arguments",
+                : $"the contract refused with error {Hex.Encode(bytes[..Math.Min(bytes.Length, 4)])} and {Math.Max(bytes.Length - 4, 0)} "
+                    + "bytes of arguments",
             data);
     }
 

@@ -16,7 +16,8 @@ public static class Hex
         ArgumentNullException.ThrowIfNull(text);
         if (!text.StartsWith("0x", StringComparison.Ordinal) || text.Length % 2 != 0)
         {
-            throw new FormatException($"expected 0x and an even number of hexadecimal digits, got {Excerpt(text)} ({text.Length} characters)");
+            throw new FormatException(
+                $"expected 0x and an even number of hexadecimal digits, got {Excerpt(text)} ({text.Length} characters)");
         }
 
         try
@@ -44,7 +45,8 @@ public static class Hex
     {
         ArgumentNullException.ThrowIfNull(text);
         if (text.StartsWith("0x", StringComparison.Ordinal) && text.Length is > 2 and <= 66
-            && BigInteger.TryParse(string.Concat("0", text.AsSpan(2)), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out BigInteger value))
+            && BigInteger.TryParse(string.Concat("0", text.AsSpan(2)), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture,
+                out BigInteger value))
         {
             return value;
         }

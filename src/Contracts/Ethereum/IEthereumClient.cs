@@ -3,7 +3,8 @@ using EmrMarket.Contracts.Ethereum.Transactions;
 
 namespace EmrMarket.Contracts.Ethereum;
 
-/// <summary>All that the project asks of a node of an EVM chain. Everything above it (contracts, sender, log follower) uses nothing else.</summary>
+/// <summary>All that the project asks of a node of an EVM chain. Everything above it (contracts, sender, log follower) uses nothing
+/// else.</summary>
 /// <remarks>Every method throws an <see cref="EthereumException"/>, and repeating a call is always safe.</remarks>
 public interface IEthereumClient
 {
@@ -37,10 +38,12 @@ public interface IEthereumClient
     Task<IReadOnlyList<SendOutcome>> SendRawAsync(IReadOnlyList<SignedTransaction> transactions, CancellationToken cancellationToken);
 
     /// <summary>The receipts of transactions, null for each that is in no block.</summary>
-    Task<IReadOnlyList<TransactionReceipt?>> GetReceiptsAsync(IReadOnlyList<Bytes32> transactionHashes, CancellationToken cancellationToken);
+    Task<IReadOnlyList<TransactionReceipt?>> GetReceiptsAsync(
+        IReadOnlyList<Bytes32> transactionHashes, CancellationToken cancellationToken);
 
     /// <summary>The receipts of all transactions of a block in their order: one question where many receipts are wanted.</summary>
-    /// <returns>Null when there is no such block, or when the node does not answer this question at all; single receipts can still be asked for.</returns>
+    /// <returns>Null when there is no such block, or when the node does not answer this question at all; single receipts can still be asked
+    /// for.</returns>
     Task<IReadOnlyList<TransactionReceipt>?> GetBlockReceiptsAsync(ulong blockNumber, CancellationToken cancellationToken);
 
     /// <summary>The logs that match, in the order of the chain.</summary>
@@ -70,7 +73,8 @@ public readonly record struct BlockReference
     public static BlockReference At(ulong number) => new("number", number);
 
     /// <summary>The form that JSON-RPC takes.</summary>
-    public override string ToString() => _tag is null ? "latest" : string.Equals(_tag, "number", StringComparison.Ordinal) ? Hex.Quantity(Number) : _tag;
+    public override string ToString() => _tag is null ? "latest" : string.Equals(_tag, "number", StringComparison.Ordinal)
+        ? Hex.Quantity(Number) : _tag;
 }
 
 /// <summary>What the client uses of a block.</summary>
@@ -80,7 +84,8 @@ public readonly record struct BlockReference
 /// <param name="Timestamp">Unix seconds.</param>
 /// <param name="GasLimit">The most gas that its transactions may declare together.</param>
 /// <param name="BaseFeePerGas">Wei per gas that are burned; null before the London fork.</param>
-public sealed record BlockHeader(ulong Number, Bytes32 Hash, Bytes32 ParentHash, ulong Timestamp, ulong GasLimit, BigInteger? BaseFeePerGas);
+public sealed record BlockHeader(
+    ulong Number, Bytes32 Hash, Bytes32 ParentHash, ulong Timestamp, ulong GasLimit, BigInteger? BaseFeePerGas);
 
 /// <summary>A call of a contract, to be run, estimated or sent.</summary>
 /// <param name="To">The contract; null creates one from the data.</param>

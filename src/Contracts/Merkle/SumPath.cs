@@ -17,7 +17,8 @@ public static class SumPath
         return node;
     }
 
-    /// <summary>The sum of everything before the node within the aligned subtree of <paramref name="height"/> levels above it; by default of the whole tree.</summary>
+    /// <summary>The sum of everything before the node within the aligned subtree of <paramref name="height"/> levels above it; by default
+    /// of the whole tree.</summary>
     public static SumWord Prefix(ulong index, ReadOnlySpan<TreeNode> siblings, int? height = null)
     {
         RequireIndex(index, siblings.Length);

@@ -1,8 +1,8 @@
 namespace EmrMarket.Contracts.Merkle;
 
 /// <summary>
-/// A positional Merkle-sum tree (docs/WIRE.md, "Trees") over 2^depth positions, of which any number may be empty: only what is not empty is stored, so a tree of
-/// depth 44 with a thousand leaves is as small as one of depth 10.
+/// A positional Merkle-sum tree (docs/WIRE.md, "Trees") over 2^depth positions, of which any number may be empty: only what is not empty is
+/// stored, so a tree of depth 44 with a thousand leaves is as small as one of depth 10.
 /// </summary>
 public sealed class SumTree
 {
@@ -40,7 +40,8 @@ public sealed class SumTree
         {
             if (i > 0 && positions[i] <= positions[i - 1])
             {
-                throw new ArgumentException($"positions must strictly increase: {positions[i]} follows {positions[i - 1]}", nameof(positions));
+                throw new ArgumentException(
+                    $"positions must strictly increase: {positions[i]} follows {positions[i - 1]}", nameof(positions));
             }
         }
 
@@ -88,7 +89,8 @@ public sealed class SumTree
         return _levels[height].Find(index, height);
     }
 
-    /// <summary>The siblings from a node upwards, Depth - height of them: the opening of a leaf (height 0) or of the aligned subtree of 2^height leaves.</summary>
+    /// <summary>The siblings from a node upwards, Depth - height of them: the opening of a leaf (height 0) or of the aligned subtree of
+    /// 2^height leaves.</summary>
     public TreeNode[] Open(ulong index, int height = 0)
     {
         RequireIndex(height, index);

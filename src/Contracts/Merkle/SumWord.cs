@@ -3,7 +3,8 @@ using System.Numerics;
 
 namespace EmrMarket.Contracts.Merkle;
 
-/// <summary>The packed sums of a tree node (docs/WIRE.md, "Trees"): value in bits 0..127, count in bits 128..159, effective records in bits 160..255.</summary>
+/// <summary>The packed sums of a tree node (docs/WIRE.md, "Trees"): value in bits 0..127, count in bits 128..159, effective records in bits
+/// 160..255.</summary>
 public readonly record struct SumWord
 {
     private static readonly UInt128 MaxEffective = (UInt128.One << 96) - 1;

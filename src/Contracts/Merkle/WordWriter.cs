@@ -4,7 +4,8 @@ using EmrMarket.Contracts.Ethereum;
 
 namespace EmrMarket.Contracts.Merkle;
 
-/// <summary>Writes static values as 32-byte words into a buffer of zeros, one after the other: the ABI encoding of a row of static values.</summary>
+/// <summary>Writes static values as 32-byte words into a buffer of zeros, one after the other: the ABI encoding of a row of static
+/// values.</summary>
 internal ref struct WordWriter(Span<byte> buffer)
 {
     private readonly Span<byte> _buffer = buffer;

@@ -105,7 +105,8 @@ public sealed partial class LedgerModel
         ArgumentNullException.ThrowIfNull(context);
         ArgumentNullException.ThrowIfNull(header);
         Rules rules = new Rules()
-            .Require(header.Site >= 1 && header.Site <= SiteCount && _sites[(int)header.Site - 1] == context.Sender, "Unauthorised", context.Sender)
+            .Require(header.Site >= 1 && header.Site <= SiteCount && _sites[(int)header.Site - 1] == context.Sender, "Unauthorised",
+                context.Sender)
             .Require(header.MemberDepth <= MaximumMemberDepth, "InvalidHeader", "memberDepth")
             .Require(header.ClassDepth <= MaximumClassDepth, "InvalidHeader", "classDepth")
             .Require(header.PayoutDepth <= MaximumPayoutDepth, "InvalidHeader", "payoutDepth")
@@ -141,12 +142,15 @@ public sealed partial class LedgerModel
         finals.Add((epoch.Header.Epoch, context.BlockNumber));
     }
 
-    /// <summary>Revokes pseudonyms by their controllers' signatures. A posted epoch is enough: withdrawing must not wait for a window.</summary>
+    /// <summary>Revokes pseudonyms by their controllers' signatures. A posted epoch is enough: withdrawing must not wait for a
+    /// window.</summary>
     public void Revoke(CallContext context, Revocation[] revocations)
     {
         ArgumentNullException.ThrowIfNull(context);
         ArgumentNullException.ThrowIfNull(revocations);
-        new Rules().Require(revocations.Length <= MaximumRevocations, "TooManyRevocations", (BigInteger)revocations.Length, (BigInteger)MaximumRevocations).Check();
+        new Rules()
+            .Require(revocations.Length <= MaximumRevocations, "TooManyRevocations", (BigInteger)revocations.Length,
+                (BigInteger)MaximumRevocations).Check();
         List<(uint, Bytes32)> accepted = [];
         foreach (Revocation revocation in revocations)
         {
@@ -197,7 +201,8 @@ public sealed partial class LedgerModel
         ArgumentNullException.ThrowIfNull(context);
         (Bytes32 id, ModelBatch batch) = PostedEpoch(epoch);
         new Rules().RequireOpening(OpensMember(id, epoch.Header, first) && OpensMember(id, epoch.Header, second)).Check();
-        bool duplicate = first.Position != second.Position && first.Leaf.Pseudonym == second.Leaf.Pseudonym && first.Leaf.Pseudonym != Bytes32.Zero;
+        bool duplicate = first.Position != second.Position && first.Leaf.Pseudonym == second.Leaf.Pseudonym
+            && first.Leaf.Pseudonym != Bytes32.Zero;
         new Rules().Require(duplicate, "NoFault").Check();
         Void(id, batch, BatchFault.DuplicatePseudonym, context.Sender, _parameters.EpochBond);
     }
@@ -234,7 +239,8 @@ public sealed partial class LedgerModel
 
     /// <summary>Fault: another pseudonym at the position pointed to, a fallen high-water grade, or a skipped epoch.</summary>
     public void ChallengeHistory(
-        CallContext context, Epoch epoch, MemberOpening member, ClassOpening @class, Epoch previous, MemberOpening previousMember, ClassOpening previousClass)
+        CallContext context, Epoch epoch, MemberOpening member, ClassOpening @class, Epoch previous, MemberOpening previousMember,
+        ClassOpening previousClass)
     {
         ArgumentNullException.ThrowIfNull(context);
         ArgumentNullException.ThrowIfNull(previous);
@@ -242,7 +248,8 @@ public sealed partial class LedgerModel
         EpochHeader header = epoch.Header;
         EpochHeader before = previous.Header;
         new Rules().RequireOpening(OpensMember(id, header, member)).Check();
-        new Rules().Require(before.Site == header.Site && before.SchemaId == header.SchemaId && before.Epoch < header.Epoch, "Unrelated").Check();
+        new Rules().Require(before.Site == header.Site && before.SchemaId == header.SchemaId && before.Epoch < header.Epoch, "Unrelated")
+            .Check();
         Bytes32 previousId = EpochId(before.Site, before.SchemaId, before.Epoch);
         ModelBatch previousBatch = Known(previousId, previous);
         new Rules()
@@ -258,7 +265,9 @@ public sealed partial class LedgerModel
             {
                 RequireClass(id, header, @class);
                 RequireClass(previousId, before, previousClass);
-                new Rules().Require(@class.Index == member.Leaf.LocalClass && previousClass.Index == previousMember.Leaf.LocalClass, "Unrelated").Check();
+                new Rules()
+                    .Require(@class.Index == member.Leaf.LocalClass && previousClass.Index == previousMember.Leaf.LocalClass, "Unrelated")
+                    .Check();
                 bool falls = Enumerable.Range(0, 64).Any(attribute =>
                     ModelSchema.Nibble(@class.Leaf.HighWater, attribute) < ModelSchema.Nibble(previousClass.Leaf.HighWater, attribute));
                 new Rules().Require(falls, "NoFault").Check();
@@ -338,7 +347,8 @@ public sealed partial class LedgerModel
     {
         TreeNode node = Leaves.Member(id, opening.Position, opening.Leaf);
         bool zero = opening.Leaf with { Pseudonym = default } == new MemberLeaf(default, default, 0, default, 0, 0, default);
-        return ZeroIfEmpty(node, zero) && Proves(header.MembersRoot, header.MemberCount, header.MemberDepth, opening.Position, node, opening.Path);
+        return ZeroIfEmpty(node, zero)
+            && Proves(header.MembersRoot, header.MemberCount, header.MemberDepth, opening.Position, node, opening.Path);
     }
 
     // Returns the first member position of the class.
@@ -349,12 +359,14 @@ public sealed partial class LedgerModel
         bool zero = leaf is { Quota: 0, Ceilings.IsZero: true, HighWater.IsZero: true, Purposes.IsZero: true, ExpiresAt: 0 }
             && leaf.PublicCell == Bytes32.Zero && leaf.Rates.All(rate => rate == 0);
         new Rules()
-            .RequireOpening(ZeroIfEmpty(node, zero) && Proves(header.ClassesRoot, header.MemberCount, header.ClassDepth, opening.Index, node, opening.Path))
+            .RequireOpening(ZeroIfEmpty(node, zero)
+                && Proves(header.ClassesRoot, header.MemberCount, header.ClassDepth, opening.Index, node, opening.Path))
             .Check();
         return (ulong)SumPath.Prefix(opening.Index, SiblingPath.Nodes(opening.Path)).Value;
     }
 
-    private Rules Consortium(CallContext context) => new Rules().Require(context.Sender == _parameters.Consortium, "Unauthorised", context.Sender);
+    private Rules Consortium(CallContext context) =>
+        new Rules().Require(context.Sender == _parameters.Consortium, "Unauthorised", context.Sender);
 
     private void RequireUnused(Address account, Rules rules) => rules
         .Require(account != Address.Zero, "ZeroAddress")
@@ -367,10 +379,12 @@ public sealed partial class LedgerModel
         return (id, Posted(id, epoch));
     }
 
-    private Bytes32 EpochId(uint site, Bytes32 schemaId, uint epoch) => BatchId.Epoch(_chainId, _contracts.AccessControl, site, schemaId, epoch);
+    private Bytes32 EpochId(uint site, Bytes32 schemaId, uint epoch) =>
+        BatchId.Epoch(_chainId, _contracts.AccessControl, site, schemaId, epoch);
 
     // The epoch of a site that was the latest final one at the end of a block; 0 when there was none.
-    private uint CurrentEpoch(uint site, Bytes32 schemaId, ulong block) => _finalEpochs.TryGetValue((site, schemaId), out List<(uint Epoch, ulong Block)>? finals)
+    private uint CurrentEpoch(uint site, Bytes32 schemaId, ulong block) =>
+        _finalEpochs.TryGetValue((site, schemaId), out List<(uint Epoch, ulong Block)>? finals)
         ? finals.LastOrDefault(final => final.Block <= block).Epoch
         : 0;
 }

@@ -32,7 +32,8 @@ public sealed partial class LedgerModel
         ArgumentNullException.ThrowIfNull(ladderMicro);
         ArgumentNullException.ThrowIfNull(quality);
         int grades = ladderMicro.Length;
-        bool ladder = grades is >= 1 and <= MaximumGrades && ladderMicro[0] > 0 && ladderMicro.Zip(ladderMicro.Skip(1)).All(pair => pair.First < pair.Second);
+        bool ladder = grades is >= 1 and <= MaximumGrades && ladderMicro[0] > 0
+            && ladderMicro.Zip(ladderMicro.Skip(1)).All(pair => pair.First < pair.Second);
         bool rows = grades > 0 && quality.Length > 0 && quality.Length % grades == 0 && quality.Length / grades <= MaximumAttributes;
         Rules rules = Consortium(context)
             .Require(!_schemas.ContainsKey(schemaId), "SchemaExists", schemaId)
@@ -43,7 +44,8 @@ public sealed partial class LedgerModel
         {
             int attributes = quality.Length / grades;
             rules.Require(attributes == MaximumAttributes || tiers >> (2 * attributes) == 0, "InvalidSchema", "tiers");
-            bool publicsWhole = Enumerable.Range(0, attributes).All(a => ((tiers >> (2 * a)) & 3) != 0 || quality.Skip(a * grades).Take(grades).All(q => q == WholeRecord));
+            bool publicsWhole = Enumerable.Range(0, attributes)
+                .All(a => ((tiers >> (2 * a)) & 3) != 0 || quality.Skip(a * grades).Take(grades).All(q => q == WholeRecord));
             rules.Require(publicsWhole, "InvalidSchema", "quality");
         }
 
@@ -69,14 +71,16 @@ public sealed partial class LedgerModel
         ModelEscrow escrow = _escrows[header.RequestId];
         BigInteger reserved = header.Amount + header.Count * (BigInteger)_parameters.RelayFee;
         Rules rules = new Rules()
-            .Require(header.Site >= 1 && header.Site <= SiteCount && _sites[(int)header.Site - 1] == context.Sender, "Unauthorised", context.Sender)
+            .Require(header.Site >= 1 && header.Site <= SiteCount && _sites[(int)header.Site - 1] == context.Sender, "Unauthorised",
+                context.Sender)
             .Require(header.Depth <= MaximumDeliveryDepth, "InvalidHeader", "depth")
             .Require(header.Count > 0 && header.Count <= BigInteger.One << header.Depth, "InvalidHeader", "count")
             .Require(_finalRounds.ContainsKey((request.SchemaId, request.Book)), "RoundNotFinal", header.RequestId)
             .Require(context.Timestamp <= last, "DeliveryTooLate", (BigInteger)last)
             .Require(signer == Market && signer != Address.Zero, "InvalidReceipt", signer, Market)
             .Require(!escrow.Closed, "EscrowClosed", header.RequestId)
-            .Require(escrow.Balance - escrow.Owed >= reserved, "InsufficientEscrow", header.RequestId, escrow.Balance - escrow.Owed, reserved);
+            .Require(escrow.Balance - escrow.Owed >= reserved, "InsufficientEscrow", header.RequestId,
+                escrow.Balance - escrow.Owed, reserved);
         if (header.Attempt > 0)
         {
             Bytes32 previous = DeliveryId(header with { Attempt = header.Attempt - 1 });
@@ -102,7 +106,8 @@ public sealed partial class LedgerModel
         escrow.Pending--;
         escrow.LastFinalisedAt = context.Timestamp;
         Evaluation sum = EffectiveRecords(header.RequestId);
-        _deliveredRecords[header.RequestId] = new Evaluation(sum.Records + header.Count, sum.Effective + header.Effective, sum.Amount + header.Amount);
+        _deliveredRecords[header.RequestId] = new Evaluation(
+            sum.Records + header.Count, sum.Effective + header.Effective, sum.Amount + header.Amount);
         _events.Add(new SettledEvent(header.RequestId));
     }
 
@@ -116,7 +121,8 @@ public sealed partial class LedgerModel
         Drawn drawn = RequireSale(id, delivery, slot, evidence);
         ClassOpening @class = evidence.Class.Class;
         Request request = RequestOf(delivery.Header.RequestId);
-        (BigInteger Ask, BigInteger Score)? quote = _schemas[request.SchemaId].Quote(@class.Leaf.Ceilings, @class.Leaf.Rates, request.MinimumGrades, request.TopGrades);
+        (BigInteger Ask, BigInteger Score)? quote = _schemas[request.SchemaId]
+            .Quote(@class.Leaf.Ceilings, @class.Leaf.Rates, request.MinimumGrades, request.TopGrades);
         BatchFault fault = slot.Leaf.LocalClass != @class.Index ? BatchFault.WrongClass
             : slot.Leaf.MemberPosition != drawn.MemberPosition ? BatchFault.WrongMember
             : slot.Leaf.Amount != (quote?.Ask ?? 0) + evidence.Price.Leaf.Premium ? BatchFault.WrongAmount
@@ -126,7 +132,8 @@ public sealed partial class LedgerModel
     }
 
     /// <summary>Fault: the payout address is not the member's for this round and lap.</summary>
-    public void ChallengePayee(CallContext context, Delivery delivery, DeliveryOpening slot, SlotEvidence evidence, MemberOpening member, PayoutOpening payout)
+    public void ChallengePayee(
+        CallContext context, Delivery delivery, DeliveryOpening slot, SlotEvidence evidence, MemberOpening member, PayoutOpening payout)
     {
         ArgumentNullException.ThrowIfNull(context);
         ArgumentNullException.ThrowIfNull(slot);
@@ -140,9 +147,11 @@ public sealed partial class LedgerModel
         new Rules().Require(member.Position == drawn.MemberPosition, "Unrelated").Check();
         uint index = Drawing.PayoutIndex(evidence.Round.Header.Ordinal, evidence.Class.Class.Leaf.Quota, drawn.Lap, epoch.PayoutDepth);
         bool opens = Proves(
-            member.Leaf.PayoutRoot, 0, epoch.PayoutDepth, index, Leaves.Payout(member.Leaf.Pseudonym, index, payout.PayoutAddress), payout.Path);
+            member.Leaf.PayoutRoot, 0, epoch.PayoutDepth, index,
+            Leaves.Payout(member.Leaf.Pseudonym, index, payout.PayoutAddress), payout.Path);
         new Rules().RequireOpening(opens).Check();
-        VoidDelivery(context, id, batch, delivery, payout.PayoutAddress != slot.Leaf.PayoutAddress ? BatchFault.WrongPayoutAddress : BatchFault.None);
+        VoidDelivery(context, id, batch, delivery,
+            payout.PayoutAddress != slot.Leaf.PayoutAddress ? BatchFault.WrongPayoutAddress : BatchFault.None);
     }
 
     /// <summary>Fault: the member was revoked longer than the grace before the delivery was posted.</summary>
@@ -161,7 +170,8 @@ public sealed partial class LedgerModel
             .Require(epoch.Header.Site == delivery.Header.Site && member.Position == slot.Leaf.MemberPosition, "Unrelated")
             .Check();
         ulong revoked = RevokedAt(epoch.Header.Site, member.Leaf.Pseudonym);
-        bool fault = slot.Leaf.PayoutAddress != Address.Zero && revoked > 0 && delivery.Posting.Timestamp >= revoked + _parameters.RevocationGrace;
+        bool fault = slot.Leaf.PayoutAddress != Address.Zero && revoked > 0
+            && delivery.Posting.Timestamp >= revoked + _parameters.RevocationGrace;
         VoidDelivery(context, id, batch, delivery, fault ? BatchFault.RevokedMember : BatchFault.None);
     }
 
@@ -176,7 +186,8 @@ public sealed partial class LedgerModel
         Request request = RequireFinalRound(delivery, round);
         ulong index = ((ulong)request.Index << round.Header.SiteBits) | (delivery.Header.Site - 1);
         new Rules().RequireOpening(OpensRow(round.Header.SalesByRequestRoot, round.Header, round.Header.ClassBits, index, row)).Check();
-        VoidDelivery(context, id, batch, delivery, slot.Leaf.PayoutAddress != Address.Zero && slot.Slot >= row.Sum ? BatchFault.ExcessSlot : BatchFault.None);
+        VoidDelivery(context, id, batch, delivery,
+            slot.Leaf.PayoutAddress != Address.Zero && slot.Slot >= row.Sum ? BatchFault.ExcessSlot : BatchFault.None);
     }
 
     /// <summary>Demands a leaf of a delivery (kind 7).</summary>
@@ -240,10 +251,12 @@ public sealed partial class LedgerModel
         RequirePrice(roundId, header, c, evidence.Price);
         RequireByRequest(roundId, header, c, request.Index, evidence.ByRequest);
         RequireByClass(roundId, header, c, request.Index, evidence.ByClass);
-        ulong first = (ulong)SumPath.Prefix(((ulong)request.Index << PositionBits(header)) | c, SiblingPath.Nodes(evidence.ByRequest.Path), header.ClassBits).Value;
+        ulong first = (ulong)SumPath.Prefix(
+            ((ulong)request.Index << PositionBits(header)) | c, SiblingPath.Nodes(evidence.ByRequest.Path), header.ClassBits).Value;
         new Rules().Require(slot.Slot >= first && slot.Slot < first + evidence.ByRequest.Quantity, "Unrelated").Check();
         new Rules().Require(slot.Leaf.PayoutAddress != Address.Zero, "NoFault").Check();
-        ulong before = (ulong)SumPath.Prefix(((ulong)c << header.RequestBits) | request.Index, SiblingPath.Nodes(evidence.ByClass.Path), header.RequestBits).Value;
+        ulong before = (ulong)SumPath.Prefix(
+            ((ulong)c << header.RequestBits) | request.Index, SiblingPath.Nodes(evidence.ByClass.Path), header.RequestBits).Value;
         ClassOpening @class = evidence.Class.Class;
         Bytes32 key = Drawing.ClassKey(SeedOf(roundId), delivery.Header.Site, @class.Index);
         (uint offset, uint lap) = Drawing.Draw(key, @class.Leaf.Size, before, (uint)(slot.Slot - first));
@@ -293,7 +306,8 @@ public sealed partial class LedgerModel
         return (id, Posted(id, delivery));
     }
 
-    private Bytes32 DeliveryId(DeliveryHeader header) => BatchId.Delivery(_chainId, _contracts.Evaluation, header.RequestId, header.Site, header.Attempt);
+    private Bytes32 DeliveryId(DeliveryHeader header) =>
+        BatchId.Delivery(_chainId, _contracts.Evaluation, header.RequestId, header.Site, header.Attempt);
 
     // The member that the seed draws for a slot, and how often its class was gone through before.
     private readonly record struct Drawn(ulong MemberPosition, uint Lap);

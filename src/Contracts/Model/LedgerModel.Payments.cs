@@ -30,7 +30,8 @@ public sealed partial class LedgerModel
 
     /// <summary>A request's escrow, as AnonymousTransaction.escrowOf tells it; null when it was never funded.</summary>
     public (Escrow Escrow, EscrowEnd End)? EscrowOf(ulong requestId) => _escrows.TryGetValue(requestId, out ModelEscrow? escrow)
-        ? (new Escrow((UInt128)escrow.Balance, (UInt128)escrow.Owed, escrow.Pending), new EscrowEnd(escrow.Closed, escrow.Expired, escrow.LastFinalisedAt))
+        ? (new Escrow((UInt128)escrow.Balance, (UInt128)escrow.Owed, escrow.Pending),
+            new EscrowEnd(escrow.Closed, escrow.Expired, escrow.LastFinalisedAt))
         : null;
 
     /// <summary>The token: creates tokens for a holder.</summary>

@@ -6,8 +6,9 @@ using EmrMarket.Contracts.Merkle;
 namespace EmrMarket.Contracts.Model;
 
 /// <summary>
-/// The rules of the four contracts in plain code, written from the rules (docs/WIRE.md and the contracts' interfaces) and not from the contracts: a second
-/// opinion. Every method takes the caller and the block, changes the state and emits events, or throws <see cref="RefusedException"/> and changes nothing.
+/// The rules of the four contracts in plain code, written from the rules (docs/WIRE.md and the contracts' interfaces) and not from the
+/// contracts: a second opinion. Every method takes the caller and the block, changes the state and emits events, or throws
+/// <see cref="RefusedException"/> and changes nothing.
 /// </summary>
 public sealed partial class LedgerModel
 {
@@ -58,7 +59,8 @@ public sealed partial class LedgerModel
     public void ReclaimDemand(Bytes32 batchId, byte kind, ulong position)
     {
         ModelBatch? batch = _batches.GetValueOrDefault(batchId);
-        new Rules().Require(batch?.Status == BatchStatus.Void, "BatchNotVoid", batchId, (byte)(batch?.Status ?? BatchStatus.Absent)).Check();
+        new Rules().Require(batch?.Status == BatchStatus.Void, "BatchNotVoid", batchId, (byte)(batch?.Status ?? BatchStatus.Absent))
+            .Check();
         Demand demand = TakeDemand(batchId, batch!, kind, position);
         _events.Add(new DemandReclaimedEvent(batchId, kind, position, demand.Demander));
         Unlock(demand.Demander, _parameters.DemandDeposit);

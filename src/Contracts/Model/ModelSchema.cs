@@ -61,7 +61,9 @@ internal sealed record ModelSchema(int[] Tiers, ulong CapMicro, uint[] LadderMic
     /// <summary>The largest score within valid grades.</summary>
     public BigInteger MaximumScore(BigInteger minimum, BigInteger top) => Requested(top).Aggregate(
         BigInteger.Zero,
-        (sum, attribute) => sum + Enumerable.Range(Nibble(minimum, attribute), Nibble(top, attribute) - Nibble(minimum, attribute) + 1).Max(grade => Quality[attribute][grade - 1]));
+        (sum, attribute) =>
+            sum + Enumerable.Range(Nibble(minimum, attribute), Nibble(top, attribute) - Nibble(minimum, attribute) + 1)
+                .Max(grade => Quality[attribute][grade - 1]));
 
     /// <summary>Ask and score of a class for valid grades; null when the class does not reach a minimum.</summary>
     public (BigInteger Ask, BigInteger Score)? Quote(BigInteger ceilings, UInt128[] rates, BigInteger minimum, BigInteger top)

@@ -2,10 +2,12 @@ namespace EmrMarket.Contracts.Model;
 
 /// <summary>One reason for which a call is refused: the name of a custom error and its arguments.</summary>
 /// <param name="Error">The error's name as the contracts' interfaces declare it.</param>
-/// <param name="Arguments">Its arguments in order; null where the rules do not fix them (which step of a wrong opening is noticed first).</param>
+/// <param name="Arguments">Its arguments in order; null where the rules do not fix them (which step of a wrong opening is noticed
+/// first).</param>
 public sealed record Refusal(string Error, IReadOnlyList<object>? Arguments);
 
-/// <summary>A call breaks at least one rule. The rules do not say which of several broken ones is noticed first, so all are listed.</summary>
+/// <summary>A call breaks at least one rule. The rules do not say which of several broken ones is noticed first, so all are
+/// listed.</summary>
 public sealed class RefusedException : Exception
 {
     /// <summary>A call that breaks the given rules.</summary>
@@ -21,7 +23,8 @@ internal sealed class Rules
 {
     /// <summary>Errors of an opening that does not lead to its root; which one depends on the step at which a verifier notices.</summary>
     private static readonly Refusal[] WrongOpening =
-        [.. new[] { "WrongDepth", "OutsideTree", "RootMismatch", "TotalMismatch", "SumOverflow", "EmptyLeafNotZero" }.Select(name => new Refusal(name, null))];
+        [.. new[] { "WrongDepth", "OutsideTree", "RootMismatch", "TotalMismatch", "SumOverflow", "EmptyLeafNotZero" }.Select(
+            name => new Refusal(name, null))];
 
     private readonly List<Refusal> _broken = [];
 

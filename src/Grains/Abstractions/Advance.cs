@@ -1,8 +1,9 @@
 namespace EmrMarket.Grains.Abstractions;
 
 /// <summary>
-/// What a grain with a workflow answers when it is told to go on. Whoever drives it (a timer in <c>serve</c>, a loop in <c>evaluate</c>, the simulation) calls again at once
-/// while something was done, and otherwise at <see cref="DueSeconds"/> or when something that the grain waits for has happened elsewhere.
+/// What a grain with a workflow answers when it is told to go on. Whoever drives it (a timer in <c>serve</c>, a loop in <c>evaluate</c>,
+/// the simulation) calls again at once while something was done, and otherwise at <see cref="DueSeconds"/> or when something that the grain
+/// waits for has happened elsewhere.
 /// </summary>
 [GenerateSerializer]
 [Alias("emr.Advance")]
@@ -12,7 +13,8 @@ public sealed record Advance
     [Id(0)]
     public required bool Progressed { get; init; }
 
-    /// <summary>The ledger's time (unix seconds) from which on there is something to do, null when the grain waits for others only.</summary>
+    /// <summary>The ledger's time (unix seconds) from which on there is something to do, null when the grain waits for others
+    /// only.</summary>
     [Id(1)]
     public long? DueSeconds { get; init; }
 

@@ -18,8 +18,8 @@ namespace EmrMarket.Grains.Exchange;
 public sealed record DeliveryColumn(int Attribute, int Grade, int[] Slots, ReportColumn Reports);
 
 /// <summary>
-/// What one site delivers to one request: a leaf per slot and the reports behind them (docs/WIRE.md, "Exchanged files"). All that leaves a site about its records, and only for records that
-/// were sold.
+/// What one site delivers to one request: a leaf per slot and the reports behind them (docs/WIRE.md, "Exchanged files"). All that leaves a
+/// site about its records, and only for records that were sold.
 /// </summary>
 public sealed record DeliveryFile
 {
@@ -39,7 +39,8 @@ public sealed record DeliveryFile
     /// <summary>One per slot that was sold, <see cref="DeliveryBatch.Undelivered"/> where nothing is delivered.</summary>
     public required DeliveryLeaf[] Leaves { get; init; }
 
-    /// <summary>Per slot the number of its person, numbered by first appearance; -1 where nothing is delivered. Records of one person have one number.</summary>
+    /// <summary>Per slot the number of its person, numbered by first appearance; -1 where nothing is delivered. Records of one person have
+    /// one number.</summary>
     public required int[] Persons { get; init; }
 
     /// <summary>The reports by attribute, then grade.</summary>
@@ -103,7 +104,8 @@ public sealed record DeliveryFile
             leaves[slot] = new DeliveryLeaf(at.UInt32(), at.UInt32(), at.Address(), at.Hash(), at.UInt128(), at.UInt128());
             persons[slot] = (int)at.UInt32();
             bool isEmpty = leaves[slot].PayoutAddress == Address.Zero;
-            if ((isEmpty && (leaves[slot] != DeliveryBatch.Undelivered || persons[slot] != -1)) || (!isEmpty && (persons[slot] < 0 || persons[slot] > seen)))
+            if ((isEmpty && (leaves[slot] != DeliveryBatch.Undelivered || persons[slot] != -1))
+                || (!isEmpty && (persons[slot] < 0 || persons[slot] > seen)))
             {
                 throw at.Refuse($"slot {slot} is neither empty nor whole, or its person is not numbered by first appearance");
             }
@@ -119,8 +121,12 @@ public sealed record DeliveryFile
         }
 
         at.End();
-        return columns.Zip(columns.Skip(1)).All(pair => (pair.First.Attribute, pair.First.Grade).CompareTo((pair.Second.Attribute, pair.Second.Grade)) < 0)
-            ? new DeliveryFile { RequestId = request, Site = site, Attempt = attempt, Leaves = leaves, Persons = persons, Columns = columns }
+        return columns.Zip(columns.Skip(1))
+            .All(pair => (pair.First.Attribute, pair.First.Grade).CompareTo((pair.Second.Attribute, pair.Second.Grade)) < 0)
+            ? new DeliveryFile
+            {
+                RequestId = request, Site = site, Attempt = attempt, Leaves = leaves, Persons = persons, Columns = columns,
+            }
             : throw at.Refuse("its columns are not in the order of attribute and grade");
     }
 
@@ -132,8 +138,8 @@ public sealed record DeliveryFile
         DeliveryBatch.Build(chainId, evaluation, RequestId, Site, Attempt, Leaves, fileHash);
 
     /// <summary>
-    /// Per slot what its leaf must hold: keccak of the pseudonym and, for each attribute that the slot has a report of in the order of the schema, the grade in one byte and the report;
-    /// zero where nothing is delivered.
+    /// Per slot what its leaf must hold: keccak of the pseudonym and, for each attribute that the slot has a report of in the order of the
+    /// schema, the grade in one byte and the report; zero where nothing is delivered.
     /// </summary>
     /// <param name="schema">The schema of the reports.</param>
     /// <param name="pseudonymOf">The pseudonym of the member in a slot.</param>
@@ -155,7 +161,8 @@ public sealed record DeliveryFile
                     if (places[c][slot] >= 0)
                     {
                         preimage.Write([(byte)Columns[c].Grade]);
-                        ReportColumnFormat.WriteOne(schema.Attributes[Columns[c].Attribute], channels[c], Columns[c].Reports, places[c][slot], preimage);
+                        ReportColumnFormat.WriteOne(
+                            schema.Attributes[Columns[c].Attribute], channels[c], Columns[c].Reports, places[c][slot], preimage);
                     }
                 }
 
@@ -167,7 +174,8 @@ public sealed record DeliveryFile
         return hashes;
     }
 
-    /// <summary>The delivered reports as estimators take them: one batch per combination of grades. Persons are numbered within the delivery.</summary>
+    /// <summary>The delivered reports as estimators take them: one batch per combination of grades. Persons are numbered within the
+    /// delivery.</summary>
     public IReadOnlyList<ReportBatch> ToReportBatches(Schema schema)
     {
         ArgumentNullException.ThrowIfNull(schema);
@@ -191,7 +199,8 @@ public sealed record DeliveryFile
 
     private ReportBatch? Batch(Schema schema, int[][] places, int[] slots)
     {
-        AttributeReports[] reports = [.. Enumerable.Range(0, Columns.Count).Where(c => places[c][slots[0]] >= 0).Select(c => new AttributeReports(
+        AttributeReports[] reports = [
+            .. Enumerable.Range(0, Columns.Count).Where(c => places[c][slots[0]] >= 0).Select(c => new AttributeReports(
             schema.Attributes[Columns[c].Attribute], Columns[c].Grade, ChannelOf(schema, Columns[c].Attribute, Columns[c].Grade),
             Columns[c].Reports.Take([.. slots.Select(slot => places[c][slot])])))];
         return reports.Length == 0 ? null : new ReportBatch(reports, [.. slots.Select(slot => Persons[slot])]);
@@ -218,12 +227,14 @@ public sealed record DeliveryFile
         AttributeDefinition? attribute = index < schema.Attributes.Count ? schema.Attributes[index] : null;
         if (attribute is null || grade > schema.Grades.Count || (attribute.Mechanism is null) != (grade == 0) || form > ReportForm.Hashes)
         {
-            throw at.Refuse($"it has a column of attribute {index} at grade {grade} in form {form}, which schema '{schema.Name}' does not know");
+            throw at.Refuse(
+                $"it has a column of attribute {index} at grade {grade} in form {form}, which schema '{schema.Name}' does not know");
         }
 
         for (int i = 0; i < slots.Length; i++)
         {
-            if (slots[i] < 0 || slots[i] >= leaves.Length || (i > 0 && slots[i] <= slots[i - 1]) || leaves[slots[i]].PayoutAddress == Address.Zero)
+            if (slots[i] < 0 || slots[i] >= leaves.Length || (i > 0 && slots[i] <= slots[i - 1])
+                || leaves[slots[i]].PayoutAddress == Address.Zero)
             {
                 throw at.Refuse($"the slots of '{attribute.Name}' at grade {grade} do not rise, or one of them is empty");
             }

@@ -15,7 +15,8 @@ public static class DeliveryReceipts
     {
         ArgumentNullException.ThrowIfNull(header);
         return Type.HashToSign(
-            new TypedDataDomain("EmrMarket", "1", chainId, evaluation), [deliveryId, header.Root, header.Depth, header.Count, header.Amount, header.Effective, header.DataHash]);
+            new TypedDataDomain("EmrMarket", "1", chainId, evaluation),
+            [deliveryId, header.Root, header.Depth, header.Count, header.Amount, header.Effective, header.DataHash]);
     }
 
     /// <summary>Signs it: 65 bytes.</summary>

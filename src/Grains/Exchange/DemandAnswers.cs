@@ -6,7 +6,8 @@ using EmrMarket.Contracts.Merkle;
 namespace EmrMarket.Grains.Exchange;
 
 /// <summary>
-/// Opens the leaf that somebody demands of a posted batch (docs/WIRE.md, "Data availability"): whoever posted it has half a window to, or the batch is void. Empty positions are opened alike.
+/// Opens the leaf that somebody demands of a posted batch (docs/WIRE.md, "Data availability"): whoever posted it has half a window to, or
+/// the batch is void. Empty positions are opened alike.
 /// </summary>
 public static class DemandAnswers
 {
@@ -18,8 +19,10 @@ public static class DemandAnswers
         Epoch epoch = new(batch.Header, posting);
         uint at = checked((uint)position);
         return (LeafKind)kind == LeafKind.Class
-            ? contract.AnswerClass(epoch, at < batch.Classes.Count ? batch.OpenClass(at) : new ClassOpening(at, NoClass, batch.ClassTree.Siblings(at)))
-            : contract.AnswerMember(epoch, at < batch.Members.Count ? batch.OpenMember(at) : new MemberOpening(at, NoMember, batch.MemberTree.Siblings(at)));
+            ? contract.AnswerClass(epoch,
+                at < batch.Classes.Count ? batch.OpenClass(at) : new ClassOpening(at, NoClass, batch.ClassTree.Siblings(at)))
+            : contract.AnswerMember(
+                epoch, at < batch.Members.Count ? batch.OpenMember(at) : new MemberOpening(at, NoMember, batch.MemberTree.Siblings(at)));
     }
 
     /// <summary>Opens a leaf of one of a round's four trees (kinds 3 to 6).</summary>
@@ -29,7 +32,8 @@ public static class DemandAnswers
     /// <param name="requestIds">The requests by index.</param>
     /// <param name="kind">The tree.</param>
     /// <param name="position">The position in it.</param>
-    public static ContractCall Round(MatchingDecision contract, RoundBatch batch, Posting posting, IReadOnlyList<ulong> requestIds, byte kind, ulong position)
+    public static ContractCall Round(
+        MatchingDecision contract, RoundBatch batch, Posting posting, IReadOnlyList<ulong> requestIds, byte kind, ulong position)
     {
         ArgumentNullException.ThrowIfNull(contract);
         ArgumentNullException.ThrowIfNull(batch);
@@ -42,11 +46,14 @@ public static class DemandAnswers
                 return contract.AnswerPrice(round, batch.OpenPrice((uint)position));
             case LeafKind.Surplus:
                 return contract.AnswerRequest(round, (uint)position, position < (ulong)requestIds.Count
-                    ? batch.OpenRequest(requestIds[(int)position], (uint)position) : new RequestOpening(0, new RequestLeaf(0, false), batch.RequestTree.Siblings(position)));
+                    ? batch.OpenRequest(requestIds[(int)position], (uint)position)
+                    : new RequestOpening(0, new RequestLeaf(0, false), batch.RequestTree.Siblings(position)));
             case LeafKind.SalesByClass:
-                return contract.AnswerSales(round, kind, position, batch.OpenByClass((uint)(position >> batch.Header.RequestBits), (uint)position & requestMask));
+                return contract.AnswerSales(
+                    round, kind, position, batch.OpenByClass((uint)(position >> batch.Header.RequestBits), (uint)position & requestMask));
             default:
-                return contract.AnswerSales(round, kind, position, batch.OpenByRequest((uint)position & classMask, (uint)(position >> batch.PositionBits)));
+                return contract.AnswerSales(
+                    round, kind, position, batch.OpenByRequest((uint)position & classMask, (uint)(position >> batch.PositionBits)));
         }
     }
 

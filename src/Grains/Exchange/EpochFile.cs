@@ -6,7 +6,8 @@ using EmrMarket.Grains.Exchange.Files;
 
 namespace EmrMarket.Grains.Exchange;
 
-/// <summary>The leaves of a site's epoch as sites, market and auditors mirror them (docs/WIRE.md, "Exchanged files"); their hashes stand on the ledger.</summary>
+/// <summary>The leaves of a site's epoch as sites, market and auditors mirror them (docs/WIRE.md, "Exchanged files"); their hashes stand on
+/// the ledger.</summary>
 public sealed class EpochFile
 {
     private const string Magic = "EMREPOCH";
@@ -76,7 +77,8 @@ public sealed class EpochFile
     }
 
     /// <summary>Reads a file; what it says of classes and members fits together.</summary>
-    /// <exception cref="ExchangeFileException">Cut short, altered in its form, of a later version, or its classes do not hold its members.</exception>
+    /// <exception cref="ExchangeFileException">Cut short, altered in its form, of a later version, or its classes do not hold its
+    /// members.</exception>
     public static EpochFile Read(ReadOnlyMemory<byte> file)
     {
         FileCursor at = new(file, Magic, Version);
@@ -109,7 +111,9 @@ public sealed class EpochFile
         int count = at.Count(MemberBytes);
         if (site == 0 || epoch == 0 || payoutDepth > 16 || count == 0 || members != count)
         {
-            throw at.Refuse($"site {site}, epoch {epoch}, payout depth {payoutDepth}: expected at least 1, at least 1 and at most 16; its classes have {members} members and it holds {count}");
+            throw at.Refuse(
+                $"site {site}, epoch {epoch}, payout depth {payoutDepth}: expected at least 1, at least 1 and at most 16; its classes "
+                    + $"have {members} members and it holds {count}");
         }
 
         MemberLeaf[] leaves = new MemberLeaf[count];
@@ -123,7 +127,10 @@ public sealed class EpochFile
         }
 
         at.End();
-        return new EpochFile { Site = site, SchemaId = schema, Epoch = epoch, PayoutDepth = payoutDepth, Classes = classes, Cells = cells, Members = leaves };
+        return new EpochFile
+        {
+            Site = site, SchemaId = schema, Epoch = epoch, PayoutDepth = payoutDepth, Classes = classes, Cells = cells, Members = leaves,
+        };
     }
 
     /// <summary>The trees and the header that the ledger has or will have.</summary>

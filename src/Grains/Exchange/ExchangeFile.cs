@@ -16,7 +16,8 @@ public sealed class ExchangeFileException(string code, string message) : Excepti
     public string Code { get; init; } = code;
 }
 
-/// <summary>The frame that all exchanged files share (docs/WIRE.md, "Exchanged files"): magic, version, content, SHA-256 of everything before it.</summary>
+/// <summary>The frame that all exchanged files share (docs/WIRE.md, "Exchanged files"): magic, version, content, SHA-256 of everything
+/// before it.</summary>
 internal static class ExchangeFile
 {
     public const int MagicLength = 8;
@@ -40,19 +41,22 @@ internal static class ExchangeFile
         ReadOnlySpan<byte> bytes = file.Span;
         if (bytes.Length < HeadLength + SHA256.HashSizeInBytes || !bytes[..MagicLength].SequenceEqual(Encoding.ASCII.GetBytes(magic)))
         {
-            throw new ExchangeFileException("wrong-file", $"this is no {magic} file: it has {bytes.Length} bytes, or begins with something else");
+            throw new ExchangeFileException(
+                "wrong-file", $"this is no {magic} file: it has {bytes.Length} bytes, or begins with something else");
         }
 
         uint actual = BinaryPrimitives.ReadUInt32LittleEndian(bytes[MagicLength..]);
         if (actual != version)
         {
-            throw new ExchangeFileException("future-version", $"the {magic} file has version {actual}, and this program reads version {version}: use a newer program");
+            throw new ExchangeFileException(
+                "future-version", $"the {magic} file has version {actual}, and this program reads version {version}: use a newer program");
         }
 
         int end = bytes.Length - SHA256.HashSizeInBytes;
         if (!SHA256.HashData(bytes[..end]).AsSpan().SequenceEqual(bytes[end..]))
         {
-            throw new ExchangeFileException("damaged-file", $"the {magic} file was cut short or altered: its checksum does not fit its {bytes.Length} bytes");
+            throw new ExchangeFileException(
+                "damaged-file", $"the {magic} file was cut short or altered: its checksum does not fit its {bytes.Length} bytes");
         }
 
         return file[HeadLength..end];

@@ -11,7 +11,8 @@ using LedgerRequest = EmrMarket.Contracts.Bindings.RequestTerms;
 
 namespace EmrMarket.Grains.Exchange;
 
-/// <summary>Between what prices and matching speak of and what the ledger holds (docs/WIRE.md, "Grades and purposes"). Exact both ways.</summary>
+/// <summary>Between what prices and matching speak of and what the ledger holds (docs/WIRE.md, "Grades and purposes"). Exact both
+/// ways.</summary>
 public static class LedgerTerms
 {
     private static readonly BigInteger LowMask = (BigInteger.One << 128) - 1;
@@ -48,7 +49,8 @@ public static class LedgerTerms
         ArgumentNullException.ThrowIfNull(leaf);
         return new OfferTerms(
             (int)site, CellName(leaf.PublicCell), leaf.Ceilings.ToGrades(), leaf.HighWater.ToGrades(),
-            new TierRates(new TokenAmount(leaf.Rates[0]), new TokenAmount(leaf.Rates[1]), new TokenAmount(leaf.Rates[2]), new TokenAmount(leaf.Rates[3])),
+            new TierRates(new TokenAmount(leaf.Rates[0]), new TokenAmount(leaf.Rates[1]), new TokenAmount(leaf.Rates[2]),
+                new TokenAmount(leaf.Rates[3])),
             leaf.Quota, leaf.Purposes.ToPurposes(), checked((long)leaf.ExpiresAt));
     }
 
@@ -57,7 +59,8 @@ public static class LedgerTerms
     {
         ArgumentNullException.ThrowIfNull(terms);
         return new Demand(
-            terms.MinimumGrades.ToGrades(), terms.TopGrades.ToGrades(), new TokenAmount(terms.Bid), CellName(terms.PublicCell), terms.Purpose, checked((long)terms.Deadline));
+            terms.MinimumGrades.ToGrades(), terms.TopGrades.ToGrades(), new TokenAmount(terms.Bid), CellName(terms.PublicCell),
+            terms.Purpose, checked((long)terms.Deadline));
     }
 
     /// <summary>The schema's id on the ledger.</summary>
@@ -67,7 +70,8 @@ public static class LedgerTerms
         return Bytes32.Parse("0x" + schema.Id);
     }
 
-    /// <summary>A schema as it is published on the ledger: tiers, the cap of a person's loss, the ladder, and Q in parts per billion by attribute, then grade.</summary>
+    /// <summary>A schema as it is published on the ledger: tiers, the cap of a person's loss, the ladder, and Q in parts per billion by
+    /// attribute, then grade.</summary>
     public static SchemaPublication ToPublication(this Schema schema, EpsilonMicro cap)
     {
         ArgumentNullException.ThrowIfNull(schema);
@@ -81,7 +85,8 @@ public static class LedgerTerms
         return new SchemaPublication(
             schema.LedgerId(), tiers, checked((ulong)cap.Micro),
             [.. Enumerable.Range(1, schema.Grades.Count).Select(grade => checked((uint)schema.Grades[grade].Micro))],
-            [.. Enumerable.Range(0, schema.Attributes.Count).SelectMany(a => Enumerable.Range(1, schema.Grades.Count).Select(grade => checked((uint)table.QualityOf(a, grade))))]);
+            [.. Enumerable.Range(0, schema.Attributes.Count)
+                .SelectMany(a => Enumerable.Range(1, schema.Grades.Count).Select(grade => checked((uint)table.QualityOf(a, grade))))]);
     }
 
     private static string CellName(Bytes32 cell) => cell == Bytes32.Zero ? "" : cell.ToString();

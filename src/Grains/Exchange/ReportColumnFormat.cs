@@ -99,12 +99,14 @@ public static class ReportColumnFormat
                 to.Write(MemoryMarshal.AsBytes(hashes.Cells.AsSpan(index, 1)));
                 break;
             case SetReports sets:
-                to.Write(MemoryMarshal.AsBytes(sets.Words.AsSpan(index * sets.WordsPerReport, sets.WordsPerReport))[..BytesPerReport(ReportForm.Sets, attribute.Domain.Size)]);
+                to.Write(MemoryMarshal.AsBytes(sets.Words.AsSpan(index * sets.WordsPerReport, sets.WordsPerReport))[
+                    ..BytesPerReport(ReportForm.Sets, attribute.Domain.Size)]);
                 break;
         }
     }
 
-    /// <summary>Reads as many reports as there are bytes for. Whether the channel can produce them, <see cref="AreOutputs"/> says.</summary>
+    /// <summary>Reads as many reports as there are bytes for. Whether the channel can produce them, <see cref="AreOutputs"/>
+    /// says.</summary>
     /// <param name="form">The form.</param>
     /// <param name="attribute">The attribute.</param>
     /// <param name="count">Number of reports.</param>

@@ -17,7 +17,8 @@ public readonly record struct EpochReference(uint Site, uint Epoch, Bytes32 Data
 /// <param name="Leaf">Premium, support and rank.</param>
 public readonly record struct PricedClass(uint Position, PriceLeaf Leaf);
 
-/// <summary>All leaves of a round, in one file (docs/WIRE.md, "Exchanged files"): whoever has it can rebuild the round's four trees and check them against the ledger.</summary>
+/// <summary>All leaves of a round, in one file (docs/WIRE.md, "Exchanged files"): whoever has it can rebuild the round's four trees and
+/// check them against the ledger.</summary>
 public sealed record RoundFile
 {
     private const string Magic = "EMRROUND";
@@ -73,14 +74,17 @@ public sealed record RoundFile
     public RoundBatch Build(ulong chainId, Address matching)
     {
         RoundHeader shape = new(
-            SchemaId, Ordinal, Attempt, SiteBits, ClassBits, RequestBits, 0, SeedCommit, HashOf(Write()), default, default, default, default);
+            SchemaId, Ordinal, Attempt, SiteBits, ClassBits, RequestBits, 0, SeedCommit, HashOf(Write()), default, default,
+            default, default);
         try
         {
-            return RoundBatch.Build(chainId, matching, shape, Prices.ToDictionary(price => price.Position, price => price.Leaf), Requests, [.. Sales]);
+            return RoundBatch.Build(
+                chainId, matching, shape, Prices.ToDictionary(price => price.Position, price => price.Leaf), Requests, [.. Sales]);
         }
         catch (ArgumentException e)
         {
-            throw new ExchangeFileException("round-shape", $"the leaves of round {Ordinal}, attempt {Attempt}, fit no trees of the stated depths: {e.Message}");
+            throw new ExchangeFileException(
+                "round-shape", $"the leaves of round {Ordinal}, attempt {Attempt}, fit no trees of the stated depths: {e.Message}");
         }
     }
 
@@ -159,7 +163,8 @@ public sealed record RoundFile
                 SeedCommit = ReadHash(reader),
                 Epochs = Many(reader, r => new EpochReference(r.ReadUInt32(), r.ReadUInt32(), ReadHash(r))),
                 RequestIds = Many(reader, r => r.ReadUInt64()),
-                Prices = Many(reader, r => new PricedClass(r.ReadUInt32(), new PriceLeaf(ReadWide(r), r.ReadUInt32(), r.ReadUInt32(), r.ReadUInt32()))),
+                Prices = Many(reader,
+                    r => new PricedClass(r.ReadUInt32(), new PriceLeaf(ReadWide(r), r.ReadUInt32(), r.ReadUInt32(), r.ReadUInt32()))),
                 Requests = Many(reader, r => new RequestLeaf(ReadWide(r), ReadFlag(r))),
                 Sales = Many(reader, r => new Sale(r.ReadUInt32(), r.ReadUInt32(), r.ReadUInt32())),
             };
@@ -179,8 +184,10 @@ public sealed record RoundFile
             : Requests.Count != RequestIds.Count ? $"{RequestIds.Count} requests have {Requests.Count} leaves"
             : SiteBits > 10 || ClassBits > 14 || RequestBits > 32 ? $"depths {SiteBits}, {ClassBits}, {RequestBits} exceed 10, 14, 32"
             : !Rises(Epochs, epoch => epoch.Site) ? "sites do not rise"
-            : !Rises(Prices, price => price.Position) || Prices.Any(price => price.Leaf.Premium == 0) ? "premiums are not above zero by rising position"
-            : !Rises(Sales, sale => ((ulong)sale.Class << 32) | sale.Request) || Sales.Any(sale => sale.Quantity == 0) ? "sales are not above zero by rising class and request"
+            : !Rises(Prices, price => price.Position) || Prices.Any(price => price.Leaf.Premium == 0)
+            ? "premiums are not above zero by rising position"
+            : !Rises(Sales, sale => ((ulong)sale.Class << 32) | sale.Request) || Sales.Any(sale => sale.Quantity == 0)
+            ? "sales are not above zero by rising class and request"
             : Sales.Any(sale => sale.Request >= Requests.Count) ? "a sale is to a request that is not in the book"
             : null;
         if (fault is not null)
@@ -221,7 +228,8 @@ public sealed record RoundFile
         return items;
     }
 
-    private static Bytes32 ReadHash(BinaryReader reader) => reader.ReadBytes(Bytes32.Length) is { Length: Bytes32.Length } bytes ? new Bytes32(bytes) : throw new EndOfStreamException();
+    private static Bytes32 ReadHash(BinaryReader reader) => reader.ReadBytes(Bytes32.Length) is { Length: Bytes32.Length } bytes
+        ? new Bytes32(bytes) : throw new EndOfStreamException();
 
     private static bool ReadFlag(BinaryReader reader) => reader.ReadByte() switch
     {

@@ -13,14 +13,18 @@ using Demand = EmrMarket.Analytics.Pricing.RequestTerms;
 
 namespace EmrMarket.Grains.Site;
 
-/// <summary>Draws what a round sold of a site to a request: who, at which grade, for how much; and what has to stay empty because somebody no longer allows it or could lose too much.</summary>
-internal sealed class DeliveryBuilder(SiteBook book, SiteOptions options, EpochFile epoch, RoundBatch round, Bytes32 seed, Func<Bytes32, bool> isRevoked)
+/// <summary>Draws what a round sold of a site to a request: who, at which grade, for how much; and what has to stay empty because somebody
+/// no longer allows it or could lose too much.</summary>
+internal sealed class DeliveryBuilder(
+    SiteBook book, SiteOptions options, EpochFile epoch, RoundBatch round, Bytes32 seed, Func<Bytes32, bool> isRevoked)
 {
     /// <summary>A drawn delivery with the losses that it reserved.</summary>
-    internal sealed record Drawn(DeliveryFile File, int[] Records, int[] Attributes, byte[] Grades, Reservation[] Reserved, int Sold, int OverCap, int NotAllowed);
+    internal sealed record Drawn(
+        DeliveryFile File, int[] Records, int[] Attributes, byte[] Grades, Reservation[] Reserved, int Sold, int OverCap, int NotAllowed);
 
     /// <summary>One sold record.</summary>
-    private readonly record struct Slot(int Index, int Record, uint LocalClass, uint Member, uint PayoutIndex, UInt128 Amount, UInt128 Effective, byte[] Grades);
+    private readonly record struct Slot(
+        int Index, int Record, uint LocalClass, uint Member, uint PayoutIndex, UInt128 Amount, UInt128 Effective, byte[] Grades);
 
     /// <summary>Draws the delivery of one request.</summary>
     /// <param name="request">The request's id on the ledger.</param>
@@ -56,7 +60,8 @@ internal sealed class DeliveryBuilder(SiteBook book, SiteOptions options, EpochF
 
         DeliveryFile file = ToFile(request, attempt, sold, slots, wanted, randomised);
         return new Drawn(
-            file, [.. slots.Select(slot => slot.Record)], randomised, [.. slots.SelectMany(slot => slot.Grades)], [.. reserved], sold, overCap, notAllowed);
+            file, [.. slots.Select(slot => slot.Record)], randomised, [.. slots.SelectMany(slot => slot.Grades)], [.. reserved], sold,
+            overCap, notAllowed);
     }
 
     private IEnumerable<Slot> SlotsOf(uint column, Demand demand, int[] wanted, int[] randomised)
@@ -76,7 +81,8 @@ internal sealed class DeliveryBuilder(SiteBook book, SiteOptions options, EpochF
             PairPrice price = PriceRules.Price(book.Quality, offer, demand);
             if (price.Obstacle != Obstacle.None || quantity > leaf.Size)
             {
-                throw new ExchangeFileException("round-inadmissible", $"the round sells {quantity} records of class {k}, which it may not: {price.Obstacle}");
+                throw new ExchangeFileException(
+                    "round-inadmissible", $"the round sells {quantity} records of class {k}, which it may not: {price.Obstacle}");
             }
 
             UInt128 amount = price.Ask.Units + round.OpenPrice(position).Leaf.Premium;
@@ -90,7 +96,8 @@ internal sealed class DeliveryBuilder(SiteBook book, SiteOptions options, EpochF
                 uint member = start + offset;
                 int record = book.RecordOf(epoch.Members[member].Pseudonym);
                 yield return new Slot(
-                    (int)(first + i), record, k, member, Drawing.PayoutIndex(round.Header.Ordinal, leaf.Quota, lap, epoch.PayoutDepth), amount, (UInt128)price.ScorePpb,
+                    (int)(first + i), record, k, member, Drawing.PayoutIndex(round.Header.Ordinal, leaf.Quota, lap, epoch.PayoutDepth),
+                    amount, (UInt128)price.ScorePpb,
                     grades);
             }
         }
@@ -105,7 +112,8 @@ internal sealed class DeliveryBuilder(SiteBook book, SiteOptions options, EpochF
         Parallel.For(0, (slots.Count + AtOnce - 1) / AtOnce, chunk =>
         {
             byte[][] keys = [.. slots.Skip(chunk * AtOnce).Take(AtOnce).Select(slot => PatientKeys.Payout(
-                PatientKeys.SeedAtSite(siteKey, book.Records.PersonKeys[slot.Record]), epoch.Members[slot.Member].Pseudonym, epoch.Epoch, slot.PayoutIndex))];
+                PatientKeys.SeedAtSite(siteKey, book.Records.PersonKeys[slot.Record]), epoch.Members[slot.Member].Pseudonym, epoch.Epoch,
+                slot.PayoutIndex))];
             EthereumAccount.AddressesOf(keys).CopyTo(payees, chunk * AtOnce);
         });
         return payees;
@@ -124,13 +132,17 @@ internal sealed class DeliveryBuilder(SiteBook book, SiteOptions options, EpochF
             }
         }
 
-        int[] randomised = [.. Enumerable.Range(0, book.Schema.Attributes.Count).Where(a => demand.Top[a] > 0 && book.Schema.Attributes[a].Tier != Tier.Public)];
+        int[] randomised =
+            [.. Enumerable.Range(0, book.Schema.Attributes.Count)
+                .Where(a => demand.Top[a] > 0 && book.Schema.Attributes[a].Tier != Tier.Public)];
         return Enumerable.Range(0, file.Leaves.Length).All(slot => file.Leaves[slot].PayoutAddress == Address.Zero
             || (epoch.Members[file.Leaves[slot].MemberPosition].Pseudonym is var pseudonym && !isRevoked(pseudonym)
-                && IsAllowed(book, book.RecordOf(pseudonym), a => highest[(slot * book.Schema.Attributes.Count) + a], demand, randomised, now)));
+                && IsAllowed(book, book.RecordOf(pseudonym), a => highest[(slot * book.Schema.Attributes.Count) + a], demand,
+                    randomised, now)));
     }
 
-    /// <summary>Whether today's policy still allows what the published class allowed: whoever became stricter since is left out, not overruled.</summary>
+    /// <summary>Whether today's policy still allows what the published class allowed: whoever became stricter since is left out, not
+    /// overruled.</summary>
     private bool IsStillAllowed(Slot slot, Demand demand, int[] randomised, long now) => !isRevoked(epoch.Members[slot.Member].Pseudonym)
         && IsAllowed(book, slot.Record, a => slot.Grades[Array.IndexOf(randomised, a)], demand, randomised, now);
 
@@ -166,7 +178,8 @@ internal sealed class DeliveryBuilder(SiteBook book, SiteOptions options, EpochF
         Address[] payees = PayeesOf(slots);
         for (int i = 0; i < slots.Count; i++)
         {
-            leaves[slots[i].Index] = new DeliveryLeaf(slots[i].LocalClass, slots[i].Member, payees[i], Bytes32.Zero, slots[i].Amount, slots[i].Effective);
+            leaves[slots[i].Index] = new DeliveryLeaf(
+                slots[i].LocalClass, slots[i].Member, payees[i], Bytes32.Zero, slots[i].Amount, slots[i].Effective);
         }
 
         // The hashes are of the reports, which are there already; only then are the leaves whole.
@@ -178,7 +191,10 @@ internal sealed class DeliveryBuilder(SiteBook book, SiteOptions options, EpochF
 
         return file;
 
-        DeliveryFile Of(DeliveryLeaf[] all) => new() { RequestId = request, Site = epoch.Site, Attempt = attempt, Leaves = all, Persons = persons, Columns = columns };
+        DeliveryFile Of(DeliveryLeaf[] all) => new()
+        {
+            RequestId = request, Site = epoch.Site, Attempt = attempt, Leaves = all, Persons = persons, Columns = columns,
+        };
     }
 
     /// <summary>The reports of one attribute, one column per grade that somebody delivers at.</summary>
@@ -202,9 +218,11 @@ internal sealed class DeliveryBuilder(SiteBook book, SiteOptions options, EpochF
                 continue;
             }
 
-            ulong[] facts = Array.ConvertAll(records, record => definition.ConstantPerPerson ? book.Records.PersonKeys[record] : book.Records.RecordKeys[record]);
+            ulong[] facts = Array.ConvertAll(
+                records, record => definition.ConstantPerPerson ? book.Records.PersonKeys[record] : book.Records.RecordKeys[record]);
             IReportLadder ladder = MechanismCatalogue.Get(definition.Mechanism).CreateLadder(definition.Domain, book.Schema.Grades);
-            yield return new DeliveryColumn(attribute, group.Key, indices, ladder.Draw(ColumnKey.Derive(options.Key, definition.Source), part, facts, [group.Key])[0]);
+            yield return new DeliveryColumn(
+                attribute, group.Key, indices, ladder.Draw(ColumnKey.Derive(options.Key, definition.Source), part, facts, [group.Key])[0]);
         }
     }
 }

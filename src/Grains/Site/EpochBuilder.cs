@@ -11,7 +11,8 @@ using EmrMarket.Grains.Exchange;
 
 namespace EmrMarket.Grains.Site;
 
-/// <summary>Decides an epoch: who is on offer in which class, under which fresh addresses. Order, salts and addresses say nothing about anybody.</summary>
+/// <summary>Decides an epoch: who is on offer in which class, under which fresh addresses. Order, salts and addresses say nothing about
+/// anybody.</summary>
 internal static class EpochBuilder
 {
     private const int MembersAtOnce = 512;
@@ -24,7 +25,8 @@ internal static class EpochBuilder
     /// <param name="epoch">The number of the epoch.</param>
     /// <param name="previous">The newest final epoch, whose grades may not fall; null for none.</param>
     /// <param name="now">The ledger's time.</param>
-    public static (EpochFile? File, int Withheld) Build(SiteBook book, SiteOptions options, uint site, uint epoch, EpochFile? previous, long now)
+    public static (EpochFile? File, int Withheld) Build(
+        SiteBook book, SiteOptions options, uint site, uint epoch, EpochFile? previous, long now)
     {
         Dictionary<int, (uint Position, AttributeGrades HighWater)> before = Earlier(book, previous);
         List<Offer> offers = [];
@@ -42,12 +44,14 @@ internal static class EpochBuilder
                 continue;
             }
 
-            AttributeGrades highWater = HighWater(book, record, before.TryGetValue(record, out (uint Position, AttributeGrades HighWater) known) ? known.HighWater : AttributeGrades.None);
+            AttributeGrades highWater = HighWater(book, record,
+                before.TryGetValue(record, out (uint Position, AttributeGrades HighWater) known) ? known.HighWater : AttributeGrades.None);
             (SiteBook.PersonPolicy, string, AttributeGrades) key = (policy, CellOf(book, record), highWater);
             if (!shared.TryGetValue(key, out OfferTerms? terms))
             {
                 terms = new OfferTerms(
-                    (int)site, key.Item2, ceilings, highWater, options.Rates[policy.Rate], policy.Quota, PurposeTree.Default.Closure([policy.Purpose]),
+                    (int)site, key.Item2, ceilings, highWater, options.Rates[policy.Rate], policy.Quota,
+                    PurposeTree.Default.Closure([policy.Purpose]),
                     policy.ExpirySeconds / SecondsOfQuarter * SecondsOfQuarter);
                 shared.Add(key, terms);
             }
@@ -72,11 +76,13 @@ internal static class EpochBuilder
             PayoutDepth = options.PayoutDepth,
             Classes = [.. classes.Classes.Select(one => one.Terms.ToLeaf(one.Offers.Count))],
             Cells = [.. classes.Classes.Select(one => one.Terms.PublicCell)],
-            Members = Members(book, options, epoch, members, record => before.TryGetValue(record, out var known) ? (previous!.Epoch, known.Position) : (0u, 0u)),
+            Members = Members(book, options, epoch, members,
+                record => before.TryGetValue(record, out var known) ? (previous!.Epoch, known.Position) : (0u, 0u)),
         }, withheld);
     }
 
-    private static MemberLeaf[] Members(SiteBook book, SiteOptions options, uint epoch, int[][] classes, Func<int, (uint Epoch, uint Position)> previous)
+    private static MemberLeaf[] Members(
+        SiteBook book, SiteOptions options, uint epoch, int[][] classes, Func<int, (uint Epoch, uint Position)> previous)
     {
         (int Record, uint Class)[] places = [.. classes.SelectMany((records, k) => records.Select(record => (record, (uint)k)))];
         MemberLeaf[] leaves = new MemberLeaf[places.Length];
@@ -104,10 +110,12 @@ internal static class EpochBuilder
             {
                 (int record, uint k) = places[first + i];
                 Bytes32 pseudonym = book.Pseudonyms[record];
-                TreeNode[] nodes = [.. Enumerable.Range(0, payouts).Select(p => Leaves.Payout(pseudonym, (uint)p, addresses[(i * (1 + payouts)) + 1 + p]))];
+                TreeNode[] nodes = [
+                    .. Enumerable.Range(0, payouts).Select(p => Leaves.Payout(pseudonym, (uint)p, addresses[(i * (1 + payouts)) + 1 + p]))];
                 (uint previousEpoch, uint previousPosition) = previous(record);
                 leaves[first + i] = new MemberLeaf(
-                    pseudonym, addresses[i * (1 + payouts)], k, SumTree.Build(options.PayoutDepth, nodes).Root.Hash, previousEpoch, previousPosition,
+                    pseudonym, addresses[i * (1 + payouts)], k, SumTree.Build(options.PayoutDepth, nodes).Root.Hash, previousEpoch,
+                    previousPosition,
                     new Bytes32(salts.AsSpan((first + i) * Bytes32.Length, Bytes32.Length)));
             }
         });
@@ -131,7 +139,8 @@ internal static class EpochBuilder
         return earlier;
     }
 
-    /// <summary>The highest grades released, and never less than what was published: a class may have been joined whose grades were higher.</summary>
+    /// <summary>The highest grades released, and never less than what was published: a class may have been joined whose grades were
+    /// higher.</summary>
     private static AttributeGrades HighWater(SiteBook book, int record, AttributeGrades published)
     {
         AttributeGrades grades = published;
@@ -155,14 +164,16 @@ internal static class EpochBuilder
             AttributeDefinition attribute = book.Schema.Attributes[a];
             if (attribute is { Filterable: true, Tier: Tier.Public })
             {
-                cell += (cell.Length == 0 ? "" : "&") + attribute.Name + "=" + attribute.Domain.Label(book.Records.Columns[a].Codes[record]);
+                cell += (cell.Length == 0 ? "" : "&") + attribute.Name + "="
+                    + attribute.Domain.Label(book.Records.Columns[a].Codes[record]);
             }
         }
 
         return cell;
     }
 
-    /// <summary>A uniformly random order (Durstenfeld 1964, doi:10.1145/364520.364540), from 64 bits a place: their remainder is off uniform by less than 2^-32.</summary>
+    /// <summary>A uniformly random order (Durstenfeld 1964, doi:10.1145/364520.364540), from 64 bits a place: their remainder is off
+    /// uniform by less than 2^-32.</summary>
     private static int[] Shuffled(int[] records, RandomNumberGenerator coins)
     {
         byte[] bytes = new byte[records.Length * sizeof(ulong)];

@@ -5,8 +5,9 @@ using EmrMarket.Contracts.Ethereum;
 namespace EmrMarket.Grains.Site;
 
 /// <summary>
-/// The keys of a patient's pseudonyms by HKDF-SHA-256 (RFC 5869) from the patient's seed: one that revokes, and a fresh one for every payout, so that no two addresses on the ledger can be told
-/// to be one person's (docs/WIRE.md, "Patients' keys"). Whoever has the seed has them all: the patient, or the site for patients who leave it there.
+/// The keys of a patient's pseudonyms by HKDF-SHA-256 (RFC 5869) from the patient's seed: one that revokes, and a fresh one for every
+/// payout, so that no two addresses on the ledger can be told to be one person's (docs/WIRE.md, "Patients' keys"). Whoever has the seed has
+/// them all: the patient, or the site for patients who leave it there.
 /// </summary>
 public static class PatientKeys
 {
@@ -49,7 +50,8 @@ public static class PatientKeys
     /// <param name="pseudonym">The pseudonym that is paid.</param>
     /// <param name="epoch">The epoch.</param>
     /// <param name="index">The index in the epoch's payout tree.</param>
-    public static byte[] Payout(ReadOnlySpan<byte> seed, Bytes32 pseudonym, uint epoch, uint index) => PrivateKey(seed, PayoutInfo, pseudonym, epoch, index);
+    public static byte[] Payout(ReadOnlySpan<byte> seed, Bytes32 pseudonym, uint epoch, uint index) =>
+        PrivateKey(seed, PayoutInfo, pseudonym, epoch, index);
 
     private static ReadOnlySpan<byte> SeedInfo => "emrmarket patient seed v1 "u8;
 
@@ -79,7 +81,8 @@ public static class PatientKeys
         return key;
     }
 
-    /// <summary>HKDF-Expand of 32 bytes, which is one HMAC of the purpose and a 1 (RFC 5869, 2.3): at once, without the objects that the general form makes for each key.</summary>
+    /// <summary>HKDF-Expand of 32 bytes, which is one HMAC of the purpose and a 1 (RFC 5869, 2.3): at once, without the objects that the
+    /// general form makes for each key.</summary>
     private static void Expand(ReadOnlySpan<byte> key, ReadOnlySpan<byte> info, Span<byte> output)
     {
         Span<byte> message = stackalloc byte[info.Length + 1];
@@ -89,9 +92,11 @@ public static class PatientKeys
     }
 
     // The order of secp256k1 (SEC 2, 2.4.1) begins with 15 bytes of ones and ...FE: whatever begins with less lies below it.
-    private static bool IsScalar(ReadOnlySpan<byte> key) => key.IndexOfAnyExcept((byte)0) >= 0 && key[..16].IndexOfAnyExcept((byte)0xff) >= 0 && Below(key);
+    private static bool IsScalar(ReadOnlySpan<byte> key) =>
+        key.IndexOfAnyExcept((byte)0) >= 0 && key[..16].IndexOfAnyExcept((byte)0xff) >= 0 && Below(key);
 
     private static bool Below(ReadOnlySpan<byte> key) => key[..16].SequenceCompareTo(OrderHead) < 0;
 
-    private static ReadOnlySpan<byte> OrderHead => [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe];
+    private static ReadOnlySpan<byte> OrderHead =>
+        [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe];
 }

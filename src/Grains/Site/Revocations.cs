@@ -6,8 +6,9 @@ using EmrMarket.Contracts.Ethereum.Signing;
 namespace EmrMarket.Grains.Site;
 
 /// <summary>
-/// Tells the ledger who withdrew, so that no delivery can name them later and everybody can check it. All of a day go together, at the day's first step of the ledger's time, in the order of
-/// their pseudonyms: when somebody withdrew is not told. The site signs with the keys that patients leave with it (docs/LIMITATIONS.md).
+/// Tells the ledger who withdrew, so that no delivery can name them later and everybody can check it. All of a day go together, at the
+/// day's first step of the ledger's time, in the order of their pseudonyms: when somebody withdrew is not told. The site signs with the
+/// keys that patients leave with it (docs/LIMITATIONS.md).
 /// </summary>
 internal static class Revocations
 {
@@ -22,13 +23,15 @@ internal static class Revocations
     /// <param name="batch">The epoch.</param>
     /// <param name="posting">Who posted it when.</param>
     /// <param name="members">The positions of those who withdrew, with the private key of their controller.</param>
-    public static IEnumerable<ContractCall> Calls(DynamicAccessControl contract, ulong chainId, EpochBatch batch, Posting posting, IEnumerable<(uint Position, byte[] Key)> members)
+    public static IEnumerable<ContractCall> Calls(
+        DynamicAccessControl contract, ulong chainId, EpochBatch batch, Posting posting, IEnumerable<(uint Position, byte[] Key)> members)
     {
         TypedDataDomain domain = new("EmrMarket", "1", chainId, contract.Address);
         Epoch epoch = new(batch.Header, posting);
         return members.OrderBy(member => batch.Members[(int)member.Position].Pseudonym).Chunk(Most).Select(chunk => contract.Revoke(
             [.. chunk.Select(member => new Revocation(
                 epoch, batch.OpenMember(member.Position),
-                new EthereumAccount(member.Key).Sign(Type.HashToSign(domain, [batch.Header.Site, batch.Members[(int)member.Position].Pseudonym])).ToBytes()))]));
+                new EthereumAccount(member.Key)
+                    .Sign(Type.HashToSign(domain, [batch.Header.Site, batch.Members[(int)member.Position].Pseudonym])).ToBytes()))]));
     }
 }

@@ -10,7 +10,8 @@ using EmrMarket.Grains.Site.Storage;
 
 namespace EmrMarket.Grains.Site;
 
-/// <summary>All that a site knows of one schema, in memory: raw records, policies, losses. Built from the store when the grain wakes, and never sent anywhere.</summary>
+/// <summary>All that a site knows of one schema, in memory: raw records, policies, losses. Built from the store when the grain wakes, and
+/// never sent anywhere.</summary>
 internal sealed class SiteBook
 {
     private readonly Dictionary<ulong, int> _recordByKey = [];
@@ -37,14 +38,16 @@ internal sealed class SiteBook
         }
 
         Policies = new PersonPolicy[records.PersonCount];
-        Budgets = new BudgetBook(schema.Grades, records.PersonIndex, records.PersonCount, [.. schema.Attributes.Select(attribute => attribute.ConstantPerPerson)])
+        Budgets = new BudgetBook(schema.Grades, records.PersonIndex, records.PersonCount,
+            [.. schema.Attributes.Select(attribute => attribute.ConstantPerPerson)])
         {
             Cap = options.Cap,
         };
     }
 
     /// <summary>What a person allows and asks; the default is nothing at all.</summary>
-    internal readonly record struct PersonPolicy(byte Profile, byte Rate, ushort Quota, byte Purpose, long ExpirySeconds, Participation Participation)
+    internal readonly record struct PersonPolicy(
+        byte Profile, byte Rate, ushort Quota, byte Purpose, long ExpirySeconds, Participation Participation)
     {
         /// <summary>Whether there is an offer at a time.</summary>
         public bool IsOffered(long now) => Quota > 0 && Participation == Participation.Active && ExpirySeconds > now;
@@ -102,7 +105,8 @@ internal sealed class SiteBook
     }
 
     /// <summary>Builds the book of a schema from what is stored.</summary>
-    public static async Task<SiteBook> ReadAsync(ISiteStore store, string schemaId, SiteOptions options, CancellationToken cancellationToken)
+    public static async Task<SiteBook> ReadAsync(
+        ISiteStore store, string schemaId, SiteOptions options, CancellationToken cancellationToken)
     {
         LoadRecords[] batches = await store.ReadRecordsAsync(schemaId, cancellationToken);
         Schema schema = Schema.Parse(batches[0].SchemaJson, "the stored schema");
@@ -131,7 +135,8 @@ internal sealed class SiteBook
         {
             int person = PersonOf(policies.PersonKeys[i]);
             Policies[person] = new PersonPolicy(
-                policies.Profiles[i], policies.Rates[i], policies.Quotas[i], policies.Purposes[i], policies.ExpirySeconds[i], policies.Participation[i]);
+                policies.Profiles[i], policies.Rates[i], policies.Quotas[i], policies.Purposes[i], policies.ExpirySeconds[i],
+                policies.Participation[i]);
             if (policies.Participation[i] == Participation.Withdrawn)
             {
                 Withdrawn.Add(person);
@@ -139,7 +144,8 @@ internal sealed class SiteBook
         }
     }
 
-    /// <summary>What a person's policy allows of each attribute: the profile's ceilings, and Public attributes unless everything is withheld.</summary>
+    /// <summary>What a person's policy allows of each attribute: the profile's ceilings, and Public attributes unless everything is
+    /// withheld.</summary>
     public AttributeGrades CeilingsOf(byte profile)
     {
         PolicyProfile chosen = Schema.Profiles[profile];
@@ -163,7 +169,9 @@ internal sealed class SiteBook
         }
 
         int width = order.Attributes.Length;
-        Reservation[] reserved = [.. order.RecordKeys.Select((key, i) => Budgets.Restore(_recordByKey[key], order.Attributes, order.Grades.AsSpan(i * width, width)))];
+        Reservation[] reserved =
+            [.. order.RecordKeys.Select(
+                (key, i) => Budgets.Restore(_recordByKey[key], order.Attributes, order.Grades.AsSpan(i * width, width)))];
         Pending.Add(order.Sequence, reserved);
         if (order.State != SiteOrderState.Reserved)
         {
@@ -195,7 +203,8 @@ internal sealed class SiteBook
                 Attribute = attribute,
                 Codes = [.. batches.SelectMany(batch => batch.Codes[a])],
                 Fractions = batches.Any(batch => batch.Fractions[a].Length > 0)
-                    ? [.. batches.SelectMany(batch => batch.Fractions[a].Length > 0 ? batch.Fractions[a] : new uint[batch.RecordKeys.Length])]
+                    ? [.. batches.SelectMany(
+                        batch => batch.Fractions[a].Length > 0 ? batch.Fractions[a] : new uint[batch.RecordKeys.Length])]
                     : null,
             })],
         };

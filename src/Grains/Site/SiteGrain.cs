@@ -20,9 +20,11 @@ using EmrMarket.Grains.Site.Storage;
 
 namespace EmrMarket.Grains.Site;
 
-/// <summary>The site's workflow. Every step is decided from store and ledger alone and may be repeated, so that a crash between any two of them loses and doubles nothing.</summary>
+/// <summary>The site's workflow. Every step is decided from store and ledger alone and may be repeated, so that a crash between any two of
+/// them loses and doubles nothing.</summary>
 [GrainType("site")]
-public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketLink market, IEthereumClient node, SiteOptions options) : Grain, ISiteGrain
+public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketLink market, IEthereumClient node, SiteOptions options)
+    : Grain, ISiteGrain
 {
     private const int MillionParts = 1_000_000;
 
@@ -58,7 +60,9 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
             int known = Array.FindIndex(load.RecordKeys, book.Holds);
             if (known >= 0)
             {
-                throw new SiteRefusedException("record-known", $"record {known + 1} of the batch stands under its key already: a record is loaded once; give a corrected one a new key");
+                throw new SiteRefusedException("record-known",
+                    $"record {known + 1} of the batch stands under its key already: a record is loaded once; give a corrected one a new "
+                        + "key");
             }
         }
 
@@ -79,7 +83,8 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
         ArgumentNullException.ThrowIfNull(policies);
         SiteBook book = await BookAsync(policies.SchemaId);
         int count = policies.PersonKeys.Length;
-        if (policies.Profiles.Length != count || policies.Rates.Length != count || policies.Quotas.Length != count || policies.Purposes.Length != count
+        if (policies.Profiles.Length != count || policies.Rates.Length != count || policies.Quotas.Length != count
+            || policies.Purposes.Length != count
             || policies.ExpirySeconds.Length != count || policies.Participation.Length != count)
         {
             throw new SiteRefusedException("policy-columns", $"{count} persons need {count} entries in every column");
@@ -88,13 +93,16 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
         for (int i = 0; i < count; i++)
         {
             string? fault = book.PersonOf(policies.PersonKeys[i]) < 0 ? "the person is not known here"
-                : policies.Profiles[i] >= book.Schema.Profiles.Count ? $"profile {policies.Profiles[i]} is not on the menu of {book.Schema.Profiles.Count}"
+                : policies.Profiles[i] >= book.Schema.Profiles.Count
+                ? $"profile {policies.Profiles[i]} is not on the menu of {book.Schema.Profiles.Count}"
                 : policies.Rates[i] >= options.Rates.Count ? $"rate {policies.Rates[i]} is not on the menu of {options.Rates.Count}"
                 : policies.Quotas[i] == 0 ? "the quota is at least 1: to be left out, pause or withdraw"
-                : PurposeTree.Default.Purposes.All(purpose => purpose.Code != policies.Purposes[i]) ? $"there is no purpose {policies.Purposes[i]}"
+                : PurposeTree.Default.Purposes.All(purpose => purpose.Code != policies.Purposes[i])
+                ? $"there is no purpose {policies.Purposes[i]}"
                 : policies.ExpirySeconds[i] < 0 ? "the end lies before 1970"
                 : !Enum.IsDefined(policies.Participation[i]) ? $"there is no participation {policies.Participation[i]}"
-                : book.Policies[book.PersonOf(policies.PersonKeys[i])].Participation == Participation.Withdrawn && policies.Participation[i] != Participation.Withdrawn
+                : book.Policies[book.PersonOf(policies.PersonKeys[i])].Participation == Participation.Withdrawn
+                && policies.Participation[i] != Participation.Withdrawn
                     ? "the person has withdrawn for good" : null;
             if (fault is not null)
             {
@@ -149,7 +157,8 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
         uint site = SiteNumber();
         if (site == 0)
         {
-            throw new SiteRefusedException("not-admitted", $"the consortium has not registered the account {options.Account} as a site: ask it to, then try again");
+            throw new SiteRefusedException(
+                "not-admitted", $"the consortium has not registered the account {options.Account} as a site: ask it to, then try again");
         }
 
         SiteEpochRow[] epochs = await store.ReadEpochsAsync(schemaId, CancellationToken.None);
@@ -164,13 +173,16 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
         (EpochFile? file, int withheld) = EpochBuilder.Build(book, options, site, number, previous, ledger.NowSeconds);
         if (file is null)
         {
-            throw new SiteRefusedException("nobody-to-publish", $"of {book.Records.Count} records none is on offer, or fewer than {OfferClasses.MinPersons} persons are alike in every group: set policies first");
+            throw new SiteRefusedException("nobody-to-publish",
+                $"of {book.Records.Count} records none is on offer, or fewer than {OfferClasses.MinPersons} persons are alike in every "
+                    + "group: set policies first");
         }
 
         byte[] bytes = file.Write();
         SiteEpoch epoch = new()
         {
-            Epoch = number, Members = file.Members.Length, Classes = file.Classes.Length, Withheld = withheld, FileHash = Convert.ToHexStringLower(SHA256.HashData(bytes)),
+            Epoch = number, Members = file.Members.Length, Classes = file.Classes.Length, Withheld = withheld,
+            FileHash = Convert.ToHexStringLower(SHA256.HashData(bytes)),
         };
         await store.KeepFileAsync(epoch.FileHash, bytes, CancellationToken.None);
         return (await store.KeepEpochAsync(new SiteEpochRow(schemaId, epoch), CancellationToken.None)).Epoch;
@@ -210,7 +222,9 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
             Records = book.Records.Count,
             Persons = book.Records.PersonCount,
             Epochs = [.. (await store.ReadEpochsAsync(schemaId, CancellationToken.None)).Select(row => row.Epoch)],
-            Deliveries = [.. (await store.ReadOrdersAsync(CancellationToken.None)).Where(row => row.SchemaId == schemaId).Select(row => row.Delivery)],
+            Deliveries =
+                [.. (await store.ReadOrdersAsync(CancellationToken.None)).Where(row => row.SchemaId == schemaId)
+                    .Select(row => row.Delivery)],
             HighestLossMicro = book.Budgets.Highest.Micro,
         };
     }
@@ -247,7 +261,8 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
         SiteBook book = await BookAsync(schemaId);
         if (record < 0 || record >= book.Records.Count)
         {
-            throw new SiteRefusedException("record-unknown", $"there is no record {record}: the schema has {book.Records.Count}, counted from 0 in the order of loading");
+            throw new SiteRefusedException("record-unknown",
+                $"there is no record {record}: the schema has {book.Records.Count}, counted from 0 in the order of loading");
         }
 
         await ledger.SyncAsync();
@@ -256,7 +271,9 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
         {
             Site = SiteNumber(),
             Seed = PatientKeys.SeedAtSite(options.Key, book.PersonKeys[person]),
-            Pseudonyms = [.. Enumerable.Range(0, book.Records.Count).Where(r => book.Records.PersonIndex[r] == person).Select(r => book.Pseudonyms[r].ToString()[2..])],
+            Pseudonyms =
+                [.. Enumerable.Range(0, book.Records.Count).Where(r => book.Records.PersonIndex[r] == person)
+                    .Select(r => book.Pseudonyms[r].ToString()[2..])],
         };
     }
 
@@ -304,7 +321,9 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
         List<PublisherUse> uses = [];
         foreach (SiteOrderRow order in await store.ReadOrdersAsync(CancellationToken.None))
         {
-            if (order.SchemaId != schemaId || order.State is not (SiteOrderState.Reserved or SiteOrderState.Sending or SiteOrderState.Released) || !order.RecordKeys.Contains(book.Records.RecordKeys[record]))
+            if (order.SchemaId != schemaId
+                || order.State is not (SiteOrderState.Reserved or SiteOrderState.Sending or SiteOrderState.Released)
+                || !order.RecordKeys.Contains(book.Records.RecordKeys[record]))
             {
                 continue;
             }
@@ -324,7 +343,8 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
         SiteBook book = await BookAsync(schemaId);
         int record = pseudonym.Length == 64 && pseudonym.All(char.IsAsciiHexDigit) ? book.RecordOf(Bytes32.Parse("0x" + pseudonym)) : -1;
         return record >= 0 ? (book, record)
-            : throw new SiteRefusedException("publisher-unknown", "this site has no such pseudonym in this schema: give the 64 hexadecimal digits of the wallet's entry");
+            : throw new SiteRefusedException("publisher-unknown",
+                "this site has no such pseudonym in this schema: give the 64 hexadecimal digits of the wallet's entry");
     }
 
     // ---- epochs -----------------------------------------------------------------------------------------------------------
@@ -361,7 +381,8 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
             long due = (long)posted.Posting.Timestamp + ledger.Deployment.Terms.EpochWindowSeconds;
             if (ledger.NowSeconds >= due)
             {
-                await SubmitAsync($"finalise-epoch/{schemaId}/{epoch.Epoch}", contract.FinaliseEpoch(new Epoch(posted.Header, posted.Posting)), progress);
+                await SubmitAsync($"finalise-epoch/{schemaId}/{epoch.Epoch}",
+                    contract.FinaliseEpoch(new Epoch(posted.Header, posted.Posting)), progress);
             }
 
             progress.Wait(due, $"the window of epoch {epoch.Epoch}");
@@ -380,7 +401,8 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
         }
 
         int[] records = [.. Enumerable.Range(0, book.Records.Count)
-            .Where(record => book.Withdrawn.Contains(book.Records.PersonIndex[record]) && ledger.RevokedAt(site, book.Pseudonyms[record]) is null)];
+            .Where(record => book.Withdrawn.Contains(book.Records.PersonIndex[record])
+                && ledger.RevokedAt(site, book.Pseudonyms[record]) is null)];
         if (records.Length > 0)
         {
             EpochFile file = await EpochFileAsync(epoch.Header.DataHash);
@@ -389,7 +411,8 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
                 positions[book.Pseudonyms[record]],
                 PatientKeys.Controller(PatientKeys.SeedAtSite(options.Key, book.Records.PersonKeys[record]), book.Pseudonyms[record])))];
             EpochBatch batch = file.Build(ledger.Deployment.ChainId, AccessControl, epoch.Header.DataHash);
-            foreach ((int part, ContractCall call) in Revocations.Calls(new(node, AccessControl), ledger.Deployment.ChainId, batch, epoch.Posting, members).Index())
+            foreach ((int part, ContractCall call) in Revocations.Calls(
+                new(node, AccessControl), ledger.Deployment.ChainId, batch, epoch.Posting, members).Index())
             {
                 await SubmitAsync($"{id}/{part}", call, progress);
             }
@@ -411,8 +434,10 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
 
             if (ledger.Epoch(demand.BatchId) is { } epoch && epoch.Header.Site == site)
             {
-                EpochBatch batch = (await EpochFileAsync(epoch.Header.DataHash)).Build(ledger.Deployment.ChainId, AccessControl, epoch.Header.DataHash);
-                await SubmitAsync(id, DemandAnswers.Epoch(new(node, AccessControl), batch, epoch.Posting, demand.Kind, demand.Position), progress);
+                EpochBatch batch = (await EpochFileAsync(epoch.Header.DataHash))
+                    .Build(ledger.Deployment.ChainId, AccessControl, epoch.Header.DataHash);
+                await SubmitAsync(id, DemandAnswers.Epoch(new(node, AccessControl), batch, epoch.Posting, demand.Kind, demand.Position),
+                    progress);
             }
             else if (ledger.Delivery(demand.BatchId) is { } delivery && delivery.Header.Site == site)
             {
@@ -469,7 +494,8 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
         }
     }
 
-    /// <summary>Another process may have worked on this store: a book that does not know what became of an order knows too few losses, and is read again.</summary>
+    /// <summary>Another process may have worked on this store: a book that does not know what became of an order knows too few losses, and
+    /// is read again.</summary>
     private void ForgetBooksBehind(SiteOrderRow[] known)
     {
         foreach (SiteOrderRow row in known)
@@ -481,8 +507,8 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
         }
     }
 
-    /// <summary>Checks an order against the ledger and draws its delivery; null while the ledger does not show the round yet. One that contradicts the ledger is refused and done with: it must
-    /// not keep those behind it waiting.</summary>
+    /// <summary>Checks an order against the ledger and draws its delivery; null while the ledger does not show the round yet. One that
+    /// contradicts the ledger is refused and done with: it must not keep those behind it waiting.</summary>
     private async Task<SiteOrderRow?> TakeAsync(uint site, DeliveryOrder order)
     {
         try
@@ -503,14 +529,19 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
                 RecordKeys = [],
                 Attributes = [],
                 Grades = [],
-                Delivery = new SiteDelivery { Sequence = order.Sequence, RequestId = order.RequestId, Sold = 0, Delivered = 0, OverCap = 0, NotAllowed = 0, Refusal = e.Message },
+                Delivery = new SiteDelivery
+                {
+                    Sequence = order.Sequence, RequestId = order.RequestId, Sold = 0, Delivered = 0, OverCap = 0, NotAllowed = 0,
+                    Refusal = e.Message,
+                },
             };
             await store.SaveOrderAsync(row, CancellationToken.None);
             return row with { Version = 1 };
         }
     }
 
-    /// <summary>Draws an order's delivery and keeps both with the losses reserved; null while the ledger does not show the round yet.</summary>
+    /// <summary>Draws an order's delivery and keeps both with the losses reserved; null while the ledger does not show the round
+    /// yet.</summary>
     private async Task<SiteOrderRow?> DrawAsync(uint site, DeliveryOrder order)
     {
         RequestRow? request = ledger.Request(order.RequestId);
@@ -531,7 +562,8 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
         if (terms.Hash() != request.Terms.TermsHash || posted.Header != batch.Header || request.Book != batch.Header.Ordinal
             || request.Index >= round.RequestIds.Count || round.RequestIds[(int)request.Index] != order.RequestId || request.Cancelled)
         {
-            throw new LinkRefusedException("order-contradicts-ledger", $"order {order.Sequence} names terms, a round or a request that the ledger does not: nothing is drawn for it");
+            throw new LinkRefusedException("order-contradicts-ledger",
+                $"order {order.Sequence} names terms, a round or a request that the ledger does not: nothing is drawn for it");
         }
 
         SiteBook book = await BookAsync(terms.SchemaId);
@@ -544,13 +576,17 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
     {
         BookRow closed = ledger.Books(request.Terms.SchemaId).First(one => one.Ordinal == batch.Header.Ordinal);
         EpochRow epoch = ledger.FinalEpoch(site, request.Terms.SchemaId, closed.ClosedBlock)
-            ?? throw new LinkRefusedException("order-contradicts-ledger", $"request {request.RequestId} is to be served from an epoch, and the ledger has none that was final");
-        return new DeliveryBuilder(book, options, await EpochFileAsync(epoch.Header.DataHash), batch, ledger.Round(batch.Id)!.Seed!.Value, pseudonym => ledger.RevokedAt(site, pseudonym) is not null)
+            ?? throw new LinkRefusedException("order-contradicts-ledger",
+                $"request {request.RequestId} is to be served from an epoch, and the ledger has none that was final");
+        return new DeliveryBuilder(book, options, await EpochFileAsync(epoch.Header.DataHash), batch, ledger.Round(batch.Id)!.Seed!.Value,
+            pseudonym => ledger.RevokedAt(site, pseudonym) is not null)
             .Draw(request.RequestId, request.Index, request.Terms.ToDemand(), attempt, ledger.NowSeconds);
     }
 
-    /// <summary>Keeps a drawn delivery with its order in place of an earlier version. Losses of records that may have left before stay with the order.</summary>
-    private async Task<SiteOrderRow> KeepAsync(SiteBook book, long version, long sequence, uint attempt, DeliveryBuilder.Drawn drawn, SiteOrderRow? sent = null)
+    /// <summary>Keeps a drawn delivery with its order in place of an earlier version. Losses of records that may have left before stay with
+    /// the order.</summary>
+    private async Task<SiteOrderRow> KeepAsync(
+        SiteBook book, long version, long sequence, uint attempt, DeliveryBuilder.Drawn drawn, SiteOrderRow? sent = null)
     {
         byte[] bytes = drawn.File.Write(book.Schema);
         ulong[] keys = Array.ConvertAll(drawn.Records, record => book.Records.RecordKeys[record]);
@@ -567,7 +603,8 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
             Grades = sent?.Grades ?? drawn.Grades,
             Delivery = new SiteDelivery
             {
-                Sequence = sequence, RequestId = drawn.File.RequestId, Sold = drawn.Sold, Delivered = keys.Length, OverCap = drawn.OverCap, NotAllowed = drawn.NotAllowed,
+                Sequence = sequence, RequestId = drawn.File.RequestId, Sold = drawn.Sold, Delivered = keys.Length, OverCap = drawn.OverCap,
+                NotAllowed = drawn.NotAllowed,
             },
         };
         if (sent is null)
@@ -603,8 +640,8 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
     }
 
     /// <summary>
-    /// Hands a delivery to the market. That it is about to leave is stored before, so that a loss is charged from then on whatever becomes of it; and who withdrew or became stricter between
-    /// drawing and handing over, or between two tries, is taken out first.
+    /// Hands a delivery to the market. That it is about to leave is stored before, so that a loss is charged from then on whatever becomes
+    /// of it; and who withdrew or became stricter between drawing and handing over, or between two tries, is taken out first.
     /// </summary>
     private async Task HandOverAsync(uint site, SiteOrderRow row, Progress progress, bool isJustDrawn = false)
     {
@@ -631,7 +668,8 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
         if (row.Delivery.Delivered == 0)
         {
             // All who were to be delivered withdrew after a first try.
-            await SaveAsync(row with { State = SiteOrderState.Refused, Delivery = row.Delivery with { Refusal = "nobody allows it any more" } });
+            await SaveAsync(
+                row with { State = SiteOrderState.Refused, Delivery = row.Delivery with { Refusal = "nobody allows it any more" } });
             progress.Done();
             return;
         }
@@ -639,7 +677,10 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
         try
         {
             DeliveryReceipt receipt = await market.DeliverAsync(
-                new DeliveryMessage { Site = site, Sequence = row.Sequence, DeliveryFile = await FileAsync(row.FileHash) }, CancellationToken.None);
+                new DeliveryMessage
+                {
+                    Site = site, Sequence = row.Sequence, DeliveryFile = await FileAsync(row.FileHash),
+                }, CancellationToken.None);
             await SaveAsync(row with { State = SiteOrderState.Released, Receipt = receipt.Signature });
         }
         catch (LinkRefusedException refusal) when (refusal.Code == LinkRefusedException.NotReady)
@@ -664,12 +705,14 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
         BookRow closed = ledger.Books(request.Terms.SchemaId).First(one => one.Ordinal == request.Book);
         EpochFile epoch = await EpochFileAsync(ledger.FinalEpoch(site, request.Terms.SchemaId, closed.ClosedBlock)!.Header.DataHash);
         DeliveryFile file = DeliveryFile.Read(await FileAsync(row.FileHash), book.Schema);
-        if (DeliveryBuilder.IsAllowed(book, file, epoch, request.Terms.ToDemand(), ledger.NowSeconds, pseudonym => ledger.RevokedAt(site, pseudonym) is not null))
+        if (DeliveryBuilder.IsAllowed(
+            book, file, epoch, request.Terms.ToDemand(), ledger.NowSeconds, pseudonym => ledger.RevokedAt(site, pseudonym) is not null))
         {
             return null;
         }
 
-        RoundRow round = ledger.Rounds(request.Terms.SchemaId).First(one => one.Header.Ordinal == request.Book && one.Status == BatchStatus.Final);
+        RoundRow round = ledger.Rounds(request.Terms.SchemaId)
+            .First(one => one.Header.Ordinal == request.Book && one.Status == BatchStatus.Final);
         byte[] bytes = await FileAsync(round.Header.DataHash.ToString()[2..]);
         if (row.State == SiteOrderState.Reserved)
         {
@@ -678,7 +721,8 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
 
         RoundBatch batch = RoundFile.Read(bytes).Build(ledger.Deployment.ChainId, Address.Parse(ledger.Deployment.Matching.Address));
         return await KeepAsync(
-            book, row.Version, row.Sequence, row.Attempt, await DrawAsync(site, book, request, batch, row.Attempt), row.State == SiteOrderState.Sending ? row : null);
+            book, row.Version, row.Sequence, row.Attempt, await DrawAsync(site, book, request, batch, row.Attempt),
+            row.State == SiteOrderState.Sending ? row : null);
     }
 
     /// <summary>Posts a delivery that the market has, and finalises it after its window.</summary>
@@ -705,7 +749,8 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
             long due = (long)posted.Posting.Timestamp + ledger.Deployment.Terms.DeliveryWindowSeconds;
             if (ledger.NowSeconds >= due)
             {
-                await SubmitAsync($"finalise-delivery/{row.Delivery.RequestId}/{row.Attempt}", contract.FinaliseDelivery(new Delivery(posted.Header, posted.Posting)), progress);
+                await SubmitAsync($"finalise-delivery/{row.Delivery.RequestId}/{row.Attempt}",
+                    contract.FinaliseDelivery(new Delivery(posted.Header, posted.Posting)), progress);
             }
 
             progress.Wait(due, $"the window of the delivery to request {row.Delivery.RequestId}");
@@ -714,11 +759,13 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
 
     // ---- what all steps use -----------------------------------------------------------------------------------------------
 
-    /// <summary>Sends a command once. One that the ledger refused is tried again once an hour of its time: what was lacking, a bond for example, may have come.</summary>
+    /// <summary>Sends a command once. One that the ledger refused is tried again once an hour of its time: what was lacking, a bond for
+    /// example, may have come.</summary>
     private async Task SubmitAsync(string id, ContractCall call, Progress progress)
     {
         string attempt = _refused.Contains(id) ? $"{id}@{ledger.NowSeconds / 3600}" : id;
-        LedgerOutcome outcome = (await Account.SubmitAsync([new LedgerCommand { Id = attempt, To = call.To!.Value.ToArray(), Data = call.Data.ToArray() }]))[0];
+        LedgerOutcome outcome = (
+            await Account.SubmitAsync([new LedgerCommand { Id = attempt, To = call.To!.Value.ToArray(), Data = call.Data.ToArray() }]))[0];
         if (outcome.State == LedgerState.Refused)
         {
             _refused.Add(id);
@@ -733,7 +780,8 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
     /// <summary>Indices by chance, in shares of millionths.</summary>
     private static byte[] Drawn(int[] shares, int count)
     {
-        if (shares is null || shares.Length is 0 or > byte.MaxValue || Array.Exists(shares, share => share < 0) || shares.Sum(share => (long)share) != MillionParts)
+        if (shares is null || shares.Length is 0 or > byte.MaxValue || Array.Exists(shares, share => share < 0)
+            || shares.Sum(share => (long)share) != MillionParts)
         {
             throw new SiteRefusedException("policy-shares", "shares are millionths, none is negative, and they sum to 1,000,000");
         }
@@ -799,23 +847,29 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
         }
 
         int count = load.RecordKeys.Length;
-        bool fits = count > 0 && load.PersonKeys.Length == count && load.Codes.Length == schema.Attributes.Count && load.Fractions.Length == schema.Attributes.Count
-            && load.Codes.All(column => column.Length == count) && load.Fractions.All(column => column.Length == 0 || column.Length == count)
+        bool fits = count > 0 && load.PersonKeys.Length == count && load.Codes.Length == schema.Attributes.Count
+            && load.Fractions.Length == schema.Attributes.Count
+            && load.Codes.All(column => column.Length == count)
+            && load.Fractions.All(column => column.Length == 0 || column.Length == count)
             && load.RecordKeys.Distinct().Count() == count;
         if (!schema.Publishable || !fits)
         {
             throw new SiteRefusedException("records", schema.Publishable
-                ? $"the batch has {count} records, of which each needs a key of its own and an entry in every one of the schema's {schema.Attributes.Count} columns"
+                ? $"the batch has {count} records, of which each needs a key of its own and an entry in every one of the schema's "
+                    + $"{schema.Attributes.Count} columns"
                 : $"schema '{schema.Name}' was proposed by a program and not yet confirmed by a person: ./emr schema confirm");
         }
 
         for (int a = 0; a < load.Codes.Length; a++)
         {
             AttributeDefinition attribute = schema.Attributes[a];
-            int wrong = Array.FindIndex(load.Codes[a], code => code >= attribute.Domain.Size && (code != RecordColumn.Missing || attribute.Domain is not GridDomain));
+            int wrong = Array.FindIndex(load.Codes[a],
+                code => code >= attribute.Domain.Size && (code != RecordColumn.Missing || attribute.Domain is not GridDomain));
             if (wrong >= 0)
             {
-                throw new SiteRefusedException("records", $"record {wrong + 1} of the batch has a code of '{attribute.Name}' outside its domain of {attribute.Domain.Size} values");
+                throw new SiteRefusedException("records",
+                    $"record {wrong + 1} of the batch has a code of '{attribute.Name}' outside its domain of {attribute.Domain.Size} "
+                        + "values");
             }
         }
 

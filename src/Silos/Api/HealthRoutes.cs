@@ -12,7 +12,8 @@ internal static class HealthRoutes
 {
     private const int RetryAfterSeconds = 2;
 
-    /// <summary><c>GET /health</c> answers as long as the process does; <c>GET /ready</c> when the ledger can be read and everybody goes on, and 503 with the reason otherwise.</summary>
+    /// <summary><c>GET /health</c> answers as long as the process does; <c>GET /ready</c> when the ledger can be read and everybody goes
+    /// on, and 503 with the reason otherwise.</summary>
     public static void MapHealth(this IEndpointRouteBuilder routes, IReadOnlyList<RoleLoop> loops, ILedgerView ledger)
     {
         routes.MapGet("/health", () => Results.Text("alive\n")).Named("Health", "Whether the process lives.", Policies.Anyone);
@@ -33,7 +34,8 @@ internal static class HealthRoutes
                 return Results.Text($"ready at block {ledger.Head}\n");
             }
 
-            await ProblemWriter.WriteAsync(context, Problem.Of(ProblemType.Unavailable, problem) with { RetryAfterSeconds = RetryAfterSeconds });
+            await ProblemWriter.WriteAsync(
+                context, Problem.Of(ProblemType.Unavailable, problem) with { RetryAfterSeconds = RetryAfterSeconds });
             return Results.Empty;
         }).Named("Ready", "Whether everybody does their work.", Policies.Anyone);
     }

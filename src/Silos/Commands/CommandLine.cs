@@ -64,13 +64,18 @@ internal static class CommandLine
         }
         catch (OperationCanceledException) when (interrupted.IsCancellationRequested)
         {
-            await Console.Error.WriteLineAsync("emr: interrupted; nothing was published. Finished parts were kept where the command keeps any: the same command goes on from there.");
+            await Console.Error.WriteLineAsync(
+                "emr: interrupted; nothing was published. Finished parts were kept where the command keeps any: the same command goes on "
+                    + "from there.");
             return ExitCode.Failure;
         }
         catch (Exception fault) when (fault is not OutOfMemoryException)
         {
-            // A fault of the program itself. Its trace names methods, not values; the message of a foreign exception might quote one, so only its type is shown.
-            await Console.Error.WriteLineAsync($"emr: the program failed ({fault.GetBaseException().GetType().Name}); this is a defect, please report it with the lines below.");
+            // A fault of the program itself. Its trace names methods, not values; the message of a foreign exception might quote one, so
+            // only its type is shown.
+            await Console.Error.WriteLineAsync(
+                $"emr: the program failed ({fault.GetBaseException().GetType().Name}); this is a defect, please report it with the lines "
+                    + "below.");
             await Console.Error.WriteLineAsync(fault.GetBaseException().StackTrace);
             return ExitCode.Failure;
         }
@@ -108,7 +113,8 @@ internal static class ExitCode
     public const int NotReady = 75;
 }
 
-/// <summary>A failure whose message is written for the person at the terminal: what failed, where, expected against got, how to fix it.</summary>
+/// <summary>A failure whose message is written for the person at the terminal: what failed, where, expected against got, how to fix
+/// it.</summary>
 internal sealed class CommandException : Exception
 {
     /// <summary>A failure with the exit code that it ends the process with.</summary>

@@ -32,7 +32,9 @@ internal static class ConfigurationReference
             foreach (Setting setting in settings)
             {
                 string otherwise = setting.Default.Length > 0 ? $"`{setting.Default}`" : setting.Otherwise;
-                text.Append($"| `{setting.Key}` | `{setting.Variable}` | {(setting.Option is null ? "" : $"`{setting.Option}`")} | {otherwise} | {(setting.IsSecret ? "**Secret.** " : "")}{setting.Meaning} |\n");
+                text.Append(
+                    $"| `{setting.Key}` | `{setting.Variable}` | {(setting.Option is null ? "" : $"`{setting.Option}`")} | {otherwise} | "
+                        + $"{(setting.IsSecret ? "**Secret.** " : "")}{setting.Meaning} |\n");
             }
         }
 

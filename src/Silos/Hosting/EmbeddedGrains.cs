@@ -23,7 +23,8 @@ internal static class GrainHosting
         if (settings.Cluster is not null)
         {
             throw new InvalidOperationException(
-                $"{GrainSettings.Section}:Cluster is configured, but this program was built with the embedded grain runtime, which is one process: "
+                $"{GrainSettings.Section}:Cluster is configured, but this program was built with the embedded grain runtime, which is "
+                    + "one process: "
                 + "build it with -p:GrainRuntime=Orleans, or remove the section.");
         }
 

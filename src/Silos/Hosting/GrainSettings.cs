@@ -5,7 +5,8 @@ internal sealed class GrainSettings
 {
     internal const string Section = "Grains";
 
-    /// <summary>How long a caller waits for a grain, from which follows how long a failover may take. Callers retry, idempotently.</summary>
+    /// <summary>How long a caller waits for a grain, from which follows how long a failover may take. Callers retry,
+    /// idempotently.</summary>
     public TimeSpan ResponseTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>How long a grain may be idle before it leaves memory.</summary>
@@ -32,6 +33,7 @@ internal sealed class ClusterSettings
     /// <summary>The TCP port for clients of the cluster.</summary>
     public int GatewayPort { get; set; }
 
-    /// <summary>The PostgreSQL database that holds membership and grain state; the password in a file named by Passfile, not here.</summary>
+    /// <summary>The PostgreSQL database that holds membership and grain state; the password in a file named by Passfile, not
+    /// here.</summary>
     public string ConnectionString { get; set; } = "";
 }

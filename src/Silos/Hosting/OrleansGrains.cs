@@ -10,7 +10,8 @@ using Orleans.Storage;
 
 namespace EmrMarket.Silos.Hosting;
 
-/// <summary>Grains in a cluster of silos. <c>EmbeddedGrains.cs</c> is the same for one process, and the build takes one of the two.</summary>
+/// <summary>Grains in a cluster of silos. <c>EmbeddedGrains.cs</c> is the same for one process, and the build takes one of the
+/// two.</summary>
 internal static class GrainHosting
 {
     /// <summary>Whether all grains of a role are in one process, which therefore has the role's store for itself.</summary>
@@ -23,7 +24,8 @@ internal static class GrainHosting
 
     /// <summary>Makes a role's host a silo of that role's cluster.</summary>
     /// <param name="builder">The role's host.</param>
-    /// <param name="grains">The assemblies of the role's grain classes; named so that they are loaded, since Orleans finds grains in what is loaded.</param>
+    /// <param name="grains">The assemblies of the role's grain classes; named so that they are loaded, since Orleans finds grains in what
+    /// is loaded.</param>
     internal static void AddGrains(this IHostApplicationBuilder builder, params Assembly[] grains)
     {
         ArgumentOutOfRangeException.ThrowIfZero(grains.Length);
@@ -68,14 +70,16 @@ internal static class GrainHosting
     internal static IServiceCollection AddGrainState(this IServiceCollection services, NpgsqlDataSource database) => services;
 
     /// <summary>Nothing, as above: the provider's tables are not sealed, which docs/LIMITATIONS.md says.</summary>
-    internal static IServiceCollection AddGrainState(this IServiceCollection services, NpgsqlDataSource database, SiteVault vault) => services;
+    internal static IServiceCollection AddGrainState(this IServiceCollection services, NpgsqlDataSource database, SiteVault vault) =>
+        services;
 
     private static ClusterSettings Required(ClusterSettings? cluster)
     {
         const string Where = GrainSettings.Section + ":Cluster";
         if (cluster is null)
         {
-            throw new InvalidOperationException($"{Where} is not configured: this program was built for a cluster and needs it. See deploy/cluster.");
+            throw new InvalidOperationException(
+                $"{Where} is not configured: this program was built for a cluster and needs it. See deploy/cluster.");
         }
 
         return string.IsNullOrWhiteSpace(cluster.ClusterId) ? throw Missing(nameof(cluster.ClusterId))

@@ -8,8 +8,9 @@ using EmrMarket.Grains.Abstractions.Link;
 namespace EmrMarket.Silos.Link;
 
 /// <summary>
-/// A site's end of the link over HTTPS, which calls outward only. It believes what the market's account signed as the answer to exactly its message, and nothing else: an answer of anybody
-/// else, an error page included, is a failure after which it is not known whether the message was taken, never a refusal.
+/// A site's end of the link over HTTPS, which calls outward only. It believes what the market's account signed as the answer to exactly its
+/// message, and nothing else: an answer of anybody else, an error page included, is a failure after which it is not known whether the
+/// message was taken, never a refusal.
 /// </summary>
 internal sealed class HttpSiteMarketLink : ISiteMarketLink, IDisposable
 {
@@ -30,9 +31,11 @@ internal sealed class HttpSiteMarketLink : ISiteMarketLink, IDisposable
     /// <param name="site">The site's account, which signs.</param>
     /// <param name="market">The market's account, which signs answers.</param>
     /// <param name="domain">The ledger.</param>
-    /// <param name="certificatePin">SHA-256 of the market's public key (<see cref="LinkCertificate.PinOf"/>) as 64 hexadecimal digits; null when a public authority vouches for it.</param>
+    /// <param name="certificatePin">SHA-256 of the market's public key (<see cref="LinkCertificate.PinOf"/>) as 64 hexadecimal digits; null
+    /// when a public authority vouches for it.</param>
     /// <param name="clock">The time.</param>
-    public HttpSiteMarketLink(Uri address, EthereumAccount site, Address market, LinkDomain domain, string? certificatePin, TimeProvider clock)
+    public HttpSiteMarketLink(
+        Uri address, EthereumAccount site, Address market, LinkDomain domain, string? certificatePin, TimeProvider clock)
     {
         ArgumentNullException.ThrowIfNull(address);
         if (!string.Equals(address.Scheme, Uri.UriSchemeHttps, StringComparison.Ordinal))
@@ -45,14 +48,16 @@ internal sealed class HttpSiteMarketLink : ISiteMarketLink, IDisposable
         if (certificatePin is not null)
         {
             // The key, not who vouches for it: a pinned key needs no authority.
-            handler.SslOptions.RemoteCertificateValidationCallback = (_, certificate, _, _) => certificate is not null && IsPinned(certificate, certificatePin);
+            handler.SslOptions.RemoteCertificateValidationCallback = (_, certificate, _, _) =>
+                certificate is not null && IsPinned(certificate, certificatePin);
         }
 
         _http = new HttpClient(handler) { BaseAddress = address, Timeout = LongestCall };
     }
 
     /// <inheritdoc/>
-    public async Task<MarketDescription> DescribeAsync(CancellationToken cancellationToken) => LinkPayloads.ReadDescription(await SendAsync(LinkKind.Describe, [], cancellationToken));
+    public async Task<MarketDescription> DescribeAsync(CancellationToken cancellationToken) =>
+        LinkPayloads.ReadDescription(await SendAsync(LinkKind.Describe, [], cancellationToken));
 
     /// <inheritdoc/>
     public async Task PublishEpochAsync(EpochPublication publication, CancellationToken cancellationToken)
@@ -102,19 +107,23 @@ internal sealed class HttpSiteMarketLink : ISiteMarketLink, IDisposable
         using HttpResponseMessage response = await _http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
         if (!response.IsSuccessStatusCode)
         {
-            throw new HttpRequestException($"the market at {_http.BaseAddress} did not take the message: {(int)response.StatusCode} {await ProblemAsync(response, cancellationToken)}", null, response.StatusCode);
+            throw new HttpRequestException(
+                $"the market at {_http.BaseAddress} did not take the message: {(int)response.StatusCode} "
+                    + $"{await ProblemAsync(response, cancellationToken)}", null, response.StatusCode);
         }
 
         await using Stream stream = await response.Content.ReadAsStreamAsync(cancellationToken);
         LinkAnswer answer = LinkAnswer.Read(await LinkFrame.ReadHeadAsync(stream, LinkAnswer.Length, cancellationToken));
         if (answer.Request != digest || !LinkFrame.IsSignedBy(answer.Digest(_domain), answer.Signature, _market))
         {
-            throw new LinkProtocolException(502, "link-signature", $"the answer is not signed by the market {_market} for this message: whoever answers at {_http.BaseAddress} is not it");
+            throw new LinkProtocolException(502, "link-signature",
+                $"the answer is not signed by the market {_market} for this message: whoever answers at {_http.BaseAddress} is not it");
         }
 
         if (answer.PayloadLength > LinkServer.LargestPayload)
         {
-            throw new LinkProtocolException(502, "link-too-large", $"the answer has {answer.PayloadLength} bytes, at most {LinkServer.LargestPayload}");
+            throw new LinkProtocolException(
+                502, "link-too-large", $"the answer has {answer.PayloadLength} bytes, at most {LinkServer.LargestPayload}");
         }
 
         byte[] content = await LinkFrame.ReadPayloadAsync(stream, answer.PayloadLength, answer.PayloadHash, cancellationToken);

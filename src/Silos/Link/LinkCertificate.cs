@@ -3,7 +3,8 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace EmrMarket.Silos.Link;
 
-/// <summary>The market's certificate for TLS where no public authority gives it one: signed by itself, and known to the sites by its public key.</summary>
+/// <summary>The market's certificate for TLS where no public authority gives it one: signed by itself, and known to the sites by its public
+/// key.</summary>
 internal static class LinkCertificate
 {
     private const int Years = 10;

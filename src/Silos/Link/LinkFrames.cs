@@ -31,7 +31,8 @@ internal sealed record LinkDomain(ulong ChainId, Address AccessControl)
     public TypedDataDomain TypedData => new("EmrMarket", "1", ChainId, AccessControl);
 }
 
-/// <summary>A message was not what the protocol asks for; it had no effect. To its sender it says nothing about the work itself: it may be sent again, mended.</summary>
+/// <summary>A message was not what the protocol asks for; it had no effect. To its sender it says nothing about the work itself: it may be
+/// sent again, mended.</summary>
 internal sealed class LinkProtocolException(int status, string code, string message) : Exception(message)
 {
     /// <summary>The HTTP status.</summary>
@@ -42,8 +43,8 @@ internal sealed class LinkProtocolException(int status, string code, string mess
 }
 
 /// <summary>
-/// The head of a message of a site: all of it signed, the payload by its hash, so that whoever is not known is refused before a byte of payload is read (docs/WIRE.md, "Link between site and
-/// market").
+/// The head of a message of a site: all of it signed, the payload by its hash, so that whoever is not known is refused before a byte of
+/// payload is read (docs/WIRE.md, "Link between site and market").
 /// </summary>
 internal sealed record LinkRequest
 {
@@ -56,7 +57,8 @@ internal sealed record LinkRequest
     private const int SignatureBytes = 65;
 
     private static readonly TypedDataType Type =
-        TypedDataType.Parse("LinkMessage(uint8 kind,address sender,address receiver,uint64 time,bytes32 nonce,uint32 length,bytes32 payload)");
+        TypedDataType.Parse(
+            "LinkMessage(uint8 kind,address sender,address receiver,uint64 time,bytes32 nonce,uint32 length,bytes32 payload)");
 
     public required LinkKind Kind { get; init; }
 
@@ -113,10 +115,12 @@ internal sealed record LinkRequest
         LinkKind kind = (LinkKind)rest[0];
         return new LinkRequest
         {
-            Kind = Enum.IsDefined(kind) ? kind : throw new LinkProtocolException(400, "link-malformed", $"there is no kind {rest[0]} of message"),
+            Kind = Enum.IsDefined(kind)
+                ? kind : throw new LinkProtocolException(400, "link-malformed", $"there is no kind {rest[0]} of message"),
             Sender = new Address(rest.Slice(1, 20)),
             Receiver = new Address(rest.Slice(21, 20)),
-            Seconds = BinaryPrimitives.ReadInt64LittleEndian(rest[41..]) is >= 0 and var seconds ? seconds : throw new LinkProtocolException(400, "link-malformed", "its time lies before 1970"),
+            Seconds = BinaryPrimitives.ReadInt64LittleEndian(rest[41..]) is >= 0 and var seconds
+                ? seconds : throw new LinkProtocolException(400, "link-malformed", "its time lies before 1970"),
             Nonce = new Bytes32(rest.Slice(49, 32)),
             PayloadLength = BinaryPrimitives.ReadUInt32LittleEndian(rest[81..]),
             PayloadHash = new Bytes32(rest.Slice(85, 32)),
@@ -133,7 +137,8 @@ internal sealed record LinkAnswer
 
     private const int SignatureBytes = 65;
 
-    private static readonly TypedDataType Type = TypedDataType.Parse("LinkAnswer(bytes32 request,bool refused,uint32 length,bytes32 payload)");
+    private static readonly TypedDataType Type = TypedDataType.Parse(
+        "LinkAnswer(bytes32 request,bool refused,uint32 length,bytes32 payload)");
 
     /// <summary>Whether the payload says why the message is refused.</summary>
     public required bool Refused { get; init; }
@@ -152,7 +157,8 @@ internal sealed record LinkAnswer
     private static ReadOnlySpan<byte> Magic => "EMRLINKA"u8;
 
     /// <summary>What is signed.</summary>
-    public Bytes32 Digest(LinkDomain domain) => Type.HashToSign(domain.TypedData, [Request, Refused, (BigInteger)PayloadLength, PayloadHash]);
+    public Bytes32 Digest(LinkDomain domain) =>
+        Type.HashToSign(domain.TypedData, [Request, Refused, (BigInteger)PayloadLength, PayloadHash]);
 
     /// <summary>Its bytes.</summary>
     public byte[] Write()
@@ -178,7 +184,8 @@ internal sealed record LinkAnswer
         ReadOnlySpan<byte> rest = bytes[(Magic.Length + 4)..];
         return new LinkAnswer
         {
-            Refused = rest[0] switch { 0 => false, 1 => true, _ => throw new LinkProtocolException(400, "link-malformed", "the answer is neither given nor refused") },
+            Refused = rest[0] switch { 0 => false, 1 => true,
+                _ => throw new LinkProtocolException(400, "link-malformed", "the answer is neither given nor refused") },
             Request = new Bytes32(rest.Slice(1, 32)),
             PayloadLength = BinaryPrimitives.ReadUInt32LittleEndian(rest[33..]),
             PayloadHash = new Bytes32(rest.Slice(37, 32)),
@@ -201,12 +208,14 @@ internal static class LinkFrame
         uint got = BinaryPrimitives.ReadUInt32LittleEndian(bytes[magic.Length..]);
         if (got != version)
         {
-            throw new LinkProtocolException(400, "link-version", $"the {what} has version {got}, expected {version}: bring both ends to the same version");
+            throw new LinkProtocolException(
+                400, "link-version", $"the {what} has version {got}, expected {version}: bring both ends to the same version");
         }
 
         if (bytes.Length != length)
         {
-            throw new LinkProtocolException(400, "link-malformed", $"the head of the {what} has {bytes.Length} bytes, expected {length}: it was cut short");
+            throw new LinkProtocolException(
+                400, "link-malformed", $"the head of the {what} has {bytes.Length} bytes, expected {length}: it was cut short");
         }
     }
 
@@ -231,10 +240,12 @@ internal static class LinkFrame
         int got = await stream.ReadAtLeastAsync(payload, payload.Length, throwOnEndOfStream: false, cancellationToken);
         if (got < payload.Length || await stream.ReadAsync(new byte[1], cancellationToken) != 0)
         {
-            throw new LinkProtocolException(400, "link-malformed", got < payload.Length ? $"the payload ends after {got} bytes of {length}: it was cut short" : "the payload is longer than its head says");
+            throw new LinkProtocolException(400, "link-malformed", got < payload.Length
+                ? $"the payload ends after {got} bytes of {length}: it was cut short" : "the payload is longer than its head says");
         }
 
-        return new Bytes32(SHA256.HashData(payload)) == hash ? payload : throw new LinkProtocolException(400, "link-malformed", "the payload is not the one that was signed");
+        return new Bytes32(SHA256.HashData(payload)) == hash
+            ? payload : throw new LinkProtocolException(400, "link-malformed", "the payload is not the one that was signed");
     }
 
     /// <summary>Reads a head; shorter when the stream ends.</summary>

@@ -41,7 +41,8 @@ internal sealed class MemoryLinkNonces : ILinkNonces
 internal sealed class PostgresLinkNonces(NpgsqlDataSource database) : ILinkNonces
 {
     /// <inheritdoc/>
-    public async Task<bool> TakeAsync(Address sender, Bytes32 nonce, long nowSeconds, long expiresSeconds, CancellationToken cancellationToken)
+    public async Task<bool> TakeAsync(
+        Address sender, Bytes32 nonce, long nowSeconds, long expiresSeconds, CancellationToken cancellationToken)
     {
         await using NpgsqlCommand command = database.CreateCommand(
             """

@@ -4,14 +4,16 @@ using EmrMarket.Grains.Abstractions.Link;
 
 namespace EmrMarket.Silos.Link;
 
-/// <summary>The payloads of the link (docs/WIRE.md, "Link between site and market"): little-endian; bytes and texts (UTF-8) after their length in 4 bytes.</summary>
+/// <summary>The payloads of the link (docs/WIRE.md, "Link between site and market"): little-endian; bytes and texts (UTF-8) after their
+/// length in 4 bytes.</summary>
 internal static class LinkPayloads
 {
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     public static byte[] Write(MarketDescription description) => JsonSerializer.SerializeToUtf8Bytes(description);
 
-    public static MarketDescription ReadDescription(byte[] payload) => Read(payload, reader => JsonSerializer.Deserialize<MarketDescription>(reader.ReadBytes(payload.Length))!);
+    public static MarketDescription ReadDescription(byte[] payload) =>
+        Read(payload, reader => JsonSerializer.Deserialize<MarketDescription>(reader.ReadBytes(payload.Length))!);
 
     public static byte[] Write(EpochPublication publication) => Write(writer =>
     {
@@ -19,7 +21,8 @@ internal static class LinkPayloads
         Bytes(writer, publication.LeafFile);
     });
 
-    public static EpochPublication ReadEpoch(byte[] payload) => Read(payload, reader => new EpochPublication { Site = reader.ReadUInt32(), LeafFile = Bytes(reader) });
+    public static EpochPublication ReadEpoch(byte[] payload) =>
+        Read(payload, reader => new EpochPublication { Site = reader.ReadUInt32(), LeafFile = Bytes(reader) });
 
     public static byte[] WriteOrdersAfter(uint site, long sequence) => Write(writer =>
     {
@@ -27,7 +30,8 @@ internal static class LinkPayloads
         writer.Write(sequence);
     });
 
-    public static (uint Site, long Sequence) ReadOrdersAfter(byte[] payload) => Read(payload, reader => (reader.ReadUInt32(), reader.ReadInt64()));
+    public static (uint Site, long Sequence) ReadOrdersAfter(byte[] payload) =>
+        Read(payload, reader => (reader.ReadUInt32(), reader.ReadInt64()));
 
     public static byte[] Write(DeliveryOrder[] orders) => Write(writer =>
     {
@@ -66,7 +70,8 @@ internal static class LinkPayloads
         byte[][] rounds = List(reader, Bytes);
         return List(reader, one => new DeliveryOrder
         {
-            Sequence = one.ReadInt64(), RequestId = one.ReadUInt64(), Attempt = one.ReadUInt32(), TermsJson = Strict.GetString(Bytes(one)), RoundFile = rounds[one.ReadInt32()],
+            Sequence = one.ReadInt64(), RequestId = one.ReadUInt64(), Attempt = one.ReadUInt32(), TermsJson = Strict.GetString(Bytes(one)),
+            RoundFile = rounds[one.ReadInt32()],
         });
     });
 
@@ -78,7 +83,8 @@ internal static class LinkPayloads
     });
 
     public static DeliveryMessage ReadDelivery(byte[] payload) =>
-        Read(payload, reader => new DeliveryMessage { Site = reader.ReadUInt32(), Sequence = reader.ReadInt64(), DeliveryFile = Bytes(reader) });
+        Read(payload,
+            reader => new DeliveryMessage { Site = reader.ReadUInt32(), Sequence = reader.ReadInt64(), DeliveryFile = Bytes(reader) });
 
     public static byte[] Write(DeliveryReceipt receipt) => Write(writer => Bytes(writer, receipt.Signature));
 
@@ -90,7 +96,8 @@ internal static class LinkPayloads
         Bytes(writer, Strict.GetBytes(refusal.Message));
     });
 
-    public static LinkRefusedException ReadRefusal(byte[] payload) => Read(payload, reader => new LinkRefusedException(Strict.GetString(Bytes(reader)), Strict.GetString(Bytes(reader))));
+    public static LinkRefusedException ReadRefusal(byte[] payload) =>
+        Read(payload, reader => new LinkRefusedException(Strict.GetString(Bytes(reader)), Strict.GetString(Bytes(reader))));
 
     private static byte[] Write(Action<BinaryWriter> write)
     {
@@ -108,7 +115,8 @@ internal static class LinkPayloads
         try
         {
             T value = read(reader);
-            return stream.Position == stream.Length ? value : throw new LinkProtocolException(400, "link-malformed", "the payload goes on after its content");
+            return stream.Position == stream.Length
+                ? value : throw new LinkProtocolException(400, "link-malformed", "the payload goes on after its content");
         }
         catch (Exception e) when (e is EndOfStreamException or DecoderFallbackException or IndexOutOfRangeException or JsonException)
         {
@@ -127,7 +135,8 @@ internal static class LinkPayloads
         int length = reader.ReadInt32();
 
         // A length that the payload cannot hold is never believed.
-        return length >= 0 && length <= reader.BaseStream.Length - reader.BaseStream.Position ? reader.ReadBytes(length) : throw new EndOfStreamException();
+        return length >= 0 && length <= reader.BaseStream.Length - reader.BaseStream.Position
+            ? reader.ReadBytes(length) : throw new EndOfStreamException();
     }
 
     private static T[] List<T>(BinaryReader reader, Func<BinaryReader, T> read)

@@ -8,8 +8,9 @@ using Microsoft.AspNetCore.Http.Features;
 namespace EmrMarket.Silos.Link;
 
 /// <summary>
-/// The market's end of the link over HTTPS. A message is taken when a registered site signed it for this market and ledger, lately, once; everything else is refused before its payload is read
-/// and changes nothing. What the market answers, refusals of the work included, it signs.
+/// The market's end of the link over HTTPS. A message is taken when a registered site signed it for this market and ledger, lately, once;
+/// everything else is refused before its payload is read and changes nothing. What the market answers, refusals of the work included, it
+/// signs.
 /// </summary>
 /// <param name="market">The market.</param>
 /// <param name="account">Its account.</param>
@@ -17,7 +18,8 @@ namespace EmrMarket.Silos.Link;
 /// <param name="siteOf">The number of the site with an account; 0 when there is none.</param>
 /// <param name="nonces">The messages that were taken.</param>
 /// <param name="clock">The time.</param>
-internal sealed class LinkServer(ISiteMarketLink market, EthereumAccount account, LinkDomain domain, Func<Address, uint> siteOf, ILinkNonces nonces, TimeProvider clock)
+internal sealed class LinkServer(
+    ISiteMarketLink market, EthereumAccount account, LinkDomain domain, Func<Address, uint> siteOf, ILinkNonces nonces, TimeProvider clock)
 {
     /// <summary>Where it answers.</summary>
     public const string Path = "/link/v1";
@@ -41,16 +43,20 @@ internal sealed class LinkServer(ISiteMarketLink market, EthereumAccount account
 
         try
         {
-            LinkRequest request = LinkRequest.Read(await LinkFrame.ReadHeadAsync(context.Request.Body, LinkRequest.Length, context.RequestAborted));
+            LinkRequest request = LinkRequest.Read(
+                await LinkFrame.ReadHeadAsync(context.Request.Body, LinkRequest.Length, context.RequestAborted));
             uint site = await AdmitAsync(request, context.RequestAborted);
-            byte[] payload = await LinkFrame.ReadPayloadAsync(context.Request.Body, request.PayloadLength, request.PayloadHash, context.RequestAborted);
+            byte[] payload = await LinkFrame.ReadPayloadAsync(
+                context.Request.Body, request.PayloadLength, request.PayloadHash, context.RequestAborted);
             (bool refused, byte[] answer) = await AnswerAsync(request.Kind, site, payload, context.RequestAborted);
             LinkAnswer head = new()
             {
-                Refused = refused, Request = request.Digest(domain), PayloadLength = (uint)answer.Length, PayloadHash = new Bytes32(SHA256.HashData(answer)),
+                Refused = refused, Request = request.Digest(domain), PayloadLength = (uint)answer.Length,
+                PayloadHash = new Bytes32(SHA256.HashData(answer)),
             };
             context.Response.ContentType = "application/octet-stream";
-            await context.Response.Body.WriteAsync((head with { Signature = account.Sign(head.Digest(domain)).ToBytes() }).Write(), context.RequestAborted);
+            await context.Response.Body.WriteAsync(
+                (head with { Signature = account.Sign(head.Digest(domain)).ToBytes() }).Write(), context.RequestAborted);
             await context.Response.Body.WriteAsync(answer, context.RequestAborted);
         }
         catch (LinkProtocolException e)
@@ -66,36 +72,43 @@ internal sealed class LinkServer(ISiteMarketLink market, EthereumAccount account
         uint largest = request.Kind is LinkKind.PublishEpoch or LinkKind.Deliver ? LargestPayload : SmallPayload;
         if (request.PayloadLength > largest)
         {
-            throw new LinkProtocolException(413, "link-too-large", $"the payload has {request.PayloadLength} bytes, at most {largest} for its kind");
+            throw new LinkProtocolException(
+                413, "link-too-large", $"the payload has {request.PayloadLength} bytes, at most {largest} for its kind");
         }
 
         if (request.Receiver != account.Address)
         {
-            throw new LinkProtocolException(400, "link-wrong-market", $"the message is for the market {request.Receiver}, and this is {account.Address}");
+            throw new LinkProtocolException(
+                400, "link-wrong-market", $"the message is for the market {request.Receiver}, and this is {account.Address}");
         }
 
         if (!LinkFrame.IsSignedBy(request.Digest(domain), request.Signature, request.Sender))
         {
-            throw new LinkProtocolException(401, "link-signature", $"the signature is not of {request.Sender} for this message and ledger (chain {domain.ChainId}, {domain.AccessControl})");
+            throw new LinkProtocolException(401, "link-signature",
+                $"the signature is not of {request.Sender} for this message and ledger (chain {domain.ChainId}, {domain.AccessControl})");
         }
 
         long now = clock.GetUtcNow().ToUnixTimeSeconds();
         if (Math.Abs(now - request.Seconds) > LongestSkewSeconds)
         {
-            throw new LinkProtocolException(401, "link-time", $"the message was signed {now - request.Seconds} seconds ago by this clock, at most {LongestSkewSeconds}: set the clocks, and sign it again");
+            throw new LinkProtocolException(401, "link-time",
+                $"the message was signed {now - request.Seconds} seconds ago by this clock, at most {LongestSkewSeconds}: set the "
+                    + "clocks, and sign it again");
         }
 
         uint site = siteOf(request.Sender);
         if (site == 0)
         {
-            throw new LinkProtocolException(403, "link-unknown-site", $"the ledger knows no site with the account {request.Sender}: ask the consortium to admit it");
+            throw new LinkProtocolException(
+                403, "link-unknown-site", $"the ledger knows no site with the account {request.Sender}: ask the consortium to admit it");
         }
 
         return await nonces.TakeAsync(request.Sender, request.Nonce, now, request.Seconds + LongestSkewSeconds, cancellationToken) ? site
             : throw new LinkProtocolException(409, "link-replayed", "the message was taken before: sign it again with a nonce of its own");
     }
 
-    private async Task<(bool Refused, byte[] Answer)> AnswerAsync(LinkKind kind, uint site, byte[] payload, CancellationToken cancellationToken)
+    private async Task<(bool Refused, byte[] Answer)> AnswerAsync(
+        LinkKind kind, uint site, byte[] payload, CancellationToken cancellationToken)
     {
         try
         {
@@ -130,5 +143,6 @@ internal sealed class LinkServer(ISiteMarketLink market, EthereumAccount account
 internal static class LinkRoutes
 {
     /// <summary>Maps it.</summary>
-    public static void MapSiteLink(this IEndpointRouteBuilder routes, LinkServer server) => routes.MapPost(LinkServer.Path, (RequestDelegate)server.HandleAsync).ExcludeFromDescription();
+    public static void MapSiteLink(this IEndpointRouteBuilder routes, LinkServer server) =>
+        routes.MapPost(LinkServer.Path, (RequestDelegate)server.HandleAsync).ExcludeFromDescription();
 }

@@ -2,7 +2,8 @@ using Microsoft.AspNetCore.Components;
 
 namespace EmrMarket.Silos.Pages;
 
-/// <summary>A page that is drawn once, when all that it shows has been read: a page of the server's has no use for a half-drawn state.</summary>
+/// <summary>A page that is drawn once, when all that it shows has been read: a page of the server's has no use for a half-drawn
+/// state.</summary>
 public abstract class LoadedPage : ComponentBase
 {
     /// <inheritdoc/>

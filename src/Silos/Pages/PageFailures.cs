@@ -10,13 +10,17 @@ internal sealed class PageFailures : IExceptionHandler
 {
     public async ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
     {
-        if (ApiPaths.IsApi(httpContext.Request.Path) || !httpContext.Request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase)
+        if (ApiPaths.IsApi(httpContext.Request.Path)
+            || !httpContext.Request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase)
             || ProblemWriter.Describe(exception) is not { Status: < 500 or StatusCodes.Status503ServiceUnavailable } problem)
         {
             return false;
         }
 
-        await new RazorComponentResult<Failure>(new { problem.Title, Detail = problem.Detail ?? "" }) { StatusCode = problem.Status }.ExecuteAsync(httpContext);
+        await new RazorComponentResult<Failure>(new { problem.Title, Detail = problem.Detail ?? "" })
+        {
+            StatusCode = problem.Status,
+        }.ExecuteAsync(httpContext);
         return true;
     }
 }

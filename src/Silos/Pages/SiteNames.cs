@@ -7,5 +7,6 @@ internal static class SiteNames
 {
     /// <summary>The names by number.</summary>
     public static IReadOnlyDictionary<uint, string> Of(CatalogueService catalogue, SiteService sites) =>
-        catalogue.Describe().Sites.Select(name => (Number: sites.Number(name), Name: name)).Where(site => site.Number > 0).ToDictionary(site => site.Number, site => site.Name);
+        catalogue.Describe().Sites.Select(name => (Number: sites.Number(name), Name: name)).Where(site => site.Number > 0)
+            .ToDictionary(site => site.Number, site => site.Name);
 }

@@ -16,5 +16,6 @@ internal sealed record Visitor(string? Role, string? Address, string? Site, stri
 
     /// <summary>Reads the claims.</summary>
     public static Visitor Of(ClaimsPrincipal user) => new(
-        user.FindFirstValue("role") ?? user.FindFirstValue(ClaimTypes.Role), user.FindFirstValue("address"), user.FindFirstValue("site"), user.FindFirstValue("publisher"));
+        user.FindFirstValue("role") ?? user.FindFirstValue(ClaimTypes.Role), user.FindFirstValue("address"), user.FindFirstValue("site"),
+        user.FindFirstValue("publisher"));
 }

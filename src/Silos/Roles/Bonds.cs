@@ -14,7 +14,8 @@ internal static class Bonds
     // Batches of each kind that are open at once, and then some: a role pays in again before it has to wait.
     private const int Batches = 20;
 
-    /// <summary>The most that a role pays in at once: bonds of thousands of epochs, rounds and deliveries on an embedded chain; token units.</summary>
+    /// <summary>The most that a role pays in at once: bonds of thousands of epochs, rounds and deliveries on an embedded chain; token
+    /// units.</summary>
     public static readonly BigInteger Amount = 1_000_000_000_000;
 
     /// <summary>Below this a role pays in again; token units.</summary>
@@ -40,7 +41,8 @@ internal static class Bonds
         if (free + held < enough)
         {
             throw new RoleProblemException(
-                $"account {account} has {free} token units with the ledger for its bonds and holds {held}, and needs {enough}: send it payment tokens ({token.Address}), and ether for the gas of its transactions");
+                $"account {account} has {free} token units with the ledger for its bonds and holds {held}, and needs {enough}: send it "
+                    + $"payment tokens ({token.Address}), and ether for the gas of its transactions");
         }
 
         AnonymousTransaction payments = new(client, Address.Parse(role.View.Deployment.Payments.Address));

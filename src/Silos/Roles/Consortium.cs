@@ -14,8 +14,9 @@ using EmrMarket.Grains.Ledger.View;
 namespace EmrMarket.Silos.Roles;
 
 /// <summary>
-/// Who admits sites and publishes schemas, and gives out money on an embedded chain. Everything is decided from what the chain says, so a start after a crash goes on where the last one ended.
-/// A server plays it on its embedded chain, where no consortium exists; on any other, people do with commands and a key that no server has.
+/// Who admits sites and publishes schemas, and gives out money on an embedded chain. Everything is decided from what the chain says, so a
+/// start after a crash goes on where the last one ended. A server plays it on its embedded chain, where no consortium exists; on any other,
+/// people do with commands and a key that no server has.
 /// </summary>
 internal sealed class Consortium : IAsyncDisposable
 {
@@ -35,8 +36,10 @@ internal sealed class Consortium : IAsyncDisposable
     }
 
     /// <summary>Starts it; its outbox is in memory, since what it did stands on the chain.</summary>
-    public static async Task<Consortium> StartAsync(EthereumAccount account, JsonRpcEthereumClient client, ContractDeployment deployment, RoleSettings? settings = null) =>
-        new(await RoleHost.StartAsync(settings ?? RoleSettings.Embedded, new MemoryLedgerStore(), client, deployment, [account], (_, _) => { }), client, deployment);
+    public static async Task<Consortium> StartAsync(
+        EthereumAccount account, JsonRpcEthereumClient client, ContractDeployment deployment, RoleSettings? settings = null) =>
+        new(await RoleHost.StartAsync(
+            settings ?? RoleSettings.Embedded, new MemoryLedgerStore(), client, deployment, [account], (_, _) => { }), client, deployment);
 
     /// <summary>Publishes the schemas that are not on the ledger yet.</summary>
     /// <returns>How many those were.</returns>
@@ -47,7 +50,8 @@ internal sealed class Consortium : IAsyncDisposable
         ContractCall[] calls =
         [
             .. schemas.Where(schema => !known.Contains(schema.LedgerId())).Select(schema => schema.ToPublication(PersonBudget.DefaultCap))
-                .Select(schema => _evaluation.PublishSchema(schema.SchemaId, schema.Tiers, schema.CapMicro, schema.LadderMicro, schema.Quality)),
+                .Select(schema => _evaluation.PublishSchema(
+                    schema.SchemaId, schema.Tiers, schema.CapMicro, schema.LadderMicro, schema.Quality)),
         ];
         await SubmitAsync("publish", calls, cancellationToken);
         return calls.Length;
@@ -87,14 +91,16 @@ internal sealed class Consortium : IAsyncDisposable
     public async Task EndowForBondsAsync(Address account, CancellationToken cancellationToken)
     {
         await _host.View.SyncAsync(cancellationToken);
-        if (_host.View.FreeBalance(account) < Bonds.Enough(_host.View) && await _token.BalanceOfAsync(account, BlockReference.Latest, cancellationToken) < Bonds.Amount)
+        if (_host.View.FreeBalance(account) < Bonds.Enough(_host.View)
+            && await _token.BalanceOfAsync(account, BlockReference.Latest, cancellationToken) < Bonds.Amount)
         {
             await EndowAsync(account, Bonds.Amount, cancellationToken);
         }
     }
 
     /// <summary>Moves the chain's clock.</summary>
-    public Task AdvanceTimeAsync(TimeSpan by, CancellationToken cancellationToken) => EmbeddedChain.AdvanceTimeAsync(_client, by, cancellationToken);
+    public Task AdvanceTimeAsync(TimeSpan by, CancellationToken cancellationToken) =>
+        EmbeddedChain.AdvanceTimeAsync(_client, by, cancellationToken);
 
     public async ValueTask DisposeAsync()
     {

@@ -12,8 +12,8 @@ using EmrMarket.Silos.Link;
 namespace EmrMarket.Silos.Roles;
 
 /// <summary>
-/// What the sites of a process without the market know of it: whether it answers, that it means the same ledger, and which schemas it deals in. The last answer is kept in a file, so that patients
-/// and staff find their schemas while the market is away.
+/// What the sites of a process without the market know of it: whether it answers, that it means the same ledger, and which schemas it deals
+/// in. The last answer is kept in a file, so that patients and staff find their schemas while the market is away.
 /// </summary>
 internal sealed class MarketConnection
 {
@@ -38,7 +38,8 @@ internal sealed class MarketConnection
         (_address, _link, _deployment, _file, _clock) = (address, link, deployment, file, clock);
         try
         {
-            if (File.Exists(file) && JsonSerializer.Deserialize<MarketDescription>(File.ReadAllBytes(file)) is { } kept && IsSameLedger(kept))
+            if (File.Exists(file) && JsonSerializer.Deserialize<MarketDescription>(File.ReadAllBytes(file)) is { } kept
+                && IsSameLedger(kept))
             {
                 _schemas = Read(kept);
             }
@@ -53,7 +54,8 @@ internal sealed class MarketConnection
     public IReadOnlyDictionary<string, MarketSchema> Schemas => _schemas;
 
     /// <summary>Asks the market, unless it answered a moment ago.</summary>
-    /// <exception cref="RoleProblemException">It does not answer, is not the one that the ledger names, or means another ledger.</exception>
+    /// <exception cref="RoleProblemException">It does not answer, is not the one that the ledger names, or means another
+    /// ledger.</exception>
     public async Task<Advance> AdvanceAsync()
     {
         if (_clock.GetUtcNow() - _asked >= Fresh)
@@ -62,7 +64,8 @@ internal sealed class MarketConnection
             if (!IsSameLedger(description))
             {
                 throw new RoleProblemException(
-                    $"the market at {_address} works on chain {description.ChainId} with {Named(description.AccessControl)}, this site on chain {_deployment.ChainId} with {_deployment.AccessControl.Address}: "
+                    $"the market at {_address} works on chain {description.ChainId} with {Named(description.AccessControl)}, this site "
+                        + $"on chain {_deployment.ChainId} with {_deployment.AccessControl.Address}: "
                     + "get the deployment file from the consortium again, or name another market");
             }
 
@@ -85,12 +88,15 @@ internal sealed class MarketConnection
         catch (Exception e) when (e is HttpRequestException or LinkProtocolException or IOException or OperationCanceledException)
         {
             _asked = DateTimeOffset.MinValue;
-            throw new RoleProblemException($"the market at {_address} does not answer as it should: {e.Message}. What was agreed stays; the site goes on when it answers");
+            throw new RoleProblemException(
+                $"the market at {_address} does not answer as it should: {e.Message}. What was agreed stays; the site goes on when it "
+                    + "answers");
         }
     }
 
     private bool IsSameLedger(MarketDescription description) =>
-        description.ChainId == _deployment.ChainId && description.AccessControl.AsSpan().SequenceEqual(Address.Parse(_deployment.AccessControl.Address).ToArray());
+        description.ChainId == _deployment.ChainId
+            && description.AccessControl.AsSpan().SequenceEqual(Address.Parse(_deployment.AccessControl.Address).ToArray());
 
     private static string Named(byte[] address) => address.Length == Address.Length ? new Address(address).ToString() : "no contract";
 

@@ -14,7 +14,8 @@ using EmrMarket.Grains.Market.Storage;
 
 namespace EmrMarket.Silos.Roles;
 
-/// <summary>The market as it runs in this process: its grains, what they keep, its view of the ledger and its end of the link to the sites.</summary>
+/// <summary>The market as it runs in this process: its grains, what they keep, its view of the ledger and its end of the link to the
+/// sites.</summary>
 internal sealed class MarketRole : IAsyncDisposable
 {
     private readonly RoleHost _host;
@@ -62,7 +63,8 @@ internal sealed class MarketRole : IAsyncDisposable
             (services, view) =>
             {
                 storage(services);
-                services.AddSingleton(provider => new MarketContext(schemas, account, view, provider.GetRequiredService<IMarketStore>(), client));
+                services.AddSingleton(
+                    provider => new MarketContext(schemas, account, view, provider.GetRequiredService<IMarketStore>(), client));
                 services.AddSingleton<ISiteMarketLink, MarketLink>();
             },
             typeof(MarketGrain).Assembly));

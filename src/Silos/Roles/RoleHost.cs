@@ -22,7 +22,9 @@ internal sealed class RoleHost : IAsyncDisposable
     private readonly LedgerReadModel _view;
 
     private RoleHost(IHost host, LedgerReadModel view, LedgerGrainOptions sending, IReadOnlyList<EthereumAccount> accounts) =>
-        (_host, _view, Senders) = (host, view, [.. accounts.Select(account => host.Services.GetRequiredService<IGrainFactory>().GetGrain<ILedgerGrain>(sending.KeyOf(account.Address)))]);
+        (_host, _view, Senders) = (host, view,
+            [.. accounts.Select(
+                account => host.Services.GetRequiredService<IGrainFactory>().GetGrain<ILedgerGrain>(sending.KeyOf(account.Address)))]);
 
     /// <summary>Its grains.</summary>
     public IGrainFactory Grains => _host.Services.GetRequiredService<IGrainFactory>();
@@ -44,12 +46,14 @@ internal sealed class RoleHost : IAsyncDisposable
     /// <param name="configure">Adds what its grains need.</param>
     /// <param name="grains">The assemblies of its grains, besides the ledger's.</param>
     public static Task<RoleHost> StartAsync(
-        IEthereumClient client, ContractDeployment deployment, IReadOnlyList<EthereumAccount> accounts, Action<IServiceCollection, ILedgerView> configure, params Assembly[] grains) =>
+        IEthereumClient client, ContractDeployment deployment, IReadOnlyList<EthereumAccount> accounts,
+        Action<IServiceCollection, ILedgerView> configure, params Assembly[] grains) =>
         StartAsync(new MemoryLedgerStore(), client, deployment, accounts, configure, grains);
 
     /// <summary>Starts a role on a chain of this machine whose journal and outboxes are kept in a store.</summary>
     public static Task<RoleHost> StartAsync(
-        ILedgerStore store, IEthereumClient client, ContractDeployment deployment, IReadOnlyList<EthereumAccount> accounts, Action<IServiceCollection, ILedgerView> configure, params Assembly[] grains) =>
+        ILedgerStore store, IEthereumClient client, ContractDeployment deployment, IReadOnlyList<EthereumAccount> accounts,
+        Action<IServiceCollection, ILedgerView> configure, params Assembly[] grains) =>
         StartAsync(RoleSettings.Embedded, store, client, deployment, accounts, configure, grains);
 
     /// <summary>Starts a role on any chain.</summary>
@@ -71,7 +75,11 @@ internal sealed class RoleHost : IAsyncDisposable
         LedgerGrainOptions sending = new()
         {
             ChainId = deployment.ChainId,
-            Sending = new TransactionSenderOptions { Confirmations = settings.Confirmations, Pause = TimeSpan.FromMilliseconds(5), LargestNumberInFlight = settings.LargestNumberInFlight },
+            Sending = new TransactionSenderOptions
+            {
+                Confirmations = settings.Confirmations, Pause = TimeSpan.FromMilliseconds(5),
+                LargestNumberInFlight = settings.LargestNumberInFlight,
+            },
         };
         LedgerReadModel view = new(client, deployment, store, settings.Confirmations);
         builder.Services.AddLogging();
@@ -92,7 +100,8 @@ internal sealed class RoleHost : IAsyncDisposable
     /// <param name="prefix">What the calls are about, which with their place names them.</param>
     /// <param name="calls">The calls.</param>
     public Task SubmitAsync(int sender, string prefix, params IReadOnlyList<ContractCall> calls) => Senders[sender].SubmitAsync(
-        [.. calls.Select((call, i) => new LedgerCommand { Id = $"{prefix}/{i}", To = call.To!.Value.ToArray(), Data = call.Data.ToArray() })]);
+        [.. calls.Select(
+            (call, i) => new LedgerCommand { Id = $"{prefix}/{i}", To = call.To!.Value.ToArray(), Data = call.Data.ToArray() })]);
 
     public async ValueTask DisposeAsync()
     {

@@ -2,10 +2,12 @@ using EmrMarket.Grains.Abstractions;
 
 namespace EmrMarket.Silos.Roles;
 
-/// <summary>A role cannot go on until somebody does something; the message says what, and quotes nothing that does not belong into a log.</summary>
+/// <summary>A role cannot go on until somebody does something; the message says what, and quotes nothing that does not belong into a
+/// log.</summary>
 internal sealed class RoleProblemException(string message) : Exception(message);
 
-/// <summary>Tells a role to go on, at once while something happens and once a second otherwise. A failure is noted and tried again; it ends nothing.</summary>
+/// <summary>Tells a role to go on, at once while something happens and once a second otherwise. A failure is noted and tried again; it ends
+/// nothing.</summary>
 internal sealed class RoleLoop(string name, Func<Task<Advance>> advance)
 {
     private static readonly TimeSpan IdlePause = TimeSpan.FromSeconds(1);
@@ -44,7 +46,8 @@ internal sealed class RoleLoop(string name, Func<Task<Advance>> advance)
             _problem = problem;
             if (!progressed)
             {
-                await Task.Delay(IdlePause, stopping).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+                await Task.Delay(IdlePause, stopping)
+                    .ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
             }
         }
     }

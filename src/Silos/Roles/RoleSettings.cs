@@ -9,7 +9,8 @@ internal sealed record RoleSettings
     /// <summary>Blocks above an event or a transaction before it counts.</summary>
     public ulong Confirmations { get; init; } = 1;
 
-    /// <summary>The most transactions of an account that a node is offered at once; see <see cref="Contracts.Ethereum.Sending.TransactionSenderOptions"/>.</summary>
+    /// <summary>The most transactions of an account that a node is offered at once; see
+    /// <see cref="Contracts.Ethereum.Sending.TransactionSenderOptions"/>.</summary>
     public int LargestNumberInFlight { get; init; } = 1024;
 
     /// <summary>Where the grains' own section is; null for its defaults.</summary>

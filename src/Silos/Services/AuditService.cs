@@ -20,7 +20,8 @@ internal sealed class AuditService(RunningRoles roles)
             : throw new ServiceRefusedException("unknown-pseudonym", $"no epoch that this market knows holds pseudonym {pseudonym}");
     }
 
-    /// <summary>Replays a request: match, drawing, every leaf and report, and the statistics. The market's tables are compared at the end and believed nowhere.</summary>
+    /// <summary>Replays a request: match, drawing, every leaf and report, and the statistics. The market's tables are compared at the end
+    /// and believed nowhere.</summary>
     /// <param name="requestId">Its number on the ledger.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="ServiceRefusedException"><c>unknown-request</c>.</exception>
@@ -37,17 +38,20 @@ internal sealed class AuditService(RunningRoles roles)
     {
         MarketRole market = roles.Here();
         await market.View.SyncAsync(cancellationToken);
-        RequestRow row = market.View.Request(requestId) ?? throw new ServiceRefusedException("unknown-request", $"the ledger has no request {requestId}");
+        RequestRow row = market.View.Request(requestId)
+            ?? throw new ServiceRefusedException("unknown-request", $"the ledger has no request {requestId}");
         return await market.Context.Store.FindRequestAsync(Show.Hash(row.Terms.TermsHash), cancellationToken)
             ?? throw new ServiceRefusedException("unknown-request", $"this market has no terms document of request {requestId}");
     }
 
     /// <summary>A file by its SHA-256; null when this market has none.</summary>
-    public Task<byte[]?> FileAsync(string sha256, CancellationToken cancellationToken) => roles.Here().Context.Store.FindFileAsync(sha256, cancellationToken);
+    public Task<byte[]?> FileAsync(string sha256, CancellationToken cancellationToken) =>
+        roles.Here().Context.Store.FindFileAsync(sha256, cancellationToken);
 
     /// <summary>The terms document of a request on the ledger, whose keccak stands there.</summary>
     /// <exception cref="ServiceRefusedException"><c>unknown-request</c>.</exception>
-    public async Task<string> TermsAsync(ulong requestId, CancellationToken cancellationToken) => (await FindAsync(requestId, cancellationToken)).TermsJson;
+    public async Task<string> TermsAsync(ulong requestId, CancellationToken cancellationToken) =>
+        (await FindAsync(requestId, cancellationToken)).TermsJson;
 
     /// <summary>The results that this market claims for a request; null when there are none.</summary>
     /// <exception cref="ServiceRefusedException"><c>unknown-request</c>.</exception>
@@ -55,7 +59,8 @@ internal sealed class AuditService(RunningRoles roles)
         await roles.Here().Context.Store.FindResultsAsync((await FindAsync(requestId, cancellationToken)).Key, cancellationToken);
 
     /// <summary>A hash from 64 hexadecimal digits.</summary>
-    internal static Bytes32 Hash(string text, string what) => text.Length == 64 && text.All(digit => char.IsAsciiDigit(digit) || digit is >= 'a' and <= 'f') ? Bytes32.Parse("0x" + text)
+    internal static Bytes32 Hash(string text, string what) =>
+        text.Length == 64 && text.All(digit => char.IsAsciiDigit(digit) || digit is >= 'a' and <= 'f') ? Bytes32.Parse("0x" + text)
         : throw new ServiceRefusedException("malformed-hash", $"a {what} has 64 lower-case hexadecimal digits");
 }
 

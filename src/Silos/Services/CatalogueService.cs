@@ -23,7 +23,8 @@ internal sealed class CatalogueService(RunningRoles roles)
             ChainId = deployment.ChainId,
             Contracts = new ContractsInfo
             {
-                Token = Show.Address(deployment.Token.Address), AccessControl = Show.Address(deployment.AccessControl.Address), Matching = Show.Address(deployment.Matching.Address),
+                Token = Show.Address(deployment.Token.Address), AccessControl = Show.Address(deployment.AccessControl.Address),
+                Matching = Show.Address(deployment.Matching.Address),
                 Evaluation = Show.Address(deployment.Evaluation.Address), Payments = Show.Address(deployment.Payments.Address),
             },
             Terms = deployment.Terms,
@@ -54,13 +55,19 @@ internal sealed class CatalogueService(RunningRoles roles)
                     Title = attribute.Title,
                     Tier = attribute.Tier.ToString().ToLowerInvariant(),
                     Values = attribute.Domain.Size,
-                    Labels = attribute.Domain.Size <= MostLabels ? [.. Enumerable.Range(0, attribute.Domain.Size).Select(attribute.Domain.Label)] : [],
+                    Labels = attribute.Domain.Size <= MostLabels
+                        ? [.. Enumerable.Range(0, attribute.Domain.Size).Select(attribute.Domain.Label)] : [],
                     Unit = attribute.Domain is GridDomain grid ? grid.Unit : "",
                     Numeric = attribute.Domain is GridDomain,
                     Filterable = attribute.Filterable,
                 }),
             ],
-            Profiles = [.. schema.Profiles.Select(profile => new ProfileInfo { Name = profile.Name, Grades = [.. Enumerable.Range(0, schema.Attributes.Count).Select(a => profile[a])] })],
+            Profiles =
+                [.. schema.Profiles.Select(
+                    profile => new ProfileInfo
+                    {
+                        Name = profile.Name, Grades = [.. Enumerable.Range(0, schema.Attributes.Count).Select(a => profile[a])],
+                    })],
             Json = schema.ToJson(),
         };
     }
@@ -82,14 +89,19 @@ internal sealed class CatalogueService(RunningRoles roles)
             [
                 .. schema.Attributes.Select((attribute, a) => new OfferedAttribute
                 {
-                    Name = attribute.Name, Tier = attribute.Tier.ToString().ToLowerInvariant(), RecordsByGrade = catalogue.RecordsByGrade[a],
+                    Name = attribute.Name, Tier = attribute.Tier.ToString().ToLowerInvariant(),
+                    RecordsByGrade = catalogue.RecordsByGrade[a],
                 }),
             ],
-            RecordsByPurpose = [.. PurposeTree.Default.Purposes.Select(purpose => new PurposeCount(purpose.Code, purpose.Title, catalogue.RecordsByPurpose.GetValueOrDefault(purpose.Code)))],
+            RecordsByPurpose =
+                [.. PurposeTree.Default.Purposes.Select(
+                    purpose => new PurposeCount(purpose.Code, purpose.Title, catalogue.RecordsByPurpose.GetValueOrDefault(purpose.Code)))],
             RecordsByCell = new SortedDictionary<string, long>(catalogue.RecordsByCell, StringComparer.Ordinal),
             RecordsBySite = new SortedDictionary<uint, long>(catalogue.RecordsBySite),
             MedianRates = [.. catalogue.MedianRates.Select(Show.Amount)],
-            RecordsByPrivateRate = [.. catalogue.RecordsByPrivateRate.OrderBy(pair => pair.Key).Select(pair => new RateCount(Show.Amount(pair.Key), pair.Value))],
+            RecordsByPrivateRate =
+                [.. catalogue.RecordsByPrivateRate.OrderBy(pair => pair.Key)
+                    .Select(pair => new RateCount(Show.Amount(pair.Key), pair.Value))],
             SmallestCount = Catalogue.SmallestCount,
         };
     }
@@ -97,7 +109,8 @@ internal sealed class CatalogueService(RunningRoles roles)
     private const int MostLabels = 200;
 
     private MarketSchema Find(string schemaId) => roles.Schemas.TryGetValue(schemaId, out MarketSchema? schema) ? schema
-        : throw new ServiceRefusedException("unknown-schema", $"this market does not deal in schema {schemaId}: it deals in {string.Join(", ", Dealt().Select(s => s.Schema.Name))}");
+        : throw new ServiceRefusedException("unknown-schema",
+            $"this market does not deal in schema {schemaId}: it deals in {string.Join(", ", Dealt().Select(s => s.Schema.Name))}");
 
     private IEnumerable<MarketSchema> Dealt() => roles.Schemas.Values.OrderBy(schema => schema.Schema.Name, StringComparer.Ordinal);
 }
@@ -123,7 +136,8 @@ internal static class Show
     /// <summary>A site of this process.</summary>
     /// <exception cref="ServiceRefusedException"><c>unknown-site</c>.</exception>
     public static SiteRole Site(this RunningRoles roles, string name) => roles.Sites.TryGetValue(name, out SiteRole? site) ? site
-        : throw new ServiceRefusedException("unknown-site", $"this process runs no site '{name}': it runs {(roles.Sites.Count == 0 ? "none" : string.Join(", ", roles.Sites.Keys))}");
+        : throw new ServiceRefusedException("unknown-site",
+            $"this process runs no site '{name}': it runs {(roles.Sites.Count == 0 ? "none" : string.Join(", ", roles.Sites.Keys))}");
 }
 
 /// <summary>The market.</summary>

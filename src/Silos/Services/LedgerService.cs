@@ -12,17 +12,20 @@ using EmrMarket.Silos.Roles;
 
 namespace EmrMarket.Silos.Services;
 
-/// <summary>The ledger as anybody may read it, openings of what its roots stand for, and the relay of transactions that others signed.</summary>
+/// <summary>The ledger as anybody may read it, openings of what its roots stand for, and the relay of transactions that others
+/// signed.</summary>
 internal sealed class LedgerService(RunningRoles roles)
 {
     private const int LongestTransaction = 131_072;
     private static readonly BigInteger Allowance = 1_000_000_000;
 
     /// <summary>The sites, by number.</summary>
-    public SiteRowInfo[] Sites() => [.. roles.View.Sites().Select(row => new SiteRowInfo(row.Site, Show.Address(row.Account), Show.Hash(row.ProfileHash)))];
+    public SiteRowInfo[] Sites() =>
+        [.. roles.View.Sites().Select(row => new SiteRowInfo(row.Site, Show.Address(row.Account), Show.Hash(row.ProfileHash)))];
 
     /// <summary>The published schemas.</summary>
-    public SchemaRowInfo[] Schemas() => [.. roles.View.Schemas().Select(row => new SchemaRowInfo(Show.Hash(row.SchemaId), row.Attributes, row.Grades, row.CapMicro))];
+    public SchemaRowInfo[] Schemas() =>
+        [.. roles.View.Schemas().Select(row => new SchemaRowInfo(Show.Hash(row.SchemaId), row.Attributes, row.Grades, row.CapMicro))];
 
     /// <summary>All epochs in the order of their posting.</summary>
     public BatchInfo[] Epochs() => [.. roles.View.Epochs().Select(Epoch)];
@@ -31,7 +34,8 @@ internal sealed class LedgerService(RunningRoles roles)
     public BatchInfo[] Rounds() => [.. roles.View.Schemas().SelectMany(schema => roles.View.Rounds(schema.SchemaId)).Select(Round)];
 
     /// <summary>All deliveries, request by request.</summary>
-    public BatchInfo[] Deliveries() => [.. roles.View.Requests().SelectMany(request => roles.View.Deliveries(request.RequestId)).Select(Delivery)];
+    public BatchInfo[] Deliveries() =>
+        [.. roles.View.Requests().SelectMany(request => roles.View.Deliveries(request.RequestId)).Select(Delivery)];
 
     /// <summary>All requests by number.</summary>
     public LedgerRequestInfo[] Requests() => [.. roles.View.Requests().Select(Request)];
@@ -39,25 +43,32 @@ internal sealed class LedgerService(RunningRoles roles)
     /// <summary>What was paid out of a delivery.</summary>
     /// <exception cref="ServiceRefusedException"><c>malformed-hash</c>.</exception>
     public ClaimInfo[] Claims(string deliveryId) =>
-        [.. roles.View.Claims(AuditService.Hash(deliveryId, "delivery")).Select(claim => new ClaimInfo(claim.Slot, Show.Address(claim.Payee), Show.Amount(claim.Amount)))];
+        [.. roles.View.Claims(AuditService.Hash(deliveryId, "delivery"))
+            .Select(claim => new ClaimInfo(claim.Slot, Show.Address(claim.Payee), Show.Amount(claim.Amount)))];
 
     /// <summary>The revocations of a site.</summary>
-    public RevocationInfo[] Revocations(uint site) => [.. roles.View.Revocations(site).Select(row => new RevocationInfo(row.Site, Show.Hash(row.Pseudonym), row.RevokedSeconds))];
+    public RevocationInfo[] Revocations(uint site) =>
+        [.. roles.View.Revocations(site).Select(row => new RevocationInfo(row.Site, Show.Hash(row.Pseudonym), row.RevokedSeconds))];
 
     /// <summary>What was found about a site.</summary>
     public FindingInfo[] Findings(uint site) =>
-        [.. roles.View.Findings(site).Select(row => new FindingInfo(row.Site, row.Index, Show.Address(row.Author), row.Kind, Show.Hash(row.ContentHash), row.RecordedSeconds))];
+        [.. roles.View.Findings(site)
+            .Select(row => new FindingInfo(
+                row.Site, row.Index, Show.Address(row.Author), row.Kind, Show.Hash(row.ContentHash), row.RecordedSeconds))];
 
     /// <summary>The leaves that are demanded and not answered.</summary>
     public DemandInfo[] Demands() =>
-        [.. roles.View.OpenDemands().Select(row => new DemandInfo(Show.Hash(row.BatchId), row.Kind, row.Position, Show.Address(row.Demander), row.AnswerBySeconds))];
+        [.. roles.View.OpenDemands().Select(
+            row => new DemandInfo(Show.Hash(row.BatchId), row.Kind, row.Position, Show.Address(row.Demander), row.AnswerBySeconds))];
 
     /// <summary>The opening of a member of an epoch: the leaf, and the path to the root that the ledger holds.</summary>
     /// <exception cref="ServiceRefusedException"><c>unknown-batch</c> or <c>unknown-leaf</c>.</exception>
     public async Task<OpeningInfo> MemberAsync(string epochId, uint position)
     {
-        EpochRow row = roles.View.Epoch(AuditService.Hash(epochId, "epoch")) ?? throw new ServiceRefusedException("unknown-batch", $"the ledger has no epoch {epochId}");
-        OpenedEpoch epoch = await roles.Here().Context.EpochAsync(row.Header.DataHash) ?? throw new ServiceRefusedException("unknown-batch", $"the file of epoch {epochId} is not here");
+        EpochRow row = roles.View.Epoch(AuditService.Hash(epochId, "epoch"))
+            ?? throw new ServiceRefusedException("unknown-batch", $"the ledger has no epoch {epochId}");
+        OpenedEpoch epoch = await roles.Here().Context.EpochAsync(row.Header.DataHash)
+            ?? throw new ServiceRefusedException("unknown-batch", $"the file of epoch {epochId} is not here");
         if (position >= epoch.File.Members.Length)
         {
             throw new ServiceRefusedException("unknown-leaf", $"epoch {epochId} has {epoch.File.Members.Length} members, counted from 0");
@@ -71,8 +82,10 @@ internal sealed class LedgerService(RunningRoles roles)
             Root = Show.Hash(row.Header.MembersRoot),
             Leaf = new SortedDictionary<string, string>(StringComparer.Ordinal)
             {
-                ["pseudonym"] = Show.Hash(opening.Leaf.Pseudonym), ["controller"] = Show.Address(opening.Leaf.Controller), ["localClass"] = Text(opening.Leaf.LocalClass),
-                ["payoutRoot"] = Show.Hash(opening.Leaf.PayoutRoot), ["previousEpoch"] = Text(opening.Leaf.PreviousEpoch), ["previousPosition"] = Text(opening.Leaf.PreviousPosition),
+                ["pseudonym"] = Show.Hash(opening.Leaf.Pseudonym), ["controller"] = Show.Address(opening.Leaf.Controller),
+                ["localClass"] = Text(opening.Leaf.LocalClass),
+                ["payoutRoot"] = Show.Hash(opening.Leaf.PayoutRoot), ["previousEpoch"] = Text(opening.Leaf.PreviousEpoch),
+                ["previousPosition"] = Text(opening.Leaf.PreviousPosition),
                 ["salt"] = Show.Hash(opening.Leaf.Salt),
             },
             Path = Path(opening.Path),
@@ -84,14 +97,16 @@ internal sealed class LedgerService(RunningRoles roles)
     /// <exception cref="ServiceRefusedException"><c>unknown-batch</c> or <c>unknown-leaf</c>.</exception>
     public async Task<OpeningInfo> SlotAsync(string deliveryId, uint slot)
     {
-        DeliveryRow row = roles.View.Delivery(AuditService.Hash(deliveryId, "delivery")) ?? throw new ServiceRefusedException("unknown-batch", $"the ledger has no delivery {deliveryId}");
+        DeliveryRow row = roles.View.Delivery(AuditService.Hash(deliveryId, "delivery"))
+            ?? throw new ServiceRefusedException("unknown-batch", $"the ledger has no delivery {deliveryId}");
         RequestRow request = roles.View.Request(row.Header.RequestId)!;
         MarketContext market = roles.Here().Context;
         OpenedDelivery delivery = await market.DeliveryAsync(row.Header.DataHash, market.Schemas[Show.Hash(request.Terms.SchemaId)].Schema)
             ?? throw new ServiceRefusedException("unknown-batch", $"the file of delivery {deliveryId} is not here");
         if (slot >= delivery.File.Leaves.Length)
         {
-            throw new ServiceRefusedException("unknown-leaf", $"delivery {deliveryId} has {delivery.File.Leaves.Length} slots, counted from 0");
+            throw new ServiceRefusedException(
+                "unknown-leaf", $"delivery {deliveryId} has {delivery.File.Leaves.Length} slots, counted from 0");
         }
 
         DeliveryOpening opening = delivery.Batch.Open(slot);
@@ -102,21 +117,25 @@ internal sealed class LedgerService(RunningRoles roles)
             Root = Show.Hash(row.Header.Root),
             Leaf = new SortedDictionary<string, string>(StringComparer.Ordinal)
             {
-                ["localClass"] = Text(opening.Leaf.LocalClass), ["memberPosition"] = Text(opening.Leaf.MemberPosition), ["payoutAddress"] = Show.Address(opening.Leaf.PayoutAddress),
-                ["reportHash"] = Show.Hash(opening.Leaf.ReportHash), ["amount"] = Show.Amount(opening.Leaf.Amount), ["effective"] = Show.Amount(opening.Leaf.Effective),
+                ["localClass"] = Text(opening.Leaf.LocalClass), ["memberPosition"] = Text(opening.Leaf.MemberPosition),
+                ["payoutAddress"] = Show.Address(opening.Leaf.PayoutAddress),
+                ["reportHash"] = Show.Hash(opening.Leaf.ReportHash), ["amount"] = Show.Amount(opening.Leaf.Amount),
+                ["effective"] = Show.Amount(opening.Leaf.Effective),
             },
             Path = Path(opening.Path),
             Sum = Show.Amount(row.Header.Amount),
         };
     }
 
-    /// <summary>What a contract's commitment to an epoch or a delivery is the hash of, as hexadecimal digits; null when the ledger has no such batch.</summary>
+    /// <summary>What a contract's commitment to an epoch or a delivery is the hash of, as hexadecimal digits; null when the ledger has no
+    /// such batch.</summary>
     /// <exception cref="ServiceRefusedException"><c>malformed-hash</c>.</exception>
     public string? Committed(string batchId)
     {
         Bytes32 id = AuditService.Hash(batchId, "batch");
         return roles.View.Epoch(id) is { } epoch ? Convert.ToHexStringLower(Commitment.Encode(new Epoch(epoch.Header, epoch.Posting)))
-            : roles.View.Delivery(id) is { } delivery ? Convert.ToHexStringLower(Commitment.Encode(new Delivery(delivery.Header, delivery.Posting))) : null;
+            : roles.View.Delivery(id) is { } delivery
+            ? Convert.ToHexStringLower(Commitment.Encode(new Delivery(delivery.Header, delivery.Posting))) : null;
     }
 
     /// <summary>What an account needs to know to sign.</summary>
@@ -126,7 +145,8 @@ internal sealed class LedgerService(RunningRoles roles)
         await roles.View.SyncAsync(cancellationToken);
         DevelopmentToken token = new(roles.Client, Address.Parse(roles.View.Deployment.Token.Address));
         Address spender = Address.Parse(roles.View.Deployment.Payments.Address);
-        BlockHeader head = await roles.Client.GetBlockAsync(BlockReference.Latest, cancellationToken) ?? throw new MalformedAnswerException("eth_getBlockByNumber", "there is no block");
+        BlockHeader head = await roles.Client.GetBlockAsync(BlockReference.Latest, cancellationToken)
+            ?? throw new MalformedAnswerException("eth_getBlockByNumber", "there is no block");
         return new AccountInfo
         {
             Address = Show.Address(account),
@@ -144,19 +164,23 @@ internal sealed class LedgerService(RunningRoles roles)
     /// <param name="raw">0x and the bytes as hexadecimal digits.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <returns>Its hash, 64 hexadecimal digits.</returns>
-    /// <exception cref="ServiceRefusedException"><c>malformed-transaction</c> or <c>transaction-refused</c> with the node's reason.</exception>
+    /// <exception cref="ServiceRefusedException"><c>malformed-transaction</c> or <c>transaction-refused</c> with the node's
+    /// reason.</exception>
     public async Task<string> RelayAsync(string raw, CancellationToken cancellationToken)
     {
-        if (raw.Length > LongestTransaction * 2 || !raw.StartsWith("0x", StringComparison.Ordinal) || raw.Length % 2 != 0 || !raw.AsSpan(2).ToString().All(char.IsAsciiHexDigit) || raw.Length < 4)
+        if (raw.Length > LongestTransaction * 2 || !raw.StartsWith("0x", StringComparison.Ordinal) || raw.Length % 2 != 0
+            || !raw.AsSpan(2).ToString().All(char.IsAsciiHexDigit) || raw.Length < 4)
         {
-            throw new ServiceRefusedException("malformed-transaction", $"a signed transaction is 0x and an even number of hexadecimal digits, at most {LongestTransaction} bytes");
+            throw new ServiceRefusedException("malformed-transaction",
+                $"a signed transaction is 0x and an even number of hexadecimal digits, at most {LongestTransaction} bytes");
         }
 
         byte[] bytes = Convert.FromHexString(raw[2..]);
         SignedTransaction transaction = new(0, Keccak256.Hash(bytes), bytes);
         SendOutcome outcome = (await roles.Client.SendRawAsync([transaction], cancellationToken))[0];
         return outcome.Status is SendStatus.Accepted or SendStatus.AlreadyKnown ? Show.Hash(transaction.Hash)
-            : throw new ServiceRefusedException("transaction-refused", $"the chain does not take it ({outcome.Status}): {outcome.Error?.Message}");
+            : throw new ServiceRefusedException(
+                "transaction-refused", $"the chain does not take it ({outcome.Status}): {outcome.Error?.Message}");
     }
 
     /// <summary>What became of a transaction; null while it is in no block.</summary>
@@ -166,11 +190,13 @@ internal sealed class LedgerService(RunningRoles roles)
 
     /// <summary>Gives an account ether and tokens of an embedded chain.</summary>
     /// <exception cref="ServiceRefusedException"><c>not-embedded</c>.</exception>
-    public async Task EndowAsync(string address, CancellationToken cancellationToken) => await Embedded().EndowAsync(AccountOf(address), Allowance, cancellationToken);
+    public async Task EndowAsync(string address, CancellationToken cancellationToken) =>
+        await Embedded().EndowAsync(AccountOf(address), Allowance, cancellationToken);
 
     /// <summary>Moves the clock of an embedded chain.</summary>
     /// <exception cref="ServiceRefusedException"><c>not-embedded</c>.</exception>
-    public Task AdvanceTimeAsync(long seconds, CancellationToken cancellationToken) => Embedded().AdvanceTimeAsync(TimeSpan.FromSeconds(seconds), cancellationToken);
+    public Task AdvanceTimeAsync(long seconds, CancellationToken cancellationToken) =>
+        Embedded().AdvanceTimeAsync(TimeSpan.FromSeconds(seconds), cancellationToken);
 
     // More than any call of a researcher takes; what is not used is not paid.
     private const ulong CallGas = 1_000_000;
@@ -190,28 +216,37 @@ internal sealed class LedgerService(RunningRoles roles)
         }
     }
 
-    private static BatchInfo Epoch(EpochRow row) => Batch("epoch", row, row.Header.DataHash, new SortedDictionary<string, string>(StringComparer.Ordinal)
+    private static BatchInfo Epoch(EpochRow row) =>
+        Batch("epoch", row, row.Header.DataHash, new SortedDictionary<string, string>(StringComparer.Ordinal)
     {
-        ["site"] = Text(row.Header.Site), ["schemaId"] = Show.Hash(row.Header.SchemaId), ["epoch"] = Text(row.Header.Epoch), ["members"] = Text(row.Header.MemberCount),
-        ["classes"] = Text(row.Header.ClassCount), ["membersRoot"] = Show.Hash(row.Header.MembersRoot), ["classesRoot"] = Show.Hash(row.Header.ClassesRoot),
+        ["site"] = Text(row.Header.Site), ["schemaId"] = Show.Hash(row.Header.SchemaId), ["epoch"] = Text(row.Header.Epoch),
+        ["members"] = Text(row.Header.MemberCount),
+        ["classes"] = Text(row.Header.ClassCount), ["membersRoot"] = Show.Hash(row.Header.MembersRoot),
+        ["classesRoot"] = Show.Hash(row.Header.ClassesRoot),
     });
 
-    private static BatchInfo Round(RoundRow row) => Batch("round", row, row.Header.DataHash, new SortedDictionary<string, string>(StringComparer.Ordinal)
+    private static BatchInfo Round(RoundRow row) =>
+        Batch("round", row, row.Header.DataHash, new SortedDictionary<string, string>(StringComparer.Ordinal)
     {
-        ["schemaId"] = Show.Hash(row.Header.SchemaId), ["ordinal"] = Text(row.Header.Ordinal), ["attempt"] = Text(row.Header.Attempt), ["sales"] = Text(row.Header.TotalSales),
-        ["pricesRoot"] = Show.Hash(row.Header.PricesRoot), ["requestsRoot"] = Show.Hash(row.Header.RequestsRoot), ["salesByClassRoot"] = Show.Hash(row.Header.SalesByClassRoot),
+        ["schemaId"] = Show.Hash(row.Header.SchemaId), ["ordinal"] = Text(row.Header.Ordinal), ["attempt"] = Text(row.Header.Attempt),
+        ["sales"] = Text(row.Header.TotalSales),
+        ["pricesRoot"] = Show.Hash(row.Header.PricesRoot), ["requestsRoot"] = Show.Hash(row.Header.RequestsRoot),
+        ["salesByClassRoot"] = Show.Hash(row.Header.SalesByClassRoot),
         ["salesByRequestRoot"] = Show.Hash(row.Header.SalesByRequestRoot), ["seed"] = row.Seed is { } seed ? Show.Hash(seed) : "",
     });
 
-    private static BatchInfo Delivery(DeliveryRow row) => Batch("delivery", row, row.Header.DataHash, new SortedDictionary<string, string>(StringComparer.Ordinal)
+    private static BatchInfo Delivery(DeliveryRow row) =>
+        Batch("delivery", row, row.Header.DataHash, new SortedDictionary<string, string>(StringComparer.Ordinal)
     {
-        ["requestId"] = Text(row.Header.RequestId), ["site"] = Text(row.Header.Site), ["attempt"] = Text(row.Header.Attempt), ["records"] = Text(row.Header.Count),
+        ["requestId"] = Text(row.Header.RequestId), ["site"] = Text(row.Header.Site), ["attempt"] = Text(row.Header.Attempt),
+        ["records"] = Text(row.Header.Count),
         ["amount"] = Show.Amount(row.Header.Amount), ["root"] = Show.Hash(row.Header.Root), ["claimed"] = Text(row.Claimed),
     });
 
     private static BatchInfo Batch(string kind, BatchRow row, Bytes32 dataHash, SortedDictionary<string, string> header) => new()
     {
-        Kind = kind, Id = Show.Hash(row.Id), Status = row.Status.ToString().ToLowerInvariant(), Committer = Show.Address(row.Posting.Committer), PostedSeconds = row.Posting.Timestamp,
+        Kind = kind, Id = Show.Hash(row.Id), Status = row.Status.ToString().ToLowerInvariant(),
+        Committer = Show.Address(row.Posting.Committer), PostedSeconds = row.Posting.Timestamp,
         PostedBlock = row.Posting.BlockNumber, DataHash = Show.Hash(dataHash), Header = header,
     };
 
@@ -220,9 +255,12 @@ internal sealed class LedgerService(RunningRoles roles)
         EscrowRow? escrow = roles.View.Escrow(row.RequestId);
         return new LedgerRequestInfo
         {
-            RequestId = row.RequestId, Researcher = Show.Address(row.Researcher), SchemaId = Show.Hash(row.Terms.SchemaId), TermsHash = Show.Hash(row.Terms.TermsHash), Book = row.Book,
-            OpenedSeconds = row.OpenedSeconds, Cancelled = row.Cancelled, Budget = Show.Amount(row.Terms.Budget), TargetRecords = row.Terms.TargetRecords,
-            Funded = Text(escrow?.Funded ?? 0), Claimed = Text(escrow?.Claimed ?? 0), Refunded = Text(escrow?.Refunded ?? 0), Closed = escrow?.IsClosed ?? false,
+            RequestId = row.RequestId, Researcher = Show.Address(row.Researcher), SchemaId = Show.Hash(row.Terms.SchemaId),
+            TermsHash = Show.Hash(row.Terms.TermsHash), Book = row.Book,
+            OpenedSeconds = row.OpenedSeconds, Cancelled = row.Cancelled, Budget = Show.Amount(row.Terms.Budget),
+            TargetRecords = row.Terms.TargetRecords,
+            Funded = Text(escrow?.Funded ?? 0), Claimed = Text(escrow?.Claimed ?? 0), Refunded = Text(escrow?.Refunded ?? 0),
+            Closed = escrow?.IsClosed ?? false,
         };
     }
 

@@ -1,8 +1,9 @@
 namespace EmrMarket.Silos.Services;
 
 /// <summary>
-/// What people can do, by kind of user. API and pages map to these and to nothing else; who may call is decided before, by the access policies. Arguments and answers have the shapes of the
-/// API's JSON: amounts of token units as decimal text, hashes and ids as 64 lower-case hexadecimal digits, addresses as 0x and 40, times in unix seconds of the ledger.
+/// What people can do, by kind of user. API and pages map to these and to nothing else; who may call is decided before, by the access
+/// policies. Arguments and answers have the shapes of the API's JSON: amounts of token units as decimal text, hashes and ids as 64
+/// lower-case hexadecimal digits, addresses as 0x and 40, times in unix seconds of the ledger.
 /// </summary>
 internal static class MarketServices
 {

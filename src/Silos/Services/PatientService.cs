@@ -9,8 +9,9 @@ using EmrMarket.Silos.Roles;
 namespace EmrMarket.Silos.Services;
 
 /// <summary>
-/// What patients do at their site: see what settings mean, set them by a signed command, and read what was spent, earned and used. Reads are for whoever signed in as the pseudonym's
-/// controller; commands carry their own signature, so that no server can set a policy for a patient.
+/// What patients do at their site: see what settings mean, set them by a signed command, and read what was spent, earned and used. Reads
+/// are for whoever signed in as the pseudonym's controller; commands carry their own signature, so that no server can set a policy for a
+/// patient.
 /// </summary>
 internal sealed class PatientService(RunningRoles roles)
 {
@@ -36,7 +37,9 @@ internal sealed class PatientService(RunningRoles roles)
             Persons = status.Persons,
             CapMicro = here.Options.Cap.Micro,
             CrowdSize = measured.People,
-            Profiles = [.. schema.Profiles.Select((profile, index) => Profile(dealt, schema, profile, index, measured.TopOne[index], earned?[index]))],
+            Profiles =
+                [.. schema.Profiles.Select(
+                    (profile, index) => Profile(dealt, schema, profile, index, measured.TopOne[index], earned?[index]))],
             Rates = RateInfo.Of(here.Options.Rates),
             Purposes = [.. PurposeTree.Default.Purposes.Select(purpose => new PurposeInfo(purpose.Code, purpose.Parent, purpose.Title))],
         };
@@ -49,7 +52,8 @@ internal sealed class PatientService(RunningRoles roles)
     /// <summary>Carries out a signed command.</summary>
     /// <exception cref="SiteRefusedException">The signature, the nonce or the policy is refused; nothing was changed.</exception>
     public async Task<OfferInfo> CommandAsync(string site, string schemaId, string pseudonym, CommandInfo command) =>
-        Info(await roles.Site(site).Grains.GetGrain<IPublisherGrain>(PublisherKey.Of(site, schemaId, pseudonym)).CommandAsync(new PublisherCommand
+        Info(await roles.Site(site).Grains.GetGrain<IPublisherGrain>(PublisherKey.Of(site, schemaId, pseudonym))
+            .CommandAsync(new PublisherCommand
         {
             Nonce = command.Nonce,
             Kind = Enum.TryParse(command.Kind, ignoreCase: true, out PublisherCommandKind kind) && Enum.IsDefined(kind) ? kind
@@ -90,7 +94,8 @@ internal sealed class PatientService(RunningRoles roles)
     private async Task<ProfileEarnings.Row[]> EarnedAsync(Schema schema)
     {
         ulong now = roles.View.FollowedTo;
-        if (!_earned.TryGetValue(schema.Id, out (ulong Block, ProfileEarnings.Row[] Rows) known) || now < known.Block || now >= known.Block + BlocksBetweenEarnings)
+        if (!_earned.TryGetValue(schema.Id, out (ulong Block, ProfileEarnings.Row[] Rows) known) || now < known.Block
+            || now >= known.Block + BlocksBetweenEarnings)
         {
             known = _earned[schema.Id] = (now, await ProfileEarnings.OfAsync(roles.Here(), schema));
         }
@@ -98,7 +103,8 @@ internal sealed class PatientService(RunningRoles roles)
         return known.Rows;
     }
 
-    private static ProfileMeaning Profile(MarketSchema dealt, Schema schema, PolicyProfile profile, int index, double topOne, ProfileEarnings.Row? earned) => new()
+    private static ProfileMeaning Profile(
+        MarketSchema dealt, Schema schema, PolicyProfile profile, int index, double topOne, ProfileEarnings.Row? earned) => new()
     {
         Index = index,
         Name = profile.Name,
@@ -108,7 +114,8 @@ internal sealed class PatientService(RunningRoles roles)
         Earned = earned is { } row ? Show.Amount(row.Paid) : null,
         Attributes =
         [
-            .. Enumerable.Range(0, schema.Attributes.Count).Where(a => schema.Attributes[a].Tier != Tier.Public).Select(a => new AttributeMeaning
+            .. Enumerable.Range(0, schema.Attributes.Count).Where(a => schema.Attributes[a].Tier != Tier.Public)
+            .Select(a => new AttributeMeaning
             {
                 Name = schema.Attributes[a].Name,
                 Title = schema.Attributes[a].Title,
@@ -119,10 +126,12 @@ internal sealed class PatientService(RunningRoles roles)
                 QualityPpb = profile[a] == 0 ? 0 : dealt.Table.QualityOf(a, profile[a]),
             }),
         ],
-        LossMicro = Enumerable.Range(0, schema.Attributes.Count).Where(a => schema.Attributes[a].Tier != Tier.Public).Sum(a => schema.Grades[profile[a]].Micro),
+        LossMicro = Enumerable.Range(0, schema.Attributes.Count).Where(a => schema.Attributes[a].Tier != Tier.Public)
+            .Sum(a => schema.Grades[profile[a]].Micro),
     };
 
-    // The chance with which an observer of one report tells two values apart, whatever the mechanism: e^eps / (1 + e^eps) at most (docs/ATTACK_MODEL.md).
+    // The chance with which an observer of one report tells two values apart, whatever the mechanism: e^eps / (1 + e^eps) at most
+    // (docs/ATTACK_MODEL.md).
     private static double GuessRight(EpsilonMicro epsilon) => 1 / (1 + Math.Exp(-epsilon.Micro / 1e6));
 
     private static OfferInfo Info(PublisherOffer offer) => new()
@@ -182,10 +191,12 @@ internal sealed record ProfileMeaning
 
     public required AttributeMeaning[] Attributes { get; init; }
 
-    /// <summary>What releasing every attribute at its ceiling costs, micro-epsilon: the odds of any two records change by e to this at most.</summary>
+    /// <summary>What releasing every attribute at its ceiling costs, micro-epsilon: the odds of any two records change by e to this at
+    /// most.</summary>
     public required long LossMicro { get; init; }
 
-    /// <summary>How often whoever knows a record picks it out of the crowd by all that this profile releases, as measured at this site.</summary>
+    /// <summary>How often whoever knows a record picks it out of the crowd by all that this profile releases, as measured at this
+    /// site.</summary>
     public required double Reidentified { get; init; }
 
     /// <summary>Records now on offer under this profile, at all sites; null at a site that runs apart from its market.</summary>
@@ -226,7 +237,8 @@ internal sealed record RateInfo(int Index, string[] PerEpsilon)
     private static readonly Tier[] Tiers = [Tier.Public, Tier.Low, Tier.Moderate, Tier.Private];
 
     /// <summary>A site's menu.</summary>
-    public static RateInfo[] Of(IEnumerable<TierRates> menu) => [.. menu.Select((rates, index) => new RateInfo(index, [.. Tiers.Select(tier => Show.Amount(rates[tier].Units))]))];
+    public static RateInfo[] Of(IEnumerable<TierRates> menu) =>
+        [.. menu.Select((rates, index) => new RateInfo(index, [.. Tiers.Select(tier => Show.Amount(rates[tier].Units))]))];
 }
 
 /// <summary>Where a patient stands.</summary>

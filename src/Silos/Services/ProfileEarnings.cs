@@ -11,7 +11,8 @@ using EmrMarket.Silos.Roles;
 
 namespace EmrMarket.Silos.Services;
 
-/// <summary>What records earn by the profile under which they are published, from the ledger and its files: what comparable settings earned, for patients to see.</summary>
+/// <summary>What records earn by the profile under which they are published, from the ledger and its files: what comparable settings
+/// earned, for patients to see.</summary>
 internal static class ProfileEarnings
 {
     /// <summary>A profile's records and money.</summary>
@@ -38,7 +39,8 @@ internal static class ProfileEarnings
 
         foreach (RequestRow request in market.View.Requests(id))
         {
-            RoundRow? roundRow = market.View.Rounds(id).FirstOrDefault(round => round.Header.Ordinal == request.Book && round.Status == BatchStatus.Final);
+            RoundRow? roundRow = market.View.Rounds(id)
+                .FirstOrDefault(round => round.Header.Ordinal == request.Book && round.Status == BatchStatus.Final);
             OpenedRound? round = roundRow is null ? null : await market.Context.RoundAsync(roundRow.Header.DataHash);
             if (round is not null)
             {
@@ -53,8 +55,10 @@ internal static class ProfileEarnings
     {
         foreach (DeliveryRow row in market.View.Deliveries(request.RequestId).Where(row => row.Status == BatchStatus.Final))
         {
-            EpochReference? reference = round.File.Epochs.Cast<EpochReference?>().FirstOrDefault(epoch => epoch!.Value.Site == row.Header.Site);
-            if (reference is { } used && await market.Context.EpochAsync(used.DataHash) is { } epoch && await market.Context.DeliveryAsync(row.Header.DataHash, schema) is { } delivery)
+            EpochReference? reference = round.File.Epochs.Cast<EpochReference?>()
+                .FirstOrDefault(epoch => epoch!.Value.Site == row.Header.Site);
+            if (reference is { } used && await market.Context.EpochAsync(used.DataHash) is { } epoch
+                && await market.Context.DeliveryAsync(row.Header.DataHash, schema) is { } delivery)
             {
                 int[] profiles = Array.ConvertAll(epoch.File.Classes, leaf => ProfileOf(schema, leaf));
                 foreach (DeliveryLeaf leaf in delivery.File.Leaves.Where(leaf => leaf.PayoutAddress != Address.Zero))
@@ -70,7 +74,8 @@ internal static class ProfileEarnings
     {
         AttributeGrades ceilings = leaf.Ceilings.ToGrades();
         return Enumerable.Range(0, schema.Profiles.Count).FirstOrDefault(
-            p => Enumerable.Range(0, schema.Attributes.Count).All(a => schema.Attributes[a].Tier == Tier.Public || schema.Profiles[p][a] == ceilings[a]), -1);
+            p => Enumerable.Range(0, schema.Attributes.Count)
+                .All(a => schema.Attributes[a].Tier == Tier.Public || schema.Profiles[p][a] == ceilings[a]), -1);
     }
 
     private static void Add(Row[] rows, int profile, Row more)

@@ -13,7 +13,8 @@ using EmrMarket.Silos.Roles;
 
 namespace EmrMarket.Silos.Services;
 
-/// <summary>What researchers do: plan, open, follow, read and cancel. Their keys never come here: whatever the ledger is to be told is answered as a call that they sign.</summary>
+/// <summary>What researchers do: plan, open, follow, read and cancel. Their keys never come here: whatever the ledger is to be told is
+/// answered as a call that they sign.</summary>
 internal sealed class ResearchService(RunningRoles roles)
 {
     /// <summary>What a statistic would cost and how exact it would be; nothing is stored or spent.</summary>
@@ -65,18 +66,23 @@ internal sealed class ResearchService(RunningRoles roles)
         try
         {
             SortedDictionary<string, GradeRange> grades = TermsDocument.GradesFor(
-                schema.Schema, wish.Statistics.Select(StatisticRequest.Parse), attribute => wish.Grade > 0 ? wish.Grade : schema.Schema.DefaultGrade(attribute));
+                schema.Schema, wish.Statistics.Select(StatisticRequest.Parse),
+                attribute => wish.Grade > 0 ? wish.Grade : schema.Schema.DefaultGrade(attribute));
             (UInt128 ask, long score) = (0, 0);
             foreach ((string name, GradeRange range) in grades)
             {
                 int a = schema.Schema.IndexOf(name);
-                ask += PriceRules.Ask(new TokenAmount(catalogue.MedianRates[(int)schema.Table.TierOf(a)]), schema.Table.EpsilonOf(a, range.Top)).Units;
+                ask += PriceRules.Ask(new TokenAmount(catalogue.MedianRates[(int)schema.Table.TierOf(a)]),
+                    schema.Table.EpsilonOf(a, range.Top)).Units;
                 score += schema.Table.QualityOf(a, range.Top);
             }
 
-            UInt128 bid = wish.Bid is { } own ? Units(own, "bid") : (UInt128)decimal.Ceiling(Math.Max(1, wish.BidFactor * (decimal)ask * QualityTable.Unit / Math.Max(1, score)));
+            UInt128 bid = wish.Bid is { } own
+                ? Units(own, "bid")
+                : (UInt128)decimal.Ceiling(Math.Max(1, wish.BidFactor * (decimal)ask * QualityTable.Unit / Math.Max(1, score)));
             UInt128 most = PriceRules.Value(new TokenAmount(bid), score).Units + market.View.Deployment.Terms.RelayFeeUnits;
-            UInt128 budget = wish.Budget is { } limit ? Units(limit, "budget") : UInt128.Max(most * wish.TargetRecords, market.View.Deployment.Terms.MinimumBudgetUnits);
+            UInt128 budget = wish.Budget is { } limit
+                ? Units(limit, "budget") : UInt128.Max(most * wish.TargetRecords, market.View.Deployment.Terms.MinimumBudgetUnits);
             TermsDocument terms = new()
             {
                 SchemaId = wish.SchemaId,
@@ -96,7 +102,11 @@ internal sealed class ResearchService(RunningRoles roles)
                 Nonce = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)),
             };
             terms.ToLedger(schema.Schema);
-            return new TermsInfo { Key = MarketContext.Name(terms.Hash()), TermsJson = terms.Write(), AskPerRecord = Show.Amount(ask), Budget = terms.Budget, Bid = terms.Bid };
+            return new TermsInfo
+            {
+                Key = MarketContext.Name(terms.Hash()), TermsJson = terms.Write(), AskPerRecord = Show.Amount(ask), Budget = terms.Budget,
+                Bid = terms.Bid,
+            };
         }
         catch (ExchangeFileException e)
         {
@@ -108,7 +118,8 @@ internal sealed class ResearchService(RunningRoles roles)
         }
     }
 
-    /// <summary>Hands in terms and answers with the calls that the researcher signs, in order: the allowance, then the request. The same terms again get the same answer.</summary>
+    /// <summary>Hands in terms and answers with the calls that the researcher signs, in order: the allowance, then the request. The same
+    /// terms again get the same answer.</summary>
     /// <exception cref="RequestRefusedException">The terms are malformed, of another researcher, or cannot be served.</exception>
     public async Task<OpenInfo> OpenAsync(string researcher, string termsJson)
     {
@@ -133,7 +144,8 @@ internal sealed class ResearchService(RunningRoles roles)
     /// <summary>Where a request of this researcher stands.</summary>
     /// <exception cref="RequestRefusedException"><c>unknown-request</c>.</exception>
     public async Task<RequestInfo> StatusAsync(string researcher, string key) =>
-        await roles.Here().Grains.GetGrain<IRequestGrain>(key).StatusAsync() is { } status && string.Equals(status.Researcher, researcher, StringComparison.Ordinal) ? Info(status)
+        await roles.Here().Grains.GetGrain<IRequestGrain>(key).StatusAsync() is { } status
+            && string.Equals(status.Researcher, researcher, StringComparison.Ordinal) ? Info(status)
             : throw new RequestRefusedException("unknown-request", $"{researcher} has no request {key}");
 
     /// <summary>The results of a request, as JSON (docs/WIRE.md, "Results").</summary>
@@ -145,7 +157,11 @@ internal sealed class ResearchService(RunningRoles roles)
     public async Task<CancelInfo> CancelAsync(string researcher, string key)
     {
         CancelAnswer answer = await Requester(researcher).CancelAsync(key);
-        return new CancelInfo { Cancelled = answer.To.Length == 0, Calls = answer.To.Length == 0 ? [] : [new CallInfo("cancel the request", Show.Hex(answer.To), Show.Hex(answer.Data))] };
+        return new CancelInfo
+        {
+            Cancelled = answer.To.Length == 0,
+            Calls = answer.To.Length == 0 ? [] : [new CallInfo("cancel the request", Show.Hex(answer.To), Show.Hex(answer.Data))],
+        };
     }
 
     // Plans are nobody's: they read the catalogue only.
@@ -154,7 +170,8 @@ internal sealed class ResearchService(RunningRoles roles)
 
     private IRequesterGrain Requester(string researcher) => roles.Here().Grains.GetGrain<IRequesterGrain>(researcher);
 
-    private static UInt128 Units(string text, string what) => UInt128.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out UInt128 units) ? units
+    private static UInt128 Units(string text, string what) =>
+        UInt128.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out UInt128 units) ? units
         : throw new RequestRefusedException("amount", $"the {what} '{text}' is no whole number of token units");
 
     private static RequestInfo Info(RequestStatus status)
@@ -335,7 +352,8 @@ internal sealed record RequestInfo
 
     public required string Title { get; init; }
 
-    /// <summary>draft, planned, funded, matched, delivering, delivered, evaluated, settled, refunded, expired, cancelled, disputed or failed.</summary>
+    /// <summary>draft, planned, funded, matched, delivering, delivered, evaluated, settled, refunded, expired, cancelled, disputed or
+    /// failed.</summary>
     public required string State { get; init; }
 
     public required string Reason { get; init; }

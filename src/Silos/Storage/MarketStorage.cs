@@ -11,7 +11,8 @@ namespace EmrMarket.Silos.Storage;
 /// <summary>All that a market keeps, in the database of its role.</summary>
 internal sealed class MarketStorage : IAsyncDisposable
 {
-    private MarketStorage(NpgsqlDataSource database, StoreOwner owner) => (Database, Owner, Ledger) = (database, owner, new PostgresLedgerStore(database));
+    private MarketStorage(NpgsqlDataSource database, StoreOwner owner) =>
+        (Database, Owner, Ledger) = (database, owner, new PostgresLedgerStore(database));
 
     /// <summary>The role's database, migrated.</summary>
     public NpgsqlDataSource Database { get; }
@@ -61,7 +62,8 @@ internal sealed class MarketStorage : IAsyncDisposable
 /// <summary>Gives a market's host its storage.</summary>
 internal static class MarketStorageServices
 {
-    /// <summary>Adds the market's store, its ledger store and, where the runtime does not bring its own, the store of grain state. The storage is disposed of by whoever opened it.</summary>
+    /// <summary>Adds the market's store, its ledger store and, where the runtime does not bring its own, the store of grain state. The
+    /// storage is disposed of by whoever opened it.</summary>
     public static IServiceCollection AddMarketStorage(this IServiceCollection services, MarketStorage storage)
     {
         ArgumentNullException.ThrowIfNull(storage);

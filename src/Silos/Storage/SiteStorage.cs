@@ -11,7 +11,8 @@ namespace EmrMarket.Silos.Storage;
 /// <summary>All that a site keeps, in the database of its role, sealed.</summary>
 internal sealed class SiteStorage : IAsyncDisposable
 {
-    private SiteStorage(NpgsqlDataSource database, StoreOwner owner, SiteVault vault) => (Database, Owner, Vault, Ledger) = (database, owner, vault, new PostgresLedgerStore(database));
+    private SiteStorage(NpgsqlDataSource database, StoreOwner owner, SiteVault vault) =>
+        (Database, Owner, Vault, Ledger) = (database, owner, vault, new PostgresLedgerStore(database));
 
     /// <summary>The role's database, migrated.</summary>
     public NpgsqlDataSource Database { get; }
@@ -27,7 +28,8 @@ internal sealed class SiteStorage : IAsyncDisposable
 
     /// <summary>Opens the database and brings it to the form that this program needs.</summary>
     /// <param name="connectionString">How to connect.</param>
-    /// <param name="keyFile">The file of the storage key, unless the environment holds it (<see cref="StorageKey.Variable"/>); made with the database.</param>
+    /// <param name="keyFile">The file of the storage key, unless the environment holds it (<see cref="StorageKey.Variable"/>); made with
+    /// the database.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="StoreInUseException">Another process works on it.</exception>
     /// <exception cref="MigrationException">The database is newer than the program, or has another past.</exception>
@@ -65,7 +67,8 @@ internal sealed class SiteStorage : IAsyncDisposable
 /// <summary>Gives a site's host its storage.</summary>
 internal static class SiteStorageServices
 {
-    /// <summary>Adds the site's store, its ledger store and, where the runtime does not bring its own, the store of grain state. The storage is disposed of by whoever opened it.</summary>
+    /// <summary>Adds the site's store, its ledger store and, where the runtime does not bring its own, the store of grain state. The
+    /// storage is disposed of by whoever opened it.</summary>
     public static IServiceCollection AddSiteStorage(this IServiceCollection services, SiteStorage storage)
     {
         ArgumentNullException.ThrowIfNull(storage);

@@ -15,7 +15,8 @@ using EmrMarket.Contracts.Ethereum.Transactions;
 namespace EmrMarket.Benchmarks.Chain;
 
 /// <summary>
-/// What the ledger costs: gas beside a bare token transfer, and the client beside the node's own speed. Every transaction's receipt and every event is checked.
+/// What the ledger costs: gas beside a bare token transfer, and the client beside the node's own speed. Every transaction's receipt and
+/// every event is checked.
 /// </summary>
 public static class ChainBench
 {
@@ -33,7 +34,8 @@ public static class ChainBench
     public static async Task RunAsync(TextWriter output)
     {
         ArgumentNullException.ThrowIfNull(output);
-        string root = Environment.GetEnvironmentVariable("EMR_ROOT") ?? throw new InvalidOperationException("run it by ./emr bench chain: EMR_ROOT names the clone");
+        string root = Environment.GetEnvironmentVariable("EMR_ROOT")
+            ?? throw new InvalidOperationException("run it by ./emr bench chain: EMR_ROOT names the clone");
         string folder = Directory.CreateTempSubdirectory("emrmarket-bench-").FullName;
         try
         {
@@ -101,11 +103,13 @@ public static class ChainBench
         Require(forge.ExitCode == 0, $"the gas tests fail: {await said}{await complained}");
     }
 
-    /// <summary>A delivery of 200,000 leaves: the tree, and the opening of every slot; beside the bare hashes of the same leaves and nodes.</summary>
+    /// <summary>A delivery of 200,000 leaves: the tree, and the opening of every slot; beside the bare hashes of the same leaves and
+    /// nodes.</summary>
     private static async Task TreeAsync(TextWriter output)
     {
         DeliveryLeaf[] leaves = new DeliveryLeaf[Leaves];
-        Parallel.For(0, Leaves, i => leaves[i] = new DeliveryLeaf((uint)i % 50, (uint)i, Holder(i), Bytes32.Zero, (uint)i + 1, 1_000_000_000));
+        Parallel.For(0, Leaves,
+            i => leaves[i] = new DeliveryLeaf((uint)i % 50, (uint)i, Holder(i), Bytes32.Zero, (uint)i + 1, 1_000_000_000));
         byte[] node = new byte[129];
         long started = Stopwatch.GetTimestamp();
         for (int i = 0; i < 2 * Leaves; i++)
@@ -127,14 +131,18 @@ public static class ChainBench
         Require(siblings == (long)Leaves * batch.Tree.Depth && batch.Header.Count == Leaves, "an opening is missing");
         await output.WriteLineAsync(string.Create(
             CultureInfo.InvariantCulture,
-            $"chain: tree of {Leaves:N0} leaves {built:F2} s, with every opening {seconds:F2} s; {seconds / bare:F2} of {2 * Leaves:N0} bare hashes on one core ({bare:F2} s)"));
+            $"chain: tree of {Leaves:N0} leaves {built:F2} s, with every opening {seconds:F2} s; {seconds / bare:F2} of {2 * Leaves:N0} "
+                + $"bare hashes on one core ({bare:F2} s)"));
     }
 
     private static async Task<ulong> GasOfTransferAsync(TransactionSender sender, DevelopmentToken token) =>
-        (await sender.SendAsync([new TransactionIntent("one transfer", token.Transfer(EthereumAccount.Generate().Address, 5), Gas)], CancellationToken.None))[0].GasUsed;
+        (await sender.SendAsync([new TransactionIntent("one transfer", token.Transfer(EthereumAccount.Generate().Address, 5), Gas)],
+            CancellationToken.None))[0].GasUsed;
 
-    /// <summary>Transfers to as many new holders: signed, kept, offered, and each receipt read twice; beside the same transfers only pushed at the node.</summary>
-    private static async Task ThroughputAsync(TextWriter output, EmbeddedChain chain, TransactionSender sender, EthereumAccount account, DevelopmentToken token)
+    /// <summary>Transfers to as many new holders: signed, kept, offered, and each receipt read twice; beside the same transfers only pushed
+    /// at the node.</summary>
+    private static async Task ThroughputAsync(
+        TextWriter output, EmbeddedChain chain, TransactionSender sender, EthereumAccount account, DevelopmentToken token)
     {
         TransactionIntent[] Transfers(int first, int count) =>
             [.. Enumerable.Range(first, count).Select(i => new TransactionIntent($"transfer {i}", token.Transfer(Holder(i), 1), Gas))];
@@ -150,7 +158,8 @@ public static class ChainBench
         ulong nonce = await chain.Client.GetNonceAsync(account.Address, BlockReference.Latest, CancellationToken.None);
         SignedTransaction[] signed = new SignedTransaction[Transactions];
         Parallel.For(0, Transactions, i => signed[i] = new Transaction(
-            EmbeddedChain.DevelopmentChainId, nonce + (ulong)i, price, Gas, token.Address, 0, token.Transfer(Holder(Transactions + i), 1).Data).Sign(account));
+            EmbeddedChain.DevelopmentChainId, nonce + (ulong)i, price, Gas, token.Address, 0,
+            token.Transfer(Holder(Transactions + i), 1).Data).Sign(account));
         started = Stopwatch.GetTimestamp();
         foreach (SignedTransaction[] batch in signed.Chunk(InFlight))
         {
@@ -167,10 +176,14 @@ public static class ChainBench
         }
 
         double node = Transactions / Stopwatch.GetElapsedTime(started).TotalSeconds;
-        await output.WriteLineAsync($"chain: client, one account, at most {InFlight} in flight, blocks of 0.1 s        tx/s    ratio to the node alone");
+        await output.WriteLineAsync(
+            $"chain: client, one account, at most {InFlight} in flight, blocks of 0.1 s        tx/s    ratio to the node alone");
         await output.WriteLineAsync(string.Create(
-            CultureInfo.InvariantCulture, $"  {Transactions:N0} transfers signed, kept, sent, receipts read twice (warm)  {client,12:N0}   {client / node,8:F2}"));
-        await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"  {Transactions:N0} signed transfers pushed at the node, no receipts         {node,12:N0}   {1.0,8:F2}"));
+            CultureInfo.InvariantCulture,
+            $"  {Transactions:N0} transfers signed, kept, sent, receipts read twice (warm)  {client,12:N0}   {client / node,8:F2}"));
+        await output.WriteLineAsync(
+            string.Create(CultureInfo.InvariantCulture,
+                $"  {Transactions:N0} signed transfers pushed at the node, no receipts         {node,12:N0}   {1.0,8:F2}"));
     }
 
     private static async Task LogsAsync(TextWriter output, EmbeddedChain chain, TransactionSender sender)
@@ -201,11 +214,13 @@ public static class ChainBench
 
         double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
         Require(next == Events, "events are missing");
-        await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"chain: {Events:N0} events read, decoded and checked in {seconds:F2} s"));
+        await output.WriteLineAsync(
+            string.Create(CultureInfo.InvariantCulture, $"chain: {Events:N0} events read, decoded and checked in {seconds:F2} s"));
     }
 
     private static async Task<Address> CreateAsync(TransactionSender sender, string id, ContractCall call) =>
-        (await sender.SendAsync([new TransactionIntent(id, call)], CancellationToken.None))[0].ContractAddress ?? throw new InvalidOperationException($"{id} was not created");
+        (await sender.SendAsync([new TransactionIntent(id, call)], CancellationToken.None))[0].ContractAddress
+            ?? throw new InvalidOperationException($"{id} was not created");
 
     private static Address Holder(int i) => new(Keccak256.Hash(BitConverter.GetBytes(i)).ToArray().AsSpan(12));
 

@@ -19,7 +19,8 @@ public sealed class CounterGrain : Grain, ICounterGrain
     public Task<long> AddAsync(long amount) => Task.FromResult(_sum += amount);
 }
 
-/// <summary>The simple way to the same end, as one would write it by hand: a loop that owns the sum and reads requests from a channel.</summary>
+/// <summary>The simple way to the same end, as one would write it by hand: a loop that owns the sum and reads requests from a
+/// channel.</summary>
 internal sealed class ChannelCounter : IAsyncDisposable
 {
     private readonly Channel<(long Amount, TaskCompletionSource<long> Answer)> _requests =

@@ -25,7 +25,8 @@ public static class GrainBench
             var actor = await BestAsync(() => CallsPerSecondAsync(callers, inFlight, OnChannelsAsync));
             await output.WriteLineAsync(string.Create(
                 CultureInfo.InvariantCulture,
-                $"  {callers} callers, {inFlight,3} in flight each, a target each        {grain,12:N0}   {actor,13:N0}   {grain / actor,5:F2}"));
+                $"  {callers} callers, {inFlight,3} in flight each, a target each        {grain,12:N0}   {actor,13:N0}   "
+                    + $"{grain / actor,5:F2}"));
         }
 
         var (time, megabytes) = await ActivateAsync();
@@ -34,7 +35,8 @@ public static class GrainBench
     }
 
     /// <summary>Calls per second of callers that each keep some calls to a target of their own in flight.</summary>
-    private static async Task<double> CallsPerSecondAsync(int callers, int inFlight, Func<int, Func<Func<long, Task<long>>[], Task>, Task> with)
+    private static async Task<double> CallsPerSecondAsync(
+        int callers, int inFlight, Func<int, Func<Func<long, Task<long>>[], Task>, Task> with)
     {
         var elapsed = TimeSpan.Zero;
         await with(callers, async targets =>
@@ -52,7 +54,8 @@ public static class GrainBench
             var expected = (long)(Calls / (callers * inFlight)) * inFlight;
             if (Array.Exists(sums, sum => sum != expected))
             {
-                throw new InvalidOperationException($"Calls were lost or run twice: sums {string.Join(", ", sums)}, expected {expected} each.");
+                throw new InvalidOperationException(
+                    $"Calls were lost or run twice: sums {string.Join(", ", sums)}, expected {expected} each.");
             }
         });
         return Calls / elapsed.TotalSeconds;
@@ -98,7 +101,8 @@ public static class GrainBench
     }
 
     private static EmbeddedGrainRuntime Runtime() =>
-        new(new() { GrainAssemblies = { typeof(CounterGrain).Assembly } }, new ServiceCollection().BuildServiceProvider(), TimeProvider.System);
+        new(new() { GrainAssemblies = { typeof(CounterGrain).Assembly } }, new ServiceCollection().BuildServiceProvider(),
+            TimeProvider.System);
 
     private static async Task<double> BestAsync(Func<Task<double>> measure)
     {

@@ -7,11 +7,13 @@ namespace EmrMarket.Benchmarks.Grains;
 
 /// <summary>One call and its answer, beside the same through an actor written by hand.</summary>
 [MemoryDiagnoser]
-[SuppressMessage("Design", "CA1001:Types that own disposable fields should be disposable", Justification = "BenchmarkDotNet calls the cleanup.")]
+[SuppressMessage("Design", "CA1001:Types that own disposable fields should be disposable",
+    Justification = "BenchmarkDotNet calls the cleanup.")]
 public class GrainCallBenchmarks
 {
     private readonly EmbeddedGrainRuntime _runtime =
-        new(new() { GrainAssemblies = { typeof(CounterGrain).Assembly } }, new ServiceCollection().BuildServiceProvider(), TimeProvider.System);
+        new(new() { GrainAssemblies = { typeof(CounterGrain).Assembly } }, new ServiceCollection().BuildServiceProvider(),
+            TimeProvider.System);
 
     private readonly ChannelCounter _actor = new();
     private ICounterGrain _grain = null!;

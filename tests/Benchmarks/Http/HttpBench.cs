@@ -20,8 +20,9 @@ using Microsoft.Extensions.Logging;
 namespace EmrMarket.Benchmarks.Http;
 
 /// <summary>
-/// Calls per second of the API from another process over loopback, beside a bare ASP.NET Core endpoint of the same process and answer. The reads are cached for a second, so each is what a
-/// page that many look at costs: policies, limits, headers and ETag included, the grain only once a second. A plan is computed each time.
+/// Calls per second of the API from another process over loopback, beside a bare ASP.NET Core endpoint of the same process and answer. The
+/// reads are cached for a second, so each is what a page that many look at costs: policies, limits, headers and ETag included, the grain
+/// only once a second. A plan is computed each time.
 /// </summary>
 public static class HttpBench
 {
@@ -53,15 +54,20 @@ public static class HttpBench
                 // What the chain says while it starts.
             }
 
-            Target[] targets = JsonSerializer.Deserialize<Targets>(line ?? throw new InvalidOperationException("the server ended before it listened"))!.All;
-            await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"http: calls per second over {Connections} connections, from a second process"));
-            await output.WriteLineAsync("                                   bytes    calls/s     bare/s   ratio   p50 ms   p99 ms   bare p99");
+            Target[] targets = JsonSerializer.Deserialize<Targets>(
+                line ?? throw new InvalidOperationException("the server ended before it listened"))!.All;
+            await output.WriteLineAsync(string.Create(
+                CultureInfo.InvariantCulture, $"http: calls per second over {Connections} connections, from a second process"));
+            await output.WriteLineAsync(
+                "                                   bytes    calls/s     bare/s   ratio   p50 ms   p99 ms   bare p99");
             foreach (Target target in targets)
             {
                 (double bare, _, double bareLate) = await MeasureAsync(target.Bare);
                 (double calls, double middle, double late) = await MeasureAsync(target.Call);
                 await output.WriteLineAsync(string.Create(
-                    CultureInfo.InvariantCulture, $"  {target.Name,-30} {target.Bytes,7:N0} {calls,10:N0} {bare,10:N0}   {calls / bare,5:F2}   {middle,6:F2}   {late,6:F2}   {bareLate,8:F2}"));
+                    CultureInfo.InvariantCulture,
+                    $"  {target.Name,-30} {target.Bytes,7:N0} {calls,10:N0} {bare,10:N0}   {calls / bare,5:F2}   {middle,6:F2}   "
+                        + $"{late,6:F2}   {bareLate,8:F2}"));
             }
         }
         finally
@@ -77,9 +83,11 @@ public static class HttpBench
     private static async Task ServeAsync()
     {
         string root = Environment.GetEnvironmentVariable("EMR_ROOT") is { Length: > 0 } named ? named : Environment.CurrentDirectory;
-        await using SmallMarket market = await SmallMarket.StartAsync(new EmbeddedTools(Path.Combine(root, ".emr", "tools"), TextWriter.Null), RateLimits.None);
+        await using SmallMarket market = await SmallMarket.StartAsync(
+            new EmbeddedTools(Path.Combine(root, ".emr", "tools"), TextWriter.Null), RateLimits.None);
         using HttpClient http = market.Connect();
-        string researcher = await SignInAsync(http, market.Researcher, null), patient = await SignInAsync(http, market.Patient, market.Publisher);
+        string researcher = await SignInAsync(http, market.Researcher, null),
+        patient = await SignInAsync(http, market.Patient, market.Publisher);
         string offer = $"/api/v1/sites/{market.Publisher.Site}/publishers/{market.Publisher.SchemaId}/{market.Publisher.Pseudonym}";
         string plan = $"{{\"schemaId\":\"{market.Publisher.SchemaId}\",\"statistic\":\"mean:length_of_stay\",\"records\":300}}";
         (string Name, string Path, string? Token, string? Body)[] calls =
@@ -120,7 +128,8 @@ public static class HttpBench
         await bare.StartAsync(stopping);
         Uri simple = new(bare.Urls.Single());
         Target[] all = [.. calls.Select((call, i) => new Target(
-            call.Name, answers[call.Name].Length, new Call(market.Address.Port, Request(market.Address, call.Path, call.Token, call.Body)), new Call(simple.Port, Request(simple, $"/{i}", null, call.Body))))];
+            call.Name, answers[call.Name].Length, new Call(market.Address.Port, Request(market.Address, call.Path, call.Token, call.Body)),
+            new Call(simple.Port, Request(simple, $"/{i}", null, call.Body))))];
         await Console.Out.WriteLineAsync(JsonSerializer.Serialize(new Targets(all)).AsMemory(), stopping);
         await Console.Out.FlushAsync(stopping);
 
@@ -131,27 +140,34 @@ public static class HttpBench
     }
 
     private static string Request(Uri server, string path, string? token, string? body) =>
-        $"{(body is null ? "GET" : "POST")} {path} HTTP/1.1\r\nHost: {server.Authority}\r\n{(token is null ? "" : $"Authorization: Bearer {token}\r\n")}"
-        + (body is null ? "\r\n" : $"Content-Type: application/json\r\nContent-Length: {body.Length.ToString(CultureInfo.InvariantCulture)}\r\n\r\n{body}");
+        $"{(body is null ? "GET" : "POST")} {path} HTTP/1.1\r\nHost: {server.Authority}\r\n"
+            + $"{(token is null ? "" : $"Authorization: Bearer {token}\r\n")}"
+        + (body is null
+            ? "\r\n"
+            : $"Content-Type: application/json\r\nContent-Length: {body.Length.ToString(CultureInfo.InvariantCulture)}\r\n\r\n{body}");
 
     private static async Task<string> SignInAsync(HttpClient http, EthereumAccount account, PublisherName? publisher)
     {
-        using HttpResponseMessage asked = await http.PostAsJsonAsync("/api/v1/sign-in/challenges", new { address = Show.Address(account.Address), publisher = publisher?.ToString() });
+        using HttpResponseMessage asked = await http.PostAsJsonAsync(
+            "/api/v1/sign-in/challenges", new { address = Show.Address(account.Address), publisher = publisher?.ToString() });
         string message = (await asked.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("message").GetString()!;
-        using HttpResponseMessage answer = await http.PostAsJsonAsync("/api/v1/sign-in", new { message, signature = Hex.Encode(account.Sign(SignInMessage.Digest(message)).ToBytes()) });
+        using HttpResponseMessage answer = await http.PostAsJsonAsync(
+            "/api/v1/sign-in", new { message, signature = Hex.Encode(account.Sign(SignInMessage.Digest(message)).ToBytes()) });
         return (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("token").GetString()!;
     }
 
     private static async Task<(double PerSecond, double Middle, double Late)> MeasureAsync(Call call)
     {
-        long begin = Stopwatch.GetTimestamp() + (long)(Warm.TotalSeconds * Stopwatch.Frequency), end = begin + (long)(Measured.TotalSeconds * Stopwatch.Frequency);
+        long begin = Stopwatch.GetTimestamp() + (long)(Warm.TotalSeconds * Stopwatch.Frequency),
+        end = begin + (long)(Measured.TotalSeconds * Stopwatch.Frequency);
         List<double>[] times = await Task.WhenAll(Enumerable.Range(0, Connections).Select(_ => Task.Run(() => AskAsync(call, begin, end))));
         double[] all = [.. times.SelectMany(one => one)];
         Array.Sort(all);
         return (all.Length / Measured.TotalSeconds, all[all.Length / 2], all[(int)(all.Length * 0.99)]);
     }
 
-    /// <summary>Milliseconds of every call of one connection, one after the other. A client by hand: one that does more would be what is measured.</summary>
+    /// <summary>Milliseconds of every call of one connection, one after the other. A client by hand: one that does more would be what is
+    /// measured.</summary>
     private static async Task<List<double>> AskAsync(Call call, long begin, long end)
     {
         using TcpClient connection = new() { NoDelay = true };
@@ -171,7 +187,8 @@ public static class HttpBench
             while (!IsWhole(buffer.AsSpan(0, got)));
             if (!buffer.AsSpan().StartsWith("HTTP/1.1 200"u8))
             {
-                throw new InvalidOperationException("the server does not answer with 200: " + Encoding.ASCII.GetString(buffer, 0, Math.Min(got, 400)));
+                throw new InvalidOperationException(
+                    "the server does not answer with 200: " + Encoding.ASCII.GetString(buffer, 0, Math.Min(got, 400)));
             }
 
             if (sent >= begin)

@@ -7,8 +7,8 @@ using EmrMarket.Analytics.Tests.Matching;
 namespace EmrMarket.Benchmarks.Matching;
 
 /// <summary>
-/// The exact match over a grid of sizes and shapes of market on one core, beside successive longest paths where those end in reasonable time. Every run
-/// is certified, verified and, where there is a baseline, compared with it.
+/// The exact match over a grid of sizes and shapes of market on one core, beside successive longest paths where those end in reasonable
+/// time. Every run is certified, verified and, where there is a baseline, compared with it.
 /// </summary>
 public static class MatchingBench
 {
@@ -24,8 +24,11 @@ public static class MatchingBench
     public static void Run(TextWriter output)
     {
         ArgumentNullException.ThrowIfNull(output);
-        output.WriteLine($"matching: milliseconds of processor time on one core, and elapsed, best of {Rounds}; solve = match, least premiums, supports, certificate");
-        output.WriteLine("shape           classes x requests    offers     pivots   elapsed     solve    verify      MiB   baseline      ratio");
+        output.WriteLine(
+            $"matching: milliseconds of processor time on one core, and elapsed, best of {Rounds}; solve = match, least premiums, "
+                + "supports, certificate");
+        output.WriteLine(
+            "shape           classes x requests    offers     pivots   elapsed     solve    verify      MiB   baseline      ratio");
         foreach (var shape in Enum.GetValues<MarketShape>())
         {
             var times = new List<double>();
@@ -36,7 +39,8 @@ public static class MatchingBench
 
             // Pairs grow a hundredfold over the last two steps.
             output.WriteLine(string.Create(
-                CultureInfo.InvariantCulture, $"{shape,-15} growth from 1,000 x 100 on: time ~ pairs^{Math.Log10(times[4] / times[2]) / 2:F2}"));
+                CultureInfo.InvariantCulture,
+                $"{shape,-15} growth from 1,000 x 100 on: time ~ pairs^{Math.Log10(times[4] / times[2]) / 2:F2}"));
         }
     }
 
@@ -47,7 +51,8 @@ public static class MatchingBench
         for (var round = 0; round < Rounds; round++)
         {
             GC.Collect();
-            var (allocated, before, started) = (GC.GetAllocatedBytesForCurrentThread(), Environment.CpuUsage.TotalTime, Stopwatch.GetTimestamp());
+            var (allocated, before, started) = (
+                GC.GetAllocatedBytesForCurrentThread(), Environment.CpuUsage.TotalTime, Stopwatch.GetTimestamp());
             var (outcome, report) = ExactMatcher.Solve(problem, SolverOptions.Default, CancellationToken.None);
             solve = Math.Min(solve, Stopwatch.GetElapsedTime(started).TotalMilliseconds);
             processor = Math.Min(processor, (Environment.CpuUsage.TotalTime - before).TotalMilliseconds);
@@ -58,7 +63,8 @@ public static class MatchingBench
             verify = Math.Min(verify, (Environment.CpuUsage.TotalTime - before).TotalMilliseconds);
             if (!report.Certificate.Holds || faults.Count > 0)
             {
-                throw new InvalidOperationException($"{shape} {classes} x {requests}: a wrong match, {report.Certificate}, {string.Join("; ", faults)}");
+                throw new InvalidOperationException(
+                    $"{shape} {classes} x {requests}: a wrong match, {report.Certificate}, {string.Join("; ", faults)}");
             }
 
             if (round == 0 && (long)classes * requests <= BaselinePairs)
@@ -80,7 +86,8 @@ public static class MatchingBench
         var offers = problem.Classes.Sum(static supply => (long)supply.Members);
         output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{shape,-15} {classes,8:N0} x {requests,-7:N0} {offers,10:N0} {pivots,10:N0} {solve,9:N1} {processor,9:N1} {verify,9:N1} {bytes / 1048576.0,8:N1} {baseline,10} {ratio,10}"));
+            $"{shape,-15} {classes,8:N0} x {requests,-7:N0} {offers,10:N0} {pivots,10:N0} {solve,9:N1} {processor,9:N1} {verify,9:N1} "
+                + $"{bytes / 1048576.0,8:N1} {baseline,10} {ratio,10}"));
         return processor;
     }
 

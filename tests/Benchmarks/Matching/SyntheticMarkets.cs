@@ -5,7 +5,8 @@ namespace EmrMarket.Benchmarks.Matching;
 /// <summary>Shapes of market on which the matching is timed.</summary>
 public enum MarketShape
 {
-    /// <summary>Bids and asks as the market makes them: few profiles and rates, many classes alike, 1.2 sales wanted for each on offer.</summary>
+    /// <summary>Bids and asks as the market makes them: few profiles and rates, many classes alike, 1.2 sales wanted for each on
+    /// offer.</summary>
     Realistic,
 
     /// <summary>As <see cref="Realistic"/>, but every class with rates of its own, so that no two are alike.</summary>
@@ -55,7 +56,8 @@ public static class SyntheticMarkets
         var share = 1.2 * offers.Sum(static o => o.Capacity) / requests;
         var wanted = Enumerable.Range(0, requests)
             .Select(j => new RequestDemand(j, Math.Max(1, (long)(share * 2 * random.NextDouble())), 0)).ToArray();
-        return new MatchProblem(offers, wanted, shape is MarketShape.Realistic or MarketShape.OwnRates ? PricedWeights(classes, requests, shape == MarketShape.OwnRates, random) : WeightMatrix.Create(classes, requests, (_, row) =>
+        return new MatchProblem(offers, wanted, shape is MarketShape.Realistic or MarketShape.OwnRates
+            ? PricedWeights(classes, requests, shape == MarketShape.OwnRates, random) : WeightMatrix.Create(classes, requests, (_, row) =>
         {
             for (var j = 0; j < row.Length; j++)
             {
@@ -76,10 +78,13 @@ public static class SyntheticMarkets
         double[] epsilon = [0.25, 0.5, 1, 2, 3, 4];
         double[] quality = [0.02, 0.06, 0.21, 0.58, 0.82, 0.93];
         var tier = Enumerable.Range(0, attributes).Select(static a => a % 3).ToArray();
-        var profiles = Enumerable.Range(0, 8).Select(_ => Enumerable.Range(0, attributes).Select(a => random.Next(3 - tier[a], 6)).ToArray()).ToArray();
+        var profiles = Enumerable.Range(0, 8)
+            .Select(_ => Enumerable.Range(0, attributes).Select(a => random.Next(3 - tier[a], 6)).ToArray()).ToArray();
         var profileOf = Enumerable.Range(0, classes).Select(_ => random.Next(8)).ToArray();
-        var rates = Enumerable.Range(0, classes).Select(_ => Enumerable.Range(0, 3).Select(_ => ownRates ? random.Next(1000, 8000) : 1000 << random.Next(4)).ToArray()).ToArray();
-        var wants = Enumerable.Range(0, requests).Select(_ => Enumerable.Range(0, random.Next(1, 6)).Select(_ => random.Next(attributes)).ToArray()).ToArray();
+        var rates = Enumerable.Range(0, classes).Select(
+            _ => Enumerable.Range(0, 3).Select(_ => ownRates ? random.Next(1000, 8000) : 1000 << random.Next(4)).ToArray()).ToArray();
+        var wants = Enumerable.Range(0, requests)
+            .Select(_ => Enumerable.Range(0, random.Next(1, 6)).Select(_ => random.Next(attributes)).ToArray()).ToArray();
         var grades = Enumerable.Range(0, requests).Select(_ => random.Next(1, 5)).ToArray();
         var bids = Enumerable.Range(0, requests).Select(_ => random.Next(10_000, 40_000)).ToArray();
         return WeightMatrix.Create(classes, requests, (c, row) =>

@@ -11,8 +11,8 @@ using NpgsqlTypes;
 namespace EmrMarket.Benchmarks.Storage;
 
 /// <summary>
-/// Policies and budgets of 200,000 patients in a site's store, written and read back by a process that has nothing in memory. The baseline writes the same numbers with plain COPY into two
-/// tables, a row per policy and a row per record and attribute, in the clear.
+/// Policies and budgets of 200,000 patients in a site's store, written and read back by a process that has nothing in memory. The baseline
+/// writes the same numbers with plain COPY into two tables, a row per policy and a row per record and attribute, in the clear.
 /// </summary>
 public static class StoresBench
 {
@@ -28,13 +28,15 @@ public static class StoresBench
         DirectoryInfo folder = Directory.CreateTempSubdirectory("emr-bench-");
         try
         {
-            await using EmbeddedPostgres server = await EmbeddedPostgres.StartAsync(Path.Combine(folder.FullName, "database"), ChainFolders.Tools, CancellationToken.None);
+            await using EmbeddedPostgres server = await EmbeddedPostgres.StartAsync(
+                Path.Combine(folder.FullName, "database"), ChainFolders.Tools, CancellationToken.None);
             SetPolicies policies = Policies();
             SiteOrderRow order = Order();
             Dictionary<string, double> best = [];
             for (int round = 0; round < Rounds; round++)
             {
-                await using NpgsqlDataSource database = NpgsqlDataSource.Create(await server.GetSiteConnectionStringAsync($"round{round}", CancellationToken.None));
+                await using NpgsqlDataSource database = NpgsqlDataSource.Create(
+                    await server.GetSiteConnectionStringAsync($"round{round}", CancellationToken.None));
                 await Migrations.ApplyAsync(database, DatabaseRole.Site, CancellationToken.None);
                 string key = Path.Combine(folder.FullName, $"{round}.key");
                 await BaselineAsync(database, policies, order, best);
@@ -49,19 +51,24 @@ public static class StoresBench
                     PostgresSiteStore fresh = new(database, await SiteVault.OpenAsync(database, key, CancellationToken.None));
                     SetPolicies read = await fresh.ReadPoliciesAsync(Schema, CancellationToken.None);
                     SiteOrderRow kept = (await fresh.ReadOrdersAsync(CancellationToken.None))[0];
-                    if (!read.PersonKeys.AsSpan().SequenceEqual(policies.PersonKeys) || !read.Quotas.AsSpan().SequenceEqual(policies.Quotas) || !kept.Grades.AsSpan().SequenceEqual(order.Grades))
+                    if (!read.PersonKeys.AsSpan().SequenceEqual(policies.PersonKeys)
+                        || !read.Quotas.AsSpan().SequenceEqual(policies.Quotas) || !kept.Grades.AsSpan().SequenceEqual(order.Grades))
                     {
                         throw new InvalidOperationException("What was read is not what was written.");
                     }
                 });
             }
 
-            await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"stores: policies of {Patients:N0} patients and their budgets over {Attributes} attributes; seconds, best of {Rounds}; embedded PostgreSQL"));
+            await output.WriteLineAsync(
+                string.Create(CultureInfo.InvariantCulture,
+                    $"stores: policies of {Patients:N0} patients and their budgets over {Attributes} attributes; seconds, best of "
+                        + $"{Rounds}; embedded PostgreSQL"));
             await output.WriteLineAsync("step       sealed store  plain COPY  ratio   aim");
             foreach ((string step, double aim) in new[] { ("write", 5.0), ("read", 3.0) })
             {
                 await output.WriteLineAsync(string.Create(
-                    CultureInfo.InvariantCulture, $"{step,-11}{best[step],12:N2}{best["plain " + step],12:N2}{best[step] / best["plain " + step],7:N2}{aim,6:N0}"));
+                    CultureInfo.InvariantCulture,
+                    $"{step,-11}{best[step],12:N2}{best["plain " + step],12:N2}{best[step] / best["plain " + step],7:N2}{aim,6:N0}"));
             }
         }
         finally
@@ -70,7 +77,8 @@ public static class StoresBench
         }
     }
 
-    private static async Task BaselineAsync(NpgsqlDataSource database, SetPolicies policies, SiteOrderRow order, Dictionary<string, double> best)
+    private static async Task BaselineAsync(
+        NpgsqlDataSource database, SetPolicies policies, SiteOrderRow order, Dictionary<string, double> best)
     {
         await using NpgsqlConnection connection = await database.OpenConnectionAsync();
         await using (NpgsqlCommand make = new(
@@ -85,7 +93,8 @@ public static class StoresBench
 
         await MeasureAsync(best, "plain write", async () =>
         {
-            await using (NpgsqlBinaryImporter rows = await connection.BeginBinaryImportAsync("COPY plain_policy FROM STDIN (FORMAT BINARY)"))
+            await using (
+                NpgsqlBinaryImporter rows = await connection.BeginBinaryImportAsync("COPY plain_policy FROM STDIN (FORMAT BINARY)"))
             {
                 for (int i = 0; i < Patients; i++)
                 {
@@ -102,7 +111,8 @@ public static class StoresBench
                 await rows.CompleteAsync();
             }
 
-            await using NpgsqlBinaryImporter budgets = await connection.BeginBinaryImportAsync("COPY plain_budget FROM STDIN (FORMAT BINARY)");
+            await using NpgsqlBinaryImporter budgets = await connection.BeginBinaryImportAsync(
+                "COPY plain_budget FROM STDIN (FORMAT BINARY)");
             for (int i = 0; i < Patients * Attributes; i++)
             {
                 await budgets.StartRowAsync();
@@ -118,7 +128,8 @@ public static class StoresBench
             long rows = 0;
             foreach ((string table, int columns) in new[] { ("plain_policy", 7), ("plain_budget", 3) })
             {
-                await using NpgsqlBinaryExporter reader = await connection.BeginBinaryExportAsync($"COPY {table} TO STDOUT (FORMAT BINARY)");
+                await using NpgsqlBinaryExporter reader = await connection.BeginBinaryExportAsync(
+                    $"COPY {table} TO STDOUT (FORMAT BINARY)");
                 while (await reader.StartRowAsync() >= 0)
                 {
                     await reader.ReadAsync<long>(NpgsqlDbType.Bigint);

@@ -31,10 +31,14 @@ public sealed class RoundBatchTests
                 SalesOpening byClass = Round.OpenByClass(c, j);
                 SalesOpening byRequest = Round.OpenByRequest(c, j);
                 Assert.Equal((quantity, quantity), (byClass.Quantity, byRequest.Quantity));
-                Assert.True(SumPath.Proves(x, c * 4 + j, Leaves.Sales(LeafKind.SalesByClass, Round.Id, c * 4 + j, quantity), byClass.Path.Nodes()));
-                Assert.True(SumPath.Proves(y, j * 8 + c, Leaves.Sales(LeafKind.SalesByRequest, Round.Id, j * 8 + c, quantity), byRequest.Path.Nodes()));
-                Assert.Equal((ulong)Sales.Where(sale => sale.Class == c && sale.Request < j).Sum(sale => sale.Quantity), Round.SoldBefore(c, j));
-                Assert.Equal((uint)Sales.Where(sale => sale.Request == j && sale.Class / 4 == c / 4 && sale.Class < c).Sum(sale => sale.Quantity), Round.FirstSlot(c, j));
+                Assert.True(
+                    SumPath.Proves(x, c * 4 + j, Leaves.Sales(LeafKind.SalesByClass, Round.Id, c * 4 + j, quantity), byClass.Path.Nodes()));
+                Assert.True(SumPath.Proves(
+                    y, j * 8 + c, Leaves.Sales(LeafKind.SalesByRequest, Round.Id, j * 8 + c, quantity), byRequest.Path.Nodes()));
+                Assert.Equal((ulong)Sales.Where(sale => sale.Class == c && sale.Request < j).Sum(sale => sale.Quantity),
+                    Round.SoldBefore(c, j));
+                Assert.Equal((uint)Sales.Where(sale => sale.Request == j && sale.Class / 4 == c / 4 && sale.Class < c)
+                    .Sum(sale => sale.Quantity), Round.FirstSlot(c, j));
             }
         }
     }
@@ -52,7 +56,8 @@ public sealed class RoundBatchTests
             Assert.Equal((ulong)Sales.Where(sale => sale.Request == j).Sum(sale => sale.Quantity), Round.OpenRequestRow(j).Sum);
             for (uint site = 1; site <= 2; site++)
             {
-                Assert.Equal((ulong)Sales.Where(sale => sale.Request == j && sale.Class / 4 == site - 1).Sum(sale => sale.Quantity), Round.OpenSiteRow(j, site).Sum);
+                Assert.Equal((ulong)Sales.Where(sale => sale.Request == j && sale.Class / 4 == site - 1).Sum(sale => sale.Quantity),
+                    Round.OpenSiteRow(j, site).Sum);
             }
         }
     }
@@ -79,7 +84,8 @@ public sealed class RoundBatchTests
     [Fact]
     public void Sales_that_cannot_stand_in_a_round_are_refused()
     {
-        static RoundBatch Build(params Sale[] sales) => RoundBatch.Build(1, Address.Zero, Shape, new Dictionary<uint, PriceLeaf>(), [], sales);
+        static RoundBatch Build(params Sale[] sales) =>
+            RoundBatch.Build(1, Address.Zero, Shape, new Dictionary<uint, PriceLeaf>(), [], sales);
         Assert.Throws<ArgumentException>(() => Build(new Sale(0, 0, 0)));
         Assert.Throws<ArgumentException>(() => Build(new Sale(0, 0, 1), new Sale(0, 0, 1)));
         Assert.Throws<ArgumentException>(() => Build(new Sale(8, 0, 1)));
@@ -96,7 +102,8 @@ public sealed class RoundBatchTests
     {
         DeliveryLeaf[] leaves = [.. Enumerable.Range(0, count).Select(slot => slot % 7 == 3
             ? DeliveryBatch.Undelivered
-            : new DeliveryLeaf(0, (uint)slot, new Address(Keccak256.Hash([(byte)slot]).ToArray().AsSpan(12)), Keccak256.Hash("report"), 10, 20))];
+            : new DeliveryLeaf(0, (uint)slot, new Address(Keccak256.Hash([(byte)slot]).ToArray().AsSpan(12)),
+                Keccak256.Hash("report"), 10, 20))];
         DeliveryBatch delivery = DeliveryBatch.Build(1, Address.Zero, 1, 1, 0, leaves, default);
         TreeNode root = new(delivery.Header.Root, new SumWord(delivery.Header.Amount, delivery.Header.Count, delivery.Header.Effective));
         Assert.Equal((uint)leaves.Count(leaf => leaf.Amount > 0), delivery.Header.Count);

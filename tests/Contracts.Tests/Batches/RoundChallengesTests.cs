@@ -15,7 +15,8 @@ using StoredRequest = EmrMarket.Contracts.Bindings.Request;
 
 namespace EmrMarket.Contracts.Tests.Batches;
 
-/// <summary>A round of three sites, 36 classes and nine requests on the contracts: every fault is found by a challenge made from the round's own leaves, and the right round refuses them all.</summary>
+/// <summary>A round of three sites, 36 classes and nine requests on the contracts: every fault is found by a challenge made from the
+/// round's own leaves, and the right round refuses them all.</summary>
 public sealed class RoundChallengesTests(ChainFixture fixture) : IClassFixture<ChainFixture>
 {
     private const int Sites = 3;
@@ -53,7 +54,8 @@ public sealed class RoundChallengesTests(ChainFixture fixture) : IClassFixture<C
         {
             (RoundBatch batch, Round round) = await CommitAsync(attempt++, draft);
             IEnumerable<RoundChallenge> challenges = RoundChallenges.All(Matching, round, batch, market.Classes, market.RequestIds);
-            Assert.True(await RoundChallenges.FindFaultAsync(Matching, Operator.Address, challenges, CancellationToken.None) is not null, $"{name}: no challenge is accepted");
+            Assert.True(await RoundChallenges.FindFaultAsync(Matching, Operator.Address, challenges, CancellationToken.None) is not null,
+                $"{name}: no challenge is accepted");
             RoundChallenge? found = await RoundChallenges.FindFaultAsync(
                 Matching, Operator.Address, challenges.Where(challenge => challenge.Kind == kind), CancellationToken.None);
             Assert.True(found is not null, $"{name}: {kind} is refused");
@@ -69,7 +71,8 @@ public sealed class RoundChallengesTests(ChainFixture fixture) : IClassFixture<C
         // Nothing was left out: each pair twice, each class and request, each premium, each sale twice.
         int pairs = market.Classes.Count * market.RequestIds.Length;
         Assert.Equal(
-            (2 * pairs) + market.Classes.Count + market.RequestIds.Length + market.Right.Prices.Count + (2 * market.Right.ByClass.Length), all.Length);
+            (2 * pairs) + market.Classes.Count + market.RequestIds.Length + market.Right.Prices.Count + (2 * market.Right.ByClass.Length),
+            all.Length);
         Assert.True(market.Right.Prices.Count >= 3, "too few premiums to speak of");
     }
 
@@ -77,7 +80,8 @@ public sealed class RoundChallengesTests(ChainFixture fixture) : IClassFixture<C
     {
         Draft right = market.Right;
         (uint premiumAt, PriceLeaf premium) = right.Prices.First(pair => pair.Value.Premium > 1);
-        Draft Priced(uint position, PriceLeaf leaf) => right with { Prices = new Dictionary<uint, PriceLeaf>(right.Prices) { [position] = leaf } };
+        Draft Priced(uint position, PriceLeaf leaf) =>
+            right with { Prices = new Dictionary<uint, PriceLeaf>(right.Prices) { [position] = leaf } };
         Draft Surplus(int j, RequestLeaf leaf) => right with { Requests = [.. right.Requests.Select((each, i) => i == j ? leaf : each)] };
         Draft Selling(uint c, uint j, uint quantity)
         {
@@ -89,24 +93,33 @@ public sealed class RoundChallengesTests(ChainFixture fixture) : IClassFixture<C
         long Filled(int j) => right.ByClass.Where(sale => sale.Request == j).Sum(sale => sale.Quantity);
         uint Quantity(uint c, uint j) => right.ByClass.SingleOrDefault(sale => (sale.Class, sale.Request) == (c, j)).Quantity;
 
-        yield return ("E1, a premium too low", "challengePair", BatchFault.BlockingPair, Priced(premiumAt, premium with { Premium = premium.Premium - 1 }));
+        yield return ("E1, a premium too low", "challengePair", BatchFault.BlockingPair,
+            Priced(premiumAt, premium with { Premium = premium.Premium - 1 }));
 
-        Sale tight = right.ByClass.First(sale => market.Weight(sale.Class, sale.Request) == (long)right.Premium(sale.Class) + (long)right.Requests[(int)sale.Request].Surplus);
+        Sale tight = right.ByClass.First(sale => market.Weight(sale.Class, sale.Request) == (long)right.Premium(sale.Class)
+            + (long)right.Requests[(int)sale.Request].Surplus);
         RequestLeaf paid = right.Requests[(int)tight.Request];
-        yield return ("E2, a request pays too much", "challengePair", BatchFault.Overcharge, Surplus((int)tight.Request, paid with { Surplus = paid.Surplus + 1 }));
+        yield return ("E2, a request pays too much", "challengePair", BatchFault.Overcharge,
+            Surplus((int)tight.Request, paid with { Surplus = paid.Surplus + 1 }));
 
         uint room = market.Positions.First(c => Sold(c) < market.Supply(c));
-        yield return ("E3, a premium though not sold out", "challengeClass", BatchFault.UnsoldPremium, Priced(room, new PriceLeaf(1, 0, 0, 0)));
+        yield return ("E3, a premium though not sold out", "challengeClass", BatchFault.UnsoldPremium,
+            Priced(room, new PriceLeaf(1, 0, 0, 0)));
 
         int unfilled = Enumerable.Range(0, right.Requests.Length).First(j => Filled(j) < market.Stored[j].Capacity);
-        yield return ("E4, a surplus though not filled", "challengeRequest", BatchFault.UnfilledSurplus, Surplus(unfilled, new RequestLeaf(1, false)));
+        yield return ("E4, a surplus though not filled", "challengeRequest", BatchFault.UnfilledSurplus,
+            Surplus(unfilled, new RequestLeaf(1, false)));
 
         Sale any = right.ByClass.First();
-        yield return ("E5, more than a class has", "challengePair", BatchFault.QuantityExceeded, Selling(any.Class, any.Request, MembersPerClass + 1));
+        yield return ("E5, more than a class has", "challengePair", BatchFault.QuantityExceeded,
+            Selling(any.Class, any.Request, MembersPerClass + 1));
         Sale full = right.ByClass.First(sale => Sold(sale.Class) == market.Supply(sale.Class) && sale.Quantity < MembersPerClass);
-        yield return ("E5, more than the quota", "challengeClass", BatchFault.QuantityExceeded, Selling(full.Class, full.Request, full.Quantity + 1));
-        Sale last = right.ByClass.First(sale => Filled((int)sale.Request) == market.Stored[sale.Request].Capacity && sale.Quantity < MembersPerClass);
-        yield return ("E5, more than asked for", "challengeRequest", BatchFault.QuantityExceeded, Selling(last.Class, last.Request, last.Quantity + 1));
+        yield return ("E5, more than the quota", "challengeClass", BatchFault.QuantityExceeded,
+            Selling(full.Class, full.Request, full.Quantity + 1));
+        Sale last = right.ByClass.First(
+            sale => Filled((int)sale.Request) == market.Stored[sale.Request].Capacity && sale.Quantity < MembersPerClass);
+        yield return ("E5, more than asked for", "challengeRequest", BatchFault.QuantityExceeded,
+            Selling(last.Class, last.Request, last.Quantity + 1));
 
         (uint strict, uint wanted) = market.Positions.SelectMany(c => Enumerable.Range(0, right.Requests.Length).Select(j => (c, (uint)j)))
             .First(pair => market.Weight(pair.c, pair.Item2) == WeightMatrix.Inadmissible);
@@ -116,21 +129,29 @@ public sealed class RoundChallengesTests(ChainFixture fixture) : IClassFixture<C
         uint elsewhere = market.Positions.First(c => c != first.Class && Quantity(c, first.Request) == 0);
         yield return ("E7, the two trees differ", "challengeSymmetry", BatchFault.SalesDiffer, right with
         {
-            ByRequest = [.. right.ByClass.Select(sale => sale == first ? sale with { Quantity = sale.Quantity - 1 } : sale), new Sale(elsewhere, first.Request, 1)],
+            ByRequest = [.. right.ByClass.Select(sale => sale == first ? sale with { Quantity = sale.Quantity - 1 } : sale),
+                new Sale(elsewhere, first.Request, 1)],
         });
 
         // What w is, u + v must be, wherever a premium says that it is held up.
         uint slack = (uint)Enumerable.Range(0, right.Requests.Length).First(
             j => market.Weight(premiumAt, (uint)j) != (long)premium.Premium + (long)right.Requests[j].Surplus);
-        yield return ("E8, a support with slack", "challengeSupport", BatchFault.UnsupportedPremium, Priced(premiumAt, premium with { SupportRequest = slack }));
-        yield return ("E8, a support that is no request", "challengeSupport", BatchFault.UnsupportedPremium, Priced(premiumAt, premium with { SupportRequest = 15 }));
-        (uint ranked, PriceLeaf leaning) = right.Prices.First(pair => Filled((int)pair.Value.SupportRequest) == market.Stored[pair.Value.SupportRequest].Capacity);
-        yield return ("E8, a support by a class beyond the tree", "challengeSupport", BatchFault.UnsupportedPremium, Priced(ranked, leaning with { SupportClass = 64 }));
-        yield return ("E8, a support by a class that does not exist", "challengeSupport", BatchFault.UnsupportedPremium, Priced(ranked, leaning with { SupportClass = 63 }));
+        yield return ("E8, a support with slack", "challengeSupport", BatchFault.UnsupportedPremium,
+            Priced(premiumAt, premium with { SupportRequest = slack }));
+        yield return ("E8, a support that is no request", "challengeSupport", BatchFault.UnsupportedPremium,
+            Priced(premiumAt, premium with { SupportRequest = 15 }));
+        (uint ranked, PriceLeaf leaning) = right.Prices.First(
+            pair => Filled((int)pair.Value.SupportRequest) == market.Stored[pair.Value.SupportRequest].Capacity);
+        yield return ("E8, a support by a class beyond the tree", "challengeSupport", BatchFault.UnsupportedPremium,
+            Priced(ranked, leaning with { SupportClass = 64 }));
+        yield return ("E8, a support by a class that does not exist", "challengeSupport", BatchFault.UnsupportedPremium,
+            Priced(ranked, leaning with { SupportClass = 63 }));
 
-        yield return ("a request dropped without a minimum", "challengeRequest", BatchFault.Dropping, Surplus(unfilled, new RequestLeaf(0, true)));
+        yield return ("a request dropped without a minimum", "challengeRequest", BatchFault.Dropping,
+            Surplus(unfilled, new RequestLeaf(0, true)));
         yield return ("a sale by a class that does not exist", "challengePhantom", BatchFault.Phantom, Selling(ClassesPerSite, 0, 1));
-        yield return ("a sale by a site that does not exist", "challengePhantom", BatchFault.Phantom, Selling((uint)Sites << ClassBits, 0, 1));
+        yield return ("a sale by a site that does not exist", "challengePhantom", BatchFault.Phantom,
+            Selling((uint)Sites << ClassBits, 0, 1));
         yield return ("a sale to a request that does not exist", "challengePhantom", BatchFault.Phantom, Selling(0, 12, 1));
     }
 
@@ -139,8 +160,9 @@ public sealed class RoundChallengesTests(ChainFixture fixture) : IClassFixture<C
         _chain = await fixture.GetAsync();
         await _chain.FundAsync([.. _siteAccounts.Select(site => site.Address)], CancellationToken.None);
         _deployment = await ContractDeployment.DeployAsync(
-            SenderOf(Operator), _chain.Client, EmbeddedChain.DevelopmentChainId, new DeploymentRoles(Operator.Address, Operator.Address, Operator.Address),
-            DeploymentTerms.Default, null, CancellationToken.None);
+            SenderOf(Operator), _chain.Client, EmbeddedChain.DevelopmentChainId,
+            new DeploymentRoles(Operator.Address, Operator.Address, Operator.Address), DeploymentTerms.Default, null,
+            CancellationToken.None);
         BigInteger wealth = 1_000_000_000_000;
         await SendAsync(Operator, Token.Mint(Operator.Address, wealth));
         await SendAsync(Operator, Token.Approve(Payments.Address, wealth));
@@ -165,11 +187,14 @@ public sealed class RoundChallengesTests(ChainFixture fixture) : IClassFixture<C
                 // Ceilings of grades 1 to 3 by turns; rates that differ, the last class of a site too dear for anybody.
                 BigInteger ceilings = 1 | ((BigInteger)(1 + (k % 3)) << 4) | ((BigInteger)(1 + (k / 3 % 3)) << 8);
                 UInt128 rate = k == ClassesPerSite - 1 ? 1_000_000u : (UInt128)(900 + (170 * k) + (310 * s));
-                return new ClassLeaf(MembersPerClass, (ushort)(1 + (k % 2)), ceilings, 0, [0, rate, rate, rate], (BigInteger.One << 256) - 1, now + (300UL * 86_400), default);
+                return new ClassLeaf(MembersPerClass, (ushort)(1 + (k % 2)), ceilings, 0, [0, rate, rate, rate],
+                    (BigInteger.One << 256) - 1, now + (300UL * 86_400), default);
             })];
             MemberLeaf[] members = [.. Enumerable.Range(0, ClassesPerSite * MembersPerClass).Select(i => new MemberLeaf(
-                Keccak256.Hash($"{s}/{i}"), Operator.Address, (uint)(i / MembersPerClass), Keccak256.Hash("payouts"), 0, 0, Keccak256.Hash("salt")))];
-            EpochBatch batch = EpochBatch.Build(EmbeddedChain.DevelopmentChainId, Access.Address, (uint)s + 1, SchemaId, 1, 0, leaves, members, Keccak256.Hash("data"));
+                Keccak256.Hash($"{s}/{i}"), Operator.Address, (uint)(i / MembersPerClass), Keccak256.Hash("payouts"), 0, 0,
+                Keccak256.Hash("salt")))];
+            EpochBatch batch = EpochBatch.Build(
+                EmbeddedChain.DevelopmentChainId, Access.Address, (uint)s + 1, SchemaId, 1, 0, leaves, members, Keccak256.Hash("data"));
             Posting posting = await PostAsync(_siteAccounts[s], Access.PostEpoch(batch.Header));
             epochs.Add(new Epoch(batch.Header, posting));
             classes.AddRange(Enumerable.Range(0, ClassesPerSite).Select(k => batch.Evidence(posting, (uint)k)));
@@ -183,14 +208,16 @@ public sealed class RoundChallengesTests(ChainFixture fixture) : IClassFixture<C
 
         (BigInteger Grades, UInt128 Bid, uint Target)[] wishes =
         [
-            (0x220, 40_000, 24), (0x300, 30_000, 20), (0x010, 60_000, 30), (0x110, 90_000, 18), (0x030, 35_000, 16), (0x200, 50_000, 22), (0x330, 30_000, 12), (0x100, 70_000, 26),
+            (0x220, 40_000, 24), (0x300, 30_000, 20), (0x010, 60_000, 30), (0x110, 90_000, 18), (0x030, 35_000, 16), (0x200, 50_000, 22),
+            (0x330, 30_000, 12), (0x100, 70_000, 26),
             (0x001, 10, 50),
         ];
         ulong deadline = now + (60UL * 86_400);
         foreach ((BigInteger grades, UInt128 bid, uint target) in wishes)
         {
             await SendAsync(Operator, Matching.OpenRequest(new RequestTerms(
-                Keccak256.Hash($"{grades}"), SchemaId, Keccak256.Hash("terms"), grades, grades, default, bid, 50_000_000, target, 0, 0, deadline)));
+                Keccak256.Hash($"{grades}"), SchemaId, Keccak256.Hash("terms"), grades, grades, default, bid, 50_000_000, target, 0,
+                0, deadline)));
         }
 
         ulong[] ids = [.. Enumerable.Range(1, wishes.Length).Select(id => (ulong)id)];
@@ -207,7 +234,8 @@ public sealed class RoundChallengesTests(ChainFixture fixture) : IClassFixture<C
             for (int j = 0; j < ids.Length; j++)
             {
                 ClassLeaf leaf = classes[c].Class.Leaf;
-                (bool admissible, BigInteger ask, BigInteger score) = await Evaluation.QuoteAsync(SchemaId, leaf.Ceilings, leaf.Rates, wishes[j].Grades, wishes[j].Grades);
+                (bool admissible, BigInteger ask, BigInteger score) = await Evaluation.QuoteAsync(
+                    SchemaId, leaf.Ceilings, leaf.Rates, wishes[j].Grades, wishes[j].Grades);
                 weights[c, j] = admissible ? (long)((wishes[j].Bid * score / 1_000_000_000) - ask) : WeightMatrix.Inadmissible;
             }
         }
@@ -235,12 +263,16 @@ public sealed class RoundChallengesTests(ChainFixture fixture) : IClassFixture<C
             if (premium.Premium > 0)
             {
                 uint support = premium.SupportClass < 0 ? 0 : Position(classes[premium.SupportClass]);
-                prices.Add(Position(classes[c]), new PriceLeaf((UInt128)premium.Premium, (uint)premium.SupportRequest, support, (uint)premium.Rank));
+                prices.Add(Position(classes[c]),
+                    new PriceLeaf((UInt128)premium.Premium, (uint)premium.SupportRequest, support, (uint)premium.Rank));
             }
         }
 
-        Sale[] sales = [.. outcome.SalesByClass.Select(sale => new Sale(Position(classes[sale.ClassIndex]), (uint)sale.RequestIndex, (uint)sale.Records))];
-        return new Draft(prices, [.. outcome.Requests.Select(request => new RequestLeaf((UInt128)request.Surplus, request.Dropped))], sales, sales);
+        Sale[] sales =
+            [.. outcome.SalesByClass.Select(
+                sale => new Sale(Position(classes[sale.ClassIndex]), (uint)sale.RequestIndex, (uint)sale.Records))];
+        return new Draft(prices, [.. outcome.Requests.Select(request => new RequestLeaf((UInt128)request.Surplus, request.Dropped))],
+            sales, sales);
     }
 
     private static uint Position(ClassEvidence evidence) => ((evidence.Epoch.Header.Site - 1) << ClassBits) | evidence.Class.Index;
@@ -248,7 +280,8 @@ public sealed class RoundChallengesTests(ChainFixture fixture) : IClassFixture<C
     private async Task<(RoundBatch Batch, Round Round)> CommitAsync(uint attempt, Draft draft)
     {
         RoundHeader shape = new(
-            SchemaId, 0, attempt, SiteBits, ClassBits, RequestBits, 0, Drawing.SeedCommit(Keccak256.Hash("reveal")), Keccak256.Hash("data"), default, default, default, default);
+            SchemaId, 0, attempt, SiteBits, ClassBits, RequestBits, 0, Drawing.SeedCommit(Keccak256.Hash("reveal")), Keccak256.Hash("data"),
+            default, default, default, default);
         RoundBatch batch = RoundBatch.Build(
             EmbeddedChain.DevelopmentChainId, Matching.Address, shape, draft.Prices, draft.Requests, draft.ByClass, draft.ByRequest);
         return (batch, new Round(batch.Header, await PostAsync(Operator, Matching.CommitRound(batch.Header))));
@@ -263,7 +296,8 @@ public sealed class RoundChallengesTests(ChainFixture fixture) : IClassFixture<C
 
     private async Task<TransactionReceipt> SendAsync(EthereumAccount account, ContractCall call)
     {
-        TransactionOutcome outcome = (await SenderOf(account).SendAsync([new TransactionIntent($"command {++_commands}", call)], CancellationToken.None))[0];
+        TransactionOutcome outcome = (
+            await SenderOf(account).SendAsync([new TransactionIntent($"command {++_commands}", call)], CancellationToken.None))[0];
         Assert.True(outcome.Succeeded);
         return (await _chain.Client.GetReceiptsAsync([outcome.TransactionHash], CancellationToken.None))[0]!;
     }
@@ -286,11 +320,13 @@ public sealed class RoundChallengesTests(ChainFixture fixture) : IClassFixture<C
         public UInt128 Premium(uint position) => Prices.GetValueOrDefault(position, RoundBatch.NoPremium).Premium;
     }
 
-    private sealed record Market(IReadOnlyList<ClassEvidence> Classes, ulong[] RequestIds, StoredRequest[] Stored, long[,] Weights, Draft Right)
+    private sealed record Market(
+        IReadOnlyList<ClassEvidence> Classes, ulong[] RequestIds, StoredRequest[] Stored, long[,] Weights, Draft Right)
     {
         public IEnumerable<uint> Positions => Classes.Select(Position);
 
-        public long Weight(uint position, uint request) => Weights[(int)((position >> ClassBits) * ClassesPerSite) + (int)(position & ((1 << ClassBits) - 1)), request];
+        public long Weight(uint position, uint request) =>
+            Weights[(int)((position >> ClassBits) * ClassesPerSite) + (int)(position & ((1 << ClassBits) - 1)), request];
 
         public uint Supply(uint position)
         {

@@ -18,13 +18,16 @@ public sealed class WireVectorTests
         Address Contract(string name) => Address.Parse(ids.GetProperty("contracts").GetProperty(name).GetString()!);
         Bytes32 schema = Hash(ids, "schemaId");
         JsonElement epoch = ids.GetProperty("epoch");
-        Assert.Equal(Hash(epoch, "id"), BatchId.Epoch(chainId, Contract("accessControl"), Number(epoch, "site"), schema, Number(epoch, "epoch")));
+        Assert.Equal(Hash(epoch, "id"),
+            BatchId.Epoch(chainId, Contract("accessControl"), Number(epoch, "site"), schema, Number(epoch, "epoch")));
         JsonElement round = ids.GetProperty("round");
-        Assert.Equal(Hash(round, "id"), BatchId.Round(chainId, Contract("matching"), schema, Number(round, "ordinal"), Number(round, "attempt")));
+        Assert.Equal(Hash(round, "id"),
+            BatchId.Round(chainId, Contract("matching"), schema, Number(round, "ordinal"), Number(round, "attempt")));
         JsonElement delivery = ids.GetProperty("delivery");
         Assert.Equal(
             Hash(delivery, "id"),
-            BatchId.Delivery(chainId, Contract("evaluation"), Number(delivery, "requestId"), Number(delivery, "site"), Number(delivery, "attempt")));
+            BatchId.Delivery(chainId, Contract("evaluation"), Number(delivery, "requestId"), Number(delivery, "site"),
+                Number(delivery, "attempt")));
         JsonElement cell = WireVectors.Read("headers.json").GetProperty("publicCell");
         Assert.Equal(Hash(cell, "hash"), BatchId.PublicCell(cell.GetProperty("text").GetString()!));
         Assert.Equal(Bytes32.Zero, BatchId.PublicCell(""));
@@ -47,14 +50,19 @@ public sealed class WireVectorTests
                     Number(fields, "previousEpoch"), Number(fields, "previousPosition"), Hash(fields, "salt"))),
                 LeafKind.Class => Leaves.Class(id, position, new ClassLeaf(
                     Number(fields, "size"), (ushort)Number(fields, "quota"), Integer(fields, "ceilings"), Integer(fields, "highWater"),
-                    [.. fields.GetProperty("rates").EnumerateArray().Select(rate => UInt128.Parse(rate.GetString()!, CultureInfo.InvariantCulture))],
+                    [.. fields.GetProperty("rates").EnumerateArray()
+                        .Select(rate => UInt128.Parse(rate.GetString()!, CultureInfo.InvariantCulture))],
                     Integer(fields, "purposes"), (ulong)Integer(fields, "expiresAt"), Hash(fields, "publicCell"))),
                 LeafKind.Price => Leaves.Price(id, position, new PriceLeaf(
-                    (UInt128)Integer(fields, "premium"), Number(fields, "supportRequest"), Number(fields, "supportClass"), Number(fields, "rank"))),
-                LeafKind.Surplus => Leaves.Surplus(id, position, new RequestLeaf((UInt128)Integer(fields, "surplus"), fields.GetProperty("dropped").GetBoolean())),
+                    (UInt128)Integer(fields, "premium"), Number(fields, "supportRequest"), Number(fields, "supportClass"),
+                    Number(fields, "rank"))),
+                LeafKind.Surplus =>
+                    Leaves.Surplus(id, position,
+                        new RequestLeaf((UInt128)Integer(fields, "surplus"), fields.GetProperty("dropped").GetBoolean())),
                 LeafKind.SalesByClass or LeafKind.SalesByRequest => Leaves.Sales(kind, id, position, Number(fields, "quantity")),
                 LeafKind.Delivery => Leaves.Delivery(id, position, new DeliveryLeaf(
-                    Number(fields, "localClass"), Number(fields, "memberPosition"), Account(fields, "payoutAddress"), Hash(fields, "reportHash"),
+                    Number(fields, "localClass"), Number(fields, "memberPosition"), Account(fields, "payoutAddress"),
+                    Hash(fields, "reportHash"),
                     (UInt128)Integer(fields, "amount"), (UInt128)Integer(fields, "effective"))),
                 LeafKind.Payout => Leaves.Payout(id, position, Account(fields, "payoutAddress")),
                 _ => throw new InvalidDataException($"no leaf of kind {kind}"),
@@ -112,22 +120,25 @@ public sealed class WireVectorTests
         JsonElement e = vectors.GetProperty("epoch").GetProperty("header");
         Epoch epoch = new(
             new EpochHeader(
-                Number(e, "site"), Hash(e, "schemaId"), Number(e, "epoch"), (byte)Number(e, "memberDepth"), (byte)Number(e, "classDepth"), (byte)Number(e, "payoutDepth"),
-                Number(e, "memberCount"), Number(e, "classCount"), Hash(e, "membersRoot"), Hash(e, "classesRoot"), Hash(e, "dataHash")),
+                Number(e, "site"), Hash(e, "schemaId"), Number(e, "epoch"), (byte)Number(e, "memberDepth"), (byte)Number(e, "classDepth"),
+                (byte)Number(e, "payoutDepth"), Number(e, "memberCount"), Number(e, "classCount"), Hash(e, "membersRoot"),
+                Hash(e, "classesRoot"), Hash(e, "dataHash")),
             posting);
         Assert.Equal(Hash(vectors.GetProperty("epoch"), "commitment"), Commitment.Of(epoch));
         JsonElement r = vectors.GetProperty("round").GetProperty("header");
         Round round = new(
             new RoundHeader(
-                Hash(r, "schemaId"), Number(r, "ordinal"), Number(r, "attempt"), (byte)Number(r, "siteBits"), (byte)Number(r, "classBits"), (byte)Number(r, "requestBits"),
-                (ulong)Integer(r, "totalSales"), Hash(r, "seedCommit"), Hash(r, "dataHash"), Hash(r, "pricesRoot"), Hash(r, "requestsRoot"), Hash(r, "salesByClassRoot"),
-                Hash(r, "salesByRequestRoot")),
+                Hash(r, "schemaId"), Number(r, "ordinal"), Number(r, "attempt"), (byte)Number(r, "siteBits"), (byte)Number(r, "classBits"),
+                (byte)Number(r, "requestBits"),
+                (ulong)Integer(r, "totalSales"), Hash(r, "seedCommit"), Hash(r, "dataHash"), Hash(r, "pricesRoot"), Hash(r, "requestsRoot"),
+                Hash(r, "salesByClassRoot"), Hash(r, "salesByRequestRoot")),
             posting);
         Assert.Equal(Hash(vectors.GetProperty("round"), "commitment"), Commitment.Of(round));
         JsonElement d = vectors.GetProperty("delivery").GetProperty("header");
         Delivery delivery = new(
             new DeliveryHeader(
-                (ulong)Integer(d, "requestId"), Number(d, "site"), Number(d, "attempt"), (byte)Number(d, "depth"), Number(d, "count"), (UInt128)Integer(d, "amount"),
+                (ulong)Integer(d, "requestId"), Number(d, "site"), Number(d, "attempt"), (byte)Number(d, "depth"), Number(d, "count"),
+                (UInt128)Integer(d, "amount"),
                 (UInt128)Integer(d, "effective"), Hash(d, "root"), Hash(d, "dataHash")),
             posting);
         Assert.Equal(Hash(vectors.GetProperty("delivery"), "commitment"), Commitment.Of(delivery));
@@ -135,7 +146,8 @@ public sealed class WireVectorTests
 
     private static uint Number(JsonElement json, string name) => (uint)Integer(json, name);
 
-    private static BigInteger Integer(JsonElement json, string name) => BigInteger.Parse(json.GetProperty(name).ToString(), CultureInfo.InvariantCulture);
+    private static BigInteger Integer(JsonElement json, string name) =>
+        BigInteger.Parse(json.GetProperty(name).ToString(), CultureInfo.InvariantCulture);
 
     private static Bytes32 Hash(JsonElement json, string name) => Bytes32.Parse(json.GetProperty(name).GetString()!);
 

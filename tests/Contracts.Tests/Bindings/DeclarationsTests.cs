@@ -8,24 +8,28 @@ using EmrMarket.Contracts.Tests.Ethereum.Cast;
 
 namespace EmrMarket.Contracts.Tests.Bindings;
 
-/// <summary>What the Solidity sources declare, read here without the compiler and its artefacts, against the types that the build makes of it.</summary>
+/// <summary>What the Solidity sources declare, read here without the compiler and its artefacts, against the types that the build makes of
+/// it.</summary>
 public sealed class DeclarationsTests
 {
     private const RegexOptions Options = RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant;
 
     // Comments go first: a semicolon or brace in one would end a declaration.
     private static readonly string Sources = string.Join('\n', Directory
-        .EnumerateFiles(Path.Combine(Tools.RepositoryRoot, "src", "Contracts", "solidity", "contracts"), "*.sol", SearchOption.AllDirectories)
+        .EnumerateFiles(Path.Combine(Tools.RepositoryRoot, "src", "Contracts", "solidity", "contracts"), "*.sol",
+            SearchOption.AllDirectories)
         .Order(StringComparer.Ordinal).Select(File.ReadAllText)
         .Select(text => Regex.Replace(text, @"//[^\n]*|/\*.*?\*/", "", Options | RegexOptions.Singleline)));
 
     private static readonly Dictionary<string, int> Enums = Regex.Matches(Sources, @"\benum (?<name>\w+)\s*\{(?<members>[^}]*)\}", Options)
         .ToDictionary(
             match => match.Groups["name"].Value,
-            match => match.Groups["members"].Value.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Length,
+            match => match.Groups["members"].Value.Split(
+                ',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Length,
             StringComparer.Ordinal);
 
-    private static readonly Dictionary<string, string[]> Structs = Regex.Matches(Sources, @"\bstruct (?<name>\w+)\s*\{(?<fields>[^}]*)\}", Options)
+    private static readonly Dictionary<string, string[]> Structs = Regex.Matches(
+        Sources, @"\bstruct (?<name>\w+)\s*\{(?<fields>[^}]*)\}", Options)
         .DistinctBy(match => match.Groups["name"].Value)
         .ToDictionary(
             match => match.Groups["name"].Value,
@@ -45,10 +49,12 @@ public sealed class DeclarationsTests
             for (int i = 0; i < 20; i++)
             {
                 object[] values = Values(parameters, random);
-                ContractRevertException typed = ContractErrors.FromData((byte[])[.. error.Selector, .. AbiEncoder.Encode(error.Inputs, values)]);
+                ContractRevertException typed = ContractErrors.FromData(
+                    (byte[])[.. error.Selector, .. AbiEncoder.Encode(error.Inputs, values)]);
                 Assert.StartsWith(name, typed.GetType().Name, StringComparison.Ordinal);
                 Assert.EndsWith("Exception", typed.GetType().Name, StringComparison.Ordinal);
-                object[] arguments = [.. typed.GetType().GetProperties(BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly)
+                object[] arguments =
+                    [.. typed.GetType().GetProperties(BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly)
                     .OrderBy(property => property.MetadataToken).Select(property => Plain(property.GetValue(typed)!))];
                 Assert.True(AbiValues.AreEqual(values, arguments), $"{error.Signature} decodes to {typed.Message}");
                 Assert.Contains(name, typed.Message, StringComparison.Ordinal);
@@ -75,7 +81,8 @@ public sealed class DeclarationsTests
             {
                 object[] values = Values(parameters, random);
                 (Parameter Parameter, object Value)[] pairs = [.. parameters.Zip(values)];
-                Bytes32[] topics = [topic, .. pairs.Where(pair => pair.Parameter.IsIndexed).Select(pair => Word(pair.Parameter, pair.Value))];
+                Bytes32[] topics = [topic,
+                    .. pairs.Where(pair => pair.Parameter.IsIndexed).Select(pair => Word(pair.Parameter, pair.Value))];
                 (Parameter Parameter, object Value)[] rest = [.. pairs.Where(pair => !pair.Parameter.IsIndexed)];
                 byte[] data = AbiEncoder.Encode(
                     new AbiTuple([.. rest.Select(pair => AbiType.Parse(pair.Parameter.AbiType))]), [.. rest.Select(pair => pair.Value)]);
@@ -83,7 +90,8 @@ public sealed class DeclarationsTests
                 Assert.Equal(name + "Event", record?.GetType().Name);
                 ConstructorInfo constructor = record!.GetType().GetConstructors().MaxBy(candidate => candidate.GetParameters().Length)!;
                 object[] arguments =
-                    [.. constructor.GetParameters().Select(parameter => Plain(record.GetType().GetProperty(parameter.Name!)!.GetValue(record)!))];
+                    [.. constructor.GetParameters()
+                        .Select(parameter => Plain(record.GetType().GetProperty(parameter.Name!)!.GetValue(record)!))];
                 Assert.True(AbiValues.AreEqual(values, arguments), $"{name} decodes to {record}");
             }
         }
@@ -102,7 +110,8 @@ public sealed class DeclarationsTests
             .Select(match => (
                 match.Groups["name"].Value,
                 match.Groups["parameters"].Value.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
-                    .Select(text => text.Split(' ')).Select(words => new Parameter(words[0], AbiTypeOf(words[0]), words.Contains("indexed"))).ToArray()))
+                    .Select(text => text.Split(' '))
+                    .Select(words => new Parameter(words[0], AbiTypeOf(words[0]), words.Contains("indexed"))).ToArray()))
             .DistinctBy(item => item.Value + string.Join(',', item.Item2.Select(parameter => parameter.AbiType))),
     ];
 
@@ -118,7 +127,8 @@ public sealed class DeclarationsTests
 
     private static object[] Values(Parameter[] parameters, RandomValues random) =>
     [
-        .. parameters.Select(parameter => Enums.TryGetValue(parameter.Declared[(parameter.Declared.LastIndexOf('.') + 1)..], out int members)
+        .. parameters.Select(
+            parameter => Enums.TryGetValue(parameter.Declared[(parameter.Declared.LastIndexOf('.') + 1)..], out int members)
             ? (byte)random.Random.Next(members)
             : random.Value(AbiType.Parse(parameter.AbiType))),
     ];
@@ -129,7 +139,8 @@ public sealed class DeclarationsTests
         Enum member => Convert.ToByte(member, System.Globalization.CultureInfo.InvariantCulture),
         byte[] or string => value,
         IEnumerable items => items.Cast<object>().Select(Plain).ToArray(),
-        _ => value.GetType().GetMethod("ToAbi", BindingFlags.NonPublic | BindingFlags.Public | BindingFlags.Instance)?.Invoke(value, null) ?? value,
+        _ => value.GetType().GetMethod("ToAbi", BindingFlags.NonPublic | BindingFlags.Public | BindingFlags.Instance)?.Invoke(value, null)
+            ?? value,
     };
 
     private sealed record Parameter(string Declared, string AbiType, bool IsIndexed);

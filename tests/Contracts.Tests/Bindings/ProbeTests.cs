@@ -25,16 +25,19 @@ public class ProbeTests(ChainFixture fixture) : IClassFixture<ChainFixture>
     {
         Probe probe = await DeployAsync();
         Assert.Equal(Value, await probe.EchoAsync(Value));
-        (Outer[] same, byte[] numbers, byte[][] blobs) = await probe.EchoManyAsync([Value, Value with { Grid = [[], [1]] }], [0, 127, 255], [[], [1], new byte[33]]);
+        (Outer[] same, byte[] numbers, byte[][] blobs) = await probe.EchoManyAsync(
+            [Value, Value with { Grid = [[], [1]] }], [0, 127, 255], [[], [1], new byte[33]]);
         Assert.Equal([Value, Value with { Grid = [[], [1]] }], same);
         Assert.Equal([0, 127, 255], numbers);
         Assert.Equal([0, 1, 33], blobs.Select(blob => blob.Length));
         Assert.Equal(
             (byte.MaxValue, ushort.MaxValue, uint.MaxValue, ulong.MaxValue, UInt128.MaxValue, (BigInteger.One << 256) - 1),
-            await probe.LimitsAsync(byte.MaxValue, ushort.MaxValue, uint.MaxValue, ulong.MaxValue, UInt128.MaxValue, (BigInteger.One << 256) - 1));
+            await probe.LimitsAsync(
+                byte.MaxValue, ushort.MaxValue, uint.MaxValue, ulong.MaxValue, UInt128.MaxValue, (BigInteger.One << 256) - 1));
         Assert.Equal(
             (sbyte.MinValue, short.MinValue, int.MinValue, long.MinValue, Int128.MinValue, -(BigInteger.One << 255)),
-            await probe.SignedLimitsAsync(sbyte.MinValue, short.MinValue, int.MinValue, long.MinValue, Int128.MinValue, -(BigInteger.One << 255)));
+            await probe.SignedLimitsAsync(
+                sbyte.MinValue, short.MinValue, int.MinValue, long.MinValue, Int128.MinValue, -(BigInteger.One << 255)));
         Assert.Equal(8, await probe.OverloadedAsync(7));
         Assert.Equal(Bytes32.Parse("0x" + new string('f', 64)), await probe.OverloadedAsync(Bytes32.Zero));
     }
@@ -58,7 +61,8 @@ public class ProbeTests(ChainFixture fixture) : IClassFixture<ChainFixture>
         Probe probe = await DeployAsync();
         Bytes32 root = Keccak256.Hash("root");
         TransactionReceipt recorded = await fixture.SendAsync(probe.Record(5, root, UInt128.MaxValue));
-        Assert.Equal(new RecordedEvent(5, fixture.Account.Address, root, UInt128.MaxValue), ContractEvents.Decode(Assert.Single(recorded.Logs)));
+        Assert.Equal(new RecordedEvent(5, fixture.Account.Address, root, UInt128.MaxValue),
+            ContractEvents.Decode(Assert.Single(recorded.Logs)));
 
         TransactionReceipt announced = await fixture.SendAsync(probe.Announce(Value, [1, 2, 3], 42));
         Assert.Equal(2, announced.Logs.Count);
@@ -84,16 +88,21 @@ public class ProbeTests(ChainFixture fixture) : IClassFixture<ChainFixture>
         Assert.Equal("Grüße", everything.Text);
         Assert.Equal(new Leaf(7, [0xaa]), everything.Leaf);
         Assert.Equal(Stage.Closed, everything.Stage);
-        Assert.Contains("a reason in words", (await Assert.ThrowsAsync<ContractRevertException>(() => probe.RefuseAsync(2))).Message, StringComparison.Ordinal);
-        Assert.Contains("assertion", (await Assert.ThrowsAsync<ContractRevertException>(() => probe.RefuseAsync(3))).Message, StringComparison.Ordinal);
-        Assert.Contains("division by zero", (await Assert.ThrowsAsync<ContractRevertException>(() => probe.RefuseAsync(4))).Message, StringComparison.Ordinal);
+        Assert.Contains("a reason in words", (await Assert.ThrowsAsync<ContractRevertException>(() => probe.RefuseAsync(2))).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("assertion", (await Assert.ThrowsAsync<ContractRevertException>(() => probe.RefuseAsync(3))).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("division by zero", (await Assert.ThrowsAsync<ContractRevertException>(() => probe.RefuseAsync(4))).Message,
+            StringComparison.Ordinal);
         Assert.True((await Assert.ThrowsAsync<ContractRevertException>(() => probe.RefuseAsync(5))).RevertData.IsEmpty);
         Assert.Equal(6, await probe.RefuseAsync(6));
 
         // The same before a transaction is signed, in words that name the arguments.
-        NotOwnerException refused = await Assert.ThrowsAsync<NotOwnerException>(() => probe.TryAsync(probe.OnlyOwner(), fixture.Account.Address, CancellationToken.None));
+        NotOwnerException refused = await Assert.ThrowsAsync<NotOwnerException>(
+            () => probe.TryAsync(probe.OnlyOwner(), fixture.Account.Address, CancellationToken.None));
         Assert.Equal((fixture.Account.Address, Owner), (refused.Caller, refused.Owner));
-        Assert.Contains("The caller is not the owner. caller = " + fixture.Account.Address, refused.Message.Replace(';', ' ').Replace("  ", " ", StringComparison.Ordinal), StringComparison.Ordinal);
+        Assert.Contains("The caller is not the owner. caller = " + fixture.Account.Address,
+            refused.Message.Replace(';', ' ').Replace("  ", " ", StringComparison.Ordinal), StringComparison.Ordinal);
         await probe.TryAsync(probe.OnlyOwner(), Owner, CancellationToken.None);
         await Assert.ThrowsAsync<ContractRevertException>(() => fixture.SendAsync(probe.OnlyOwner()));
     }

@@ -13,7 +13,8 @@ namespace EmrMarket.Contracts.Tests.Deployment;
 public sealed class DeploymentTests(ChainFixture fixture) : IClassFixture<ChainFixture>, IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("emrmarket-deployment-").FullName;
-    private readonly DeploymentRoles _roles = new(EthereumAccount.Generate().Address, EthereumAccount.Generate().Address, EthereumAccount.Generate().Address);
+    private readonly DeploymentRoles _roles = new(
+        EthereumAccount.Generate().Address, EthereumAccount.Generate().Address, EthereumAccount.Generate().Address);
 
     [RequiresFact(Tool.Anvil)]
     public async Task Deployment_knows_its_contracts_and_its_file_is_held_against_the_chain()
@@ -38,10 +39,13 @@ public sealed class DeploymentTests(ChainFixture fixture) : IClassFixture<ChainF
         Assert.Equal(deployment, await DeployAsync(chain.Client, outbox));
         Assert.Equal(5, outbox.Entries.Count);
 
-        await Assert.ThrowsAsync<DeploymentException>(() => (loaded with { Matching = loaded.Evaluation }).VerifyAsync(chain.Client, CancellationToken.None));
         await Assert.ThrowsAsync<DeploymentException>(
-            () => (loaded with { Payments = loaded.Payments with { Address = fixture.Account.Address.ToString() } }).VerifyAsync(chain.Client, CancellationToken.None));
-        await Assert.ThrowsAsync<WrongChainException>(() => (loaded with { ChainId = 1 }).VerifyAsync(chain.Client, CancellationToken.None));
+            () => (loaded with { Matching = loaded.Evaluation }).VerifyAsync(chain.Client, CancellationToken.None));
+        await Assert.ThrowsAsync<DeploymentException>(
+            () => (loaded with { Payments = loaded.Payments with { Address = fixture.Account.Address.ToString() } })
+                .VerifyAsync(chain.Client, CancellationToken.None));
+        await Assert.ThrowsAsync<WrongChainException>(
+            () => (loaded with { ChainId = 1 }).VerifyAsync(chain.Client, CancellationToken.None));
     }
 
     [RequiresFact(Tool.Anvil)]
@@ -79,12 +83,14 @@ public sealed class DeploymentTests(ChainFixture fixture) : IClassFixture<ChainF
         TypedDataDomain domain = new("EmrMarket development token", "1", EmbeddedChain.DevelopmentChainId, token.Address);
         Assert.Equal(await token.DomainSeparatorAsync(), domain.Separator);
         Signature permit = Eip2612Permit.Sign(owner, domain, spender, 12_345, await token.NoncesAsync(owner.Address), ulong.MaxValue);
-        Assert.True((await fixture.SendAsync(token.Permit(owner.Address, spender, 12_345, ulong.MaxValue, permit.V, permit.R, permit.S))).Succeeded);
+        Assert.True((
+            await fixture.SendAsync(token.Permit(owner.Address, spender, 12_345, ulong.MaxValue, permit.V, permit.R, permit.S))).Succeeded);
         Assert.Equal(12_345, await token.AllowanceAsync(owner.Address, spender));
 
         // The same again, or for one unit more, is refused.
         await Assert.ThrowsAsync<ERC2612InvalidSignerException>(
-            () => token.TryAsync(token.Permit(owner.Address, spender, 12_346, ulong.MaxValue, permit.V, permit.R, permit.S), owner.Address, CancellationToken.None));
+            () => token.TryAsync(token.Permit(owner.Address, spender, 12_346, ulong.MaxValue, permit.V, permit.R, permit.S), owner.Address,
+                CancellationToken.None));
     }
 
     [RequiresFact(Tool.Anvil)]
@@ -93,18 +99,21 @@ public sealed class DeploymentTests(ChainFixture fixture) : IClassFixture<ChainF
         EmbeddedChain chain = await fixture.GetAsync();
         using TransactionSender sender = await fixture.SenderAsync();
         await Assert.ThrowsAsync<DeploymentException>(() => ContractDeployment.DeployAsync(
-            sender, chain.Client, EmbeddedChain.DevelopmentChainId, _roles, DeploymentTerms.Default, fixture.Account.Address, CancellationToken.None));
+            sender, chain.Client, EmbeddedChain.DevelopmentChainId, _roles, DeploymentTerms.Default, fixture.Account.Address,
+            CancellationToken.None));
     }
 
     [Fact]
     public void Sample_parameters_are_the_defaults_and_a_damaged_file_is_refused()
     {
-        Assert.Equal(DeploymentTerms.Default, DeploymentTerms.Load(Path.Combine(Tools.RepositoryRoot, "deploy", "chain", "parameters.json")));
+        Assert.Equal(DeploymentTerms.Default,
+            DeploymentTerms.Load(Path.Combine(Tools.RepositoryRoot, "deploy", "chain", "parameters.json")));
         string file = Path.Combine(_folder, "parameters.json");
         foreach (string bad in (string[])["", "{}", "{\"epochWindowSeconds\": -1}", "{\"unknown\": 1}", "[]", "null"])
         {
             File.WriteAllText(file, bad);
-            Assert.Contains("parameters.json", Assert.Throws<DeploymentException>(() => DeploymentTerms.Load(file)).Message, StringComparison.Ordinal);
+            Assert.Contains("parameters.json", Assert.Throws<DeploymentException>(() => DeploymentTerms.Load(file)).Message,
+                StringComparison.Ordinal);
             Assert.Throws<DeploymentException>(() => ContractDeployment.Load(file));
         }
 
@@ -117,7 +126,8 @@ public sealed class DeploymentTests(ChainFixture fixture) : IClassFixture<ChainF
         Address published = Address.Parse("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
         DevelopmentAccounts.Refuse(published, EmbeddedChain.DevelopmentChainId, new Uri("http://127.0.0.1:8545"));
         Assert.Throws<DeploymentException>(() => DevelopmentAccounts.Refuse(published, 1, new Uri("http://127.0.0.1:8545")));
-        Assert.Throws<DeploymentException>(() => DevelopmentAccounts.Refuse(published, EmbeddedChain.DevelopmentChainId, new Uri("https://node.example")));
+        Assert.Throws<DeploymentException>(
+            () => DevelopmentAccounts.Refuse(published, EmbeddedChain.DevelopmentChainId, new Uri("https://node.example")));
         DevelopmentAccounts.Refuse(EthereumAccount.Generate().Address, 1, new Uri("https://node.example"));
     }
 
@@ -126,6 +136,7 @@ public sealed class DeploymentTests(ChainFixture fixture) : IClassFixture<ChainF
     private async Task<ContractDeployment> DeployAsync(IEthereumClient client, MemoryOutbox outbox)
     {
         using TransactionSender sender = new(client, fixture.Account, EmbeddedChain.DevelopmentChainId, outbox, ChainFixture.Fast);
-        return await ContractDeployment.DeployAsync(sender, client, EmbeddedChain.DevelopmentChainId, _roles, DeploymentTerms.Default, null, CancellationToken.None);
+        return await ContractDeployment.DeployAsync(
+            sender, client, EmbeddedChain.DevelopmentChainId, _roles, DeploymentTerms.Default, null, CancellationToken.None);
     }
 }

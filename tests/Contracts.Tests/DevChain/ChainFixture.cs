@@ -24,7 +24,10 @@ public sealed class ChainFixture : IAsyncLifetime
         if (_chain is null)
         {
             _chain = await EmbeddedChain.StartAsync(
-                new EmbeddedChainOptions { Folder = _folder, Tools = EmbeddedTools, BlockTime = TimeSpan.FromMilliseconds(20), KeepsState = false }, CancellationToken.None);
+                new EmbeddedChainOptions
+                {
+                    Folder = _folder, Tools = EmbeddedTools, BlockTime = TimeSpan.FromMilliseconds(20), KeepsState = false,
+                }, CancellationToken.None);
             await _chain.FundAsync([Account.Address], CancellationToken.None);
         }
 
@@ -39,7 +42,8 @@ public sealed class ChainFixture : IAsyncLifetime
     internal async Task<TransactionReceipt> SendAsync(ContractCall call, ulong? gas = null)
     {
         using TransactionSender sender = await SenderAsync();
-        TransactionOutcome outcome = (await sender.SendAsync([new TransactionIntent(Guid.NewGuid().ToString(), call, gas)], CancellationToken.None))[0];
+        TransactionOutcome outcome = (
+            await sender.SendAsync([new TransactionIntent(Guid.NewGuid().ToString(), call, gas)], CancellationToken.None))[0];
         return (await (await GetAsync()).Client.GetReceiptsAsync([outcome.TransactionHash], CancellationToken.None))[0]!;
     }
 

@@ -20,12 +20,16 @@ public sealed class EmbeddedChainTests : IDisposable
         await chain.FundAsync([account.Address], CancellationToken.None);
         using FileOutbox outbox = new(Path.Combine(_folder, "outbox.jsonl"));
         using TransactionSender sender = new(chain.Client, account, EmbeddedChain.DevelopmentChainId, outbox, ChainFixture.Fast);
-        Address contract = (await sender.SendAsync([new TransactionIntent("deploy", Probe.Create(account.Address, 0))], CancellationToken.None))[0].ContractAddress!.Value;
+        Address contract =
+            (await sender.SendAsync([new TransactionIntent("deploy", Probe.Create(account.Address, 0))], CancellationToken.None))[
+                0].ContractAddress!.Value;
         Probe probe = new(chain.Client, contract);
         for (int round = 0; round < 4; round++)
         {
             // Killed at different moments of a run of sixty: with the first round, before its state was ever written.
-            TransactionIntent[] intents = [.. Enumerable.Range(round * 60, 60).Select(i => new TransactionIntent($"{i}", probe.Record((ulong)i, default, 1), 200_000))];
+            TransactionIntent[] intents =
+                [.. Enumerable.Range(round * 60, 60)
+                    .Select(i => new TransactionIntent($"{i}", probe.Record((ulong)i, default, 1), 200_000))];
             Task<IReadOnlyList<TransactionOutcome>> sending = sender.SendAsync(intents, CancellationToken.None);
             await Task.Delay(round * 70);
             int restarts = chain.Restarts;
@@ -34,7 +38,8 @@ public sealed class EmbeddedChainTests : IDisposable
             await sending;
         }
 
-        // What was final for the sender may have been lost with the last second of blocks: its next passes notice and send the same bytes again.
+        // What was final for the sender may have been lost with the last second of blocks: its next passes notice and send the same bytes
+        // again.
         await SupervisedProcessTests.UntilAsync(() =>
         {
             sender.AdvanceAsync(CancellationToken.None).Wait();
@@ -71,7 +76,8 @@ public sealed class EmbeddedChainTests : IDisposable
         await using EmbeddedChain chain = await EmbeddedChain.StartAsync(Options(), CancellationToken.None);
         Assert.Equal("127.0.0.1", chain.Endpoint.Host);
         using JsonRpcEthereumClient client = new(chain.Endpoint);
-        int accounts = await client.Connection.AskAsync(new JsonRpcCall("eth_accounts", _ => { }), answer => answer.Result.GetArrayLength(), CancellationToken.None);
+        int accounts = await client.Connection.AskAsync(
+            new JsonRpcCall("eth_accounts", _ => { }), answer => answer.Result.GetArrayLength(), CancellationToken.None);
         Assert.Equal(0, accounts);
         using HttpClient browser = new();
         using HttpRequestMessage request = new(HttpMethod.Post, chain.Endpoint)
@@ -87,16 +93,19 @@ public sealed class EmbeddedChainTests : IDisposable
     public async Task Idle_hour_makes_a_block_a_minute_and_a_transaction_wakes_the_pace()
     {
         EthereumAccount account = EthereumAccount.Generate();
-        await using EmbeddedChain chain = await EmbeddedChain.StartAsync(Options() with { BlockTime = TimeSpan.FromHours(1), KeepsState = false }, CancellationToken.None);
+        await using EmbeddedChain chain = await EmbeddedChain.StartAsync(
+            Options() with { BlockTime = TimeSpan.FromHours(1), KeepsState = false }, CancellationToken.None);
         await chain.FundAsync([account.Address], CancellationToken.None);
         BlockPacer pacer = new(chain.DevelopmentClient, TimeSpan.FromMinutes(1));
         DateTimeOffset now = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
         Assert.Equal(BlockPacer.BlocksAfterActivity + 59, await TicksAsync(pacer, now, TimeSpan.FromHours(1)));
         now += TimeSpan.FromHours(1);
 
-        Transaction transaction = new(EmbeddedChain.DevelopmentChainId, 0, await chain.Client.GetGasPriceAsync(CancellationToken.None), 21_000, account.Address, 1, default);
+        Transaction transaction = new(EmbeddedChain.DevelopmentChainId, 0, await chain.Client.GetGasPriceAsync(CancellationToken.None),
+            21_000, account.Address, 1, default);
         await chain.Client.SendRawAsync([transaction.Sign(account)], CancellationToken.None);
-        Assert.Equal(1 + BlockPacer.BlocksAfterActivity, await TicksAsync(pacer, now, TimeSpan.FromSeconds(2 * (BlockPacer.BlocksAfterActivity + 5))));
+        Assert.Equal(1 + BlockPacer.BlocksAfterActivity,
+            await TicksAsync(pacer, now, TimeSpan.FromSeconds(2 * (BlockPacer.BlocksAfterActivity + 5))));
         Assert.Equal(1UL, await chain.Client.GetNonceAsync(account.Address, BlockReference.Latest, CancellationToken.None));
     }
 
@@ -104,14 +113,16 @@ public sealed class EmbeddedChainTests : IDisposable
     [Trait("Duration", "Long")]
     public async Task Idle_day_leaves_a_small_state()
     {
-        await using (EmbeddedChain chain = await EmbeddedChain.StartAsync(Options() with { BlockTime = TimeSpan.FromHours(1) }, CancellationToken.None))
+        await using (EmbeddedChain chain = await EmbeddedChain.StartAsync(
+            Options() with { BlockTime = TimeSpan.FromHours(1) }, CancellationToken.None))
         {
             BlockPacer pacer = new(chain.DevelopmentClient, TimeSpan.FromMinutes(1));
             Assert.InRange(await TicksAsync(pacer, new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero), TimeSpan.FromDays(1)), 1_440, 1_480);
         }
 
         Assert.InRange(new FileInfo(Path.Combine(_folder, "state.json")).Length, 1, 4 << 20);
-        Assert.InRange(Directory.EnumerateFiles(_folder, "*", SearchOption.AllDirectories).Sum(file => new FileInfo(file).Length), 1, 8 << 20);
+        Assert.InRange(Directory.EnumerateFiles(_folder, "*", SearchOption.AllDirectories).Sum(file => new FileInfo(file).Length), 1,
+            8 << 20);
     }
 
     private static async Task<int> TicksAsync(BlockPacer pacer, DateTimeOffset from, TimeSpan during)
@@ -125,7 +136,10 @@ public sealed class EmbeddedChainTests : IDisposable
         return blocks;
     }
 
-    private EmbeddedChainOptions Options() => new() { Folder = _folder, Tools = ChainFixture.EmbeddedTools, BlockTime = TimeSpan.FromMilliseconds(20) };
+    private EmbeddedChainOptions Options() => new()
+    {
+        Folder = _folder, Tools = ChainFixture.EmbeddedTools, BlockTime = TimeSpan.FromMilliseconds(20),
+    };
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 }

@@ -38,7 +38,8 @@ public sealed class SupervisedProcessTests : IDisposable
         await using (SupervisedProcess process = await SupervisedProcess.StartAsync(Sleeper(), CancellationToken.None))
         {
             id = process.ProcessId;
-            ProcessFolderInUseException inUse = await Assert.ThrowsAsync<ProcessFolderInUseException>(() => SupervisedProcess.StartAsync(Sleeper(), CancellationToken.None));
+            ProcessFolderInUseException inUse = await Assert.ThrowsAsync<ProcessFolderInUseException>(
+                () => SupervisedProcess.StartAsync(Sleeper(), CancellationToken.None));
             Assert.Equal(Environment.ProcessId, inUse.Owner!.SupervisorId);
             Assert.Contains("nowhere:1", inUse.Message, StringComparison.Ordinal);
         }
@@ -52,7 +53,8 @@ public sealed class SupervisedProcessTests : IDisposable
     public async Task Child_of_a_killed_owner_ends_before_the_next_one_starts()
     {
         // What an owner leaves behind that was killed: a free lock, and a child that is still ending.
-        using Process earlier = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", "read -r _"]) { RedirectStandardInput = true, UseShellExecute = false })!;
+        using Process earlier = Process.Start(
+            new ProcessStartInfo("/bin/sh", ["-c", "read -r _"]) { RedirectStandardInput = true, UseShellExecute = false })!;
         File.WriteAllText(Path.Combine(_folder, "sleeper.pid"), earlier.Id.ToString(CultureInfo.InvariantCulture) + "\n");
         bool overlapped = true;
         Task<SupervisedProcess> next = SupervisedProcess.StartAsync(
@@ -83,8 +85,12 @@ public sealed class SupervisedProcessTests : IDisposable
     [Fact]
     public async Task Child_that_ends_at_once_is_an_error_with_its_log()
     {
-        SupervisedProcessOptions broken = Sleeper() with { Arguments = ["-c", "echo the reason; exit 3"], IsReadyAsync = _ => Task.FromResult(false) };
-        ProcessFailedException failed = await Assert.ThrowsAsync<ProcessFailedException>(() => SupervisedProcess.StartAsync(broken, CancellationToken.None));
+        SupervisedProcessOptions broken = Sleeper() with
+        {
+            Arguments = ["-c", "echo the reason; exit 3"], IsReadyAsync = _ => Task.FromResult(false),
+        };
+        ProcessFailedException failed = await Assert.ThrowsAsync<ProcessFailedException>(
+            () => SupervisedProcess.StartAsync(broken, CancellationToken.None));
         Assert.Contains("exit code 3", failed.Message, StringComparison.Ordinal);
         Assert.Contains("the reason", failed.Message, StringComparison.Ordinal);
         Assert.Null(SupervisedProcess.FindRunning(_folder, "sleeper"));
@@ -93,8 +99,12 @@ public sealed class SupervisedProcessTests : IDisposable
     [Fact]
     public async Task Child_that_never_answers_is_an_error_and_ends()
     {
-        SupervisedProcessOptions mute = Sleeper() with { IsReadyAsync = _ => Task.FromResult(false), StartTimeout = TimeSpan.FromMilliseconds(200) };
-        ProcessFailedException failed = await Assert.ThrowsAsync<ProcessFailedException>(() => SupervisedProcess.StartAsync(mute, CancellationToken.None));
+        SupervisedProcessOptions mute = Sleeper() with
+        {
+            IsReadyAsync = _ => Task.FromResult(false), StartTimeout = TimeSpan.FromMilliseconds(200),
+        };
+        ProcessFailedException failed = await Assert.ThrowsAsync<ProcessFailedException>(
+            () => SupervisedProcess.StartAsync(mute, CancellationToken.None));
         Assert.Contains("not ready within", failed.Message, StringComparison.Ordinal);
         Assert.False(File.Exists(Path.Combine(_folder, "sleeper.pid")));
     }
@@ -132,7 +142,8 @@ public sealed class SupervisedProcessTests : IDisposable
 
         // While the successor starts, nothing runs; neither by what it has removed nor, in the moment before that, by what it has not.
         TaskCompletionSource<bool> ready = new();
-        Task<SupervisedProcess> starting = SupervisedProcess.StartAsync(Sleeper() with { IsReadyAsync = _ => ready.Task }, CancellationToken.None);
+        Task<SupervisedProcess> starting = SupervisedProcess.StartAsync(
+            Sleeper() with { IsReadyAsync = _ => ready.Task }, CancellationToken.None);
         Assert.Null(SupervisedProcess.FindRunning(_folder, "sleeper"));
         File.WriteAllText(
             Path.Combine(_folder, "sleeper.json"),
@@ -195,5 +206,6 @@ public sealed class SupervisedProcessTests : IDisposable
     }
 
     private static int ParentOf(int id) => int.Parse(
-        File.ReadAllLines($"/proc/{id}/status").Single(line => line.StartsWith("PPid:", StringComparison.Ordinal))[5..].Trim(), CultureInfo.InvariantCulture);
+        File.ReadAllLines($"/proc/{id}/status").Single(line => line.StartsWith("PPid:", StringComparison.Ordinal))[5..].Trim(),
+        CultureInfo.InvariantCulture);
 }

@@ -110,7 +110,8 @@ public sealed class SumTreeTests
                 SumWord before = leaves.Take(i << height).Aggregate(default(SumWord), (sum, leaf) => sum + leaf.Sum);
                 Assert.Equal(before, SumPath.Prefix((ulong)i, path));
                 int within = Math.Min(2, path.Length);
-                SumWord beforeWithin = level.Skip(i >> within << within).Take(i & ((1 << within) - 1)).Aggregate(default(SumWord), (sum, node) => sum + node.Sum);
+                SumWord beforeWithin = level.Skip(i >> within << within).Take(i & ((1 << within) - 1))
+                    .Aggregate(default(SumWord), (sum, node) => sum + node.Sum);
                 Assert.Equal(beforeWithin, SumPath.Prefix((ulong)i, path, within));
             }
 
@@ -237,7 +238,8 @@ public sealed class SumTreeTests
     {
         byte[] payload = new byte[64];
         random.NextBytes(payload);
-        return LeafHash.Of(LeafKind.Delivery, Keccak256.Hash("tree"), position, payload, new SumWord((UInt128)random.NextInt64(), 1, (UInt128)random.Next()));
+        return LeafHash.Of(LeafKind.Delivery, Keccak256.Hash("tree"), position, payload,
+            new SumWord((UInt128)random.NextInt64(), 1, (UInt128)random.Next()));
     }
 
     private static void RequireEqual(JsonElement expected, SumTree tree)
@@ -254,7 +256,8 @@ public sealed class SumTreeTests
         }
     }
 
-    private static TreeNode Node(JsonElement json) => new(Bytes32.Parse(json.GetProperty("hash").GetString()!), Sum(json.GetProperty("sum")));
+    private static TreeNode Node(JsonElement json) =>
+        new(Bytes32.Parse(json.GetProperty("hash").GetString()!), Sum(json.GetProperty("sum")));
 
     private static SumWord Sum(JsonElement json) => SumWord.FromInteger(Integer(json));
 
@@ -263,5 +266,6 @@ public sealed class SumTreeTests
 
 internal static class WordExtensions
 {
-    public static void CopyWord(this uint value, Span<byte> word) => System.Buffers.Binary.BinaryPrimitives.WriteUInt32BigEndian(word[28..], value);
+    public static void CopyWord(this uint value, Span<byte> word) =>
+        System.Buffers.Binary.BinaryPrimitives.WriteUInt32BigEndian(word[28..], value);
 }

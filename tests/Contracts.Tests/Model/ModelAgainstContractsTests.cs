@@ -29,12 +29,15 @@ public sealed class ModelAgainstContractsTests(ITestOutputHelper output)
 
     private static EthereumAccount Person(string name) => new(Keccak256.Hash("person " + name).ToArray());
 
-    private static Address[] People(string role, int count) => [.. Enumerable.Range(0, count).Select(i => Person(string.Create(CultureInfo.InvariantCulture, $"{role} {i}")).Address)];
+    private static Address[] People(string role, int count) =>
+        [.. Enumerable.Range(0, count).Select(i => Person(string.Create(CultureInfo.InvariantCulture, $"{role} {i}")).Address)];
 
     private async Task RunAsync(int seed, int calls)
     {
-        RandomMarket.Cast cast = new(Person("consortium").Address, Person("market"), People("site", 3), People("researcher", 2), People("other", 3), Person("fund").Address);
-        await using TwinLedger ledger = await TwinLedger.StartAsync(ChainFixture.EmbeddedTools, token => RandomMarket.ParametersOf(token, cast), cast.All);
+        RandomMarket.Cast cast = new(Person("consortium").Address, Person("market"), People("site", 3), People("researcher", 2),
+            People("other", 3), Person("fund").Address);
+        await using TwinLedger ledger = await TwinLedger.StartAsync(
+            ChainFixture.EmbeddedTools, token => RandomMarket.ParametersOf(token, cast), cast.All);
         RandomMarket market = new(ledger, cast, seed);
         await market.SetUpAsync();
         while (ledger.Calls < calls)
@@ -49,8 +52,10 @@ public sealed class ModelAgainstContractsTests(ITestOutputHelper output)
 
         await market.CompareAsync();
         output.WriteLine($"{ledger.Calls} calls, {ledger.Accepted} accepted");
-        output.WriteLine("faults proved: " + string.Join(", ", ledger.Faults.OrderBy(pair => pair.Key).Select(pair => $"{pair.Key} {pair.Value}")));
-        output.WriteLine("refusals: " + string.Join(", ", ledger.Refusals.OrderByDescending(pair => pair.Value).Select(pair => $"{pair.Key} {pair.Value}")));
+        output.WriteLine(
+            "faults proved: " + string.Join(", ", ledger.Faults.OrderBy(pair => pair.Key).Select(pair => $"{pair.Key} {pair.Value}")));
+        output.WriteLine("refusals: "
+            + string.Join(", ", ledger.Refusals.OrderByDescending(pair => pair.Value).Select(pair => $"{pair.Key} {pair.Value}")));
 
         // A run that never gets far would compare nothing of worth.
         Assert.True(ledger.Accepted > calls / 5, $"only {ledger.Accepted} of {ledger.Calls} calls were accepted");

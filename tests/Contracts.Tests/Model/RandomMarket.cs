@@ -9,7 +9,8 @@ using EmrMarket.Contracts.Model;
 
 namespace EmrMarket.Contracts.Tests.Model;
 
-/// <summary>Random calls by random actors, most of them sensible and some not: a small market whose sites and operator err, cheat, delay and challenge one another.</summary>
+/// <summary>Random calls by random actors, most of them sensible and some not: a small market whose sites and operator err, cheat, delay
+/// and challenge one another.</summary>
 internal sealed class RandomMarket(TwinLedger ledger, RandomMarket.Cast cast, int seed)
 {
     private static readonly Bytes32 SchemaId = Keccak256.Hash("schema");
@@ -25,7 +26,8 @@ internal sealed class RandomMarket(TwinLedger ledger, RandomMarket.Cast cast, in
     private uint _references;
 
     /// <summary>Who takes part.</summary>
-    public sealed record Cast(Address Consortium, EthereumAccount Market, Address[] Sites, Address[] Researchers, Address[] Others, Address Fund)
+    public sealed record Cast(
+        Address Consortium, EthereumAccount Market, Address[] Sites, Address[] Researchers, Address[] Others, Address Fund)
     {
         public Address[] All => [Consortium, Market.Address, .. Sites, .. Researchers, .. Others, Fund];
     }
@@ -42,8 +44,9 @@ internal sealed class RandomMarket(TwinLedger ledger, RandomMarket.Cast cast, in
     }
 
     public static Parameters ParametersOf(Address token, Cast cast) => new(
-        token, cast.Consortium, cast.Market.Address, cast.Fund, EpochWindow: 100, RoundWindow: 120, DeliveryWindow: 90, BookInterval: 40, RevealGrace: 60, RepostGrace: 80,
-        RevocationGrace: 30, RotationDelay: 50, ClaimPeriod: 400, EpochBond: 1001, RoundBond: 2003, DeliveryBond: 999, DemandDeposit: 77, RelayFee: 3, MinimumBudget: 1000);
+        token, cast.Consortium, cast.Market.Address, cast.Fund, EpochWindow: 100, RoundWindow: 120, DeliveryWindow: 90, BookInterval: 40,
+        RevealGrace: 60, RepostGrace: 80, RevocationGrace: 30, RotationDelay: 50, ClaimPeriod: 400, EpochBond: 1001, RoundBond: 2003,
+        DeliveryBond: 999, DemandDeposit: 77, RelayFee: 3, MinimumBudget: 1000);
 
     public async Task SetUpAsync()
     {
@@ -57,13 +60,15 @@ internal sealed class RandomMarket(TwinLedger ledger, RandomMarket.Cast cast, in
         }
 
         // Tiers: Public, Low, Moderate, Private; Q grows with the grade.
-        uint[] quality = [1_000_000_000, 1_000_000_000, 1_000_000_000, 60_000_000, 210_000_000, 580_000_000, 30_000_001, 132_623_668, 463_051_755, 3_711_259, 21_501_111, 151_972_678];
+        uint[] quality = [1_000_000_000, 1_000_000_000, 1_000_000_000, 60_000_000, 210_000_000, 580_000_000, 30_000_001, 132_623_668,
+            463_051_755, 3_711_259, 21_501_111, 151_972_678];
         await ledger.CallAsync(
             "publishSchema", cast.Consortium, ledger.Evaluation.PublishSchema(SchemaId, 0b11_10_01_00, 2_500_000, Ladder, quality),
             (m, c) => m.PublishSchema(c, SchemaId, 0b11_10_01_00, 2_500_000, Ladder, quality));
         foreach (Address site in cast.Sites[..2])
         {
-            await ledger.CallAsync("registerSite", cast.Consortium, ledger.Access.RegisterSite(site, SchemaId), (m, c) => m.RegisterSite(c, site, SchemaId));
+            await ledger.CallAsync("registerSite", cast.Consortium, ledger.Access.RegisterSite(site, SchemaId),
+                (m, c) => m.RegisterSite(c, site, SchemaId));
         }
     }
 
@@ -71,8 +76,10 @@ internal sealed class RandomMarket(TwinLedger ledger, RandomMarket.Cast cast, in
         cast.All, _epochs.Select(e => e.Batch.Id), _rounds.Select(r => r.Batch.Id), _deliveries.Select(d => d.Batch.Id), SchemaId);
 
     public Task<bool> StepAsync() => Pick(
-        (6, RolesAsync), (6, MoneyAsync), (9, PostEpochAsync), (9, FinaliseEpochAsync), (8, ChallengeEpochAsync), (6, RevokeAsync), (10, OpenRequestAsync), (2, CancelRequestAsync),
-        (6, CloseBookAsync), (7, CommitRoundAsync), (7, SealAsync), (9, FinaliseRoundAsync), (9, ChallengeRoundAsync), (10, RecordDeliveryAsync), (9, FinaliseDeliveryAsync),
+        (6, RolesAsync), (6, MoneyAsync), (9, PostEpochAsync), (9, FinaliseEpochAsync), (8, ChallengeEpochAsync), (6, RevokeAsync),
+        (10, OpenRequestAsync), (2, CancelRequestAsync),
+        (6, CloseBookAsync), (7, CommitRoundAsync), (7, SealAsync), (9, FinaliseRoundAsync), (9, ChallengeRoundAsync),
+        (10, RecordDeliveryAsync), (9, FinaliseDeliveryAsync),
         (9, ChallengeDeliveryAsync), (10, ClaimAsync), (6, RefundAsync), (8, DemandAsync), (8, AnswerAsync), (6, UnansweredAsync))();
 
     // ---- roles and money -----------------------------------------------------------------------------------------------------
@@ -85,31 +92,38 @@ internal sealed class RandomMarket(TwinLedger ledger, RandomMarket.Cast cast, in
         bool on = _random.Next(3) == 0;
         Bytes32 hash = RandomHash();
         return await Pick<Task<bool>>(
-            (1, () => CallAsync("registerSite", sender, ledger.Access.RegisterSite(account, hash), (m, c) => m.RegisterSite(c, account, hash))),
+            (1, () =>
+                CallAsync("registerSite", sender, ledger.Access.RegisterSite(account, hash), (m, c) => m.RegisterSite(c, account, hash))),
             (3, () => CallAsync("setAuditor", sender, ledger.Access.SetAuditor(account, on), (m, c) => m.SetAuditor(c, account, on))),
             (1, () => CallAsync("setPaused", sender, ledger.Access.SetPaused(on), (m, c) => m.SetPaused(c, on))),
-            (1, () => CallAsync("scheduleRotation", sender, ledger.Access.ScheduleRotation(subject, default), (m, c) => m.ScheduleRotation(c, subject, default))),
+            (1, () => CallAsync("scheduleRotation", sender, ledger.Access.ScheduleRotation(subject, default),
+                (m, c) => m.ScheduleRotation(c, subject, default))),
             (1, () =>
             {
                 // A rotation to the account that a site or the market already has leaves the cast in place.
                 Address next = subject == 0 ? cast.Market.Address : cast.Others[_random.Next(cast.Others.Length)];
                 return subject == 0
-                    ? CallAsync("scheduleRotation", sender, ledger.Access.ScheduleRotation(subject, next), (m, c) => m.ScheduleRotation(c, subject, next))
-                    : CallAsync("scheduleRotation", sender, ledger.Access.ScheduleRotation(3, next), (m, c) => m.ScheduleRotation(c, 3, next));
+                    ? CallAsync("scheduleRotation", sender, ledger.Access.ScheduleRotation(subject, next),
+                        (m, c) => m.ScheduleRotation(c, subject, next))
+                    : CallAsync("scheduleRotation", sender, ledger.Access.ScheduleRotation(3, next),
+                        (m, c) => m.ScheduleRotation(c, 3, next));
             }),
-            (3, () => CallAsync("completeRotation", account, ledger.Access.CompleteRotation(subject), (m, c) => m.CompleteRotation(c, subject))),
+            (3, () =>
+                CallAsync("completeRotation", account, ledger.Access.CompleteRotation(subject), (m, c) => m.CompleteRotation(c, subject))),
             (2, () =>
             {
                 byte kind = (byte)_random.Next(5);
                 Address author = Mostly(cast.Market.Address);
-                return CallAsync("recordFinding", author, ledger.Evaluation.RecordFinding(subject, kind, hash), (m, c) => m.RecordFinding(c, subject, kind, hash));
+                return CallAsync("recordFinding", author, ledger.Evaluation.RecordFinding(subject, kind, hash),
+                    (m, c) => m.RecordFinding(c, subject, kind, hash));
             }),
             (1, () =>
             {
                 uint[] ladder = _random.Next(2) == 0 ? Ladder : [5, 5];
                 uint[] quality = [.. Enumerable.Range(0, _random.Next(8)).Select(_ => (uint)_random.Next(1_100_000_000))];
                 Bytes32 id = _random.Next(3) == 0 ? SchemaId : hash;
-                return CallAsync("publishSchema", sender, ledger.Evaluation.PublishSchema(id, 0b0101, 5, ladder, quality), (m, c) => m.PublishSchema(c, id, 0b0101, 5, ladder, quality));
+                return CallAsync("publishSchema", sender, ledger.Evaluation.PublishSchema(id, 0b0101, 5, ladder, quality),
+                    (m, c) => m.PublishSchema(c, id, 0b0101, 5, ladder, quality));
             }))();
     }
 
@@ -139,10 +153,13 @@ internal sealed class RandomMarket(TwinLedger ledger, RandomMarket.Cast cast, in
         for (int k = 0; k < classCount; k++)
         {
             uint size = (uint)_random.Next(1, 6);
-            BigInteger highWater = _random.Next(15) == 0 ? 0x3333 : _random.Next(15) == 0 ? 0x9 : 0x1111 * _random.Next(2) + (_random.Next(4) == 0 ? 1 : 0);
+            BigInteger highWater = _random.Next(15) == 0 ? 0x3333 : _random.Next(15) == 0
+                ? 0x9 : 0x1111 * _random.Next(2) + (_random.Next(4) == 0 ? 1 : 0);
             classes[k] = new ClassLeaf(
-                size, (ushort)_random.Next(1, 4), Grades(), highWater, [0, (UInt128)_random.Next(50), (UInt128)_random.Next(100), (UInt128)_random.Next(200)],
-                _random.Next(6) == 0 ? 4 : (BigInteger.One << 256) - 1, ledger.Now + (ulong)_random.Next(300, 200_000), _random.Next(3) == 0 ? Keccak256.Hash("cell") : default);
+                size, (ushort)_random.Next(1, 4), Grades(), highWater,
+                [0, (UInt128)_random.Next(50), (UInt128)_random.Next(100), (UInt128)_random.Next(200)],
+                _random.Next(6) == 0 ? 4 : (BigInteger.One << 256) - 1, ledger.Now + (ulong)_random.Next(300, 200_000),
+                _random.Next(3) == 0 ? Keccak256.Hash("cell") : default);
             for (uint i = 0; i < size; i++)
             {
                 int known = previous is null ? -1 : _random.Next(-3, previous.Batch.Members.Count);
@@ -156,12 +173,14 @@ internal sealed class RandomMarket(TwinLedger ledger, RandomMarket.Cast cast, in
                 uint wrong = _random.Next(25) == 0 ? (uint)_random.Next(9) : 0;
                 members.Add(new MemberLeaf(
                     pseudonym, Controller(pseudonym).Address, (uint)k, PayoutTree(pseudonym, PayoutDepth).Root.Hash,
-                    known < 0 || forgetful ? wrong : previous!.Batch.Header.Epoch, known < 0 || forgetful ? wrong : (uint)known + wrong, RandomHash()));
+                    known < 0 || forgetful ? wrong : previous!.Batch.Header.Epoch, known < 0 || forgetful ? wrong : (uint)known + wrong,
+                    RandomHash()));
             }
         }
 
         EpochBatch batch = EpochBatch.Build(
-            EmbeddedChain.DevelopmentChainId, ledger.Contracts.AccessControl, site, _random.Next(25) == 0 ? RandomHash() : SchemaId, number, PayoutDepth, classes, [.. members], RandomHash());
+            EmbeddedChain.DevelopmentChainId, ledger.Contracts.AccessControl, site, _random.Next(25) == 0 ? RandomHash() : SchemaId, number,
+            PayoutDepth, classes, [.. members], RandomHash());
         EpochHeader header = _random.Next(20) switch
         {
             0 => batch.Header with { MemberDepth = 25 },
@@ -205,10 +224,12 @@ internal sealed class RandomMarket(TwinLedger ledger, RandomMarket.Cast cast, in
         EpochBatch batch = epoch.Batch;
         MemberOpening member = Spoilt(batch.OpenMember((uint)_random.Next(batch.Members.Count)));
         MemberOpening other = batch.OpenMember((uint)_random.Next(batch.Members.Count));
-        MemberOpening empty = new((uint)batch.Members.Count, new MemberLeaf(default, default, 0, default, 0, 0, default), batch.MemberTree.Siblings((ulong)batch.Members.Count % (1UL << batch.MemberTree.Depth)));
+        MemberOpening empty = new((uint)batch.Members.Count, new MemberLeaf(default, default, 0, default, 0, 0, default),
+            batch.MemberTree.Siblings((ulong)batch.Members.Count % (1UL << batch.MemberTree.Depth)));
         ClassOpening class_ = batch.OpenClass((uint)_random.Next(batch.Classes.Count));
         MemberOpening past = earlier.Batch.OpenMember((uint)_random.Next(earlier.Batch.Members.Count));
-        if (member.Leaf.PreviousEpoch == earlier.Batch.Header.Epoch && member.Leaf.PreviousPosition < earlier.Batch.Members.Count && _random.Next(3) > 0)
+        if (member.Leaf.PreviousEpoch == earlier.Batch.Header.Epoch && member.Leaf.PreviousPosition < earlier.Batch.Members.Count
+            && _random.Next(3) > 0)
         {
             past = earlier.Batch.OpenMember(member.Leaf.PreviousPosition);
         }
@@ -220,20 +241,26 @@ internal sealed class RandomMarket(TwinLedger ledger, RandomMarket.Cast cast, in
             (1, () =>
             {
                 MemberOpening at = _random.Next(4) == 0 && batch.Members.Count < 1 << batch.MemberTree.Depth ? empty : member;
-                return CallAsync("challengeClassRange", sender, ledger.Access.ChallengeClassRange(posted, class_, at), (m, c) => m.ChallengeClassRange(c, posted, class_, at));
+                return CallAsync("challengeClassRange", sender, ledger.Access.ChallengeClassRange(posted, class_, at),
+                    (m, c) => m.ChallengeClassRange(c, posted, class_, at));
             }),
             (2, () =>
             {
                 // A cheat is looked for: the pair of equal pseudonyms where there is one.
-                uint twin = (uint)Enumerable.Range(0, batch.Members.Count).FirstOrDefault(i => i != member.Position && batch.Members[i].Pseudonym == member.Leaf.Pseudonym, (int)other.Position);
+                uint twin = (uint)Enumerable.Range(0, batch.Members.Count)
+                    .FirstOrDefault(i => i != member.Position && batch.Members[i].Pseudonym == member.Leaf.Pseudonym, (int)other.Position);
                 MemberOpening second = batch.OpenMember(twin);
-                return CallAsync("challengeDuplicate", sender, ledger.Access.ChallengeDuplicate(posted, member, second), (m, c) => m.ChallengeDuplicate(c, posted, member, second));
+                return CallAsync("challengeDuplicate", sender, ledger.Access.ChallengeDuplicate(posted, member, second),
+                    (m, c) => m.ChallengeDuplicate(c, posted, member, second));
             }),
-            (2, () => CallAsync("challengeEpsilonCap", sender, ledger.Access.ChallengeEpsilonCap(posted, class_), (m, c) => m.ChallengeEpsilonCap(c, posted, class_))),
+            (2, () => CallAsync("challengeEpsilonCap", sender, ledger.Access.ChallengeEpsilonCap(posted, class_),
+                (m, c) => m.ChallengeEpsilonCap(c, posted, class_))),
             (2, () =>
             {
-                Epoch pointed = _epochs.FirstOrDefault(e => e.Batch.Header.Site == posted.Header.Site && e.Batch.Header.Epoch == member.Leaf.PreviousEpoch) is { } target ? EpochOf(target) : before;
-                return CallAsync("challengePointer", sender, ledger.Access.ChallengePointer(posted, member, pointed), (m, c) => m.ChallengePointer(c, posted, member, pointed));
+                Epoch pointed = _epochs.FirstOrDefault(e => e.Batch.Header.Site == posted.Header.Site
+                    && e.Batch.Header.Epoch == member.Leaf.PreviousEpoch) is { } target ? EpochOf(target) : before;
+                return CallAsync("challengePointer", sender, ledger.Access.ChallengePointer(posted, member, pointed),
+                    (m, c) => m.ChallengePointer(c, posted, member, pointed));
             }),
             (3, () => CallAsync(
                 "challengeHistory", sender, ledger.Access.ChallengeHistory(posted, member, own, before, past, pastClass),
@@ -253,7 +280,8 @@ internal sealed class RandomMarket(TwinLedger ledger, RandomMarket.Cast cast, in
             TypedDataType type = TypedDataType.Parse("Revocation(uint32 site,bytes32 pseudonym)");
             uint site = _random.Next(10) == 0 ? 9 : epoch.Batch.Header.Site;
             Bytes32 digest = type.HashToSign(
-                new TypedDataDomain("EmrMarket", "1", EmbeddedChain.DevelopmentChainId, ledger.Contracts.AccessControl), [site, member.Leaf.Pseudonym]);
+                new TypedDataDomain("EmrMarket", "1", EmbeddedChain.DevelopmentChainId, ledger.Contracts.AccessControl),
+                [site, member.Leaf.Pseudonym]);
             return new Revocation(EpochOf(epoch), member, Controller(member.Leaf.Pseudonym).Sign(digest).ToBytes());
         })];
         return await CallAsync("revoke", Anyone(), ledger.Access.Revoke(revocations), (m, c) => m.Revoke(c, revocations));
@@ -267,9 +295,11 @@ internal sealed class RandomMarket(TwinLedger ledger, RandomMarket.Cast cast, in
         BigInteger minimum = _random.Next(4) == 0 ? top : Enumerable.Range(0, 4).Aggregate(BigInteger.Zero, (packed, a) =>
             packed | ((BigInteger)Math.Min(1, ModelSchema.Nibble(top, a)) << (4 * a)));
         RequestTerms terms = new(
-            Keccak256.Hash([(byte)(_random.Next(10) == 0 ? _references : ++_references), (byte)(_references >> 8)]), _random.Next(30) == 0 ? RandomHash() : SchemaId, RandomHash(),
-            _random.Next(20) == 0 ? 0x5 : minimum, top, _random.Next(4) == 0 ? Keccak256.Hash("cell") : default, (UInt128)_random.Next(1, 2_000),
-            (UInt128)_random.Next(500, 60_000), (uint)_random.Next(1, 20), (uint)(_random.Next(3) == 0 ? _random.Next(4) : 0), (byte)(_random.Next(5) == 0 ? 2 : 0),
+            Keccak256.Hash([(byte)(_random.Next(10) == 0 ? _references : ++_references), (byte)(_references >> 8)]),
+            _random.Next(30) == 0 ? RandomHash() : SchemaId, RandomHash(), _random.Next(20) == 0 ? 0x5 : minimum, top,
+            _random.Next(4) == 0 ? Keccak256.Hash("cell") : default, (UInt128)_random.Next(1, 2_000),
+            (UInt128)_random.Next(500, 60_000), (uint)_random.Next(1, 20), (uint)(_random.Next(3) == 0 ? _random.Next(4) : 0),
+            (byte)(_random.Next(5) == 0 ? 2 : 0),
             ledger.Now + 1 + (ulong)_random.Next(300, _random.Next(4) == 0 ? 400 : 5_000) + (_random.Next(40) == 0 ? 40_000_000UL : 0));
         Address sender = _random.Next(10) == 0 ? Anyone() : cast.Researchers[_random.Next(cast.Researchers.Length)];
         return CallAsync("openRequest", sender, ledger.Matching.OpenRequest(terms), (m, c) => m.OpenRequest(c, terms));
@@ -283,7 +313,8 @@ internal sealed class RandomMarket(TwinLedger ledger, RandomMarket.Cast cast, in
     }
 
     private Task<bool> CloseBookAsync() =>
-        CallAsync("closeBook", Mostly(cast.Market.Address), ledger.Matching.CloseBook(SchemaId), (m, c) => m.CloseBook(c, SchemaId), (ulong)_random.Next(1, 40));
+        CallAsync("closeBook", Mostly(cast.Market.Address), ledger.Matching.CloseBook(SchemaId), (m, c) => m.CloseBook(c, SchemaId),
+            (ulong)_random.Next(1, 40));
 
     private async Task<bool> CommitRoundAsync()
     {
@@ -294,7 +325,8 @@ internal sealed class RandomMarket(TwinLedger ledger, RandomMarket.Cast cast, in
         }
 
         uint ordinal = open - 1 - (_random.Next(6) == 0 && open > 1 ? 1u : 0);
-        uint attempt = (uint)_rounds.Count(r => r.Batch.Header.Ordinal == ordinal && Status(r.Batch.Id) == BatchStatus.Void) + (_random.Next(15) == 0 ? 1u : 0);
+        uint attempt = (uint)_rounds.Count(r => r.Batch.Header.Ordinal == ordinal && Status(r.Batch.Id) == BatchStatus.Void)
+            + (_random.Next(15) == 0 ? 1u : 0);
         ulong[] requests = [.. Enumerable.Range(1, (int)ledger.Model.RequestCount).Select(id => (ulong)id)
             .Where(id => ledger.Model.RequestOf(id).Book == ordinal).OrderBy(id => ledger.Model.RequestOf(id).Index)];
         Book book = await ledger.Matching.BookOfAsync(SchemaId, ordinal);
@@ -334,7 +366,8 @@ internal sealed class RandomMarket(TwinLedger ledger, RandomMarket.Cast cast, in
 
                 if (_random.Next(4) == 0)
                 {
-                    prices[position] = new PriceLeaf((UInt128)_random.Next(1, 30), (uint)_random.Next(3), (uint)_random.Next(8), (uint)_random.Next(3));
+                    prices[position] = new PriceLeaf(
+                        (UInt128)_random.Next(1, 30), (uint)_random.Next(3), (uint)_random.Next(8), (uint)_random.Next(3));
                 }
             }
         }
@@ -344,19 +377,23 @@ internal sealed class RandomMarket(TwinLedger ledger, RandomMarket.Cast cast, in
             sales.Add(new Sale(15, 0, 1));
         }
 
-        RequestLeaf[] leaves = [.. requests.Select(_ => new RequestLeaf((UInt128)(_random.Next(3) == 0 ? _random.Next(40) : 0), _random.Next(10) == 0))];
+        RequestLeaf[] leaves = [
+            .. requests.Select(_ => new RequestLeaf((UInt128)(_random.Next(3) == 0 ? _random.Next(40) : 0), _random.Next(10) == 0))];
         Bytes32 reveal = RandomHash();
         int requestBits = Math.Max(SumTree.DepthFor(requests.Length), 1);
         RoundHeader shape = new(
-            SchemaId, ordinal, attempt, (byte)(_random.Next(25) == 0 ? 0 : 2), 2, (byte)requestBits, 0, Drawing.SeedCommit(reveal), RandomHash(), default, default, default, default);
+            SchemaId, ordinal, attempt, (byte)(_random.Next(25) == 0 ? 0 : 2), 2, (byte)requestBits, 0, Drawing.SeedCommit(reveal),
+            RandomHash(), default, default, default, default);
         if (shape.SiteBits < 2)
         {
             sales.RemoveAll(sale => sale.Class >= 4);
             prices = prices.Where(pair => pair.Key < 4).ToDictionary();
         }
 
-        Sale[] byRequest = _random.Next(8) == 0 && sales.Count > 1 ? [.. sales.Skip(1), sales[0] with { Quantity = sales[0].Quantity + 1 }] : [.. sales];
-        RoundBatch batch = RoundBatch.Build(EmbeddedChain.DevelopmentChainId, ledger.Contracts.Matching, shape, prices, leaves, sales, byRequest);
+        Sale[] byRequest = _random.Next(8) == 0 && sales.Count > 1
+            ? [.. sales.Skip(1), sales[0] with { Quantity = sales[0].Quantity + 1 }] : [.. sales];
+        RoundBatch batch = RoundBatch.Build(
+            EmbeddedChain.DevelopmentChainId, ledger.Contracts.Matching, shape, prices, leaves, sales, byRequest);
         Address sender = Mostly(cast.Market.Address);
         RoundHeader header = batch.Header;
         bool posted = await CallAsync("commitRound", sender, ledger.Matching.CommitRound(header), (m, c) => m.CommitRound(c, header));
@@ -401,7 +438,8 @@ internal sealed class RandomMarket(TwinLedger ledger, RandomMarket.Cast cast, in
             ? await CallAsync(
                 "voidUnrevealed", Anyone(), ledger.Matching.VoidUnrevealed(posted), (m, c) => m.VoidUnrevealed(c, posted),
                 WaitUntil(round.Posting.Timestamp + ledger.Parameters.RoundWindow + ledger.Parameters.RevealGrace))
-            : await CallAsync("finaliseRound", Anyone(), ledger.Matching.FinaliseRound(posted, reveal), (m, c) => m.FinaliseRound(c, posted, reveal), wait);
+            : await CallAsync("finaliseRound", Anyone(), ledger.Matching.FinaliseRound(posted, reveal),
+                (m, c) => m.FinaliseRound(c, posted, reveal), wait);
     }
 
     private async Task<bool> ChallengeRoundAsync()
@@ -421,21 +459,25 @@ internal sealed class RandomMarket(TwinLedger ledger, RandomMarket.Cast cast, in
         SalesOpening sale = batch.OpenByClass(position, j);
         return await Pick<Task<bool>>(
             (4, () => CallAsync(
-                "challengePair", sender, ledger.Matching.ChallengePair(posted, class_, price, request, sale), (m, c) => m.ChallengePair(c, posted, class_, price, request, sale))),
+                "challengePair", sender, ledger.Matching.ChallengePair(posted, class_, price, request, sale),
+                (m, c) => m.ChallengePair(c, posted, class_, price, request, sale))),
             (2, () =>
             {
                 RowOpening row = batch.OpenClassRow(position);
-                return CallAsync("challengeClass", sender, ledger.Matching.ChallengeClass(posted, class_, price, row), (m, c) => m.ChallengeClass(c, posted, class_, price, row));
+                return CallAsync("challengeClass", sender, ledger.Matching.ChallengeClass(posted, class_, price, row),
+                    (m, c) => m.ChallengeClass(c, posted, class_, price, row));
             }),
             (2, () =>
             {
                 RowOpening row = batch.OpenRequestRow(j);
-                return CallAsync("challengeRequest", sender, ledger.Matching.ChallengeRequest(posted, request, row), (m, c) => m.ChallengeRequest(c, posted, request, row));
+                return CallAsync("challengeRequest", sender, ledger.Matching.ChallengeRequest(posted, request, row),
+                    (m, c) => m.ChallengeRequest(c, posted, request, row));
             }),
             (2, () =>
             {
                 SalesOpening y = batch.OpenByRequest(position, j);
-                return CallAsync("challengeSymmetry", sender, ledger.Matching.ChallengeSymmetry(posted, position, j, sale, y), (m, c) => m.ChallengeSymmetry(c, posted, position, j, sale, y));
+                return CallAsync("challengeSymmetry", sender, ledger.Matching.ChallengeSymmetry(posted, position, j, sale, y),
+                    (m, c) => m.ChallengeSymmetry(c, posted, position, j, sale, y));
             }),
             (3, () =>
             {
@@ -448,7 +490,8 @@ internal sealed class RandomMarket(TwinLedger ledger, RandomMarket.Cast cast, in
                 PriceOpening supportPrice = batch.OpenPrice(supportPosition);
                 SalesOpening supportSale = batch.OpenByClass(supportPosition, supportRequest);
                 return CallAsync(
-                    "challengeSupport", sender, ledger.Matching.ChallengeSupport(posted, class_, price, named, sold, row, supportClass, supportPrice, supportSale),
+                    "challengeSupport", sender,
+                    ledger.Matching.ChallengeSupport(posted, class_, price, named, sold, row, supportClass, supportPrice, supportSale),
                     (m, c) => m.ChallengeSupport(c, posted, class_, price, named, sold, row, supportClass, supportPrice, supportSale));
             }),
             (2, () =>
@@ -458,7 +501,8 @@ internal sealed class RandomMarket(TwinLedger ledger, RandomMarket.Cast cast, in
                 SalesOpening ghost = batch.OpenByClass(phantom, j);
                 Epoch epoch = EpochOf(Any([.. round.Epochs.Values])!);
                 return CallAsync(
-                    "challengePhantom", sender, ledger.Matching.ChallengePhantom(posted, phantom, j, ghost, epoch), (m, c) => m.ChallengePhantom(c, posted, phantom, j, ghost, epoch));
+                    "challengePhantom", sender, ledger.Matching.ChallengePhantom(posted, phantom, j, ghost, epoch),
+                    (m, c) => m.ChallengePhantom(c, posted, phantom, j, ghost, epoch));
             }))();
     }
 
@@ -482,7 +526,8 @@ internal sealed class RandomMarket(TwinLedger ledger, RandomMarket.Cast cast, in
 
         Posted<EpochBatch> epoch = round.Epochs[site];
         Request request = ledger.Model.RequestOf(requestId);
-        DeliveryLeaf[] leaves = [.. Enumerable.Repeat(DeliveryBatch.Undelivered, (int)round.Batch.OpenSiteRow(j, site).Sum + (_random.Next(10) == 0 ? 1 : 0))];
+        DeliveryLeaf[] leaves = [
+            .. Enumerable.Repeat(DeliveryBatch.Undelivered, (int)round.Batch.OpenSiteRow(j, site).Sum + (_random.Next(10) == 0 ? 1 : 0))];
         if ((ulong)leaves.Length > round.Batch.OpenSiteRow(j, site).Sum)
         {
             leaves[^1] = new DeliveryLeaf(0, 0, Anyone(), default, 1, 0);
@@ -497,7 +542,8 @@ internal sealed class RandomMarket(TwinLedger ledger, RandomMarket.Cast cast, in
             (BigInteger ask, BigInteger score) = QuoteOf(class_, request);
             for (uint i = 0; i < quantity; i++)
             {
-                (uint offset, uint lap) = Drawing.Draw(Drawing.ClassKey(roundSeed, site, k), class_.Size, round.Batch.SoldBefore(position, j), i);
+                (uint offset, uint lap) = Drawing.Draw(
+                    Drawing.ClassKey(roundSeed, site, k), class_.Size, round.Batch.SoldBefore(position, j), i);
                 uint member = epoch.Batch.Starts[(int)k] + offset;
                 uint index = Drawing.PayoutIndex(round.Batch.Header.Ordinal, class_.Quota, lap, epoch.Batch.Header.PayoutDepth);
                 DeliveryLeaf leaf = new(
@@ -517,17 +563,21 @@ internal sealed class RandomMarket(TwinLedger ledger, RandomMarket.Cast cast, in
             }
         }
 
-        uint attempt = (uint)_deliveries.Count(d => d.Batch.Header.RequestId == requestId && d.Batch.Header.Site == site && Status(d.Batch.Id) == BatchStatus.Void) + (_random.Next(15) == 0 ? 1u : 0);
-        DeliveryBatch batch = DeliveryBatch.Build(EmbeddedChain.DevelopmentChainId, ledger.Contracts.Evaluation, requestId, site, attempt, leaves, RandomHash());
+        uint attempt = (uint)_deliveries.Count(d => d.Batch.Header.RequestId == requestId && d.Batch.Header.Site == site
+            && Status(d.Batch.Id) == BatchStatus.Void) + (_random.Next(15) == 0 ? 1u : 0);
+        DeliveryBatch batch = DeliveryBatch.Build(
+            EmbeddedChain.DevelopmentChainId, ledger.Contracts.Evaluation, requestId, site, attempt, leaves, RandomHash());
         DeliveryHeader header = batch.Header;
         TypedDataType type = TypedDataType.Parse(
             "DeliveryReceipt(bytes32 deliveryId,bytes32 root,uint8 depth,uint32 count,uint112 amount,uint96 effective,bytes32 dataHash)");
         Bytes32 digest = type.HashToSign(
             new TypedDataDomain("EmrMarket", "1", EmbeddedChain.DevelopmentChainId, ledger.Contracts.Evaluation),
-            [batch.Id, header.Root, header.Depth, _random.Next(20) == 0 ? header.Count + 1 : header.Count, header.Amount, header.Effective, header.DataHash]);
+            [batch.Id, header.Root, header.Depth, _random.Next(20) == 0 ? header.Count + 1 : header.Count, header.Amount, header.Effective,
+                header.DataHash]);
         byte[] receipt = cast.Market.Sign(digest).ToBytes();
         Address sender = site <= cast.Sites.Length ? Mostly(cast.Sites[site - 1]) : Anyone();
-        bool posted = await CallAsync("recordDelivery", sender, ledger.Evaluation.RecordDelivery(header, receipt), (m, c) => m.RecordDelivery(c, header, receipt));
+        bool posted = await CallAsync(
+            "recordDelivery", sender, ledger.Evaluation.RecordDelivery(header, receipt), (m, c) => m.RecordDelivery(c, header, receipt));
         if (posted)
         {
             _deliveries.Add(new Posted<DeliveryBatch>(batch, Posting(sender)) { Round = round });
@@ -545,7 +595,8 @@ internal sealed class RandomMarket(TwinLedger ledger, RandomMarket.Cast cast, in
 
         Delivery posted = DeliveryOf(delivery);
         ulong wait = WaitUntil(delivery.Posting.Timestamp + ledger.Parameters.DeliveryWindow);
-        return await CallAsync("finaliseDelivery", Anyone(), ledger.Evaluation.FinaliseDelivery(posted), (m, c) => m.FinaliseDelivery(c, posted), wait);
+        return await CallAsync("finaliseDelivery", Anyone(), ledger.Evaluation.FinaliseDelivery(posted),
+            (m, c) => m.FinaliseDelivery(c, posted), wait);
     }
 
     private async Task<bool> ChallengeDeliveryAsync()
@@ -566,33 +617,41 @@ internal sealed class RandomMarket(TwinLedger ledger, RandomMarket.Cast cast, in
         DeliveryOpening opening = Spoilt(delivery.Batch.Open(slot));
 
         // The class whose range holds the slot; any other now and then.
-        uint k = (uint)Enumerable.Range(0, epoch.Batch.Classes.Count).LastOrDefault(index => round.Batch.FirstSlot(((site - 1) << round.Batch.Header.ClassBits) | (uint)index, j) <= slot);
+        uint k = (uint)Enumerable.Range(0, epoch.Batch.Classes.Count)
+            .LastOrDefault(index => round.Batch.FirstSlot(((site - 1) << round.Batch.Header.ClassBits) | (uint)index, j) <= slot);
         k = _random.Next(8) == 0 ? (uint)_random.Next(epoch.Batch.Classes.Count) : k;
         uint position = ((site - 1) << round.Batch.Header.ClassBits) | k;
         SlotEvidence evidence = new(
-            match, epoch.Batch.Evidence(epoch.Posting, k), round.Batch.OpenPrice(position), round.Batch.OpenByRequest(position, j), round.Batch.OpenByClass(position, j));
+            match, epoch.Batch.Evidence(epoch.Posting, k), round.Batch.OpenPrice(position), round.Batch.OpenByRequest(position, j),
+            round.Batch.OpenByClass(position, j));
         MemberOpening member = epoch.Batch.OpenMember(Math.Min(opening.Leaf.MemberPosition, (uint)epoch.Batch.Members.Count - 1));
         return await Pick<Task<bool>>(
-            (3, () => CallAsync("challengeSlot", sender, ledger.Evaluation.ChallengeSlot(posted, opening, evidence), (m, c) => m.ChallengeSlot(c, posted, opening, evidence))),
+            (3, () => CallAsync("challengeSlot", sender, ledger.Evaluation.ChallengeSlot(posted, opening, evidence),
+                (m, c) => m.ChallengeSlot(c, posted, opening, evidence))),
             (2, () =>
             {
                 uint first = round.Batch.FirstSlot(position, j);
                 (uint offset, uint lap) = Drawing.Draw(
-                    Drawing.ClassKey(ledger.Model.SeedOf(round.Batch.Id), site, k), epoch.Batch.Classes[(int)k].Size, round.Batch.SoldBefore(position, j), Math.Max(slot, first) - first);
+                    Drawing.ClassKey(ledger.Model.SeedOf(round.Batch.Id), site, k), epoch.Batch.Classes[(int)k].Size,
+                    round.Batch.SoldBefore(position, j), Math.Max(slot, first) - first);
                 MemberOpening drawn = epoch.Batch.OpenMember(epoch.Batch.Starts[(int)k] + offset);
-                uint index = Drawing.PayoutIndex(match.Header.Ordinal, epoch.Batch.Classes[(int)k].Quota, lap, epoch.Batch.Header.PayoutDepth);
+                uint index = Drawing.PayoutIndex(
+                    match.Header.Ordinal, epoch.Batch.Classes[(int)k].Quota, lap, epoch.Batch.Header.PayoutDepth);
                 SumTree tree = PayoutTree(drawn.Leaf.Pseudonym, epoch.Batch.Header.PayoutDepth);
                 PayoutOpening payout = new(_payouts[drawn.Leaf.Pseudonym][index], tree.Siblings(index));
                 return CallAsync(
-                    "challengePayee", sender, ledger.Evaluation.ChallengePayee(posted, opening, evidence, drawn, payout), (m, c) => m.ChallengePayee(c, posted, opening, evidence, drawn, payout));
+                    "challengePayee", sender, ledger.Evaluation.ChallengePayee(posted, opening, evidence, drawn, payout),
+                    (m, c) => m.ChallengePayee(c, posted, opening, evidence, drawn, payout));
             }),
             (2, () => CallAsync(
-                "challengeRevoked", sender, ledger.Evaluation.ChallengeRevoked(posted, opening, EpochOf(epoch), member), (m, c) => m.ChallengeRevoked(c, posted, opening, EpochOf(epoch), member))),
+                "challengeRevoked", sender, ledger.Evaluation.ChallengeRevoked(posted, opening, EpochOf(epoch), member),
+                (m, c) => m.ChallengeRevoked(c, posted, opening, EpochOf(epoch), member))),
             (2, () =>
             {
                 DeliveryOpening last = delivery.Batch.Open((uint)delivery.Batch.Leaves.Count - 1);
                 RowOpening row = round.Batch.OpenSiteRow(j, site);
-                return CallAsync("challengeExcess", sender, ledger.Evaluation.ChallengeExcess(posted, last, match, row), (m, c) => m.ChallengeExcess(c, posted, last, match, row));
+                return CallAsync("challengeExcess", sender, ledger.Evaluation.ChallengeExcess(posted, last, match, row),
+                    (m, c) => m.ChallengeExcess(c, posted, last, match, row));
             }))();
     }
 
@@ -608,7 +667,8 @@ internal sealed class RandomMarket(TwinLedger ledger, RandomMarket.Cast cast, in
         if (_random.Next(3) == 0)
         {
             (DeliveryLeaf[] leaves, Sibling[] path) = delivery.Batch.OpenSubtree(0);
-            return await CallAsync("claimMany", Anyone(), ledger.Payments.ClaimMany(posted, 0, leaves, path), (m, c) => m.ClaimMany(c, posted, 0, leaves, path));
+            return await CallAsync("claimMany", Anyone(), ledger.Payments.ClaimMany(posted, 0, leaves, path),
+                (m, c) => m.ClaimMany(c, posted, 0, leaves, path));
         }
 
         DeliveryOpening opening = Spoilt(delivery.Batch.Open((uint)_random.Next(delivery.Batch.Leaves.Count)));
@@ -625,7 +685,8 @@ internal sealed class RandomMarket(TwinLedger ledger, RandomMarket.Cast cast, in
             RowOpening row = round.Batch.OpenRequestRow(j);
             Round posted = RoundOf(round);
             ulong requestId = round.Requests[j];
-            return await CallAsync("refundSettled", Anyone(), ledger.Payments.RefundSettled(requestId, posted, row), (m, c) => m.RefundSettled(c, requestId, posted, row));
+            return await CallAsync("refundSettled", Anyone(), ledger.Payments.RefundSettled(requestId, posted, row),
+                (m, c) => m.RefundSettled(c, requestId, posted, row));
         }
 
         return _random.Next(3) == 0
@@ -642,9 +703,11 @@ internal sealed class RandomMarket(TwinLedger ledger, RandomMarket.Cast cast, in
         ulong position = (ulong)_random.Next(6);
         return Pick<Task<bool>>(
             (1, async () => Choose(_epochs, e => e.Batch.Id) is { } epoch && await CallAsync(
-                "demandEpoch", sender, ledger.Access.DemandLeaf(EpochOf(epoch), Kind(kind, 1, 2), position), (m, c) => m.DemandEpochLeaf(c, EpochOf(epoch), Kind(kind, 1, 2), position))),
+                "demandEpoch", sender, ledger.Access.DemandLeaf(EpochOf(epoch), Kind(kind, 1, 2), position),
+                (m, c) => m.DemandEpochLeaf(c, EpochOf(epoch), Kind(kind, 1, 2), position))),
             (1, async () => Choose(_rounds, r => r.Batch.Id) is { } round && await CallAsync(
-                "demandRound", sender, ledger.Matching.DemandLeaf(RoundOf(round), kind, position), (m, c) => m.DemandRoundLeaf(c, RoundOf(round), kind, position))),
+                "demandRound", sender, ledger.Matching.DemandLeaf(RoundOf(round), kind, position),
+                (m, c) => m.DemandRoundLeaf(c, RoundOf(round), kind, position))),
             (1, async () => Choose(_deliveries, d => d.Batch.Id) is { } delivery && await CallAsync(
                 "demandDelivery", sender, ledger.Evaluation.DemandLeaf(DeliveryOf(delivery), Kind(kind, 7, 7), position),
                 (m, c) => m.DemandDeliveryLeaf(c, DeliveryOf(delivery), Kind(kind, 7, 7), position))))();
@@ -664,8 +727,10 @@ internal sealed class RandomMarket(TwinLedger ledger, RandomMarket.Cast cast, in
                 MemberOpening member = epoch.Batch.OpenMember((uint)_random.Next(Math.Min(6, epoch.Batch.Members.Count)));
                 ClassOpening class_ = epoch.Batch.OpenClass((uint)_random.Next(epoch.Batch.Classes.Count));
                 return _random.Next(2) == 0
-                    ? await CallAsync("answerMember", sender, ledger.Access.AnswerMember(EpochOf(epoch), member), (m, c) => m.AnswerMember(c, EpochOf(epoch), member))
-                    : await CallAsync("answerClass", sender, ledger.Access.AnswerClass(EpochOf(epoch), class_), (m, c) => m.AnswerClass(c, EpochOf(epoch), class_));
+                    ? await CallAsync("answerMember", sender, ledger.Access.AnswerMember(EpochOf(epoch), member),
+                        (m, c) => m.AnswerMember(c, EpochOf(epoch), member))
+                    : await CallAsync("answerClass", sender, ledger.Access.AnswerClass(EpochOf(epoch), class_),
+                        (m, c) => m.AnswerClass(c, EpochOf(epoch), class_));
             }),
             (2, async () =>
             {
@@ -682,10 +747,14 @@ internal sealed class RandomMarket(TwinLedger ledger, RandomMarket.Cast cast, in
                 SalesOpening x = round.Batch.OpenByClass(0, j);
                 SalesOpening y = round.Batch.OpenByRequest(c0, 0);
                 return await Pick<Task<bool>>(
-                    (1, () => CallAsync("answerPrice", sender, ledger.Matching.AnswerPrice(posted, price), (m, c) => m.AnswerPrice(c, posted, price))),
-                    (1, () => CallAsync("answerRequest", sender, ledger.Matching.AnswerRequest(posted, j, request), (m, c) => m.AnswerRequest(c, posted, j, request))),
-                    (1, () => CallAsync("answerSales", sender, ledger.Matching.AnswerSales(posted, 5, j, x), (m, c) => m.AnswerSales(c, posted, 5, j, x))),
-                    (1, () => CallAsync("answerSales", sender, ledger.Matching.AnswerSales(posted, 6, c0, y), (m, c) => m.AnswerSales(c, posted, 6, c0, y))))();
+                    (1, () => CallAsync("answerPrice", sender, ledger.Matching.AnswerPrice(posted, price),
+                        (m, c) => m.AnswerPrice(c, posted, price))),
+                    (1, () => CallAsync("answerRequest", sender, ledger.Matching.AnswerRequest(posted, j, request),
+                        (m, c) => m.AnswerRequest(c, posted, j, request))),
+                    (1, () => CallAsync("answerSales", sender, ledger.Matching.AnswerSales(posted, 5, j, x),
+                        (m, c) => m.AnswerSales(c, posted, 5, j, x))),
+                    (1, () => CallAsync("answerSales", sender, ledger.Matching.AnswerSales(posted, 6, c0, y),
+                        (m, c) => m.AnswerSales(c, posted, 6, c0, y))))();
             }),
             (1, async () =>
             {
@@ -695,7 +764,8 @@ internal sealed class RandomMarket(TwinLedger ledger, RandomMarket.Cast cast, in
                 }
 
                 DeliveryOpening slot = delivery.Batch.Open((uint)_random.Next(Math.Min(6, 1 << delivery.Batch.Tree.Depth)));
-                return await CallAsync("answerDelivery", sender, ledger.Evaluation.AnswerDelivery(DeliveryOf(delivery), slot), (m, c) => m.AnswerDelivery(c, DeliveryOf(delivery), slot));
+                return await CallAsync("answerDelivery", sender, ledger.Evaluation.AnswerDelivery(DeliveryOf(delivery), slot),
+                    (m, c) => m.AnswerDelivery(c, DeliveryOf(delivery), slot));
             }))();
     }
 
@@ -715,8 +785,10 @@ internal sealed class RandomMarket(TwinLedger ledger, RandomMarket.Cast cast, in
                 }
 
                 return reclaim
-                    ? await CallAsync("reclaimDemand", sender, ledger.Access.ReclaimDemand(epoch.Batch.Id, kind, position), (m, _) => m.ReclaimDemand(epoch.Batch.Id, kind, position))
-                    : await CallAsync("voidUnanswered", sender, ledger.Access.VoidUnanswered(EpochOf(epoch), kind, position), (m, c) => m.VoidUnansweredEpoch(c, EpochOf(epoch), kind, position), wait);
+                    ? await CallAsync("reclaimDemand", sender, ledger.Access.ReclaimDemand(epoch.Batch.Id, kind, position),
+                        (m, _) => m.ReclaimDemand(epoch.Batch.Id, kind, position))
+                    : await CallAsync("voidUnanswered", sender, ledger.Access.VoidUnanswered(EpochOf(epoch), kind, position),
+                        (m, c) => m.VoidUnansweredEpoch(c, EpochOf(epoch), kind, position), wait);
             }),
             (1, async () =>
             {
@@ -727,8 +799,10 @@ internal sealed class RandomMarket(TwinLedger ledger, RandomMarket.Cast cast, in
                 }
 
                 return reclaim
-                    ? await CallAsync("reclaimDemand", sender, ledger.Matching.ReclaimDemand(round.Batch.Id, kind, position), (m, _) => m.ReclaimDemand(round.Batch.Id, kind, position))
-                    : await CallAsync("voidUnanswered", sender, ledger.Matching.VoidUnanswered(RoundOf(round), kind, position), (m, c) => m.VoidUnansweredRound(c, RoundOf(round), kind, position), wait);
+                    ? await CallAsync("reclaimDemand", sender, ledger.Matching.ReclaimDemand(round.Batch.Id, kind, position),
+                        (m, _) => m.ReclaimDemand(round.Batch.Id, kind, position))
+                    : await CallAsync("voidUnanswered", sender, ledger.Matching.VoidUnanswered(RoundOf(round), kind, position),
+                        (m, c) => m.VoidUnansweredRound(c, RoundOf(round), kind, position), wait);
             }),
             (1, async () =>
             {
@@ -738,19 +812,23 @@ internal sealed class RandomMarket(TwinLedger ledger, RandomMarket.Cast cast, in
                 }
 
                 return reclaim
-                    ? await CallAsync("reclaimDemand", sender, ledger.Evaluation.ReclaimDemand(delivery.Batch.Id, 7, position), (m, _) => m.ReclaimDemand(delivery.Batch.Id, 7, position))
+                    ? await CallAsync("reclaimDemand", sender, ledger.Evaluation.ReclaimDemand(delivery.Batch.Id, 7, position),
+                        (m, _) => m.ReclaimDemand(delivery.Batch.Id, 7, position))
                     : await CallAsync(
-                        "voidUnanswered", sender, ledger.Evaluation.VoidUnanswered(DeliveryOf(delivery), 7, position), (m, c) => m.VoidUnansweredDelivery(c, DeliveryOf(delivery), 7, position), wait);
+                        "voidUnanswered", sender, ledger.Evaluation.VoidUnanswered(DeliveryOf(delivery), 7, position),
+                        (m, c) => m.VoidUnansweredDelivery(c, DeliveryOf(delivery), 7, position), wait);
             }))();
     }
 
     // ---- choices -------------------------------------------------------------------------------------------------------------
 
-    private Task<bool> CallAsync(string name, Address sender, ContractCall call, Action<LedgerModel, CallContext> rule, ulong seconds = 0) =>
+    private Task<bool> CallAsync(
+        string name, Address sender, ContractCall call, Action<LedgerModel, CallContext> rule, ulong seconds = 0) =>
         ledger.CallAsync(name, sender, call, rule, Math.Max(1, seconds == 0 ? (ulong)_random.Next(1, 4) : seconds));
 
     // Now and then exactly at a limit, one second before or after it, or whenever.
-    private ulong WaitUntil(ulong limit) => _random.Next(4) == 0 || limit <= ledger.Now ? (ulong)_random.Next(1, 20) : Math.Max(1, limit - ledger.Now + (ulong)_random.Next(3) - 1);
+    private ulong WaitUntil(ulong limit) => _random.Next(4) == 0 || limit <= ledger.Now
+        ? (ulong)_random.Next(1, 20) : Math.Max(1, limit - ledger.Now + (ulong)_random.Next(3) - 1);
 
     private T Pick<T>(params (int Weight, T Choice)[] choices)
     {
@@ -783,7 +861,8 @@ internal sealed class RandomMarket(TwinLedger ledger, RandomMarket.Cast cast, in
 
     private ulong RandomRequest() => (ulong)_random.Next((int)ledger.Model.RequestCount + 2);
 
-    private BigInteger Grades() => Enumerable.Range(0, 4).Aggregate(BigInteger.Zero, (packed, a) => packed | ((BigInteger)_random.Next(4) << (4 * a)));
+    private BigInteger Grades() =>
+        Enumerable.Range(0, 4).Aggregate(BigInteger.Zero, (packed, a) => packed | ((BigInteger)_random.Next(4) << (4 * a)));
 
     private static byte Kind(byte kind, byte low, byte high) => kind == 0 ? kind : (byte)(low + kind % (high - low + 1));
 
@@ -828,7 +907,8 @@ internal sealed class RandomMarket(TwinLedger ledger, RandomMarket.Cast cast, in
 
     private (ClassEvidence Class, uint Position) RandomClass(Posted<RoundBatch> round)
     {
-        KeyValuePair<uint, Posted<EpochBatch>>[] epochs = [.. round.Epochs.Where(pair => (pair.Key - 1) >> round.Batch.Header.SiteBits == 0).DefaultIfEmpty(round.Epochs.First())];
+        KeyValuePair<uint, Posted<EpochBatch>>[] epochs = [
+            .. round.Epochs.Where(pair => (pair.Key - 1) >> round.Batch.Header.SiteBits == 0).DefaultIfEmpty(round.Epochs.First())];
         (uint site, Posted<EpochBatch> epoch) = epochs[_random.Next(epochs.Length)];
         uint k = (uint)_random.Next(epoch.Batch.Classes.Count);
         return (epoch.Batch.Evidence(epoch.Posting, k), ((site - 1) << round.Batch.Header.ClassBits) | k);
@@ -837,7 +917,8 @@ internal sealed class RandomMarket(TwinLedger ledger, RandomMarket.Cast cast, in
     private static (ClassEvidence Class, uint Position)? ClassAt(Posted<RoundBatch> round, uint position)
     {
         uint k = position & ((1u << round.Batch.Header.ClassBits) - 1);
-        return round.Epochs.TryGetValue((position >> round.Batch.Header.ClassBits) + 1, out Posted<EpochBatch>? epoch) && k < epoch.Batch.Classes.Count
+        return round.Epochs.TryGetValue((position >> round.Batch.Header.ClassBits) + 1, out Posted<EpochBatch>? epoch)
+            && k < epoch.Batch.Classes.Count
             ? (epoch.Batch.Evidence(epoch.Posting, k), position)
             : null;
     }
@@ -856,7 +937,9 @@ internal sealed class RandomMarket(TwinLedger ledger, RandomMarket.Cast cast, in
     {
         if (!_payouts.TryGetValue(pseudonym, out Address[]? addresses))
         {
-            addresses = [.. Enumerable.Range(0, 1 << depth).Select(i => new Address(Keccak256.Hash([.. pseudonym.ToArray(), (byte)i]).ToArray().AsSpan(12)))];
+            addresses =
+                [.. Enumerable.Range(0, 1 << depth)
+                    .Select(i => new Address(Keccak256.Hash([.. pseudonym.ToArray(), (byte)i]).ToArray().AsSpan(12)))];
             _payouts.Add(pseudonym, addresses);
         }
 
@@ -867,11 +950,13 @@ internal sealed class RandomMarket(TwinLedger ledger, RandomMarket.Cast cast, in
         !request.Cancelled && class_.ExpiresAt >= request.Deadline && ((class_.Purposes >> request.Purpose) & 1) == 1
         && (request.PublicCell == default || request.PublicCell == class_.PublicCell)
         && Enumerable.Range(0, 4).All(a => ModelSchema.Nibble(request.TopGrades, a) == 0
-            || Math.Min(ModelSchema.Nibble(class_.Ceilings, a), ModelSchema.Nibble(request.TopGrades, a)) >= ModelSchema.Nibble(request.MinimumGrades, a));
+            || Math.Min(ModelSchema.Nibble(class_.Ceilings, a), ModelSchema.Nibble(request.TopGrades, a)) >= ModelSchema.Nibble(
+                request.MinimumGrades, a));
 
     private (BigInteger Ask, BigInteger Score) QuoteOf(ClassLeaf class_, Request request)
     {
-        (bool _, BigInteger ask, BigInteger score) = ledger.Evaluation.QuoteAsync(SchemaId, class_.Ceilings, class_.Rates, request.MinimumGrades, request.TopGrades).GetAwaiter().GetResult();
+        (bool _, BigInteger ask, BigInteger score) = ledger.Evaluation.QuoteAsync(
+            SchemaId, class_.Ceilings, class_.Rates, request.MinimumGrades, request.TopGrades).GetAwaiter().GetResult();
         return (ask, score);
     }
 }

@@ -51,13 +51,18 @@ internal sealed class TwinLedger : IAsyncDisposable
 
     public Dictionary<BatchFault, int> Faults { get; } = [];
 
-    public static async Task<TwinLedger> StartAsync(EmbeddedTools tools, Func<Address, Parameters> parameters, IReadOnlyCollection<Address> accounts)
+    public static async Task<TwinLedger> StartAsync(
+        EmbeddedTools tools, Func<Address, Parameters> parameters, IReadOnlyCollection<Address> accounts)
     {
         string folder = Directory.CreateTempSubdirectory("emrmarket-twin-").FullName;
 
         // Blocks are mined one by one here, each with the time that the model is told.
         EmbeddedChain chain = await EmbeddedChain.StartAsync(
-            new EmbeddedChainOptions { Folder = folder, Tools = tools, KeepsState = false, BlockTime = TimeSpan.FromHours(10), IdleBlockTime = TimeSpan.FromHours(10) },
+            new EmbeddedChainOptions
+            {
+                Folder = folder, Tools = tools, KeepsState = false, BlockTime = TimeSpan.FromHours(10),
+                IdleBlockTime = TimeSpan.FromHours(10),
+            },
             CancellationToken.None);
         TwinLedger twin = new(chain, folder);
         await chain.FundAsync(accounts, CancellationToken.None);
@@ -71,8 +76,9 @@ internal sealed class TwinLedger : IAsyncDisposable
         (twin.Now, twin.Height) = await twin.LatestAsync();
         foreach (ContractCall create in new[]
         {
-            DevelopmentToken.Create(), DynamicAccessControl.Create(twin.Contracts, twin.Parameters), MatchingDecision.Create(twin.Contracts, twin.Parameters),
-            DataEvaluation.Create(twin.Contracts, twin.Parameters), AnonymousTransaction.Create(twin.Contracts, twin.Parameters),
+            DevelopmentToken.Create(), DynamicAccessControl.Create(twin.Contracts, twin.Parameters),
+            MatchingDecision.Create(twin.Contracts, twin.Parameters), DataEvaluation.Create(twin.Contracts, twin.Parameters),
+            AnonymousTransaction.Create(twin.Contracts, twin.Parameters),
         })
         {
             (JsonElement receipt, _) = await twin.SendAsync(deployer, create, twin.Now + 1);
@@ -99,7 +105,8 @@ internal sealed class TwinLedger : IAsyncDisposable
 
     /// <summary>Runs a call on both, at the same time, and compares outcome, error and events.</summary>
     /// <returns>True when both accepted it.</returns>
-    public async Task<bool> CallAsync(string name, Address sender, ContractCall call, Action<LedgerModel, CallContext> rule, ulong seconds = 1)
+    public async Task<bool> CallAsync(
+        string name, Address sender, ContractCall call, Action<LedgerModel, CallContext> rule, ulong seconds = 1)
     {
         Calls++;
         ulong time = Now + seconds;
@@ -122,17 +129,22 @@ internal sealed class TwinLedger : IAsyncDisposable
             string found = error.GetType().Name.Replace("Exception", "", StringComparison.Ordinal);
             Assert.True(refused is not null, $"{where}: the chain refuses with {error.Message}, the model accepts");
             Assert.True(
-                refused!.Reasons.Any(reason => reason.Error == found && (reason.Arguments is null || reason.Arguments.Select(Show).SequenceEqual(ArgumentsOf(error)))),
-                $"{where}: the chain refuses with {error.Message}, the model with {string.Join("; ", refused.Reasons.Select(r => r.Error + "(" + string.Join(",", (r.Arguments ?? []).Select(Show)) + ")"))}");
+                refused!.Reasons.Any(reason => reason.Error == found
+                    && (reason.Arguments is null || reason.Arguments.Select(Show).SequenceEqual(ArgumentsOf(error)))),
+                $"{where}: the chain refuses with {error.Message}, the model with " + string.Join(
+                    "; ", refused.Reasons.Select(reason => $"{reason.Error}({string.Join(",", (reason.Arguments ?? []).Select(Show))})")));
             Refusals[found] = Refusals.GetValueOrDefault(found) + 1;
             return false;
         }
 
         Assert.True(refused is null, $"{where}: the chain accepts, the model says {refused?.Message}");
         IContractEvent[] events = [.. receipt.GetProperty("logs").EnumerateArray().Select(Log).Select(ContractEvents.Decode)
-            .Where(e => e is not (null or TransferEvent or ApprovalEvent)).Select(e => e!).OrderBy(e => e.ToString(), StringComparer.Ordinal)];
+            .Where(e => e is not (null or TransferEvent or ApprovalEvent)).Select(e => e!)
+            .OrderBy(e => e.ToString(), StringComparer.Ordinal)];
         IContractEvent[] expected = [.. Model.Events.OrderBy(e => e.ToString(), StringComparer.Ordinal)];
-        Assert.True(expected.SequenceEqual(events), $"{where}: events differ\nchain: {string.Join("\n", events.AsEnumerable())}\nmodel: {string.Join("\n", expected.AsEnumerable())}");
+        Assert.True(expected.SequenceEqual(events),
+            $"{where}: events differ\nchain: {string.Join("\n", events.AsEnumerable())}\nmodel: "
+                + $"{string.Join("\n", expected.AsEnumerable())}");
         foreach (BatchVoidedEvent voided in events.OfType<BatchVoidedEvent>())
         {
             Faults[(BatchFault)voided.Fault] = Faults.GetValueOrDefault((BatchFault)voided.Fault) + 1;
@@ -143,7 +155,8 @@ internal sealed class TwinLedger : IAsyncDisposable
     }
 
     /// <summary>Compares balances, escrows, batches and books.</summary>
-    public async Task CompareStateAsync(IEnumerable<Address> accounts, IEnumerable<Bytes32> epochs, IEnumerable<Bytes32> rounds, IEnumerable<Bytes32> deliveries, Bytes32 schemaId)
+    public async Task CompareStateAsync(IEnumerable<Address> accounts, IEnumerable<Bytes32> epochs, IEnumerable<Bytes32> rounds,
+        IEnumerable<Bytes32> deliveries, Bytes32 schemaId)
     {
         foreach (Address account in accounts.Append(Contracts.Payments))
         {
@@ -189,7 +202,8 @@ internal sealed class TwinLedger : IAsyncDisposable
         Directory.Delete(_folder, recursive: true);
     }
 
-    private static string Show(object value) => value is IFormattable formattable ? formattable.ToString(null, CultureInfo.InvariantCulture) : value.ToString()!;
+    private static string Show(object value) =>
+        value is IFormattable formattable ? formattable.ToString(null, CultureInfo.InvariantCulture) : value.ToString()!;
 
     private static IEnumerable<string> ArgumentsOf(ContractRevertException error) => error.GetType()
         .GetProperties(BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly)
@@ -230,7 +244,8 @@ internal sealed class TwinLedger : IAsyncDisposable
     private async Task<(ulong Time, ulong Height)> LatestAsync()
     {
         JsonElement block = await AskAsync("eth_getBlockByNumber", "latest", false);
-        return ((ulong)Hex.ParseQuantity(block.GetProperty("timestamp").GetString()!), (ulong)Hex.ParseQuantity(block.GetProperty("number").GetString()!));
+        return ((ulong)Hex.ParseQuantity(block.GetProperty("timestamp").GetString()!),
+            (ulong)Hex.ParseQuantity(block.GetProperty("number").GetString()!));
     }
 
     private Bytes32? BlockHash(ulong number)
@@ -241,8 +256,10 @@ internal sealed class TwinLedger : IAsyncDisposable
 
     private async Task<JsonElement> AskAsync(string method, params object[] arguments)
     {
-        HttpResponseMessage response = await _http.PostAsJsonAsync(_chain.Endpoint, new { jsonrpc = "2.0", id = 1, method, @params = arguments });
+        HttpResponseMessage response = await _http.PostAsJsonAsync(
+            _chain.Endpoint, new { jsonrpc = "2.0", id = 1, method, @params = arguments });
         JsonElement answer = await response.Content.ReadFromJsonAsync<JsonElement>();
-        return answer.TryGetProperty("result", out JsonElement result) ? result : throw new InvalidOperationException($"{method}: {answer}");
+        return answer.TryGetProperty("result", out JsonElement result)
+            ? result : throw new InvalidOperationException($"{method}: {answer}");
     }
 }

@@ -70,11 +70,13 @@ public sealed class EveryFeatureGrain([PersistentState("tally", "Default")] IPer
     private int _ticks;
 
     public static bool Interleaves(IInvokable request) =>
-        request.GetArgumentCount() == 0 && request.GetMethodName().Length > 0 && request.GetInterfaceName().Length > 0 && request.GetInterfaceType().IsInterface;
+        request.GetArgumentCount() == 0 && request.GetMethodName().Length > 0 && request.GetInterfaceName().Length > 0
+            && request.GetInterfaceType().IsInterface;
 
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
-        _timer = this.RegisterGrainTimer(TickAsync, new GrainTimerCreationOptions(TimeSpan.Zero, TimeSpan.FromSeconds(1)) { Interleave = true, KeepAlive = true });
+        _timer = this.RegisterGrainTimer(
+            TickAsync, new GrainTimerCreationOptions(TimeSpan.Zero, TimeSpan.FromSeconds(1)) { Interleave = true, KeepAlive = true });
         this.RegisterGrainTimer(TickAsync, TimeSpan.FromHours(1), Timeout.InfiniteTimeSpan).Dispose();
         _timer.Change(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1));
         DelayDeactivation(TimeSpan.FromMinutes(20));

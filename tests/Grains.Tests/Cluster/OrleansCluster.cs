@@ -3,7 +3,8 @@ using Orleans.TestingHost;
 
 namespace EmrMarket.Grains.Tests.Cluster;
 
-/// <summary>The grains of this assembly on the runtime that the build chose; <c>EmbeddedCluster.cs</c> is the same in one process.</summary>
+/// <summary>The grains of this assembly on the runtime that the build chose; <c>EmbeddedCluster.cs</c> is the same in one
+/// process.</summary>
 internal sealed class GrainCluster : IAsyncDisposable
 {
     private readonly InProcessTestCluster _cluster;

@@ -15,7 +15,8 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace EmrMarket.Grains.Tests.Ledger;
 
-/// <summary>One real chain per test class with the contracts deployed on it, a site, and an account that may record findings: each finding is an event that counts how often its command ran.</summary>
+/// <summary>One real chain per test class with the contracts deployed on it, a site, and an account that may record findings: each finding
+/// is an event that counts how often its command ran.</summary>
 public sealed class LedgerFixture : IAsyncLifetime
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("emrmarket-ledger-").FullName;
@@ -42,14 +43,19 @@ public sealed class LedgerFixture : IAsyncLifetime
         {
             EmbeddedTools tools = new(Path.Combine(Tools.RepositoryRoot, ".emr", "tools"), TextWriter.Null);
             _chain = await EmbeddedChain.StartAsync(
-                new EmbeddedChainOptions { Folder = _folder, Tools = tools, BlockTime = TimeSpan.FromMilliseconds(20), KeepsState = false }, CancellationToken.None);
+                new EmbeddedChainOptions
+                {
+                    Folder = _folder, Tools = tools, BlockTime = TimeSpan.FromMilliseconds(20), KeepsState = false,
+                }, CancellationToken.None);
             await _chain.FundAsync([Consortium.Address], CancellationToken.None);
             MemoryLedgerStore store = new();
             using TransactionSender sender = new(Client, Consortium, EmbeddedChain.DevelopmentChainId, store.OutboxOf("deployment"), Fast);
             Address market = EthereumAccount.Generate().Address;
             Deployment = await ContractDeployment.DeployAsync(
-                sender, Client, EmbeddedChain.DevelopmentChainId, new DeploymentRoles(Consortium.Address, market, market), DeploymentTerms.Default, null, CancellationToken.None);
-            await sender.SendAsync([new TransactionIntent("site", Access.RegisterSite(EthereumAccount.Generate().Address, Bytes32.Zero))], CancellationToken.None);
+                sender, Client, EmbeddedChain.DevelopmentChainId, new DeploymentRoles(Consortium.Address, market, market),
+                DeploymentTerms.Default, null, CancellationToken.None);
+            await sender.SendAsync([new TransactionIntent("site", Access.RegisterSite(EthereumAccount.Generate().Address, Bytes32.Zero))],
+                CancellationToken.None);
         }
 
         return this;
@@ -111,8 +117,10 @@ internal sealed class LedgerProcess : IAsyncDisposable
     public LedgerProcess(EthereumAccount account, ILedgerStore store, IEthereumClient client, TransactionSenderOptions? sending = null)
     {
         LedgerGrainOptions options = new() { ChainId = EmbeddedChain.DevelopmentChainId, Sending = sending ?? LedgerFixture.Fast };
-        _services = new ServiceCollection().AddSingleton(store).AddSingleton(client).AddSingleton<ILedgerAccounts>(new LedgerAccounts([account])).AddSingleton(options).BuildServiceProvider();
-        Runtime = new EmbeddedGrainRuntime(new EmbeddedGrainOptions { GrainAssemblies = { typeof(LedgerGrain).Assembly } }, _services, TimeProvider.System);
+        _services = new ServiceCollection().AddSingleton(store).AddSingleton(client)
+            .AddSingleton<ILedgerAccounts>(new LedgerAccounts([account])).AddSingleton(options).BuildServiceProvider();
+        Runtime = new EmbeddedGrainRuntime(
+            new EmbeddedGrainOptions { GrainAssemblies = { typeof(LedgerGrain).Assembly } }, _services, TimeProvider.System);
         Ledger = Runtime.GetGrain<ILedgerGrain>(options.KeyOf(account.Address));
     }
 

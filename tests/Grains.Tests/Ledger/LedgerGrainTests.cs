@@ -23,7 +23,9 @@ public sealed class LedgerGrainTests(LedgerFixture fixture) : IClassFixture<Ledg
             LedgerOutcome[] outcomes = await process.FinishAsync([.. commands, commands[3], commands[599]]);
             Assert.Equal(602, outcomes.Length);
             Assert.All(outcomes, outcome => Assert.Equal(LedgerState.Succeeded, outcome.State));
-            Assert.All(outcomes, outcome => Assert.True(outcome is { BlockNumber: > 0, BlockSeconds: > 0, GasUsed: > 0, TransactionHash.Length: 32, Refusal: "" }));
+            Assert.All(outcomes,
+                outcome =>
+                    Assert.True(outcome is { BlockNumber: > 0, BlockSeconds: > 0, GasUsed: > 0, TransactionHash.Length: 32, Refusal: "" }));
         }
 
         await using LedgerProcess again = new(auditor, store, ledger.Client);
@@ -38,10 +40,17 @@ public sealed class LedgerGrainTests(LedgerFixture fixture) : IClassFixture<Ledg
         LedgerFixture ledger = await fixture.StartedAsync();
         EthereumAccount auditor = await ledger.AuditorAsync();
         await using LedgerProcess process = new(auditor, new MemoryLedgerStore(), ledger.Client);
-        LedgerCommand unknown = ledger.Finding("refused/estimated", null) with { Data = ledger.Evaluation.RecordFinding(77, 1, Bytes32.Zero).Data.ToArray() };
+        LedgerCommand unknown = ledger.Finding("refused/estimated", null) with
+        {
+            Data = ledger.Evaluation.RecordFinding(77, 1, Bytes32.Zero).Data.ToArray(),
+        };
         LedgerOutcome[] outcomes = await process.FinishAsync(
-            unknown, unknown with { Id = "refused/in-block", GasLimit = 300_000 }, ledger.Finding("refused/gas", 60_000), ledger.Finding("refused/never", 1), ledger.Finding("accepted"));
-        Assert.Equal([LedgerState.Refused, LedgerState.Refused, LedgerState.Refused, LedgerState.Refused, LedgerState.Succeeded], outcomes.Select(outcome => outcome.State));
+            unknown, unknown with
+            {
+                Id = "refused/in-block", GasLimit = 300_000,
+            }, ledger.Finding("refused/gas", 60_000), ledger.Finding("refused/never", 1), ledger.Finding("accepted"));
+        Assert.Equal([LedgerState.Refused, LedgerState.Refused, LedgerState.Refused, LedgerState.Refused, LedgerState.Succeeded],
+            outcomes.Select(outcome => outcome.State));
         Assert.Contains("UnknownSite", outcomes[0].Refusal, StringComparison.Ordinal);
         Assert.Empty(outcomes[0].TransactionHash);
         Assert.Contains("UnknownSite", outcomes[1].Refusal, StringComparison.Ordinal);
@@ -120,18 +129,23 @@ public sealed class LedgerGrainTests(LedgerFixture fixture) : IClassFixture<Ledg
         MemoryLedgerStore intruders = new();
         LedgerCommand[] commands = [.. Enumerable.Range(0, 3).Select(i => ledger.Finding($"replaced/{i}"))];
         using Contracts.Ethereum.Sending.TransactionSender mine = new(
-            ledger.Client, auditor, EmbeddedChain.DevelopmentChainId, store.OutboxOf(LedgerGrain.KeyOf(EmbeddedChain.DevelopmentChainId, auditor.Address)), LedgerFixture.Fast);
+            ledger.Client, auditor, EmbeddedChain.DevelopmentChainId,
+            store.OutboxOf(LedgerGrain.KeyOf(EmbeddedChain.DevelopmentChainId, auditor.Address)), LedgerFixture.Fast);
 
         // Signed, and the process ends before it offers anything; then another program sends from the account.
         await store.AddCommandsAsync(
             LedgerGrain.KeyOf(EmbeddedChain.DevelopmentChainId, auditor.Address),
-            [.. commands.Select(command => new StoredCommand { Id = command.Id, To = new Address(command.To), Data = command.Data, GasLimit = command.GasLimit })], CancellationToken.None);
+            [.. commands.Select(command => new StoredCommand { Id = command.Id, To = new Address(command.To), Data = command.Data,
+                GasLimit = command.GasLimit })], CancellationToken.None);
         await mine.EnqueueAsync(
-            [.. commands.Select(command => new Contracts.Ethereum.Sending.TransactionIntent(command.Id, new ContractCall(new Address(command.To), command.Data), command.GasLimit))], CancellationToken.None);
+            [.. commands.Select(command => new Contracts.Ethereum.Sending.TransactionIntent(
+                command.Id, new ContractCall(new Address(command.To), command.Data), command.GasLimit))], CancellationToken.None);
         using Contracts.Ethereum.Sending.TransactionSender intruder = new(
             ledger.Client, auditor, EmbeddedChain.DevelopmentChainId, intruders.OutboxOf("intruder"), LedgerFixture.Fast);
         await intruder.SendAsync(
-            [.. Enumerable.Range(0, 2).Select(i => new Contracts.Ethereum.Sending.TransactionIntent($"intruder/{i}", new ContractCall(auditor.Address, ReadOnlyMemory<byte>.Empty), 21_000))],
+            [.. Enumerable.Range(0, 2)
+                .Select(i => new Contracts.Ethereum.Sending.TransactionIntent(
+                    $"intruder/{i}", new ContractCall(auditor.Address, ReadOnlyMemory<byte>.Empty), 21_000))],
             CancellationToken.None);
 
         await using LedgerProcess process = new(auditor, store, ledger.Client);
@@ -146,9 +160,11 @@ public sealed class LedgerGrainTests(LedgerFixture fixture) : IClassFixture<Ledg
         LedgerFixture ledger = await fixture.StartedAsync();
         EthereumAccount auditor = EthereumAccount.Generate();
         await using LedgerProcess process = new(auditor, new MemoryLedgerStore(), ledger.Client);
-        foreach (string key in (string[])[LedgerGrain.KeyOf(1, auditor.Address), LedgerGrain.KeyOf(EmbeddedChain.DevelopmentChainId, Address.Zero), "nonsense"])
+        foreach (string key in (string[])[
+            LedgerGrain.KeyOf(1, auditor.Address), LedgerGrain.KeyOf(EmbeddedChain.DevelopmentChainId, Address.Zero), "nonsense"])
         {
-            InvalidOperationException refused = await Assert.ThrowsAsync<InvalidOperationException>(() => process.Runtime.GetGrain<ILedgerGrain>(key).OutcomesAsync([]));
+            InvalidOperationException refused = await Assert.ThrowsAsync<InvalidOperationException>(
+                () => process.Runtime.GetGrain<ILedgerGrain>(key).OutcomesAsync([]));
             Assert.Contains(key.Split('/')[^1][..8], refused.Message, StringComparison.OrdinalIgnoreCase);
         }
     }

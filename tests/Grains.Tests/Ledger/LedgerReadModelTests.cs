@@ -40,7 +40,8 @@ public sealed class LedgerReadModelTests(LedgerFixture fixture) : IClassFixture<
 
         // A journal that somebody altered is found, named and mended.
         IReadOnlyList<LedgerEvent> events = await store.LoadEventsAsync(default, 1_000, CancellationToken.None);
-        await store.AppendAsync(events[^1].BlockNumber, [], await store.LoadCheckpointsAsync(CancellationToken.None), CancellationToken.None);
+        await store.AppendAsync(
+            events[^1].BlockNumber, [], await store.LoadCheckpointsAsync(CancellationToken.None), CancellationToken.None);
         Assert.False((await LedgerRebuild.RunAsync(ledger.Client, ledger.Deployment, store, 0, CancellationToken.None)).IsEqual);
         Assert.True((await LedgerRebuild.RunAsync(ledger.Client, ledger.Deployment, store, 0, CancellationToken.None)).IsEqual);
     }

@@ -61,7 +61,8 @@ public abstract class LedgerStoreContract
         await outbox.SaveAsync([done], None);
         await outbox.SaveAsync([Entry("a", 3) with { ReplacedHashes = [Hash(100)] }], None);
         Assert.Equal(["a", "c"], (await outbox.LoadOpenAsync(None)).Select(entry => entry.Id).Order(StringComparer.Ordinal));
-        Assert.Equal(["b", "c", "a"], (await outbox.LoadFromNonceAsync(1, None)).OrderBy(entry => entry.Transaction.Nonce).Select(entry => entry.Id));
+        Assert.Equal(["b", "c", "a"],
+            (await outbox.LoadFromNonceAsync(1, None)).OrderBy(entry => entry.Transaction.Nonce).Select(entry => entry.Id));
         Assert.Equal(done.Outcome, (await outbox.FindAsync(["b"], None)).Single().Outcome);
         OutboxEntry replaced = (await outbox.FindAsync(["a", "nobody"], None)).Single();
         Assert.Equal([Hash(100)], replaced.ReplacedHashes);
@@ -89,11 +90,15 @@ public abstract class LedgerStoreContract
         Data = [(byte)index, 0, 255],
     };
 
-    private static StoredCommand Command(string id) => new() { Id = id, To = Address.Parse("0x00000000000000000000000000000000000000cc"), Data = [1, 2, 3] };
+    private static StoredCommand Command(string id) => new()
+    {
+        Id = id, To = Address.Parse("0x00000000000000000000000000000000000000cc"), Data = [1, 2, 3],
+    };
 
     private static OutboxEntry Entry(string id, ulong nonce) => new(
         id,
-        new Transaction(31337, nonce, new GasPrice.Dynamic(1, BigInteger.Pow(10, 30)), 21_000, Address.Parse("0x00000000000000000000000000000000000000cc"), 0, new byte[] { 4, 5 }),
+        new Transaction(31337, nonce, new GasPrice.Dynamic(1, BigInteger.Pow(10, 30)), 21_000,
+            Address.Parse("0x00000000000000000000000000000000000000cc"), 0, new byte[] { 4, 5 }),
         Hash((byte)(50 + nonce)),
         new byte[] { 7, (byte)nonce });
 

@@ -34,7 +34,9 @@ public sealed partial class DocumentationTests
         string diagram = section[section.IndexOf("```mermaid", StringComparison.Ordinal)..];
         diagram = diagram[..diagram.IndexOf("\n```\n", StringComparison.Ordinal)];
 
-        SortedSet<string> drawn = [.. Arrow().Matches(diagram).SelectMany(m => new[] { m.Groups["from"].Value, m.Groups["to"].Value }).Where(name => name != "[*]")];
+        SortedSet<string> drawn =
+            [.. Arrow().Matches(diagram).SelectMany(m => new[] { m.Groups["from"].Value, m.Groups["to"].Value })
+                .Where(name => name != "[*]")];
         Assert.Equal(new SortedSet<string>(Enum.GetNames(states)), drawn);
     }
 

@@ -95,7 +95,8 @@ public sealed class MarketFilesTests
         MemoryMarketStore store = new();
         RequestRow row = new()
         {
-            Key = "k", Researcher = "r", SchemaId = "s", TermsJson = "{}", Steps = [new RequestStep { State = RequestState.Draft, Seconds = 1, Reason = "new" }],
+            Key = "k", Researcher = "r", SchemaId = "s", TermsJson = "{}",
+            Steps = [new RequestStep { State = RequestState.Draft, Seconds = 1, Reason = "new" }],
         };
         await store.SaveRequestAsync(row, CancellationToken.None);
         await Assert.ThrowsAsync<MarketStoreConflictException>(() => store.SaveRequestAsync(row, CancellationToken.None));

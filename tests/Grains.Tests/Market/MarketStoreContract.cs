@@ -30,12 +30,16 @@ public abstract class MarketStoreContract
         await Assert.ThrowsAsync<MarketStoreConflictException>(() => store.SaveRequestAsync(draft, None));
 
         RequestRow read = (await store.FindRequestAsync("k1", None))!;
-        RequestRow funded = read with { RequestId = ulong.MaxValue, Paid = UInt128.MaxValue, EffectivePpb = 5, Steps = [.. read.Steps, Step(RequestState.Funded)] };
+        RequestRow funded = read with
+        {
+            RequestId = ulong.MaxValue, Paid = UInt128.MaxValue, EffectivePpb = 5, Steps = [.. read.Steps, Step(RequestState.Funded)],
+        };
         await store.SaveRequestAsync(funded, None);
         await Assert.ThrowsAsync<MarketStoreConflictException>(() => store.SaveRequestAsync(funded, None));
 
         RequestRow again = (await store.FindRequestAsync("k1", None))!;
-        Assert.Equal((ulong.MaxValue, UInt128.MaxValue, RequestState.Funded, 2), (again.RequestId, again.Paid, again.State, again.Steps.Length));
+        Assert.Equal((ulong.MaxValue, UInt128.MaxValue, RequestState.Funded, 2),
+            (again.RequestId, again.Paid, again.State, again.Steps.Length));
         Assert.True(again.Version > read.Version);
         Assert.Equal(draft.TermsJson, again.TermsJson);
         Assert.Null(await store.FindRequestAsync("k2", None));
@@ -46,7 +50,8 @@ public abstract class MarketStoreContract
     {
         IMarketStore store = await CreateAsync();
         foreach ((string key, string researcher, RequestState state) in new[]
-            { ("k1", "0xa", RequestState.Draft), ("k2", "0xb", RequestState.Funded), ("k3", "0xa", RequestState.Settled), ("k4", "0xa", RequestState.Matched) })
+            { ("k1", "0xa", RequestState.Draft), ("k2", "0xb", RequestState.Funded), ("k3", "0xa", RequestState.Settled),
+                ("k4", "0xa", RequestState.Matched) })
         {
             await store.SaveRequestAsync(Request(key, researcher, state), None);
         }
@@ -79,11 +84,13 @@ public abstract class MarketStoreContract
         IMarketStore store = await CreateAsync();
         await store.PlaceOrdersAsync([Order(1, 10), Order(2, 10), Order(1, 11)], None);
         await store.PlaceOrdersAsync([Order(1, 10), Order(1, 12), Order(1, 11), Order(2, 12)], None);
-        Assert.Equal([(1L, 10UL), (2L, 11UL), (3L, 12UL)], (await store.FindOrdersAsync(1, 0, 10, None)).Select(row => (row.Sequence, row.RequestId)));
+        Assert.Equal([(1L, 10UL), (2L, 11UL), (3L, 12UL)],
+            (await store.FindOrdersAsync(1, 0, 10, None)).Select(row => (row.Sequence, row.RequestId)));
         Assert.Equal([(2L, 12UL)], (await store.FindOrdersAsync(2, 1, 10, None)).Select(row => (row.Sequence, row.RequestId)));
         Assert.Single(await store.FindOrdersAsync(1, 1, 1, None));
         await Task.WhenAll(Enumerable.Range(0, 8).Select(i => store.PlaceOrdersAsync([Order(3, (ulong)i)], None)));
-        Assert.Equal(Enumerable.Range(1, 8).Select(i => (long)i), (await store.FindOrdersAsync(3, 0, 100, None)).Select(row => row.Sequence));
+        Assert.Equal(Enumerable.Range(1, 8).Select(i => (long)i),
+            (await store.FindOrdersAsync(3, 0, 100, None)).Select(row => row.Sequence));
     }
 
     [Fact]
@@ -109,7 +116,13 @@ public abstract class MarketStoreContract
     private static RequestStep Step(RequestState state) => new() { State = state, Reason = "because", Seconds = 5 };
 
     private static RoundRow Round(uint ordinal, uint attempt, string file) =>
-        new() { SchemaId = "s", Ordinal = ordinal, Attempt = attempt, FileHash = file, Reveal = "00", Sales = 3, Milliseconds = [1.5, 2, 3] };
+        new()
+        {
+            SchemaId = "s", Ordinal = ordinal, Attempt = attempt, FileHash = file, Reveal = "00", Sales = 3, Milliseconds = [1.5, 2, 3],
+        };
 
-    private static OrderRow Order(uint site, ulong request) => new() { Site = site, RequestId = request, RequestKey = "k", RoundFileHash = "f", Attempt = 0 };
+    private static OrderRow Order(uint site, ulong request) => new()
+    {
+        Site = site, RequestId = request, RequestKey = "k", RoundFileHash = "f", Attempt = 0,
+    };
 }

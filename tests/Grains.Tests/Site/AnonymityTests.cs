@@ -12,9 +12,10 @@ using Sale = EmrMarket.Contracts.Batches.Sale;
 namespace EmrMarket.Grains.Tests.Site;
 
 /// <summary>
-/// Two patients of one class with equal records are exchangeable in all that leaves their site. Were they not, some published field would more often be smaller for the one who was loaded first than for
-/// the other: over independent sites the count of "smaller" among unequal pairs is binomial(n, 1/2) if they are, and P(|2k - n| >= t) &lt;= 2 exp(-t^2 / 2n) (Hoeffding 1963,
-/// doi:10.1080/01621459.1963.10500830). False alarm over all fields: at most 1e-7. Not seen by this test: leaks that no single field's order shows.
+/// Two patients of one class with equal records are exchangeable in all that leaves their site. Were they not, some published field would
+/// more often be smaller for the one who was loaded first than for the other: over independent sites the count of "smaller" among unequal
+/// pairs is binomial(n, 1/2) if they are, and P(|2k - n| >= t) &lt;= 2 exp(-t^2 / 2n) (Hoeffding 1963, doi:10.1080/01621459.1963.10500830).
+/// False alarm over all fields: at most 1e-7. Not seen by this test: leaks that no single field's order shows.
 /// </summary>
 public sealed class AnonymityTests
 {
@@ -43,19 +44,24 @@ public sealed class AnonymityTests
     }
 
     private static bool Tells(
-        List<(Dictionary<string, string> First, Dictionary<string, string> Second)> pairs, string field, int fields, Func<string, uint, string> planted)
+        List<(Dictionary<string, string> First, Dictionary<string, string> Second)> pairs, string field, int fields,
+        Func<string, uint, string> planted)
     {
-        int[] orders = [.. pairs.Select(pair => Math.Sign(string.CompareOrdinal(planted(pair.First[field], 0), planted(pair.Second[field], 1)))).Where(order => order != 0)];
+        int[] orders =
+            [.. pairs.Select(pair => Math.Sign(string.CompareOrdinal(planted(pair.First[field], 0), planted(pair.Second[field], 1))))
+                .Where(order => order != 0)];
         return orders.Length > 0 && Math.Abs(orders.Sum()) >= Math.Sqrt(2.0 * orders.Length * Math.Log(2.0 * fields / FalseAlarm));
     }
 
-    /// <summary>What a new site publishes and delivers of its first two patients: a second epoch, and a delivery of everybody to one request.</summary>
+    /// <summary>What a new site publishes and delivers of its first two patients: a second epoch, and a delivery of everybody to one
+    /// request.</summary>
     private static async Task<(Dictionary<string, string> First, Dictionary<string, string> Second)> ViewAsync()
     {
         SiteOptions options = Clinic.Options(RandomNumberGenerator.GetBytes(SiteOptions.KeyBytes));
         ushort[] sex = [.. Enumerable.Range(0, Persons).Select(i => (ushort)(i / 2 % 2))];
         ushort[] ill = [.. Enumerable.Range(0, Persons).Select(i => (ushort)(i / 2 % 3))];
-        SiteBook book = await SiteBook.ReadAsync(await Clinic.StoreAsync(Clinic.Records(sex, ill)), Clinic.Schema.Id, options, CancellationToken.None);
+        SiteBook book = await SiteBook.ReadAsync(
+            await Clinic.StoreAsync(Clinic.Records(sex, ill)), Clinic.Schema.Id, options, CancellationToken.None);
         EpochFile first = EpochBuilder.Build(book, options, 1, 1, null, Now).File!;
         EpochFile epoch = EpochBuilder.Build(book, options, 1, 2, first, Now).File!;
         Assert.Single(epoch.Classes);
@@ -63,7 +69,10 @@ public sealed class AnonymityTests
         Bytes32 seed = new(RandomNumberGenerator.GetBytes(Bytes32.Length));
         RoundHeader shape = new(book.LedgerId, 0, 0, 1, 6, 1, 0, seed, seed, default, default, default, default);
         RoundBatch round = RoundBatch.Build(
-            31337, Contract, shape, new Dictionary<uint, PriceLeaf> { [0] = new(25, 0, 0, 0) }, [new RequestLeaf(0, false)], [new Sale(0, 0, Persons)]);
+            31337, Contract, shape, new Dictionary<uint, PriceLeaf>
+            {
+                [0] = new(25, 0, 0, 0),
+            }, [new RequestLeaf(0, false)], [new Sale(0, 0, Persons)]);
         AttributeGrades grades = AttributeGrades.None;
         for (int a = 0; a < Clinic.Schema.Attributes.Count; a++)
         {

@@ -25,7 +25,8 @@ public sealed class PublisherGrainTests(LedgerFixture fixture) : IClassFixture<L
 
     private static PublisherCommand Policy(ulong nonce) => new()
     {
-        Nonce = nonce, Kind = PublisherCommandKind.SetPolicy, Profile = 2, Rate = 1, Quota = 7, Purpose = 2, ExpirySeconds = 3_000_000_000, Signature = [],
+        Nonce = nonce, Kind = PublisherCommandKind.SetPolicy, Profile = 2, Rate = 1, Quota = 7, Purpose = 2, ExpirySeconds = 3_000_000_000,
+        Signature = [],
     };
 
     private static PublisherCommand Plain(ulong nonce, PublisherCommandKind kind) => new() { Nonce = nonce, Kind = kind, Signature = [] };
@@ -39,7 +40,8 @@ public sealed class PublisherGrainTests(LedgerFixture fixture) : IClassFixture<L
         PublisherOffer again = await site.Publisher.CommandAsync(command);
 
         Assert.Equal(first, again);
-        Assert.Equal((2UL, 2, 1, 7, 2, 3_000_000_000L), (first.NextNonce, (int)first.Profile, (int)first.Rate, (int)first.Quota, (int)first.Purpose, first.ExpirySeconds));
+        Assert.Equal((2UL, 2, 1, 7, 2, 3_000_000_000L),
+            (first.NextNonce, (int)first.Profile, (int)first.Rate, (int)first.Quota, (int)first.Purpose, first.ExpirySeconds));
         Assert.Equal(first, await site.AskAsync());
         Assert.Equal(1, site.Store.Saved);
     }
@@ -152,9 +154,12 @@ public sealed class PublisherGrainTests(LedgerFixture fixture) : IClassFixture<L
 
                 await using Site second = await Site.OpenAsync(ledger, store, states);
                 PublisherOffer offer = await second.Publisher.CommandAsync(command);
-                Assert.Equal((2UL, 2, 7, Participation.Active), (offer.NextNonce, (int)offer.Profile, (int)offer.Quota, offer.Participation));
-                PublisherOffer paused = await second.Publisher.CommandAsync(Plain(2, PublisherCommandKind.Pause).Sign(second.Domain, Controller));
-                Assert.Equal("command-nonce", (await Assert.ThrowsAsync<SiteRefusedException>(() => second.Publisher.CommandAsync(command))).Code);
+                Assert.Equal((2UL, 2, 7, Participation.Active),
+                    (offer.NextNonce, (int)offer.Profile, (int)offer.Quota, offer.Participation));
+                PublisherOffer paused = await second.Publisher.CommandAsync(
+                    Plain(2, PublisherCommandKind.Pause).Sign(second.Domain, Controller));
+                Assert.Equal("command-nonce",
+                    (await Assert.ThrowsAsync<SiteRefusedException>(() => second.Publisher.CommandAsync(command))).Code);
                 Assert.Equal(paused, await second.AskAsync());
             }
         }
@@ -201,9 +206,11 @@ public sealed class PublisherGrainTests(LedgerFixture fixture) : IClassFixture<L
 
         public Countdown? Fault { get; set; }
 
-        public Task<StoredGrainState?> ReadAsync(GrainStateKey key, CancellationToken cancellationToken) => _inner.ReadAsync(key, cancellationToken);
+        public Task<StoredGrainState?> ReadAsync(GrainStateKey key, CancellationToken cancellationToken) =>
+            _inner.ReadAsync(key, cancellationToken);
 
-        public async Task<string> WriteAsync(GrainStateKey key, ReadOnlyMemory<byte> payload, string? expectedEtag, CancellationToken cancellationToken)
+        public async Task<string> WriteAsync(
+            GrainStateKey key, ReadOnlyMemory<byte> payload, string? expectedEtag, CancellationToken cancellationToken)
         {
             if (Fault is null)
             {
@@ -215,7 +222,8 @@ public sealed class PublisherGrainTests(LedgerFixture fixture) : IClassFixture<L
             return etag;
         }
 
-        public Task ClearAsync(GrainStateKey key, string? expectedEtag, CancellationToken cancellationToken) => _inner.ClearAsync(key, expectedEtag, cancellationToken);
+        public Task ClearAsync(GrainStateKey key, string? expectedEtag, CancellationToken cancellationToken) =>
+            _inner.ClearAsync(key, expectedEtag, cancellationToken);
     }
 
     private sealed class FaultySiteStore(MemorySiteStore inner) : ISiteStore
@@ -227,24 +235,32 @@ public sealed class PublisherGrainTests(LedgerFixture fixture) : IClassFixture<L
         public Task SavePoliciesAsync(SetPolicies policies, CancellationToken cancellationToken)
         {
             Saved++;
-            return Fault is null ? inner.SavePoliciesAsync(policies, cancellationToken) : Fault.RunAsync(() => inner.SavePoliciesAsync(policies, cancellationToken));
+            return Fault is null ? inner.SavePoliciesAsync(policies, cancellationToken)
+                : Fault.RunAsync(() => inner.SavePoliciesAsync(policies, cancellationToken));
         }
 
-        public Task KeepRecordsAsync(LoadRecords batch, string schemaId, CancellationToken cancellationToken) => inner.KeepRecordsAsync(batch, schemaId, cancellationToken);
+        public Task KeepRecordsAsync(LoadRecords batch, string schemaId, CancellationToken cancellationToken) =>
+            inner.KeepRecordsAsync(batch, schemaId, cancellationToken);
 
-        public Task<LoadRecords[]> ReadRecordsAsync(string schemaId, CancellationToken cancellationToken) => inner.ReadRecordsAsync(schemaId, cancellationToken);
+        public Task<LoadRecords[]> ReadRecordsAsync(string schemaId, CancellationToken cancellationToken) =>
+            inner.ReadRecordsAsync(schemaId, cancellationToken);
 
         public Task<string[]> ReadSchemasAsync(CancellationToken cancellationToken) => inner.ReadSchemasAsync(cancellationToken);
 
-        public Task<SetPolicies> ReadPoliciesAsync(string schemaId, CancellationToken cancellationToken) => inner.ReadPoliciesAsync(schemaId, cancellationToken);
+        public Task<SetPolicies> ReadPoliciesAsync(string schemaId, CancellationToken cancellationToken) =>
+            inner.ReadPoliciesAsync(schemaId, cancellationToken);
 
-        public Task KeepFileAsync(string sha256, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) => inner.KeepFileAsync(sha256, content, cancellationToken);
+        public Task KeepFileAsync(string sha256, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) =>
+            inner.KeepFileAsync(sha256, content, cancellationToken);
 
-        public Task<byte[]?> FindFileAsync(string sha256, CancellationToken cancellationToken) => inner.FindFileAsync(sha256, cancellationToken);
+        public Task<byte[]?> FindFileAsync(string sha256, CancellationToken cancellationToken) =>
+            inner.FindFileAsync(sha256, cancellationToken);
 
-        public Task<SiteEpochRow> KeepEpochAsync(SiteEpochRow row, CancellationToken cancellationToken) => inner.KeepEpochAsync(row, cancellationToken);
+        public Task<SiteEpochRow> KeepEpochAsync(SiteEpochRow row, CancellationToken cancellationToken) =>
+            inner.KeepEpochAsync(row, cancellationToken);
 
-        public Task<SiteEpochRow[]> ReadEpochsAsync(string schemaId, CancellationToken cancellationToken) => inner.ReadEpochsAsync(schemaId, cancellationToken);
+        public Task<SiteEpochRow[]> ReadEpochsAsync(string schemaId, CancellationToken cancellationToken) =>
+            inner.ReadEpochsAsync(schemaId, cancellationToken);
 
         public Task SaveOrderAsync(SiteOrderRow row, CancellationToken cancellationToken) => inner.SaveOrderAsync(row, cancellationToken);
 
@@ -254,9 +270,11 @@ public sealed class PublisherGrainTests(LedgerFixture fixture) : IClassFixture<L
     /// <summary>What a patient's commands must never need.</summary>
     private sealed class NoMarket : ISiteMarketLink
     {
-        public Task<MarketDescription> DescribeAsync(CancellationToken cancellationToken) => throw new InvalidOperationException("a patient's command reached the market");
+        public Task<MarketDescription> DescribeAsync(CancellationToken cancellationToken) =>
+            throw new InvalidOperationException("a patient's command reached the market");
 
-        public Task PublishEpochAsync(EpochPublication publication, CancellationToken cancellationToken) => throw new InvalidOperationException("a patient's command reached the market");
+        public Task PublishEpochAsync(EpochPublication publication, CancellationToken cancellationToken) =>
+            throw new InvalidOperationException("a patient's command reached the market");
 
         public Task<DeliveryOrder[]> GetOrdersAsync(uint site, long afterSequence, CancellationToken cancellationToken) =>
             throw new InvalidOperationException("a patient's command reached the market");
@@ -273,13 +291,18 @@ public sealed class PublisherGrainTests(LedgerFixture fixture) : IClassFixture<L
         private Site(LedgerFixture ledger, FaultySiteStore store, IGrainStateStore states)
         {
             (Store, View) = (store, ledger.View(new MemoryLedgerStore()));
-            _services = new ServiceCollection().AddSingleton<ISiteStore>(store).AddSingleton<ILedgerView>(View).AddSingleton<ISiteMarketLink>(new NoMarket())
+            _services = new ServiceCollection().AddSingleton<ISiteStore>(store).AddSingleton<ILedgerView>(View)
+                .AddSingleton<ISiteMarketLink>(new NoMarket())
                 .AddSingleton(ledger.Client).AddSingleton(Clinic.Options(Key)).BuildServiceProvider();
             Runtime = new EmbeddedGrainRuntime(
-                new EmbeddedGrainOptions { GrainAssemblies = { typeof(SiteGrain).Assembly }, StateStores = { [EmbeddedGrainOptions.DefaultStore] = _ => states } },
+                new EmbeddedGrainOptions
+                {
+                    GrainAssemblies = { typeof(SiteGrain).Assembly }, StateStores = { [EmbeddedGrainOptions.DefaultStore] = _ => states },
+                },
                 _services, TimeProvider.System);
             Publisher = Runtime.GetGrain<IPublisherGrain>(PublisherKey.Of("ward", Clinic.Schema.Id, Pseudonym.ToString()[2..]));
-            Domain = new PublisherDomain(ledger.Deployment.ChainId, Address.Parse(ledger.Deployment.AccessControl.Address), Schema, Pseudonym);
+            Domain = new PublisherDomain(
+                ledger.Deployment.ChainId, Address.Parse(ledger.Deployment.AccessControl.Address), Schema, Pseudonym);
         }
 
         public FaultySiteStore Store { get; }
@@ -293,7 +316,8 @@ public sealed class PublisherGrainTests(LedgerFixture fixture) : IClassFixture<L
         public PublisherDomain Domain { get; }
 
         public static async Task<Site> OpenAsync(LedgerFixture ledger, FaultySiteStore? store = null, IGrainStateStore? states = null) =>
-            new(ledger, store ?? new FaultySiteStore(await Clinic.StoreAsync(Clinic.Records([0, 1], [0, 1]))), states ?? new MemoryGrainStateStore());
+            new(ledger, store ?? new FaultySiteStore(await Clinic.StoreAsync(Clinic.Records([0, 1], [0, 1]))),
+                states ?? new MemoryGrainStateStore());
 
         public Task<PublisherOffer> AskAsync() => Publisher.StandingAsync();
 

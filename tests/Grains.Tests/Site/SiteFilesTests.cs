@@ -25,7 +25,8 @@ public sealed class SiteFilesTests
     [Fact]
     public async Task Epoch_holds_everybody_who_offers_and_nobody_on_looser_terms_than_chosen()
     {
-        (SiteBook book, EpochFile epoch, int withheld) = await EpochAsync(i => ((byte)(i % 5), (byte)(i / 5 % 2), (byte)(i % 7 == 0 ? 2 : 0), i % 11 == 0 ? Participation.Paused : default));
+        (SiteBook book, EpochFile epoch, int withheld) = await EpochAsync(
+            i => ((byte)(i % 5), (byte)(i / 5 % 2), (byte)(i % 7 == 0 ? 2 : 0), i % 11 == 0 ? Participation.Paused : default));
 
         Assert.Equal(book.Records.Count, epoch.Members.Length + withheld);
         HashSet<int> seen = [];
@@ -45,7 +46,8 @@ public sealed class SiteFilesTests
 
         for (uint k = 0; k < epoch.Classes.Length; k++)
         {
-            Assert.InRange(epoch.Members.Where(m => m.LocalClass == k).Select(m => book.Records.PersonIndex[book.RecordOf(m.Pseudonym)]).Distinct().Count(), OfferClasses.MinPersons, int.MaxValue);
+            Assert.InRange(epoch.Members.Where(m => m.LocalClass == k).Select(m => book.Records.PersonIndex[book.RecordOf(m.Pseudonym)])
+                .Distinct().Count(), OfferClasses.MinPersons, int.MaxValue);
         }
     }
 
@@ -57,9 +59,11 @@ public sealed class SiteFilesTests
         foreach (MemberLeaf member in epoch.Members)
         {
             byte[] seed = PatientKeys.SeedAtSite(Ward.Options.Key, book.Records.PersonKeys[book.RecordOf(member.Pseudonym)]);
-            Address[] payouts = [.. Enumerable.Range(0, 2).Select(p => new EthereumAccount(PatientKeys.Payout(seed, member.Pseudonym, 1, (uint)p)).Address)];
+            Address[] payouts = [
+                .. Enumerable.Range(0, 2).Select(p => new EthereumAccount(PatientKeys.Payout(seed, member.Pseudonym, 1, (uint)p)).Address)];
             Assert.Equal(new EthereumAccount(PatientKeys.Controller(seed, member.Pseudonym)).Address, member.Controller);
-            Assert.Equal(SumTree.Build(1, [.. payouts.Select((address, i) => Leaves.Payout(member.Pseudonym, (uint)i, address))]).Root.Hash, member.PayoutRoot);
+            Assert.Equal(SumTree.Build(1, [.. payouts.Select((address, i) => Leaves.Payout(member.Pseudonym, (uint)i, address))]).Root.Hash,
+                member.PayoutRoot);
             Assert.True(payouts.Append(member.Controller).All(addresses.Add));
         }
     }
@@ -77,7 +81,8 @@ public sealed class SiteFilesTests
             {
                 MemberLeaf before = earlier.Members[member.PreviousPosition];
                 Assert.Equal((earlier.Epoch, member.Pseudonym), (member.PreviousEpoch, before.Pseudonym));
-                Assert.True(earlier.Classes[before.LocalClass].HighWater.ToGrades().IsAtMost(later.Classes[member.LocalClass].HighWater.ToGrades()));
+                Assert.True(earlier.Classes[before.LocalClass].HighWater.ToGrades()
+                    .IsAtMost(later.Classes[member.LocalClass].HighWater.ToGrades()));
             }
         }
 
@@ -89,7 +94,8 @@ public sealed class SiteFilesTests
     {
         (SiteBook book, EpochFile epoch, _) = await EpochAsync(i => ((byte)(3 + i % 2), 0, 0, default));
         (RoundBatch round, Demand demand) = Round(book, epoch);
-        DeliveryBuilder.Drawn drawn = new DeliveryBuilder(book, Ward.Options, epoch, round, Seed, _ => false).Draw(9, 0, demand, 0, Ward.Now);
+        DeliveryBuilder.Drawn drawn = new DeliveryBuilder(book, Ward.Options, epoch, round, Seed, _ => false)
+            .Draw(9, 0, demand, 0, Ward.Now);
 
         Assert.Equal(((int)round.Header.TotalSales, drawn.Sold, 0, 0), (drawn.Sold, drawn.Records.Length, drawn.OverCap, drawn.NotAllowed));
         uint start = 0;
@@ -104,11 +110,13 @@ public sealed class SiteFilesTests
                 Assert.Equal((price.Ask.Units + 25, (UInt128)price.ScorePpb), (leaf.Amount, leaf.Effective));
                 MemberLeaf member = epoch.Members[leaf.MemberPosition];
                 byte[] patient = PatientKeys.SeedAtSite(Ward.Options.Key, book.Records.PersonKeys[book.RecordOf(member.Pseudonym)]);
-                Assert.Equal(new EthereumAccount(PatientKeys.Payout(patient, member.Pseudonym, 1, Drawing.PayoutIndex(0, 2, lap, 1))).Address, leaf.PayoutAddress);
+                Assert.Equal(new EthereumAccount(
+                    PatientKeys.Payout(patient, member.Pseudonym, 1, Drawing.PayoutIndex(0, 2, lap, 1))).Address, leaf.PayoutAddress);
             }
         }
 
-        Assert.Equal(drawn.File.Leaves.Select(leaf => leaf.ReportHash), drawn.File.ReportHashes(Ward.Schema, slot => epoch.Members[drawn.File.Leaves[slot].MemberPosition].Pseudonym));
+        Assert.Equal(drawn.File.Leaves.Select(leaf => leaf.ReportHash),
+            drawn.File.ReportHashes(Ward.Schema, slot => epoch.Members[drawn.File.Leaves[slot].MemberPosition].Pseudonym));
         Assert.Equal(drawn.Sold, drawn.File.ToReportBatches(Ward.Schema).Sum(batch => batch.Count));
         Assert.All(drawn.Grades, grade => Assert.Equal(2, grade));
     }
@@ -142,7 +150,8 @@ public sealed class SiteFilesTests
         Assert.Equal(first.Records.Count(record => book.Records.PersonIndex[record] == full), second.OverCap);
         Assert.Equal(first.Sold, second.Records.Length + second.NotAllowed + second.OverCap);
         Assert.Equal(second.Records.Length, second.File.Leaves.Count(leaf => leaf.PayoutAddress != Address.Zero));
-        Assert.DoesNotContain(second.Records, record => book.Records.PersonIndex[record] == paused || book.Records.PersonIndex[record] == full);
+        Assert.DoesNotContain(second.Records,
+            record => book.Records.PersonIndex[record] == paused || book.Records.PersonIndex[record] == full);
     }
 
     [Fact]
@@ -161,7 +170,8 @@ public sealed class SiteFilesTests
     {
         (SiteBook book, EpochFile epoch, _) = await EpochAsync(i => ((byte)(3 + i % 2), 0, 0, default));
         (RoundBatch round, Demand demand) = Round(book, epoch);
-        DeliveryFile delivery = new DeliveryBuilder(book, Ward.Options, epoch, round, Seed, _ => false).Draw(9, 0, demand, 3, Ward.Now).File;
+        DeliveryFile delivery = new DeliveryBuilder(book, Ward.Options, epoch, round, Seed, _ => false)
+            .Draw(9, 0, demand, 3, Ward.Now).File;
         byte[] epochBytes = epoch.Write(), deliveryBytes = delivery.Write(Ward.Schema);
         EpochFile epochAgain = EpochFile.Read(epochBytes);
         DeliveryFile deliveryAgain = DeliveryFile.Read(deliveryBytes, Ward.Schema);
@@ -197,7 +207,8 @@ public sealed class SiteFilesTests
         Assert.True(thrown is ExchangeFileException || (thrown is null && isMended), $"{thrown}");
     }
 
-    private static async Task<(SiteBook Book, EpochFile Epoch, int Withheld)> EpochAsync(Func<int, (byte, byte, byte, Participation)> policy)
+    private static async Task<(SiteBook Book, EpochFile Epoch, int Withheld)> EpochAsync(
+        Func<int, (byte, byte, byte, Participation)> policy)
     {
         SiteBook book = await Ward.BookAsync(new MemorySiteStore(), Ward.Policies(policy));
         (EpochFile? file, int withheld) = EpochBuilder.Build(book, Ward.Options, 1, 1, null, Ward.Now);
@@ -215,7 +226,8 @@ public sealed class SiteFilesTests
 
         RoundHeader shape = new(book.LedgerId, 0, 0, 1, 6, 1, 0, Seed, Seed, default, default, default, default);
         RoundBatch round = RoundBatch.Build(
-            ChainId, Contract, shape, Enumerable.Range(0, epoch.Classes.Length).ToDictionary(k => (uint)k, _ => new PriceLeaf(25, 0, 0, 0)), [new RequestLeaf(0, false)],
+            ChainId, Contract, shape, Enumerable.Range(0, epoch.Classes.Length).ToDictionary(k => (uint)k, _ => new PriceLeaf(25, 0, 0, 0)),
+            [new RequestLeaf(0, false)],
             [.. epoch.Classes.Select((leaf, k) => new Sale((uint)k, 0, (leaf.Size / 2) + 1))]);
         return (round, new Demand(grades, grades, new TokenAmount(1_000_000), "", 2, Ward.Now + 86_400));
     }

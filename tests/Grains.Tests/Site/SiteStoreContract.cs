@@ -12,7 +12,8 @@ public abstract class SiteStoreContract
     /// <summary>An empty store.</summary>
     protected abstract Task<ISiteStore> CreateAsync();
 
-    /// <summary>The same content as another process sees it that opens it now; a store that ends with its process answers with itself.</summary>
+    /// <summary>The same content as another process sees it that opens it now; a store that ends with its process answers with
+    /// itself.</summary>
     protected virtual Task<ISiteStore> ReopenAsync(ISiteStore store) => Task.FromResult(store);
 
     [Fact]
@@ -116,9 +117,13 @@ public abstract class SiteStoreContract
 
         SiteOrderRow read = (await store.ReadOrdersAsync(None))[0];
         Same(order with { Version = 1 }, read);
-        SiteOrderRow released = read with { State = SiteOrderState.Released, Receipt = [1, 2, 3], Delivery = read.Delivery with { Refusal = "none" } };
+        SiteOrderRow released = read with
+        {
+            State = SiteOrderState.Released, Receipt = [1, 2, 3], Delivery = read.Delivery with { Refusal = "none" },
+        };
         await store.SaveOrderAsync(released, None);
-        await Assert.ThrowsAsync<SiteStoreConflictException>(() => store.SaveOrderAsync(read with { State = SiteOrderState.Refused }, None));
+        await Assert.ThrowsAsync<SiteStoreConflictException>(
+            () => store.SaveOrderAsync(read with { State = SiteOrderState.Refused }, None));
         Same(released with { Version = 2 }, (await store.ReadOrdersAsync(None))[0]);
 
         SiteOrderRow[] all = await (await ReopenAsync(store)).ReadOrdersAsync(None);
@@ -181,7 +186,10 @@ public abstract class SiteStoreContract
         RecordKeys = [ulong.MaxValue, 1, 2],
         Attributes = [0, 5],
         Grades = [1, 2, 3, 4, 5, 6],
-        Delivery = new SiteDelivery { Sequence = sequence, RequestId = ulong.MaxValue, Sold = 5, Delivered = 3, OverCap = 1, NotAllowed = 1 },
+        Delivery = new SiteDelivery
+        {
+            Sequence = sequence, RequestId = ulong.MaxValue, Sold = 5, Delivered = 3, OverCap = 1, NotAllowed = 1,
+        },
     };
 
     private static SiteEpochRow Epoch(string schema, uint epoch, int members) =>
@@ -194,6 +202,9 @@ public abstract class SiteStoreContract
         Assert.Equal(expected.Grades, actual.Grades);
         Assert.Equal(expected.Receipt, actual.Receipt);
         Assert.Equal(
-            expected with { RecordKeys = actual.RecordKeys, Attributes = actual.Attributes, Grades = actual.Grades, Receipt = actual.Receipt }, actual);
+            expected with
+            {
+                RecordKeys = actual.RecordKeys, Attributes = actual.Attributes, Grades = actual.Grades, Receipt = actual.Receipt,
+            }, actual);
     }
 }

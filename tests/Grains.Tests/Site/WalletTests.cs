@@ -8,7 +8,8 @@ using EmrMarket.Grains.Site.Wallet;
 
 namespace EmrMarket.Grains.Tests.Site;
 
-/// <summary>Keys, phrases and wallets are those of docs/vectors/wallet.json, which another program made; and what is damaged is refused.</summary>
+/// <summary>Keys, phrases and wallets are those of docs/vectors/wallet.json, which another program made; and what is damaged is
+/// refused.</summary>
 public sealed class WalletTests
 {
     private const int QuickCost = 1 << 14;
@@ -27,7 +28,8 @@ public sealed class WalletTests
         byte[] siteKey = Bytes("siteKey");
         Bytes32 pseudonym = new(Bytes("pseudonym"));
         Assert.Equal(Seed, PatientKeys.SeedAtSite(siteKey, ulong.Parse(Text("person"), CultureInfo.InvariantCulture)));
-        Assert.Equal(pseudonym, PatientKeys.Pseudonym(siteKey, new Bytes32(Bytes("schemaId")), ulong.Parse(Text("record"), CultureInfo.InvariantCulture)));
+        Assert.Equal(pseudonym,
+            PatientKeys.Pseudonym(siteKey, new Bytes32(Bytes("schemaId")), ulong.Parse(Text("record"), CultureInfo.InvariantCulture)));
         Assert.Equal(Bytes("controller"), PatientKeys.Controller(Seed, pseudonym));
         foreach (JsonElement payout in Vector.GetProperty("payouts").EnumerateArray())
         {
@@ -117,7 +119,8 @@ public sealed class WalletTests
             return json;
         }
 
-        string Code(string name, JsonNode value) => CodeOf(() => WalletFile.Read(Encoding.UTF8.GetBytes(Altered(name, value).ToJsonString()), "secret"));
+        string Code(string name, JsonNode value) =>
+            CodeOf(() => WalletFile.Read(Encoding.UTF8.GetBytes(Altered(name, value).ToJsonString()), "secret"));
         Assert.Equal("future-version", Code("version", 2));
         Assert.Equal("not-a-wallet", Code("format", "emr-purse"));
         Assert.Equal("not-a-wallet", Code("surplus", 1));

@@ -63,11 +63,13 @@ internal static class Ward
         return await SiteBook.ReadAsync(store, Schema.Id, Options, CancellationToken.None);
     }
 
-    private static TierRates Rate(uint units) => new(new TokenAmount(0), new TokenAmount(units), new TokenAmount(2 * units), new TokenAmount(3 * units));
+    private static TierRates Rate(uint units) =>
+        new(new TokenAmount(0), new TokenAmount(units), new TokenAmount(2 * units), new TokenAmount(3 * units));
 
     private static LoadRecords Draw(Random random)
     {
-        ulong[] persons = [.. Enumerable.Range(0, Persons).SelectMany(person => Enumerable.Repeat((ulong)person + 1000, random.Next(1, 4)))];
+        ulong[] persons =
+            [.. Enumerable.Range(0, Persons).SelectMany(person => Enumerable.Repeat((ulong)person + 1000, random.Next(1, 4)))];
         ushort[] region = [.. persons.Select(person => (ushort)(person % 2))];
         ushort[] sex = [.. persons.Select(person => (ushort)(person / 2 % 2))];
         ushort[][] codes = [.. Schema.Attributes.Select(attribute => attribute.Name switch

@@ -13,7 +13,8 @@ namespace Orleans
         {
         }
 
-        public CollectionAgeLimitAttribute(string inactivityPeriod) => AgeLimit = TimeSpan.Parse(inactivityPeriod, CultureInfo.InvariantCulture);
+        public CollectionAgeLimitAttribute(string inactivityPeriod) =>
+            AgeLimit = TimeSpan.Parse(inactivityPeriod, CultureInfo.InvariantCulture);
 
         public double Days { get; set; }
 

@@ -14,7 +14,8 @@ public abstract class AccountStoreContract
         IAccountStore store = await CreateAsync();
         Account account = new()
         {
-            Name = "b", Role = Role.Staff, Site = "hospital", PasswordHash = "hash", SecurityStamp = "stamp", FailedCount = 2, LockedUntilSeconds = 77, AuthenticatorKey = "KEY", LastCodeStep = 5,
+            Name = "b", Role = Role.Staff, Site = "hospital", PasswordHash = "hash", SecurityStamp = "stamp", FailedCount = 2,
+            LockedUntilSeconds = 77, AuthenticatorKey = "KEY", LastCodeStep = 5,
         };
         Assert.True(await store.TrySaveAsync(account, CancellationToken.None));
         Assert.True(await store.TrySaveAsync(new Account { Name = "a", Role = Role.Auditor, Site = "" }, CancellationToken.None));
@@ -31,16 +32,20 @@ public abstract class AccountStoreContract
     {
         IAccountStore store = await CreateAsync();
         Assert.True(await store.TrySaveAsync(new Account { Name = "a", Role = Role.Auditor, Site = "" }, CancellationToken.None));
-        Account[] readers = await Task.WhenAll(Enumerable.Range(0, 8).Select(async _ => (await store.FindAsync("a", CancellationToken.None))!));
+        Account[] readers = await Task.WhenAll(
+            Enumerable.Range(0, 8).Select(async _ => (await store.FindAsync("a", CancellationToken.None))!));
         bool[] saved = await Task.WhenAll(readers.Select(async reader =>
         {
             reader.FailedCount++;
             return await store.TrySaveAsync(reader, CancellationToken.None);
         }));
         Assert.Single(saved, won => won);
-        Assert.Equal((1, 2), ((await store.FindAsync("a", CancellationToken.None))!.FailedCount, (await store.FindAsync("a", CancellationToken.None))!.Version));
+        Assert.Equal((1, 2),
+            ((await store.FindAsync("a", CancellationToken.None))!.FailedCount,
+                (await store.FindAsync("a", CancellationToken.None))!.Version));
         Assert.False(await store.TrySaveAsync(new Account { Name = "a", Role = Role.Auditor, Site = "" }, CancellationToken.None));
-        Assert.False(await store.TrySaveAsync(new Account { Name = "gone", Role = Role.Auditor, Site = "", Version = 3 }, CancellationToken.None));
+        Assert.False(
+            await store.TrySaveAsync(new Account { Name = "gone", Role = Role.Auditor, Site = "", Version = 3 }, CancellationToken.None));
     }
 
     [RequiresFact(Tool.PostgreSQL)]
@@ -66,5 +71,6 @@ public sealed class MemoryAccountStoreTests : AccountStoreContract
 
 public sealed class PostgresAccountStoreTests : AccountStoreContract
 {
-    private protected override async Task<IAccountStore> CreateAsync() => new PostgresAccountStore(await TestDatabases.CreateAsync(DatabaseRole.Site));
+    private protected override async Task<IAccountStore> CreateAsync() =>
+        new PostgresAccountStore(await TestDatabases.CreateAsync(DatabaseRole.Site));
 }

@@ -22,7 +22,8 @@ public sealed class AnswerTests(ApiFixture api)
     public async Task Known_answer_is_not_sent_again()
     {
         SmallMarket market = await api.GetAsync();
-        foreach ((string who, string path) in new[] { ("nobody", "problems"), ("nobody", "schemas/" + SchemaId), ("researcher", "requests/" + market.RequestKey), ("researcher", $"requests/{market.RequestKey}/results") })
+        foreach ((string who, string path) in new[] { ("nobody", "problems"), ("nobody", "schemas/" + SchemaId),
+            ("researcher", "requests/" + market.RequestKey), ("researcher", $"requests/{market.RequestKey}/results") })
         {
             using HttpClient http = await api.AsAsync(who);
             using HttpResponseMessage first = await http.GetAsync("/api/v1/" + path);
@@ -46,7 +47,8 @@ public sealed class AnswerTests(ApiFixture api)
         SmallMarket market = await api.GetAsync();
         using HttpClient http = market.Connect();
         EthereumAccount one = EthereumAccount.Generate();
-        using HttpClient first = market.Connect(await ApiFixture.SignInAsync(http, one)), second = market.Connect(await ApiFixture.SignInAsync(http, EthereumAccount.Generate()));
+        using HttpClient first = market.Connect(await ApiFixture.SignInAsync(http, one)),
+        second = market.Connect(await ApiFixture.SignInAsync(http, EthereumAccount.Generate()));
         Assert.Empty((await ListAsync(first))["items"]!.AsArray());
         await OpenAsync(first, "A draft");
         Assert.Single((await ListAsync(first))["items"]!.AsArray());
@@ -60,7 +62,8 @@ public sealed class AnswerTests(ApiFixture api)
     {
         SmallMarket market = await api.GetAsync();
         using HttpClient http = market.Connect();
-        using HttpClient mine = market.Connect(await ApiFixture.SignInAsync(http, EthereumAccount.Generate())), other = market.Connect(await ApiFixture.SignInAsync(http, EthereumAccount.Generate()));
+        using HttpClient mine = market.Connect(await ApiFixture.SignInAsync(http, EthereumAccount.Generate())),
+        other = market.Connect(await ApiFixture.SignInAsync(http, EthereumAccount.Generate()));
 
         // Terms have a random nonce, so that two calls without a key differ.
         string wish = Wish("Again").ToJsonString();
@@ -72,12 +75,16 @@ public sealed class AnswerTests(ApiFixture api)
         Assert.Contains("invalid-value", await SendAsync(mine, new string('k', 101), wish), StringComparison.Ordinal);
 
         // What failed is not remembered.
-        Assert.Contains("unknown-schema", await SendAsync(mine, "k3", Wish("x", new string('0', 64)).ToJsonString()), StringComparison.Ordinal);
+        Assert.Contains("unknown-schema", await SendAsync(mine, "k3", Wish("x", new string('0', 64)).ToJsonString()),
+            StringComparison.Ordinal);
         Assert.Contains("termsJson", await SendAsync(mine, "k3", wish), StringComparison.Ordinal);
 
         static async Task<string> SendAsync(HttpClient client, string key, string body)
         {
-            using HttpRequestMessage request = new(HttpMethod.Post, "/api/v1/terms") { Content = new StringContent(body, Encoding.UTF8, "application/json") };
+            using HttpRequestMessage request = new(HttpMethod.Post, "/api/v1/terms")
+            {
+                Content = new StringContent(body, Encoding.UTF8, "application/json"),
+            };
             request.Headers.Add("Idempotency-Key", key);
             using HttpResponseMessage answer = await client.SendAsync(request);
             return await answer.Content.ReadAsStringAsync();
@@ -89,12 +96,16 @@ public sealed class AnswerTests(ApiFixture api)
     {
         SmallMarket market = await api.GetAsync();
         using HttpClient http = await api.AsAsync("nobody");
-        string delivery = (await ApiFixture.ReadAsync(await http.GetAsync("/api/v1/ledger/deliveries")))["items"]![0]!["id"]!.GetValue<string>();
-        JsonArray all = (await ApiFixture.ReadAsync(await http.GetAsync($"/api/v1/ledger/deliveries/{delivery}/claims?limit=1000")))["items"]!.AsArray();
+        string delivery = (await ApiFixture.ReadAsync(await http.GetAsync("/api/v1/ledger/deliveries")))["items"]![0]![
+            "id"]!.GetValue<string>();
+        JsonArray all = (await ApiFixture.ReadAsync(await http.GetAsync($"/api/v1/ledger/deliveries/{delivery}/claims?limit=1000")))[
+            "items"]!.AsArray();
         List<string> paged = [];
         for (string? cursor = ""; cursor is not null;)
         {
-            JsonObject page = await ApiFixture.ReadAsync(await http.GetAsync($"/api/v1/ledger/deliveries/{delivery}/claims?limit=37{(cursor.Length > 0 ? "&cursor=" + cursor : "")}"));
+            JsonObject page =
+                await ApiFixture.ReadAsync(await http.GetAsync(
+                    $"/api/v1/ledger/deliveries/{delivery}/claims?limit=37{(cursor.Length > 0 ? "&cursor=" + cursor : "")}"));
             Assert.InRange(page["items"]!.AsArray().Count, all.Count == 0 ? 0 : 1, 37);
             paged.AddRange(page["items"]!.AsArray().Select(item => item!.ToJsonString()));
             cursor = page["next"]?.GetValue<string>();
@@ -117,13 +128,18 @@ public sealed class AnswerTests(ApiFixture api)
         Assert.Equal("text/csv", table.Content.Headers.ContentType!.MediaType);
         string[] lines = (await table.Content.ReadAsStringAsync()).Split('\n', StringSplitOptions.RemoveEmptyEntries);
         JsonNode mean = json["statistics"]![0]!["result"]!["cells"]![0]!;
-        Assert.Contains(lines, line => line.StartsWith($"{market.RequestId},mean:length_of_stay,,mean,{mean["estimate"]!.ToJsonString()},", StringComparison.Ordinal));
+        Assert.Contains(lines,
+            line => line.StartsWith(
+                $"{market.RequestId},mean:length_of_stay,,mean,{mean["estimate"]!.ToJsonString()},", StringComparison.Ordinal));
         Assert.Equal(
-            1 + json["statistics"]!.AsArray().Sum(one => one!["result"]!["cells"]!.AsArray().Count + one["result"]!["sections"]!.AsArray().Sum(section => section!["cells"]!.AsArray().Count)), lines.Length);
+            1 + json["statistics"]!.AsArray()
+                .Sum(one => one!["result"]!["cells"]!.AsArray().Count
+                    + one["result"]!["sections"]!.AsArray().Sum(section => section!["cells"]!.AsArray().Count)), lines.Length);
         http.DefaultRequestHeaders.Accept.ParseAdd("text/csv");
         using HttpResponseMessage preferred = await http.GetAsync($"/api/v1/requests/{market.RequestKey}/results");
         Assert.Equal("text/csv", preferred.Content.Headers.ContentType!.MediaType);
-        Assert.Equal("invalid-value", await ApiFixture.CodeAsync(await http.GetAsync($"/api/v1/requests/{market.RequestKey}/results?format=xml")));
+        Assert.Equal("invalid-value",
+            await ApiFixture.CodeAsync(await http.GetAsync($"/api/v1/requests/{market.RequestKey}/results?format=xml")));
     }
 
     [RequiresFact(Tool.Anvil)]
@@ -169,7 +185,8 @@ public sealed class AnswerTests(ApiFixture api)
     {
         SmallMarket market = await api.GetAsync();
         using HttpClient patient = await api.AsAsync("patient");
-        string root = $"/api/v1/sites/{market.Publisher}".Replace(SmallMarket.SiteName + "/", SmallMarket.SiteName + "/publishers/", StringComparison.Ordinal);
+        string root = $"/api/v1/sites/{market.Publisher}".Replace(
+            SmallMarket.SiteName + "/", SmallMarket.SiteName + "/publishers/", StringComparison.Ordinal);
         JsonObject history = await ApiFixture.ReadAsync(await patient.GetAsync(root + "/history"));
         Assert.Equal(market.RequestId, history["items"]![0]!["requestId"]!.GetValue<ulong>());
         JsonObject offer = await ApiFixture.ReadAsync(await patient.GetAsync(root));
@@ -177,17 +194,26 @@ public sealed class AnswerTests(ApiFixture api)
         Assert.Equal("command-signature", await ApiFixture.CodeAsync(await CommandAsync("pause", nonce, PublisherCommandKind.Resume)));
         Assert.Equal("command-nonce", await ApiFixture.CodeAsync(await CommandAsync("pause", nonce + 1, PublisherCommandKind.Pause)));
         Assert.Equal("command-malformed", await ApiFixture.CodeAsync(await CommandAsync("fly", nonce, PublisherCommandKind.Pause)));
-        Assert.Equal("paused", (await ApiFixture.ReadAsync(await CommandAsync("pause", nonce, PublisherCommandKind.Pause)))["participation"]!.GetValue<string>());
+        Assert.Equal("paused",
+            (await ApiFixture.ReadAsync(await CommandAsync("pause", nonce, PublisherCommandKind.Pause)))[
+                "participation"]!.GetValue<string>());
         Assert.Equal("paused", (await ApiFixture.ReadAsync(await patient.GetAsync(root)))["participation"]!.GetValue<string>());
-        Assert.Equal("active", (await ApiFixture.ReadAsync(await CommandAsync("resume", nonce + 1, PublisherCommandKind.Resume)))["participation"]!.GetValue<string>());
+        Assert.Equal("active",
+            (await ApiFixture.ReadAsync(await CommandAsync("resume", nonce + 1, PublisherCommandKind.Resume)))[
+                "participation"]!.GetValue<string>());
 
         async Task<HttpResponseMessage> CommandAsync(string kind, ulong number, PublisherCommandKind signed)
         {
             PublisherDomain domain = new(
                 market.Roles.View.Deployment.ChainId, Contracts.Ethereum.Address.Parse(market.Roles.View.Deployment.AccessControl.Address),
-                Contracts.Ethereum.Bytes32.Parse("0x" + market.Publisher.SchemaId), Contracts.Ethereum.Bytes32.Parse("0x" + market.Publisher.Pseudonym));
-            byte[] signature = new PublisherCommand { Nonce = number, Kind = signed, Signature = [] }.Sign(domain, market.Patient).Signature;
-            return await patient.PostAsJsonAsync(root + "/commands", new { nonce = number, kind, signature = Convert.ToHexStringLower(signature) });
+                Contracts.Ethereum.Bytes32.Parse("0x" + market.Publisher.SchemaId),
+                Contracts.Ethereum.Bytes32.Parse("0x" + market.Publisher.Pseudonym));
+            byte[] signature = new PublisherCommand
+            {
+                Nonce = number, Kind = signed, Signature = [],
+            }.Sign(domain, market.Patient).Signature;
+            return await patient.PostAsJsonAsync(
+                root + "/commands", new { nonce = number, kind, signature = Convert.ToHexStringLower(signature) });
         }
     }
 
@@ -196,8 +222,11 @@ public sealed class AnswerTests(ApiFixture api)
     {
         SmallMarket market = await api.GetAsync();
         using HttpClient auditor = await api.AsAsync("auditor");
-        string hash = (await ApiFixture.ReadAsync(await auditor.GetAsync("/api/v1/ledger/epochs")))["items"]![0]!["dataHash"]!.GetValue<string>();
-        Assert.Equal(hash, Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(await auditor.GetByteArrayAsync("/api/v1/files/" + hash))));
+        string hash = (await ApiFixture.ReadAsync(await auditor.GetAsync("/api/v1/ledger/epochs")))["items"]![0]![
+            "dataHash"]!.GetValue<string>();
+        Assert.Equal(hash,
+            Convert.ToHexStringLower(
+                System.Security.Cryptography.SHA256.HashData(await auditor.GetByteArrayAsync("/api/v1/files/" + hash))));
         string terms = await auditor.GetStringAsync($"/api/v1/ledger/requests/{market.RequestId}/terms");
         Assert.Equal(market.RequestKey, Show.Hash(Contracts.Ethereum.Keccak256.Hash(terms)));
         Assert.Equal("unknown-file", await ApiFixture.CodeAsync(await auditor.GetAsync("/api/v1/files/" + new string('0', 64))));
@@ -213,20 +242,27 @@ public sealed class AnswerTests(ApiFixture api)
         RateLimits limits = new() { Read = new Bucket(5, 1), SignIn = new Bucket(4, 1) };
         try
         {
-            ApiOptions options = market.Options with { Keys = Path.Combine(folder, "keys"), Spool = Path.Combine(folder, "spool"), Limits = limits };
+            ApiOptions options = market.Options with
+            {
+                Keys = Path.Combine(folder, "keys"), Spool = Path.Combine(folder, "spool"), Limits = limits,
+            };
             await using var web = WebHost.Build(new Uri("http://127.0.0.1:0"), market.Roles, [], options);
             await web.StartAsync(CancellationToken.None);
             using HttpClient http = new() { BaseAddress = new Uri(web.Urls.Single()) };
             using HttpClient other = new() { BaseAddress = new Uri(web.Urls.Single()) };
             other.DefaultRequestHeaders.Authorization = new("Bearer", await ApiFixture.SignInAsync(http, EthereumAccount.Generate()));
-            HttpResponseMessage[] answers = await Task.WhenAll(Enumerable.Range(0, 40).Select(_ => http.GetAsync("/api/v1/problems", CancellationToken.None)));
+            HttpResponseMessage[] answers = await Task.WhenAll(
+                Enumerable.Range(0, 40).Select(_ => http.GetAsync("/api/v1/problems", CancellationToken.None)));
             HttpResponseMessage refused = answers.First(answer => answer.StatusCode == HttpStatusCode.TooManyRequests);
             Assert.Equal("too-many-requests", await ApiFixture.CodeAsync(refused));
             Assert.InRange(refused.Headers.RetryAfter!.Delta!.Value.TotalSeconds, 1, 60);
             Assert.Equal(HttpStatusCode.OK, (await other.GetAsync("/api/v1/problems", CancellationToken.None)).StatusCode);
 
             // Another session does not help with guessing passwords.
-            HttpResponseMessage[] guesses = await Task.WhenAll(Enumerable.Range(0, 12).Select(i => (i % 2 == 0 ? http : other).PostAsJsonAsync("/api/v1/sign-in/password", new { name = "a", password = "b" }, CancellationToken.None)));
+            HttpResponseMessage[] guesses =
+                await Task.WhenAll(Enumerable.Range(0, 12)
+                    .Select(i => (i % 2 == 0 ? http : other)
+                        .PostAsJsonAsync("/api/v1/sign-in/password", new { name = "a", password = "b" }, CancellationToken.None)));
             Assert.Contains(guesses, guess => guess.StatusCode == HttpStatusCode.TooManyRequests);
         }
         finally
@@ -237,7 +273,8 @@ public sealed class AnswerTests(ApiFixture api)
 
     private static JsonObject Wish(string title, string? schemaId = null) => new()
     {
-        ["schemaId"] = schemaId ?? SchemaId, ["statistics"] = new JsonArray("mean:length_of_stay"), ["title"] = title, ["why"] = "A test of the API.", ["targetRecords"] = 100,
+        ["schemaId"] = schemaId ?? SchemaId, ["statistics"] = new JsonArray("mean:length_of_stay"), ["title"] = title,
+        ["why"] = "A test of the API.", ["targetRecords"] = 100,
     };
 
     private static async Task OpenAsync(HttpClient http, string title)

@@ -19,7 +19,8 @@ public sealed class ApiDocumentTests(ApiFixture api)
 
         Assert.True(
             served == await System.IO.File.ReadAllTextAsync(File),
-            "docs/openapi.json is not what the program serves: run the tests of ApiDocumentTests with EMR_WRITE_OPENAPI=1, read the difference, and commit it.");
+            "docs/openapi.json is not what the program serves: run the tests of ApiDocumentTests with EMR_WRITE_OPENAPI=1, read the "
+                + "difference, and commit it.");
     }
 
     [RequiresFact(Tool.Anvil)]
@@ -28,9 +29,11 @@ public sealed class ApiDocumentTests(ApiFixture api)
         using HttpClient http = await api.AsAsync("nobody");
         JsonNode document = JsonNode.Parse(await http.GetStringAsync("/api/v1/openapi.json"))!;
         Assert.StartsWith("3.1", document["openapi"]!.GetValue<string>(), StringComparison.Ordinal);
-        JsonObject[] operations = [.. document["paths"]!.AsObject().SelectMany(path => path.Value!.AsObject().Select(operation => operation.Value!.AsObject()))];
+        JsonObject[] operations = [
+            .. document["paths"]!.AsObject().SelectMany(path => path.Value!.AsObject().Select(operation => operation.Value!.AsObject()))];
         Assert.True(operations.Length > 50);
-        Assert.Equal(operations.Length, operations.Select(operation => operation["operationId"]!.GetValue<string>()).Distinct(StringComparer.Ordinal).Count());
+        Assert.Equal(operations.Length,
+            operations.Select(operation => operation["operationId"]!.GetValue<string>()).Distinct(StringComparer.Ordinal).Count());
         Assert.All(operations, operation =>
         {
             Assert.NotEmpty(operation["summary"]!.GetValue<string>());

@@ -30,18 +30,22 @@ public sealed class ApiFixture : IAsyncLifetime
         return _market.Value;
     }
 
-    /// <summary>A client with the session of somebody: nobody, researcher, stranger (another researcher), patient, staff, foreign-staff, auditor or operator.</summary>
+    /// <summary>A client with the session of somebody: nobody, researcher, stranger (another researcher), patient, staff, foreign-staff,
+    /// auditor or operator.</summary>
     internal async Task<HttpClient> AsAsync(string who) => (await GetAsync()).Connect(_tokens[who]);
 
     internal static async Task<string> SignInAsync(HttpClient http, EthereumAccount account, PublisherName? publisher = null)
     {
-        using HttpResponseMessage asked = await http.PostAsJsonAsync("/api/v1/sign-in/challenges", new { address = Show.Address(account.Address), publisher = publisher?.ToString() });
+        using HttpResponseMessage asked = await http.PostAsJsonAsync(
+            "/api/v1/sign-in/challenges", new { address = Show.Address(account.Address), publisher = publisher?.ToString() });
         string message = (await ReadAsync(asked))["message"]!.GetValue<string>();
-        using HttpResponseMessage answer = await http.PostAsJsonAsync("/api/v1/sign-in", new { message, signature = Sign(account, message) });
+        using HttpResponseMessage answer = await http.PostAsJsonAsync(
+            "/api/v1/sign-in", new { message, signature = Sign(account, message) });
         return (await ReadAsync(answer))["token"]!.GetValue<string>();
     }
 
-    internal static string Sign(EthereumAccount account, string message) => Hex.Encode(account.Sign(SignInMessage.Digest(message)).ToBytes());
+    internal static string Sign(EthereumAccount account, string message) =>
+        Hex.Encode(account.Sign(SignInMessage.Digest(message)).ToBytes());
 
     /// <summary>The JSON of a good answer.</summary>
     internal static async Task<JsonObject> ReadAsync(HttpResponseMessage answer)
@@ -55,7 +59,8 @@ public sealed class ApiFixture : IAsyncLifetime
     internal static async Task<string> CodeAsync(HttpResponseMessage answer)
     {
         string text = await answer.Content.ReadAsStringAsync();
-        Assert.True("application/problem+json" == answer.Content.Headers.ContentType?.MediaType, $"{(int)answer.StatusCode} {answer.Content.Headers.ContentType}: {text}");
+        Assert.True("application/problem+json" == answer.Content.Headers.ContentType?.MediaType,
+            $"{(int)answer.StatusCode} {answer.Content.Headers.ContentType}: {text}");
         using JsonDocument problem = JsonDocument.Parse(text);
         JsonElement root = problem.RootElement;
         string type = root.GetProperty("type").GetString()!;
@@ -93,11 +98,14 @@ public sealed class ApiFixture : IAsyncLifetime
         _tokens["researcher"] = await SignInAsync(http, market.Researcher);
         _tokens["stranger"] = await SignInAsync(http, EthereumAccount.Generate());
         _tokens["patient"] = await SignInAsync(http, market.Patient, market.Publisher);
-        foreach ((string who, string role, string? site) in new[] { ("staff", "staff", SmallMarket.SiteName), ("auditor", "auditor", (string?)null) })
+        foreach ((string who, string role, string? site) in new[] { ("staff", "staff", SmallMarket.SiteName),
+            ("auditor", "auditor", (string?)null) })
         {
-            using HttpResponseMessage added = await machine.PostAsJsonAsync("/api/v1/accounts", new { name = "the-" + who, role, site, password = Password });
+            using HttpResponseMessage added = await machine.PostAsJsonAsync(
+                "/api/v1/accounts", new { name = "the-" + who, role, site, password = Password });
             Assert.Equal(System.Net.HttpStatusCode.Created, added.StatusCode);
-            using HttpResponseMessage answer = await http.PostAsJsonAsync("/api/v1/sign-in/password", new { name = "the-" + who, password = Password });
+            using HttpResponseMessage answer = await http.PostAsJsonAsync(
+                "/api/v1/sign-in/password", new { name = "the-" + who, password = Password });
             _tokens[who] = (await ReadAsync(answer))["token"]!.GetValue<string>();
         }
     }

@@ -15,7 +15,8 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace EmrMarket.Silos.Tests.Api;
 
-/// <summary>An auditor's check of batches, against contracts on a chain: those that are right withstand every challenge while they are posted, and one that is not becomes void by the call that is answered.</summary>
+/// <summary>An auditor's check of batches, against contracts on a chain: those that are right withstand every challenge while they are
+/// posted, and one that is not becomes void by the call that is answered.</summary>
 public sealed class BatchCheckTests
 {
     [Fact]
@@ -25,7 +26,8 @@ public sealed class BatchCheckTests
         Dictionary<string, BatchCheckInfo> checkedWhilePosted = new(StringComparer.Ordinal);
         await using SmallMarket market = await SmallMarket.StartAsync(TestDatabases.EmbeddedTools, RateLimits.None, async filling =>
         {
-            foreach (BatchInfo batch in Batches(filling).Where(batch => batch.Status == "posted" && !checkedWhilePosted.ContainsKey(batch.Id)))
+            foreach (
+                BatchInfo batch in Batches(filling).Where(batch => batch.Status == "posted" && !checkedWhilePosted.ContainsKey(batch.Id)))
             {
                 BatchCheckInfo answer = await CheckAsync(filling, batch.Id);
                 if (answer.Status == "posted")
@@ -35,7 +37,8 @@ public sealed class BatchCheckTests
             }
         });
 
-        Assert.Equal(["delivery", "epoch", "round"], checkedWhilePosted.Values.Select(answer => answer.Kind).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));
+        Assert.Equal(["delivery", "epoch", "round"],
+            checkedWhilePosted.Values.Select(answer => answer.Kind).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));
         Assert.All(checkedWhilePosted.Values, answer =>
         {
             Assert.Null(answer.Fault);
@@ -68,16 +71,19 @@ public sealed class BatchCheckTests
         return [.. ledger.Epochs(), .. ledger.Rounds(), .. ledger.Deliveries()];
     }
 
-    private static Task<BatchCheckInfo> CheckAsync(SmallMarket market, string id) => market.Web.Services.GetRequiredService<BatchCheckService>().CheckAsync(id, CancellationToken.None);
+    private static Task<BatchCheckInfo> CheckAsync(SmallMarket market, string id) =>
+        market.Web.Services.GetRequiredService<BatchCheckService>().CheckAsync(id, CancellationToken.None);
 
     private static async Task<Bytes32> PostFalseEpochAsync(SmallMarket market)
     {
         MarketContext context = market.Roles.Market!.Context;
         EpochFile right = (await context.EpochAsync(market.Roles.View.Epochs(SmallMarket.Schema.LedgerId())[0].Header.DataHash))!.File;
-        BigInteger everythingAtGradeSix = Enumerable.Range(0, SmallMarket.Schema.Attributes.Count).Aggregate(BigInteger.Zero, (grades, a) => grades | (new BigInteger(6) << (4 * a)));
+        BigInteger everythingAtGradeSix = Enumerable.Range(0, SmallMarket.Schema.Attributes.Count)
+            .Aggregate(BigInteger.Zero, (grades, a) => grades | (new BigInteger(6) << (4 * a)));
         EpochFile wrong = new()
         {
-            Site = right.Site, SchemaId = right.SchemaId, Epoch = right.Epoch + 1, PayoutDepth = right.PayoutDepth, Cells = right.Cells, Members = right.Members,
+            Site = right.Site, SchemaId = right.SchemaId, Epoch = right.Epoch + 1, PayoutDepth = right.PayoutDepth, Cells = right.Cells,
+            Members = right.Members,
             Classes = [.. right.Classes.Select((leaf, i) => i == 0 ? leaf with { HighWater = everythingAtGradeSix } : leaf)],
         };
         byte[] bytes = wrong.Write();
@@ -85,7 +91,8 @@ public sealed class BatchCheckTests
         await context.Store.KeepFileAsync(Convert.ToHexStringLower(hash), bytes, CancellationToken.None);
         EpochBatch batch = wrong.Build(context.ChainId, context.Access, new Bytes32(hash));
         ContractCall post = new DynamicAccessControl(market.Roles.Client, context.Access).PostEpoch(batch.Header);
-        await market.SendAsync(market.Site, "false-epoch", [new CallInfo("post an epoch", Show.Address(post.To!.Value), Show.Hex(post.Data.Span))]);
+        await market.SendAsync(market.Site, "false-epoch",
+            [new CallInfo("post an epoch", Show.Address(post.To!.Value), Show.Hex(post.Data.Span))]);
         await market.Roles.View.SyncAsync(CancellationToken.None);
         Assert.Equal(BatchStatus.Posted, market.Roles.View.Epoch(batch.Id)!.Status);
         return batch.Id;

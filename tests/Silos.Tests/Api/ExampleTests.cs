@@ -27,7 +27,8 @@ public sealed class ExampleTests(ApiFixture api)
         string code = string.Join('\n', notebook["cells"]!.AsArray().Where(cell => cell!["cell_type"]!.GetValue<string>() == "code")
             .Select(cell => string.Concat(cell!["source"]!.AsArray().Select(line => line!.GetValue<string>()))));
         using HttpClient http = market.Connect();
-        string said = await RunAsync(Tools.Require(Tool.Python), ["-c", code], market, await ApiFixture.SignInAsync(http, market.Researcher));
+        string said = await RunAsync(
+            Tools.Require(Tool.Python), ["-c", code], market, await ApiFixture.SignInAsync(http, market.Researcher));
         Assert.Contains("mean:length_of_stay", said, StringComparison.Ordinal);
         Assert.Contains("95 %", said, StringComparison.Ordinal);
     }

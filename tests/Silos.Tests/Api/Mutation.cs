@@ -9,12 +9,15 @@ internal static class Mutation
 {
     private static readonly string[] Values =
     [
-        "null", "-1", "0", "1e308", "18446744073709551616", "99999999999999999999999999999999999999999", "\"\"", "\"\\u0000\"", "[]", "{}", "true", "NaN", "\"' OR '1'='1\"", "\"../../../etc/passwd\"", "\"${jndi:x}\"",
-        "\"\\ud800\"", "[[[[[[[[]]]]]]]]", "0.1", "\"<script>alert(1)</script>\"", "1.0000000000000000000000001",
+        "null", "-1", "0", "1e308", "18446744073709551616", "99999999999999999999999999999999999999999", "\"\"", "\"\\u0000\"", "[]", "{}",
+        "true", "NaN", "\"' OR '1'='1\"", "\"../../../etc/passwd\"", "\"${jndi:x}\"", "\"\\ud800\"", "[[[[[[[[]]]]]]]]", "0.1",
+        "\"<script>alert(1)</script>\"", "1.0000000000000000000000001",
     ];
 
-    private static readonly string[] Segments = ["..", "%2e%2e", "%00", "'", "%27%3B--", "0", "-1", "%F0%9F%92%A9", "a%2Fb", ";", "~", "%25", "null", "%0d%0aSet-Cookie:x=1"];
-    private static readonly string[] Types = ["application/json", "application/json; charset=utf-16", "text/plain", "application/xml", "multipart/form-data; boundary=x", "text/csv", "x"];
+    private static readonly string[] Segments = [
+        "..", "%2e%2e", "%00", "'", "%27%3B--", "0", "-1", "%F0%9F%92%A9", "a%2Fb", ";", "~", "%25", "null", "%0d%0aSet-Cookie:x=1"];
+    private static readonly string[] Types = ["application/json", "application/json; charset=utf-16", "text/plain", "application/xml",
+        "multipart/form-data; boundary=x", "text/csv", "x"];
 
     public static HttpRequestMessage Of(Random random, Uri server, string method, string path, string? body)
     {
@@ -30,7 +33,8 @@ internal static class Mutation
         {
             byte[] bytes = Body(random, body ?? "{}");
             request.Content = new ByteArrayContent(bytes);
-            request.Content.Headers.TryAddWithoutValidation("Content-Type", path.Contains("/loads", StringComparison.Ordinal) ? "text/csv" : random.Next(12) == 0 ? Types[random.Next(Types.Length)] : "application/json");
+            request.Content.Headers.TryAddWithoutValidation("Content-Type", path.Contains("/loads", StringComparison.Ordinal)
+                ? "text/csv" : random.Next(12) == 0 ? Types[random.Next(Types.Length)] : "application/json");
         }
 
         switch (random.Next(14))
@@ -51,7 +55,8 @@ internal static class Mutation
                 request.Headers.TryAddWithoutValidation("Accept", Text(random, random.Next(1, 30)));
                 break;
             case 5:
-                request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", Convert.ToHexStringLower(RandomBytes(random, random.Next(0, 100))) + "x");
+                request.Headers.Authorization = new AuthenticationHeaderValue(
+                    "Bearer", Convert.ToHexStringLower(RandomBytes(random, random.Next(0, 100))) + "x");
                 break;
             default:
                 break;
@@ -83,7 +88,10 @@ internal static class Mutation
                 break;
         }
 
-        string query = random.Next(5) == 0 ? $"{(parts.Length > 1 ? parts[1] + "&" : "")}{(new[] { "limit", "cursor", "schema", "format", "cookie", Uri.EscapeDataString(Text(random, 5)) })[random.Next(6)]}={Uri.EscapeDataString(Text(random, random.Next(0, 20)))}"
+        string query = random.Next(5) == 0
+            ? (parts.Length > 1 ? parts[1] + "&" : "")
+                + ((string[])["limit", "cursor", "schema", "format", "cookie", Uri.EscapeDataString(Text(random, 5))])[random.Next(6)]
+                + "=" + Uri.EscapeDataString(Text(random, random.Next(0, 20)))
             : parts.Length > 1 ? parts[1] : "";
         string joined = string.Join('/', segments);
 
@@ -135,7 +143,9 @@ internal static class Mutation
         return string.Concat(body.AsSpan(0, from), Values[random.Next(Values.Length)], body.AsSpan(to));
     }
 
-    private static string Text(Random random, int length) => string.Create(CultureInfo.InvariantCulture, $"{new string([.. Enumerable.Range(0, length).Select(_ => (char)random.Next(33, 127))])}");
+    private static string Text(Random random, int length) =>
+        string.Create(CultureInfo.InvariantCulture,
+            $"{new string([.. Enumerable.Range(0, length).Select(_ => (char)random.Next(33, 127))])}");
 
     private static byte[] RandomBytes(Random random, int count)
     {

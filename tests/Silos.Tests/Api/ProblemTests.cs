@@ -36,8 +36,10 @@ public sealed partial class ProblemTests
         string source = Path.Combine(Tools.RepositoryRoot, "src");
         string[] codes =
         [
-            .. new[] { "Grains", "Silos" }.SelectMany(folder => Directory.EnumerateFiles(Path.Combine(source, folder), "*.cs", SearchOption.AllDirectories))
-                .SelectMany(file => Refusal().Matches(File.ReadAllText(file)).Select(match => match.Groups["code"].Value)).Distinct(StringComparer.Ordinal),
+            .. new[] { "Grains", "Silos" }.SelectMany(
+                folder => Directory.EnumerateFiles(Path.Combine(source, folder), "*.cs", SearchOption.AllDirectories))
+                .SelectMany(file => Refusal().Matches(File.ReadAllText(file)).Select(match => match.Groups["code"].Value))
+                .Distinct(StringComparer.Ordinal),
         ];
         Assert.True(codes.Length > 30, "the sources are not where they were");
 
@@ -50,8 +52,10 @@ public sealed partial class ProblemTests
     {
         foreach (Exception refusal in new Exception[]
         {
-            new SiteRefusedException("policy-invalid", "profile 9 is not on the menu"), new RequestRefusedException("policy-invalid", "profile 9 is not on the menu"),
-            new LinkRefusedException("policy-invalid", "profile 9 is not on the menu"), new ServiceRefusedException("policy-invalid", "profile 9 is not on the menu"),
+            new SiteRefusedException("policy-invalid", "profile 9 is not on the menu"),
+            new RequestRefusedException("policy-invalid", "profile 9 is not on the menu"),
+            new LinkRefusedException("policy-invalid", "profile 9 is not on the menu"),
+            new ServiceRefusedException("policy-invalid", "profile 9 is not on the menu"),
         })
         {
             Problem problem = ProblemWriter.Describe(refusal);
@@ -65,12 +69,18 @@ public sealed partial class ProblemTests
     public void Faults_tell_nothing_of_what_they_held()
     {
         const string Raw = "patient Jane Roe, glucose 412";
-        foreach (Exception fault in new Exception[] { new InvalidOperationException(Raw), new InvalidOperationException("x", new FormatException(Raw)), new TimeoutException(Raw), new CommandFault(Raw) })
+        foreach (Exception fault in new Exception[] { new InvalidOperationException(Raw),
+            new InvalidOperationException("x", new FormatException(Raw)), new TimeoutException(Raw), new CommandFault(Raw) })
         {
-            Assert.DoesNotContain("Jane", System.Text.Json.JsonSerializer.Serialize(ProblemWriter.Describe(fault)), StringComparison.Ordinal);
+            Assert.DoesNotContain("Jane", System.Text.Json.JsonSerializer.Serialize(ProblemWriter.Describe(fault)),
+                StringComparison.Ordinal);
         }
 
-        Problem input = ProblemWriter.Describe(new InputException([new InputProblem("unknown-label", "file-1", 7, "sex", "the value is none of 3 labels", "use a label") { Value = Raw }], 12));
+        Problem input =
+            ProblemWriter.Describe(
+                new InputException(
+                    [new InputProblem("unknown-label", "file-1", 7, "sex", "the value is none of 3 labels", "use a label") { Value = Raw }],
+                    12));
         Assert.Equal((422, 12L), (input.Status, input.ErrorCount));
         Assert.Equal(("unknown-label", 7L, "sex"), (input.Errors![0].Code, input.Errors[0].Line, input.Errors[0].Column));
         Assert.DoesNotContain("Jane", System.Text.Json.JsonSerializer.Serialize(input), StringComparison.Ordinal);
@@ -98,6 +108,8 @@ public sealed partial class ProblemTests
 
     private sealed class CommandFault(string message) : Exception(message);
 
-    [GeneratedRegex("(Site|Request|Link|Service)RefusedException\\(\\s*\"(?<code>[a-z-]+)\"|LinkProtocolException\\(\\s*[0-9]+, \"(?<code>[a-z-]+)\"|ExchangeFileException\\(\\s*\"(?<code>[a-z-]+)\"", RegexOptions.ExplicitCapture)]
+    [GeneratedRegex(
+        "(Site|Request|Link|Service)RefusedException\\(\\s*\"(?<code>[a-z-]+)\"|LinkProtocolException\\(\\s*[0-9]+, "
+            + "\"(?<code>[a-z-]+)\"|ExchangeFileException\\(\\s*\"(?<code>[a-z-]+)\"", RegexOptions.ExplicitCapture)]
     private static partial Regex Refusal();
 }

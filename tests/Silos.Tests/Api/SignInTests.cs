@@ -23,8 +23,10 @@ public sealed class SignInTests(ApiFixture api)
     {
         SignInMessage message = new()
         {
-            Domain = Domain, Address = Address.Parse("0xc02aaa39b223fe8d0a0e5c4f27ead9083c756cc2"), Uri = Uri, ChainId = 1, Nonce = "32891756abcd", IssuedSeconds = Start.ToUnixTimeSeconds(),
-            ExpirySeconds = Start.ToUnixTimeSeconds() + 300, Publisher = new PublisherName("a-site", new string('a', 64), new string('b', 64)),
+            Domain = Domain, Address = Address.Parse("0xc02aaa39b223fe8d0a0e5c4f27ead9083c756cc2"), Uri = Uri, ChainId = 1,
+            Nonce = "32891756abcd", IssuedSeconds = Start.ToUnixTimeSeconds(),
+            ExpirySeconds = Start.ToUnixTimeSeconds() + 300,
+            Publisher = new PublisherName("a-site", new string('a', 64), new string('b', 64)),
         };
         string text = $"""
             market.example:443 wants you to sign in with your Ethereum account:
@@ -68,7 +70,8 @@ public sealed class SignInTests(ApiFixture api)
         Refused(() => challenges.Redeem(text, "nonsense", Domain));
         Refused(() => challenges.Redeem(text, signature, "elsewhere.example"));
         Refused(() => new Challenges(clock, 31337).Redeem(text, signature, Domain));
-        foreach ((string from, string to) in new[] { ("Chain ID: 31337", "Chain ID: 1"), ("03:04:05Z", "03:04:06Z"), ("03:09:05Z", "04:09:05Z"), ("https://market", "https://evil") })
+        foreach ((string from, string to) in new[] { ("Chain ID: 31337", "Chain ID: 1"), ("03:04:05Z", "03:04:06Z"),
+            ("03:09:05Z", "04:09:05Z"), ("https://market", "https://evil") })
         {
             string changed = text.Replace(from, to, StringComparison.Ordinal);
             Assert.NotEqual(text, changed);
@@ -94,7 +97,8 @@ public sealed class SignInTests(ApiFixture api)
     [InlineData(1111111109, "081804")]
     [InlineData(1234567890, "005924")]
     [InlineData(2000000000, "279037")]
-    public void Code_is_that_of_RFC_6238(long seconds, string code) => Assert.Equal(code, Authenticator.Code("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", seconds / 30));
+    public void Code_is_that_of_RFC_6238(long seconds, string code) =>
+        Assert.Equal(code, Authenticator.Code("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", seconds / 30));
 
     [RequiresFact(Tool.Anvil)]
     public async Task Patient_signs_in_for_the_own_pseudonym_only()
@@ -103,12 +107,15 @@ public sealed class SignInTests(ApiFixture api)
         using HttpClient http = market.Connect();
         foreach ((EthereumAccount account, PublisherName publisher) in new[]
         {
-            (EthereumAccount.Generate(), market.Publisher), (market.Patient, market.Publisher with { Pseudonym = new string('0', 64) }), (market.Patient, market.Publisher with { Site = "elsewhere" }),
+            (EthereumAccount.Generate(), market.Publisher), (market.Patient, market.Publisher with { Pseudonym = new string('0', 64) }),
+            (market.Patient, market.Publisher with { Site = "elsewhere" }),
         })
         {
-            using HttpResponseMessage asked = await http.PostAsJsonAsync("/api/v1/sign-in/challenges", new { address = Show.Address(account.Address), publisher = publisher.ToString() });
+            using HttpResponseMessage asked = await http.PostAsJsonAsync(
+                "/api/v1/sign-in/challenges", new { address = Show.Address(account.Address), publisher = publisher.ToString() });
             string message = (await ApiFixture.ReadAsync(asked))["message"]!.GetValue<string>();
-            using HttpResponseMessage answer = await http.PostAsJsonAsync("/api/v1/sign-in", new { message, signature = ApiFixture.Sign(account, message) });
+            using HttpResponseMessage answer = await http.PostAsJsonAsync(
+                "/api/v1/sign-in", new { message, signature = ApiFixture.Sign(account, message) });
             Assert.Equal(HttpStatusCode.Unauthorized, answer.StatusCode);
             Assert.Equal("challenge-refused", await ApiFixture.CodeAsync(answer));
         }
@@ -120,7 +127,8 @@ public sealed class SignInTests(ApiFixture api)
         SmallMarket market = await api.GetAsync();
         using HttpClient machine = await api.AsAsync("operator");
         using HttpClient http = market.Connect();
-        JsonObject secrets = await ApiFixture.ReadAsync(await machine.PostAsJsonAsync("/api/v1/accounts", new { name = "locked", role = "auditor", twoFactor = true }));
+        JsonObject secrets = await ApiFixture.ReadAsync(
+            await machine.PostAsJsonAsync("/api/v1/accounts", new { name = "locked", role = "auditor", twoFactor = true }));
         string password = secrets["password"]!.GetValue<string>(), key = secrets["authenticatorKey"]!.GetValue<string>();
         Assert.Equal("sign-in-failed", await SignInAsync(password, null));
         string code = Authenticator.Code(key, DateTimeOffset.UtcNow.ToUnixTimeSeconds() / 30);
@@ -144,7 +152,8 @@ public sealed class SignInTests(ApiFixture api)
 
         async Task<string> SignInAsync(string tried, string? with, string name = "locked")
         {
-            using HttpResponseMessage answer = await http.PostAsJsonAsync("/api/v1/sign-in/password", new { name, password = tried, code = with });
+            using HttpResponseMessage answer = await http.PostAsJsonAsync(
+                "/api/v1/sign-in/password", new { name, password = tried, code = with });
             return answer.IsSuccessStatusCode ? "" : await ApiFixture.CodeAsync(answer);
         }
     }
@@ -168,8 +177,10 @@ public sealed class SignInTests(ApiFixture api)
 
         if (!OperatingSystem.IsWindows())
         {
-            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(market.Options.Keys, OperatorToken.FileName)));
-            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(market.Options.Keys));
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite,
+                File.GetUnixFileMode(Path.Combine(market.Options.Keys, OperatorToken.FileName)));
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute,
+                File.GetUnixFileMode(market.Options.Keys));
         }
     }
 
@@ -178,9 +189,11 @@ public sealed class SignInTests(ApiFixture api)
     {
         SmallMarket market = await api.GetAsync();
         using HttpClient http = market.Connect();
-        using HttpResponseMessage signedIn = await http.PostAsJsonAsync("/api/v1/sign-in/password?cookie=true", new { name = "the-staff", password = ApiFixture.Password });
+        using HttpResponseMessage signedIn = await http.PostAsJsonAsync(
+            "/api/v1/sign-in/password?cookie=true", new { name = "the-staff", password = ApiFixture.Password });
         Assert.Null((await ApiFixture.ReadAsync(signedIn))["token"]?.GetValue<string>());
-        string cookie = Assert.Single(signedIn.Headers.GetValues("Set-Cookie"), one => one.StartsWith(AccessSetup.CookieName, StringComparison.Ordinal));
+        string cookie = Assert.Single(
+            signedIn.Headers.GetValues("Set-Cookie"), one => one.StartsWith(AccessSetup.CookieName, StringComparison.Ordinal));
         Assert.Contains("httponly", cookie, StringComparison.OrdinalIgnoreCase);
         Assert.Contains("samesite=strict", cookie, StringComparison.OrdinalIgnoreCase);
 
@@ -189,9 +202,13 @@ public sealed class SignInTests(ApiFixture api)
         string both = cookie.Split(';')[0] + "; " + Assert.Single(read.Headers.GetValues("Set-Cookie")).Split(';')[0];
         Assert.Equal("cross-site", await ApiFixture.CodeAsync(await SendAsync(HttpMethod.Delete, "/api/v1/session", both)));
         Assert.Equal("cross-site", await ApiFixture.CodeAsync(await SendAsync(HttpMethod.Delete, "/api/v1/session", both, "forged")));
-        Assert.Equal("cross-site", await ApiFixture.CodeAsync(await SendAsync(HttpMethod.Delete, "/api/v1/session", cookie.Split(';')[0], csrf)));
-        Assert.Equal("cross-site", await ApiFixture.CodeAsync(await SendAsync(HttpMethod.Delete, "/api/v1/session", both, csrf, "http://evil.example")));
-        Assert.Equal(HttpStatusCode.NoContent, (await SendAsync(HttpMethod.Delete, "/api/v1/session", both, csrf, market.Address.GetLeftPart(UriPartial.Authority))).StatusCode);
+        Assert.Equal("cross-site",
+            await ApiFixture.CodeAsync(await SendAsync(HttpMethod.Delete, "/api/v1/session", cookie.Split(';')[0], csrf)));
+        Assert.Equal("cross-site",
+            await ApiFixture.CodeAsync(await SendAsync(HttpMethod.Delete, "/api/v1/session", both, csrf, "http://evil.example")));
+        Assert.Equal(HttpStatusCode.NoContent,
+            (await SendAsync(HttpMethod.Delete, "/api/v1/session", both, csrf,
+                market.Address.GetLeftPart(UriPartial.Authority))).StatusCode);
         Assert.Equal("session-ended", await ApiFixture.CodeAsync(await SendAsync(HttpMethod.Get, "/api/v1/session", both)));
 
         Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, string cookies, string? token = null, string? origin = null)

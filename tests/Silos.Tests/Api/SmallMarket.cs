@@ -28,8 +28,9 @@ using Microsoft.Extensions.DependencyInjection;
 namespace EmrMarket.Silos.Tests.Api;
 
 /// <summary>
-/// The served market in this process, with everything real but PostgreSQL: contracts on a chain of its own, the roles of market and one site, records, an epoch, a request that was served, and
-/// the web host on a free port of this machine. Time is moved only while it is filled.
+/// The served market in this process, with everything real but PostgreSQL: contracts on a chain of its own, the roles of market and one
+/// site, records, an epoch, a request that was served, and the web host on a free port of this machine. Time is moved only while it is
+/// filled.
 /// </summary>
 internal sealed class SmallMarket : IAsyncDisposable
 {
@@ -143,7 +144,11 @@ internal sealed class SmallMarket : IAsyncDisposable
     {
         string chain = Path.Combine(_folder, "chain");
         _chain = await EmbeddedChain.StartAsync(
-            new EmbeddedChainOptions { Folder = chain, Tools = tools, BlockTime = TimeSpan.FromMilliseconds(20), IdleBlockTime = TimeSpan.FromMilliseconds(250), KeepsState = false }, _stop.Token);
+            new EmbeddedChainOptions
+            {
+                Folder = chain, Tools = tools, BlockTime = TimeSpan.FromMilliseconds(20), IdleBlockTime = TimeSpan.FromMilliseconds(250),
+                KeepsState = false,
+            }, _stop.Token);
         await ChainDeploy.RunAsync(new ChainDeployment { Folder = chain }, _stop.Token);
         string keys = ChainFolders.Keys(chain);
         ContractDeployment deployment = ContractDeployment.Load(ChainFolders.DeploymentOf(chain));
@@ -151,15 +156,17 @@ internal sealed class SmallMarket : IAsyncDisposable
         _client = new JsonRpcEthereumClient(_chain.Endpoint);
         _consortium = await Consortium.StartAsync(EthereumAccount.Load(Path.Combine(keys, "consortium.key")), _client, deployment);
         await _consortium.PublishAsync([Schema], _stop.Token);
-        _market = await MarketRole.StartAsync([Schema], account, _client, deployment, new MemoryLedgerStore(), services => services.AddSingleton<IMarketStore, MemoryMarketStore>());
+        _market = await MarketRole.StartAsync([Schema], account, _client, deployment, new MemoryLedgerStore(),
+            services => services.AddSingleton<IMarketStore, MemoryMarketStore>());
         await _consortium.SecureAsync(_market.Host, account.Address, _stop.Token);
         await _consortium.AdmitAsync(Site.Address, "a site of a test"u8.ToArray(), _stop.Token);
         TierRates rates = new(TokenAmount.Zero, new TokenAmount(250), new TokenAmount(500), new TokenAmount(1000));
         _site = await SiteRole.StartAsync(
-            SiteName, new SiteOptions(Enumerable.Range(0, 32).Select(i => (byte)i).ToArray(), Site.Address, [rates]), Site, _client, deployment, _market.Link, new MemoryLedgerStore(),
-            services => services.AddSingleton<ISiteStore, MemorySiteStore>());
+            SiteName, new SiteOptions(Enumerable.Range(0, 32).Select(i => (byte)i).ToArray(), Site.Address, [rates]), Site, _client,
+            deployment, _market.Link, new MemoryLedgerStore(), services => services.AddSingleton<ISiteStore, MemorySiteStore>());
         await _consortium.SecureAsync(_site.Host, Site.Address, _stop.Token);
-        Roles = new RunningRoles(_client, _market, new Dictionary<string, SiteRole>(StringComparer.Ordinal) { [SiteName] = _site }, _consortium);
+        Roles = new RunningRoles(
+            _client, _market, new Dictionary<string, SiteRole>(StringComparer.Ordinal) { [SiteName] = _site }, _consortium);
         Options = new ApiOptions { Keys = Path.Combine(_folder, "keys"), Spool = Path.Combine(_folder, "spool"), Limits = limits };
         Web = WebHost.Build(new Uri("http://127.0.0.1:0"), Roles, [], Options);
         await Web.StartAsync(_stop.Token);
@@ -178,7 +185,8 @@ internal sealed class SmallMarket : IAsyncDisposable
         await desk.LoadAsync(SiteName, Schema, [file], _stop.Token);
         await desk.SetDefaultPoliciesAsync(SiteName, new DefaultPolicies
         {
-            SchemaId = Schema.Id, ProfileShares = [.. Schema.Profiles.Select((_, i) => i == Schema.Profiles.Count - 1 ? 1_000_000 : 0)], RateShares = [1_000_000], Purpose = 0,
+            SchemaId = Schema.Id, ProfileShares = [.. Schema.Profiles.Select((_, i) => i == Schema.Profiles.Count - 1 ? 1_000_000 : 0)],
+            RateShares = [1_000_000], Purpose = 0,
         });
         await desk.DecideEpochAsync(SiteName, Schema.Id);
         await UntilAsync(() => Task.FromResult(_market.View.Epochs(Schema.LedgerId()).Any(epoch => epoch.Status == BatchStatus.Final)));
@@ -191,7 +199,8 @@ internal sealed class SmallMarket : IAsyncDisposable
         await _consortium.EndowAsync(Researcher.Address, Endowment, _stop.Token);
         TermsInfo terms = await research.WriteTermsAsync(address, new RequestWish
         {
-            SchemaId = Schema.Id, Statistics = ["mean:length_of_stay", "frequency:diabetes"], Title = "Length of stay", Why = "Hospitals plan beds by how long patients stay.", TargetRecords = 300,
+            SchemaId = Schema.Id, Statistics = ["mean:length_of_stay", "frequency:diabetes"], Title = "Length of stay",
+            Why = "Hospitals plan beds by how long patients stay.", TargetRecords = 300,
         });
         OpenInfo opened = await research.OpenAsync(address, terms.TermsJson);
         await SendAsync(Researcher, opened.Key, opened.Calls);
@@ -218,8 +227,10 @@ internal sealed class SmallMarket : IAsyncDisposable
     /// <summary>Signs calls by an account, sends them, and waits until they are in blocks.</summary>
     public async Task SendAsync(EthereumAccount account, string id, IReadOnlyList<CallInfo> calls)
     {
-        await using RoleHost wallet = await RoleHost.StartAsync(new MemoryLedgerStore(), _client, _market.View.Deployment, [account], (_, _) => { });
-        await wallet.SubmitAsync(0, id, [.. calls.Select(call => new ContractCall(Contracts.Ethereum.Address.Parse(call.To), Convert.FromHexString(call.Data[2..])))]);
+        await using RoleHost wallet = await RoleHost.StartAsync(
+            new MemoryLedgerStore(), _client, _market.View.Deployment, [account], (_, _) => { });
+        await wallet.SubmitAsync(0, id,
+            [.. calls.Select(call => new ContractCall(Contracts.Ethereum.Address.Parse(call.To), Convert.FromHexString(call.Data[2..])))]);
         await UntilAsync(async () => (await wallet.Senders[0].AdvanceAsync()).WaitsFor.Length == 0);
     }
 
@@ -251,7 +262,8 @@ internal sealed class SmallMarket : IAsyncDisposable
             if (_hurries && idle > 5 && all.DueSeconds is { } due && due > _market.View.NowSeconds)
             {
                 // Not at once to a far deadline: somebody may only be slow.
-                await _consortium.AdvanceTimeAsync(TimeSpan.FromSeconds(Math.Min(LongestStep, due - _market.View.NowSeconds)), CancellationToken.None);
+                await _consortium.AdvanceTimeAsync(
+                    TimeSpan.FromSeconds(Math.Min(LongestStep, due - _market.View.NowSeconds)), CancellationToken.None);
                 idle = 0;
             }
 

@@ -55,7 +55,8 @@ public sealed class ChainCommandTests : IDisposable
             using (JsonDocument parsed = JsonDocument.Parse(json))
             {
                 Assert.Equal(endpoint, parsed.RootElement.GetProperty("endpoint").GetString());
-                Assert.Equal(deployment.Matching.Address, parsed.RootElement.GetProperty("deployment").GetProperty("matching").GetProperty("address").GetString());
+                Assert.Equal(deployment.Matching.Address,
+                    parsed.RootElement.GetProperty("deployment").GetProperty("matching").GetProperty("address").GetString());
             }
         }
         finally
@@ -111,8 +112,8 @@ public sealed class ChainCommandTests : IDisposable
         string someone = EthereumAccount.Generate().Address.ToString();
         string[] Command(string id, string keyFile, string token) =>
         [
-            "chain", "deploy", "--chain", node.Endpoint.ToString(), "--chain-id", id, "--key-file", keyFile, "--token", token, "--consortium", someone, "--market", someone,
-            "--patients-fund", someone, "--deployment", file, "--confirmations", "2",
+            "chain", "deploy", "--chain", node.Endpoint.ToString(), "--chain-id", id, "--key-file", keyFile, "--token", token,
+            "--consortium", someone, "--market", someone, "--patients-fund", someone, "--deployment", file, "--confirmations", "2",
         ];
 
         string known = EmbeddedChain.DevelopmentChainId.ToString(CultureInfo.InvariantCulture);
@@ -160,8 +161,8 @@ public sealed class ChainCommandTests : IDisposable
         new EthereumAccount(Convert.FromHexString("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80")).Save(key);
         string someone = EthereumAccount.Generate().Address.ToString();
         (int code, _, string said) = await RunAsync(
-            "chain", "deploy", "--chain", endpoint, "--chain-id", "1", "--key-file", key, "--token", someone, "--consortium", someone, "--market", someone,
-            "--patients-fund", someone, "--deployment", Path.Combine(_folder, "never.json"));
+            "chain", "deploy", "--chain", endpoint, "--chain-id", "1", "--key-file", key, "--token", someone, "--consortium", someone,
+            "--market", someone, "--patients-fund", someone, "--deployment", Path.Combine(_folder, "never.json"));
         node.Stop();
         await answering;
         Assert.Equal(1, code);
@@ -207,7 +208,8 @@ public sealed class ChainCommandTests : IDisposable
         Assert.Contains("install Node 20 or later with npm, https://nodejs.org/", said, StringComparison.Ordinal);
 
         // npm without Node, without its registry, and one that has no package for this machine.
-        (int noNode, _, string saidNode) = await RunInCloneAsync(Npm("noNode", "echo \"env: 'node': No such file or directory\" >&2; exit 127"));
+        (int noNode, _, string saidNode) = await RunInCloneAsync(
+            Npm("noNode", "echo \"env: 'node': No such file or directory\" >&2; exit 127"));
         Assert.Equal(1, noNode);
         Assert.Contains("exit code 127: it needs Node 20 or later", saidNode, StringComparison.Ordinal);
         Assert.Contains("'node': No such file", saidNode, StringComparison.Ordinal);
@@ -220,7 +222,8 @@ public sealed class ChainCommandTests : IDisposable
         Assert.Equal(1, foreign);
         Assert.Contains("there is no package for", saidForeign, StringComparison.Ordinal);
         Assert.Contains("--chain URL", saidForeign, StringComparison.Ordinal);
-        Assert.All((string[])[said, saidNode, saidOffline, saidForeign], text => Assert.DoesNotContain("   at ", text, StringComparison.Ordinal));
+        Assert.All((string[])[said, saidNode, saidOffline, saidForeign],
+            text => Assert.DoesNotContain("   at ", text, StringComparison.Ordinal));
     }
 
     [RequiresFact(Tool.Anvil)]
@@ -232,11 +235,13 @@ public sealed class ChainCommandTests : IDisposable
         }
 
         // An npm that puts the real binary where the lock file says, and counts.
-        string anvil = await new EmbeddedTools(Path.Combine(Tools.RepositoryRoot, ".emr", "tools"), TextWriter.Null).GetAnvilAsync(CancellationToken.None);
+        string anvil = await new EmbeddedTools(Path.Combine(Tools.RepositoryRoot, ".emr", "tools"), TextWriter.Null)
+            .GetAnvilAsync(CancellationToken.None);
         string file = Path.GetRelativePath(Path.Combine(Tools.RepositoryRoot, ".emr", "tools"), anvil);
         string installed = Path.Combine(_folder, "clone", ".emr", "tools", file);
         string count = Path.Combine(_folder, "count");
-        string npm = Npm("working", $"echo x >>{count}; /bin/mkdir -p {Path.GetDirectoryName(file)} && /bin/ln -s {anvil} {file}") + ":/usr/bin:/bin";
+        string npm = Npm("working", $"echo x >>{count}; /bin/mkdir -p {Path.GetDirectoryName(file)} && /bin/ln -s {anvil} {file}")
+            + ":/usr/bin:/bin";
         for (int times = 1; times <= 2; times++)
         {
             Assert.Equal(0, (await RunInCloneAsync(npm)).Code);
@@ -281,8 +286,9 @@ public sealed class ChainCommandTests : IDisposable
             "1. A ledger of its own", "2. The consortium admits", "3. Each site posts an epoch: 500 pseudonyms in 5 classes",
             "A leaf is withheld; the auditor demands it", "Three researchers fund requests", "The market matches, wrongly at first",
             "the contract finds E3", "The right match, final and seeded", "one delivers short", "Anybody claims for everybody",
-            "What was not delivered goes back", "delivered short, so only after the deadline", "The trace of one pseudonym, every proof checked",
-            "policy ", "match ", "delivery ", "payout ", "The books", "not a unit was made or lost",
+            "What was not delivered goes back", "delivered short, so only after the deadline",
+            "The trace of one pseudonym, every proof checked", "policy ", "match ", "delivery ", "payout ", "The books",
+            "not a unit was made or lost",
         ];
         int at = 0;
         foreach (string step in steps)
@@ -304,7 +310,8 @@ public sealed class ChainCommandTests : IDisposable
         static BigInteger Number(Match sum, string group) => BigInteger.Parse(sum.Groups[group].Value, CultureInfo.InvariantCulture);
     }
 
-    private async Task StartEmbeddedAsync() => Assert.Equal(0, (await RunAsync("chain", "start", "--folder", Chain, "--block-time", "0.05")).Code);
+    private async Task StartEmbeddedAsync() =>
+        Assert.Equal(0, (await RunAsync("chain", "start", "--folder", Chain, "--block-time", "0.05")).Code);
 
     /// <summary>A folder with an npm of these commands.</summary>
     [UnsupportedOSPlatform("windows")]
@@ -322,10 +329,12 @@ public sealed class ChainCommandTests : IDisposable
         ["chain", "start", "--folder", Chain, "--block-time", "0.05"],
         new Dictionary<string, string>(StringComparer.Ordinal) { ["EMR_ROOT"] = Path.Combine(_folder, "clone"), ["PATH"] = path });
 
-    private static Task<(int Code, string Output, string Errors)> RunAsync(params string[] arguments) => RunAsync(arguments, Path.GetTempPath());
+    private static Task<(int Code, string Output, string Errors)> RunAsync(params string[] arguments) =>
+        RunAsync(arguments, Path.GetTempPath());
 
     private static Task<(int Code, string Output, string Errors)> RunAsync(string[] arguments, string temporary) =>
-        RunAsync(arguments, new Dictionary<string, string>(StringComparer.Ordinal) { ["EMR_ROOT"] = Tools.RepositoryRoot, ["TMPDIR"] = temporary });
+        RunAsync(arguments,
+            new Dictionary<string, string>(StringComparer.Ordinal) { ["EMR_ROOT"] = Tools.RepositoryRoot, ["TMPDIR"] = temporary });
 
     private static async Task<(int Code, string Output, string Errors)> RunAsync(string[] arguments, Dictionary<string, string> environment)
     {

@@ -17,7 +17,9 @@ public sealed class DataCommandsTests : IDisposable
     [Fact]
     public async Task A_site_goes_from_an_unknown_file_to_reports()
     {
-        await File.WriteAllTextAsync(_emr.Place("visits.csv"), "visit_id,patient_id,name,sex,score\n" + string.Concat(Enumerable.Range(1, 300).Select(i => $"{i},{i % 150},Secret Person{i},{"FM"[i % 2]},{i % 5}\n")));
+        await File.WriteAllTextAsync(_emr.Place("visits.csv"),
+            "visit_id,patient_id,name,sex,score\n"
+                + string.Concat(Enumerable.Range(1, 300).Select(i => $"{i},{i % 150},Secret Person{i},{"FM"[i % 2]},{i % 5}\n")));
         (int code, string output, string error) = await _emr.RunAsync("schema", "infer", "visits.csv", "--out", "visits.json");
         Assert.True(code == 0, error);
         Assert.Contains("direct identifier", error, StringComparison.Ordinal);
@@ -38,7 +40,9 @@ public sealed class DataCommandsTests : IDisposable
         Assert.Equal(300, JsonDocument.Parse(output).RootElement.GetProperty("summary").GetProperty("released").GetInt32());
         ReportFile reports = Assert.Single(ReportFileFormat.ReadAll(_emr.Place("reports")));
         Assert.Equal((300, 150), (reports.Count, reports.PersonCount));
-        Assert.DoesNotContain("Secret", System.Text.Encoding.Latin1.GetString(await File.ReadAllBytesAsync(_emr.Place("reports/visits.emr-reports"))), StringComparison.Ordinal);
+        Assert.DoesNotContain("Secret",
+            System.Text.Encoding.Latin1.GetString(await File.ReadAllBytesAsync(_emr.Place("reports/visits.emr-reports"))),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -51,7 +55,8 @@ public sealed class DataCommandsTests : IDisposable
         Assert.Contains("f.csv:3: column 'index'", output, StringComparison.Ordinal);
         Assert.Contains("Value: 'x1'", output, StringComparison.Ordinal);
         Assert.Contains("f.csv:4: column 'sex'", output, StringComparison.Ordinal);
-        Assert.Contains("1 records are valid, 0 values lie outside their bounds and are clipped, 2 problems", output, StringComparison.Ordinal);
+        Assert.Contains("1 records are valid, 0 values lie outside their bounds and are clipped, 2 problems", output,
+            StringComparison.Ordinal);
 
         (code, output, _) = await _emr.RunAsync("schema", "check", "s.json", "f.csv", "--json");
         Assert.Equal(2, code);
@@ -59,7 +64,8 @@ public sealed class DataCommandsTests : IDisposable
         Assert.Equal((1, 2), (found.GetProperty("records").GetInt32(), found.GetProperty("totalProblems").GetInt32()));
         Assert.Equal(["x1", "q2"], found.GetProperty("problems").EnumerateArray().Select(p => p.GetProperty("value").GetString()!));
 
-        (code, output, string error) = await _emr.RunAsync("perturb", "--data", "f.csv", "--schema", "s.json", "--site-key", "none", "--out", "o");
+        (code, output, string error) = await _emr.RunAsync(
+            "perturb", "--data", "f.csv", "--schema", "s.json", "--site-key", "none", "--out", "o");
         Assert.Equal(2, code);
         Assert.DoesNotContain("x1", output + error, StringComparison.Ordinal);
     }
@@ -85,7 +91,8 @@ public sealed class DataCommandsTests : IDisposable
         (int code, _, string error) = await _emr.RunAsync([.. common, "--cap", "3", "--attribute", "age", "--attribute", "payer"]);
         Assert.Equal(2, code);
         Assert.Contains("above the cap of 3", error, StringComparison.Ordinal);
-        foreach (string[] wrong in new string[][] { ["--grade", "age"], ["--grade", "age=9"], ["--attribute", "height"], ["--cap", "-1"], ["--policies", "careful"] })
+        foreach (string[] wrong in new string[][] { ["--grade", "age"], ["--grade", "age=9"], ["--attribute", "height"], ["--cap", "-1"],
+            ["--policies", "careful"] })
         {
             (code, _, error) = await _emr.RunAsync([.. common, .. wrong]);
             Assert.True(code == 2, string.Join(' ', wrong) + ": " + error);
@@ -109,7 +116,8 @@ public sealed class DataCommandsTests : IDisposable
     public async Task Verify_knows_the_published_files()
     {
         string folder = Tools.Require(Tool.RealData);
-        (int code, string output, string error) = await _emr.RunAsync(["data", "verify", .. DataFolder.Sources().Select(s => Path.Combine(folder, s.File + ".gz"))]);
+        (int code, string output, string error) = await _emr.RunAsync(
+            ["data", "verify", .. DataFolder.Sources().Select(s => Path.Combine(folder, s.File + ".gz"))]);
         Assert.True(code == 0, error + output);
         Assert.Contains("101766 rows, unchanged", output, StringComparison.Ordinal);
     }

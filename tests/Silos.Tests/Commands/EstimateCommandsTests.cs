@@ -22,7 +22,8 @@ public sealed class EstimateCommandsTests : IDisposable
         File.Delete(_emr.Place("k"));
 
         (int code, string output, string error) = await _emr.RunAsync(
-            "estimate", "--reports", "o", "--statistic", "frequency:admission", "--statistic", "mean:length_of_stay", "--confidence", "0.999999", "--json");
+            "estimate", "--reports", "o", "--statistic", "frequency:admission", "--statistic", "mean:length_of_stay", "--confidence",
+            "0.999999", "--json");
         Assert.True(code == 0, error);
         JsonElement[] statistics = [.. JsonDocument.Parse(output).RootElement.EnumerateArray()];
         Assert.Equal(["frequency:admission", "mean:length_of_stay"], statistics.Select(s => s.GetProperty("id").GetString()!));
@@ -32,7 +33,8 @@ public sealed class EstimateCommandsTests : IDisposable
         JsonElement[] cells = [.. statistics[0].GetProperty("cells").EnumerateArray()];
         Assert.Equal(5, cells.Length);
         Assert.All(cells, c => Assert.InRange(
-            c.GetProperty("estimate").GetDouble() - truth.GetValueOrDefault(c.GetProperty("value").GetString()!), -Guaranteed(c), Guaranteed(c)));
+            c.GetProperty("estimate").GetDouble() - truth.GetValueOrDefault(c.GetProperty("value").GetString()!), -Guaranteed(c),
+            Guaranteed(c)));
     }
 
     [Fact]
@@ -53,7 +55,8 @@ public sealed class EstimateCommandsTests : IDisposable
 
         foreach (string[] wrong in new string[][]
         {
-            [.. estimate, "frequency"], [.. estimate, "frequency:sex", "--confidence", "1"], [.. estimate, "frequency:sex", "--csv", "--json"],
+            [.. estimate, "frequency"], [.. estimate, "frequency:sex", "--confidence", "1"],
+            [.. estimate, "frequency:sex", "--csv", "--json"],
             ["estimate", "--reports", "nowhere", "--statistic", "frequency:sex"],
         })
         {
@@ -106,7 +109,8 @@ public sealed class EstimateCommandsTests : IDisposable
         Assert.Contains("Recommended: none", output, StringComparison.Ordinal);
         foreach (string[] wrong in new string[][]
         {
-            [.. plan], [.. plan, "--records", "5", "--half-width", "0.1"], [.. plan, "--half-width", "-1"], [.. plan, "--records", "9", "--available", "1,2,3,4,5,6"],
+            [.. plan], [.. plan, "--records", "5", "--half-width", "0.1"], [.. plan, "--half-width", "-1"],
+            [.. plan, "--records", "9", "--available", "1,2,3,4,5,6"],
             ["request", "plan", "--offline", "--schema", "diabetic_data", "--statistic", "frequency:height", "--records", "9"],
         })
         {
@@ -142,8 +146,8 @@ public sealed class EstimateCommandsTests : IDisposable
         await _emr.RunAsync("data", "generate", "--records", Text(records), "--out", "s.csv");
         await _emr.RunAsync("site-key", "new", "k");
         (int code, _, string error) = await _emr.RunAsync(
-            "perturb", "--data", "s.csv", "--schema", "synthetic", "--site-key", "k", "--policies", "generous", "--cap", "off", "--out", "o",
-            "--attribute", "sex", "--attribute", "admission", "--attribute", "length_of_stay");
+            "perturb", "--data", "s.csv", "--schema", "synthetic", "--site-key", "k", "--policies", "generous", "--cap",
+            "off", "--out", "o", "--attribute", "sex", "--attribute", "admission", "--attribute", "length_of_stay");
         Assert.True(code == 0, error);
     }
 

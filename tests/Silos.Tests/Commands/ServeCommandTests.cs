@@ -67,9 +67,11 @@ public sealed class ServeCommandTests : IDisposable
 
     private Process Start(string url)
     {
-        ProcessStartInfo start = new("dotnet", [Path.Combine(AppContext.BaseDirectory, "emrmarket.dll"), "serve", "--urls", url, "--folder", Chain])
+        ProcessStartInfo start = new(
+            "dotnet", [Path.Combine(AppContext.BaseDirectory, "emrmarket.dll"), "serve", "--urls", url, "--folder", Chain])
         {
-            UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true, Environment = { ["EMR_ROOT"] = Tools.RepositoryRoot },
+            UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true,
+            Environment = { ["EMR_ROOT"] = Tools.RepositoryRoot },
         };
         return Process.Start(start)!;
     }

@@ -5,8 +5,9 @@ using System.Text.Json;
 namespace EmrMarket.Silos.Tests.Commands;
 
 /// <summary>
-/// SIGKILL of a real server at ten random points of a run, restarted each time: what comes out and what everybody has is the same as without. Requests buy every record on offer, so the draw
-/// decides nothing, at a grade at which no person reaches the cap; and the site's key, from which the reports follow, is the same in both runs.
+/// SIGKILL of a real server at ten random points of a run, restarted each time: what comes out and what everybody has is the same as
+/// without. Requests buy every record on offer, so the draw decides nothing, at a grade at which no person reaches the cap; and the site's
+/// key, from which the reports follow, is the same in both runs.
 /// </summary>
 public sealed class ServeKillTests
 {
@@ -21,11 +22,13 @@ public sealed class ServeKillTests
     {
         using TempFile records = new("records.csv");
         using TempFile key = new("site.key");
-        Assert.Equal(0, (await CommandProcess.RunAsync(records.Folder, "data", "generate", "--records", $"{Records}", "--out", records.Path)).Code);
+        Assert.Equal(0,
+            (await CommandProcess.RunAsync(records.Folder, "data", "generate", "--records", $"{Records}", "--out", records.Path)).Code);
         Assert.Equal(0, (await CommandProcess.RunAsync(key.Folder, "site-key", "new", key.Path)).Code);
 
         // Side by side, since both wait most of the time for the windows of their ledgers.
-        Task<(Outcome Outcome, int Kills)> undisturbed = RunAsync(records.Path, key.Path, kills: 0), disturbed = RunAsync(records.Path, key.Path, Kills);
+        Task<(Outcome Outcome, int Kills)> undisturbed = RunAsync(records.Path, key.Path, kills: 0),
+        disturbed = RunAsync(records.Path, key.Path, Kills);
         await Task.WhenAll(undisturbed, disturbed);
         ((Outcome whole, _), (Outcome killed, int kills)) = (await undisturbed, await disturbed);
         Assert.Equal(Kills, kills);
@@ -99,7 +102,8 @@ public sealed class ServeKillTests
             string terms = market.Place(statistic.Replace(':', '-') + ".json");
             keys.Add((await market.PatientlyAsync(killer, () => File.Exists(terms)
                 ? ["request", "open", "--terms", terms, "--yes"]
-                : ["request", "open", "--schema", Schema, "--statistic", statistic, "--records", $"{members}", "--title", statistic, "--why", "A test", "--grade", "2", "--save", terms, "--yes"]))
+                : ["request", "open", "--schema", Schema, "--statistic", statistic, "--records", $"{members}", "--title", statistic,
+                    "--why", "A test", "--grade", "2", "--save", terms, "--yes"]))
                 .GetProperty("key").GetString()!);
         }
 
@@ -115,16 +119,26 @@ public sealed class ServeKillTests
         foreach (string key in keys)
         {
             JsonElement ended = await DoAsync("request", "status", key);
-            figures.Add(string.Join(' ', ((string[])["state", "sold", "delivered", "effectiveRecords", "paid", "refunded"]).Select(name => $"{name} {ended.GetProperty(name)}")));
+            figures.Add(
+                string.Join(' ',
+                    ((string[])["state", "sold", "delivered", "effectiveRecords", "paid", "refunded"])
+                        .Select(name => $"{name} {ended.GetProperty(name)}")));
             JsonElement results = await DoAsync("request", "results", key);
-            estimates.AddRange(results.GetProperty("statistics").EnumerateArray().SelectMany(answer => answer.GetProperty("result").GetProperty("cells").EnumerateArray())
+            estimates.AddRange(results.GetProperty("statistics").EnumerateArray()
+                .SelectMany(answer => answer.GetProperty("result").GetProperty("cells").EnumerateArray())
                 .Select(cell => (cell.GetProperty("value").GetString()!, cell.GetProperty("estimate").GetDouble())));
-            JsonElement verified = await DoAsync("request", "verify", ended.GetProperty("requestId").GetUInt64().ToString(CultureInfo.InvariantCulture), "--folder", market.Chain);
-            figures.Add(string.Join(' ', ((string[])["verified", "records", "claims", "funded", "paidToPatients", "relayFees", "refunded"]).Select(name => $"{name} {verified.GetProperty(name)}")));
+            JsonElement verified = await DoAsync("request", "verify",
+                ended.GetProperty("requestId").GetUInt64().ToString(CultureInfo.InvariantCulture), "--folder", market.Chain);
+            figures.Add(
+                string.Join(' ',
+                    ((string[])["verified", "records", "claims", "funded", "paidToPatients", "relayFees", "refunded"])
+                        .Select(name => $"{name} {verified.GetProperty(name)}")));
         }
 
         JsonElement site = await DoAsync("site", "status", "--schema", Schema);
-        figures.Add($"loss {site.GetProperty("highestLossMicro")} records {site.GetProperty("records")} deliveries {site.GetProperty("deliveries").GetArrayLength()}");
+        figures.Add(
+            $"loss {site.GetProperty("highestLossMicro")} records {site.GetProperty("records")} deliveries "
+                + $"{site.GetProperty("deliveries").GetArrayLength()}");
         figures.Add("researcher has " + await market.TokensAsync());
         return new Outcome(figures, estimates);
     }

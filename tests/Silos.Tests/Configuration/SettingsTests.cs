@@ -18,8 +18,10 @@ public sealed class SettingsTests : IDisposable
     public async Task Reference_is_what_the_table_of_keys_says()
     {
         string file = Path.Combine(Tools.RepositoryRoot, "docs", "CONFIGURATION.md");
-        Assert.True(ConfigurationReference.Write() == await File.ReadAllTextAsync(file), "docs/CONFIGURATION.md is not what the program says: './emr config --reference > docs/CONFIGURATION.md'");
-        Assert.Equal(SettingKeys.All.Count, SettingKeys.All.Select(setting => setting.Variable).Distinct(StringComparer.OrdinalIgnoreCase).Count());
+        Assert.True(ConfigurationReference.Write() == await File.ReadAllTextAsync(file),
+            "docs/CONFIGURATION.md is not what the program says: './emr config --reference > docs/CONFIGURATION.md'");
+        Assert.Equal(SettingKeys.All.Count,
+            SettingKeys.All.Select(setting => setting.Variable).Distinct(StringComparer.OrdinalIgnoreCase).Count());
     }
 
     [Fact]
@@ -31,12 +33,16 @@ public sealed class SettingsTests : IDisposable
               "Urls": "http://127.0.0.1:1", "Sites": "north", "Chain": { "Confirmations": 3 },
             }
             """);
-        (int code, string output, string error) = await CommandProcess.RunAsync(_folder.Path, ["config", "--config", file], Environment(("EMR__URLS", "http://127.0.0.1:2")));
+        (int code, string output, string error) = await CommandProcess.RunAsync(
+            _folder.Path, ["config", "--config", file], Environment(("EMR__URLS", "http://127.0.0.1:2")));
         Assert.True(code == 0, error);
         string[] lines = output.Split('\n');
-        Assert.Contains(lines, line => line.Contains("Urls", StringComparison.Ordinal) && line.Contains("http://127.0.0.1:2", StringComparison.Ordinal) && line.Contains("the environment", StringComparison.Ordinal));
-        Assert.Contains(lines, line => line.Contains("Sites", StringComparison.Ordinal) && line.Contains("north", StringComparison.Ordinal));
-        Assert.Contains(lines, line => line.Contains("Roles", StringComparison.Ordinal) && line.Contains("both", StringComparison.Ordinal) && line.Contains("the default", StringComparison.Ordinal));
+        Assert.Contains(lines, line => line.Contains("Urls", StringComparison.Ordinal)
+            && line.Contains("http://127.0.0.1:2", StringComparison.Ordinal) && line.Contains("the environment", StringComparison.Ordinal));
+        Assert.Contains(lines,
+            line => line.Contains("Sites", StringComparison.Ordinal) && line.Contains("north", StringComparison.Ordinal));
+        Assert.Contains(lines, line => line.Contains("Roles", StringComparison.Ordinal) && line.Contains("both", StringComparison.Ordinal)
+            && line.Contains("the default", StringComparison.Ordinal));
 
         Settings settings = Settings.Load(file, Said((SettingKeys.Sites, "south"), (SettingKeys.Demo, "false")));
         Assert.Equal(("south", "the command line"), (settings[SettingKeys.Sites], settings.SourceOf(SettingKeys.Sites)));
@@ -67,11 +73,13 @@ public sealed class SettingsTests : IDisposable
     {
         foreach ((string name, string value, string says) in new[]
         {
-            ("EMR__CHAINURL", "http://127.0.0.1:1", "there is no key EMR__CHAINURL"), ("EMR__CONFIG", "nowhere.json", "there is no configuration file nowhere.json"),
+            ("EMR__CHAINURL", "http://127.0.0.1:1", "there is no key EMR__CHAINURL"),
+            ("EMR__CONFIG", "nowhere.json", "there is no configuration file nowhere.json"),
             ("EMR__ROLES", "all", "--roles is market, site or both, got 'all' (Roles, said by the environment)"),
         })
         {
-            (int code, _, string error) = await CommandProcess.RunAsync(_folder.Path, ["serve", "--folder", _folder.Place("chain")], Environment((name, value)));
+            (int code, _, string error) = await CommandProcess.RunAsync(
+                _folder.Path, ["serve", "--folder", _folder.Place("chain")], Environment((name, value)));
             Assert.Equal(ExitCode.Usage, code);
             Assert.Contains(says, error, StringComparison.Ordinal);
         }
@@ -91,11 +99,13 @@ public sealed class SettingsTests : IDisposable
 
         Assert.Equal(Secret, ServeOptions.From(Settings.Load(commandLine: Said((SettingKeys.MarketDatabaseFile, shut)))).MarketDatabase);
         Assert.Contains("there is no file", Refused((SettingKeys.MarketDatabaseFile, shut + ".gone")), StringComparison.Ordinal);
-        (int code, string output, string error) = await CommandProcess.RunAsync(_folder.Path, ["config"], Environment(("EMR__MARKET__DATABASE", Secret)));
+        (int code, string output, string error) = await CommandProcess.RunAsync(
+            _folder.Path, ["config"], Environment(("EMR__MARKET__DATABASE", Secret)));
         Assert.Equal(0, code);
         Assert.Contains("(secret)", output, StringComparison.Ordinal);
         Assert.DoesNotContain("hunter2", output + error, StringComparison.Ordinal);
-        (code, output, error) = await CommandProcess.RunAsync(_folder.Path, ["serve"], Environment(("EMR__MARKET__DATABASE", Secret), ("EMR__MARKET__DATABASEFILE", shut)));
+        (code, output, error) = await CommandProcess.RunAsync(
+            _folder.Path, ["serve"], Environment(("EMR__MARKET__DATABASE", Secret), ("EMR__MARKET__DATABASEFILE", shut)));
         Assert.Equal(ExitCode.Usage, code);
         Assert.Contains("keep one of them", error, StringComparison.Ordinal);
         Assert.DoesNotContain("hunter2", output + error, StringComparison.Ordinal);
@@ -116,7 +126,8 @@ public sealed class SettingsTests : IDisposable
     [InlineData("Urls=http://192.0.2.1:80", "--insecure-demo")]
     [InlineData("Link:Urls=https://0.0.0.0:5443", "--insecure-demo")]
     public void Values_that_contradict_each_other_are_refused_with_the_option_to_mend(string said, string says) =>
-        Assert.Contains(says, Refused([.. said.Split(';').Select(pair => (pair.Split('=')[0], pair.Split('=')[1]))]), StringComparison.Ordinal);
+        Assert.Contains(says, Refused([.. said.Split(';').Select(pair => (pair.Split('=')[0], pair.Split('=')[1]))]),
+            StringComparison.Ordinal);
 
     private static string Refused(params (string Key, string Value)[] said)
     {
@@ -125,9 +136,11 @@ public sealed class SettingsTests : IDisposable
         return refused.Message;
     }
 
-    private static IEnumerable<KeyValuePair<string, string?>> Said(params (string Key, string Value)[] said) => said.Select(one => KeyValuePair.Create(one.Key, (string?)one.Value));
+    private static IEnumerable<KeyValuePair<string, string?>> Said(params (string Key, string Value)[] said) =>
+        said.Select(one => KeyValuePair.Create(one.Key, (string?)one.Value));
 
-    private static Dictionary<string, string> Environment(params (string Name, string Value)[] variables) => variables.ToDictionary(one => one.Name, one => one.Value, StringComparer.Ordinal);
+    private static Dictionary<string, string> Environment(params (string Name, string Value)[] variables) =>
+        variables.ToDictionary(one => one.Name, one => one.Value, StringComparer.Ordinal);
 
     private string Write(string text)
     {

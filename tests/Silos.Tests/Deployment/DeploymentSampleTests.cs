@@ -7,7 +7,8 @@ using EmrMarket.Silos.Hosting;
 
 namespace EmrMarket.Silos.Tests.Deployment;
 
-/// <summary>The samples in deploy/: every configuration is one that the program takes, every unit and script is of its form, and every folder is explained.</summary>
+/// <summary>The samples in deploy/: every configuration is one that the program takes, every unit and script is of its form, and every
+/// folder is explained.</summary>
 public sealed class DeploymentSampleTests
 {
     private static readonly string Root = Path.Combine(Tools.RepositoryRoot, "deploy");
@@ -31,7 +32,9 @@ public sealed class DeploymentSampleTests
         if (file.StartsWith("cluster", StringComparison.Ordinal) && GrainHosting.IsOneProcess)
         {
             // A cluster needs the other build, and this one says so; all else is read as it would be there.
-            Assert.Contains("-p:GrainRuntime=Orleans", Assert.Throws<Silos.Commands.CommandException>(() => ServeOptions.From(Settings.Load(path, here))).Message, StringComparison.Ordinal);
+            Assert.Contains("-p:GrainRuntime=Orleans",
+                Assert.Throws<Silos.Commands.CommandException>(() => ServeOptions.From(Settings.Load(path, here))).Message,
+                StringComparison.Ordinal);
             GrainSettings grains = GrainSettings.From(settings.Configuration);
             Assert.True(grains.Cluster is { SiloPort: > 0, GatewayPort: > 0, ClusterId.Length: > 0 });
             Assert.DoesNotContain("Password", grains.Cluster.ConnectionString, StringComparison.OrdinalIgnoreCase);
@@ -46,7 +49,8 @@ public sealed class DeploymentSampleTests
         {
             if (lines[i].TrimStart().StartsWith('"') && !lines[i].TrimEnd().EndsWith('{'))
             {
-                Assert.True(lines[i - 1].TrimStart().StartsWith("//", StringComparison.Ordinal), $"{file}:{i + 1}: no comment says what this key is");
+                Assert.True(lines[i - 1].TrimStart().StartsWith("//", StringComparison.Ordinal),
+                    $"{file}:{i + 1}: no comment says what this key is");
             }
         }
     }
@@ -92,7 +96,9 @@ public sealed class DeploymentSampleTests
     [Fact]
     public async Task Scripts_are_of_bashs_form()
     {
-        string[] scripts = [.. Directory.EnumerateFiles(Root, "*", SearchOption.AllDirectories).Where(file => File.ReadLines(file).FirstOrDefault()?.StartsWith("#!", StringComparison.Ordinal) == true)];
+        string[] scripts =
+            [.. Directory.EnumerateFiles(Root, "*", SearchOption.AllDirectories)
+                .Where(file => File.ReadLines(file).FirstOrDefault()?.StartsWith("#!", StringComparison.Ordinal) == true)];
         Assert.NotEmpty(scripts);
         foreach (string script in scripts)
         {
@@ -104,25 +110,37 @@ public sealed class DeploymentSampleTests
     [Fact]
     public void Every_sample_is_explained_and_every_command_of_an_explanation_exists()
     {
-        RootCommand root = new() { ServeCommand.Create(), ChainCommand.Create(), Silos.Commands.Account.AccountCommand.Create(), Silos.Commands.Site.SiteCommand.Create() };
+        RootCommand root = new() { ServeCommand.Create(), ChainCommand.Create(), Silos.Commands.Account.AccountCommand.Create(),
+            Silos.Commands.Site.SiteCommand.Create() };
         foreach (string folder in Files("emr.json").Select(file => file.Split('/')[0]).Distinct(StringComparer.Ordinal))
         {
             string text = File.ReadAllText(Path.Combine(Root, folder, "README.md"));
-            string[] verbs = [.. System.Text.RegularExpressions.Regex.Matches(text, "\\./emr (chain|account|site|serve)( [a-z][a-z-]*)?", System.Text.RegularExpressions.RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1))
+            string[] verbs =
+                [.. System.Text.RegularExpressions.Regex.Matches(text, "\\./emr (chain|account|site|serve)( [a-z][a-z-]*)?",
+                    System.Text.RegularExpressions.RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1))
                 .Select(match => match.Value["./emr ".Length..])];
             Assert.All(verbs, verb => Assert.True(
-                root.Parse(verb + " --help").Errors.Count == 0 && (verb == "serve" || root.Subcommands.Single(c => c.Name == verb.Split(' ')[0]).Subcommands.Any(c => c.Name == verb.Split(' ')[1])), $"{folder}/README.md: ./emr {verb}"));
+                root.Parse(verb + " --help").Errors.Count == 0
+                    && (verb == "serve"
+                        || root.Subcommands.Single(c => c.Name == verb.Split(' ')[0]).Subcommands.Any(c => c.Name == verb.Split(' ')[1])),
+                            $"{folder}/README.md: ./emr {verb}"));
         }
     }
 
     private static IEnumerable<string> Files(string pattern) => Directory.EnumerateFiles(Root, pattern, SearchOption.AllDirectories)
-        .Where(file => !file.Contains(Path.Combine("node_modules"), StringComparison.Ordinal)).Select(file => Path.GetRelativePath(Root, file).Replace('\\', '/')).Order(StringComparer.Ordinal);
+        .Where(file => !file.Contains(Path.Combine("node_modules"), StringComparison.Ordinal))
+        .Select(file => Path.GetRelativePath(Root, file).Replace('\\', '/')).Order(StringComparer.Ordinal);
 
-    private static string ReadmeOf(string path) => Enumerable.Range(0, 3).Select(up => Path.GetFullPath(Path.Combine([Path.GetDirectoryName(path)!, .. Enumerable.Repeat("..", up), "README.md"]))).First(File.Exists);
+    private static string ReadmeOf(string path) =>
+        Enumerable.Range(0, 3)
+            .Select(up => Path.GetFullPath(Path.Combine([Path.GetDirectoryName(path)!, .. Enumerable.Repeat("..", up), "README.md"])))
+            .First(File.Exists);
 
     private static async Task<(int Code, string Said)> RunAsync(string program, params string[] arguments)
     {
-        using Process process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false })!;
+        using Process process =
+            Process.Start(new ProcessStartInfo(
+                program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false })!;
         Task<string> output = process.StandardOutput.ReadToEndAsync(), error = process.StandardError.ReadToEndAsync();
         await process.WaitForExitAsync();
         return (process.ExitCode, await output + await error);

@@ -99,7 +99,8 @@ public sealed class EvaluateCommandTests : IDisposable
     [Fact]
     public async Task Evaluate_killed_in_an_experiment_leaves_nothing_whole_and_resumes()
     {
-        string[] arguments = ["evaluate", "--records", "2000", "--experiment", "grades", "--experiment", "coverage", "--repetitions", "40", "--seed", "5", "--out", "out"];
+        string[] arguments = ["evaluate", "--records", "2000", "--experiment", "grades", "--experiment", "coverage", "--repetitions", "40",
+            "--seed", "5", "--out", "out"];
         using (Process process = _emr.Start(arguments))
         {
             // Standard error says when an experiment's checkpoint exists; the next experiment is then under way.

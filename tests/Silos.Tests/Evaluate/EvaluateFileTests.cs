@@ -148,7 +148,8 @@ public sealed class EvaluateFileTests : IDisposable
         Assert.Equal(0, (int)summary["guaranteeMissed"]!);
         (int covered, int intervals) = ((int)summary["covered"]!, (int)summary["intervals"]!);
 
-        // As likely under independent intervals of 95 % as one in a million, on either side: 137 of 138 is nothing strange, 6,900 of 7,000 is.
+        // As likely under independent intervals of 95 % as one in a million, on either side: 137 of 138 is nothing strange, 6,900 of 7,000
+        // is.
         Assert.InRange(Binomial.CDF(0.95, intervals, covered), 1e-6, 1);
         Assert.InRange(Binomial.CDF(0.95, intervals, covered - 1), 0, 1 - 1e-6);
         return results;

@@ -94,7 +94,8 @@ internal sealed class JsonSchemaValidator(JsonElement root)
                     }
 
                     break;
-                case "pattern" or "minLength" or "minimum" or "maximum" or "exclusiveMinimum" or "exclusiveMaximum" or "required" or "properties"
+                case "pattern" or "minLength" or "minimum" or "maximum" or "exclusiveMinimum" or "exclusiveMaximum" or "required"
+                    or "properties"
                     or "additionalProperties" or "minItems" or "items":
                     break;
                 default:

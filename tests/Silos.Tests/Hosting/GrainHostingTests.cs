@@ -14,7 +14,8 @@ public sealed class GrainHostingTests
     [Fact]
     public void Sample_configurations_of_a_cluster_are_understood_to_the_last_key()
     {
-        var silos = Directory.GetFiles(Samples, "emr.json", SearchOption.AllDirectories).Order(StringComparer.Ordinal).Select(Read).ToList();
+        var silos = Directory.GetFiles(Samples, "emr.json", SearchOption.AllDirectories).Order(StringComparer.Ordinal).Select(Read)
+            .ToList();
 
         Assert.Equal(2, silos.Count);
         Assert.All(silos, silo => Assert.Equal(TimeSpan.FromSeconds(5), silo.ResponseTimeout));
@@ -50,7 +51,8 @@ public sealed class GrainHostingTests
         return section.Get<GrainSettings>(options => options.ErrorOnUnknownConfiguration = true)!;
     }
 
-    private static string Root([CallerFilePath] string path = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(path)!, "..", "..", ".."));
+    private static string Root([CallerFilePath] string path = "") =>
+        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(path)!, "..", "..", ".."));
 }
 
 internal interface IHostedGrain : IGrainWithStringKey

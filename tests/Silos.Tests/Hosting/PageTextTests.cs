@@ -32,7 +32,8 @@ public sealed partial class PageTextTests
     [Fact]
     public void Every_text_is_used_and_takes_what_its_phrase_gives()
     {
-        string code = string.Concat(new[] { "*.razor", "*.cs" }.SelectMany(kind => Directory.EnumerateFiles(Pages, kind, SearchOption.AllDirectories))
+        string code = string.Concat(
+            new[] { "*.razor", "*.cs" }.SelectMany(kind => Directory.EnumerateFiles(Pages, kind, SearchOption.AllDirectories))
             .Where(file => !file.Contains("node_modules", StringComparison.Ordinal)).Select(File.ReadAllText));
         string[] sets = Directory.GetFiles(Path.Combine(Pages, "Texts"), "*.resx");
         Assert.True(sets.Length >= 8, "the texts are not where they were");
@@ -45,7 +46,8 @@ public sealed partial class PageTextTests
                 Assert.NotEmpty(text.Element("value")!.Value);
 
                 // Those that are looked up by a word of the ledger.
-                Assert.True(key.Contains('_', StringComparison.Ordinal) || code.Contains($"{name}.{key}", StringComparison.Ordinal), $"nothing says {name}.{key}");
+                Assert.True(key.Contains('_', StringComparison.Ordinal) || code.Contains($"{name}.{key}", StringComparison.Ordinal),
+                    $"nothing says {name}.{key}");
                 Assert.NotEmpty(string.Format(CultureInfo.InvariantCulture, text.Element("value")!.Value, 1, 2, 3, 4, 5));
             }
         }

@@ -21,7 +21,8 @@ public sealed class HttpsLinkTests : LinkContract, IAsyncLifetime, IDisposable
 {
     private static readonly LinkDomain Domain = new(31_337, Address.Parse("0x00000000000000000000000000000000000000aa"));
     private readonly TestFolder _folder = new();
-    private readonly EthereumAccount _site = EthereumAccount.Generate(), _stranger = EthereumAccount.Generate(), _market = EthereumAccount.Generate();
+    private readonly EthereumAccount _site = EthereumAccount.Generate(), _stranger = EthereumAccount.Generate(),
+    _market = EthereumAccount.Generate();
     private readonly SteppedClock _clock = new();
     private readonly List<IDisposable> _opened = [];
     private ILinkNonces _nonces = new MemoryLinkNonces();
@@ -73,7 +74,8 @@ public sealed class HttpsLinkTests : LinkContract, IAsyncLifetime, IDisposable
         _folder.Dispose();
     }
 
-    private protected override Task<ISiteMarketLink> OpenAsync() => Task.FromResult<ISiteMarketLink>(Open(_site, _market.Address, LinkCertificate.PinOf(_certificate)));
+    private protected override Task<ISiteMarketLink> OpenAsync() =>
+        Task.FromResult<ISiteMarketLink>(Open(_site, _market.Address, LinkCertificate.PinOf(_certificate)));
 
     [Fact]
     public async Task Message_of_nobody_the_ledger_knows_is_refused()
@@ -141,7 +143,8 @@ public sealed class HttpsLinkTests : LinkContract, IAsyncLifetime, IDisposable
             byte[] altered = Signed(LinkKind.Deliver, Delivery);
             altered[place] ^= 1;
             string code = await PostAsync(altered);
-            Assert.True(code is "link-malformed" or "link-version" or "link-signature" or "link-wrong-market" or "link-too-large" or "link-time", $"byte {place}: '{code}'");
+            Assert.True(code is "link-malformed" or "link-version" or "link-signature" or "link-wrong-market" or "link-too-large"
+                or "link-time", $"byte {place}: '{code}'");
         }
 
         Assert.Empty(Market.Deliveries);
@@ -164,13 +167,15 @@ public sealed class HttpsLinkTests : LinkContract, IAsyncLifetime, IDisposable
     [Fact]
     public async Task Oversize_future_foreign_and_malformed_messages_are_refused_by_name()
     {
-        Assert.Equal("link-too-large", await PostAsync(Signed(LinkKind.Deliver, Delivery, head => head with { PayloadLength = LinkServer.LargestPayload + 1 })));
+        Assert.Equal("link-too-large",
+            await PostAsync(Signed(LinkKind.Deliver, Delivery, head => head with { PayloadLength = LinkServer.LargestPayload + 1 })));
         Assert.Equal("link-too-large", await PostAsync(Signed(LinkKind.GetOrders, new byte[65])));
         byte[] future = Signed(LinkKind.Describe, []);
         future[8] = 2;
         Assert.Equal("link-version", await PostAsync(future));
         Assert.Equal("link-version", await PostAsync(future[..12]));
-        Assert.Equal("link-wrong-market", await PostAsync(Signed(LinkKind.Describe, [], head => head with { Receiver = _stranger.Address })));
+        Assert.Equal("link-wrong-market",
+            await PostAsync(Signed(LinkKind.Describe, [], head => head with { Receiver = _stranger.Address })));
         Assert.Equal("link-signature", await PostAsync(Signed(LinkKind.Describe, [], domain: Domain with { ChainId = 1 })));
         Assert.Equal("link-signature", await PostAsync(Signed(LinkKind.Describe, [], signer: _stranger)));
         Assert.Equal("link-malformed", await PostAsync(Signed((LinkKind)9, [])));
@@ -211,7 +216,8 @@ public sealed class HttpsLinkTests : LinkContract, IAsyncLifetime, IDisposable
         }
 
         _tamper = null;
-        HttpRequestException wrong = await Assert.ThrowsAsync<HttpRequestException>(() => Open(_site, _stranger.Address, LinkCertificate.PinOf(_certificate)).DescribeAsync(None));
+        HttpRequestException wrong = await Assert.ThrowsAsync<HttpRequestException>(
+            () => Open(_site, _stranger.Address, LinkCertificate.PinOf(_certificate)).DescribeAsync(None));
         Assert.Contains("link-wrong-market", wrong.Message, StringComparison.Ordinal);
     }
 
@@ -219,9 +225,11 @@ public sealed class HttpsLinkTests : LinkContract, IAsyncLifetime, IDisposable
     public async Task Market_with_another_TLS_key_hears_nothing()
     {
         using X509Certificate2 other = LinkCertificate.LoadOrCreate(_folder.Place("other.pem"), TimeProvider.System);
-        await Assert.ThrowsAsync<HttpRequestException>(() => Open(_site, _market.Address, LinkCertificate.PinOf(other)).DescribeAsync(None));
+        await Assert.ThrowsAsync<HttpRequestException>(
+            () => Open(_site, _market.Address, LinkCertificate.PinOf(other)).DescribeAsync(None));
         await Assert.ThrowsAsync<HttpRequestException>(() => Open(_site, _market.Address, null).DescribeAsync(None));
-        Assert.Throws<ArgumentException>(() => new HttpSiteMarketLink(new Uri("http://127.0.0.1"), _site, _market.Address, Domain, null, _clock));
+        Assert.Throws<ArgumentException>(
+            () => new HttpSiteMarketLink(new Uri("http://127.0.0.1"), _site, _market.Address, Domain, null, _clock));
         using X509Certificate2 again = LinkCertificate.LoadOrCreate(_folder.Place("link.pem"), TimeProvider.System);
         Assert.Equal(LinkCertificate.PinOf(_certificate), LinkCertificate.PinOf(again));
     }
@@ -235,11 +243,13 @@ public sealed class HttpsLinkTests : LinkContract, IAsyncLifetime, IDisposable
         return link;
     }
 
-    private byte[] Signed(LinkKind kind, byte[] payload, Func<LinkRequest, LinkRequest>? change = null, LinkDomain? domain = null, EthereumAccount? signer = null)
+    private byte[] Signed(LinkKind kind, byte[] payload, Func<LinkRequest, LinkRequest>? change = null, LinkDomain? domain = null,
+        EthereumAccount? signer = null)
     {
         LinkRequest head = new()
         {
-            Kind = kind, Sender = _site.Address, Receiver = _market.Address, Seconds = _clock.GetUtcNow().ToUnixTimeSeconds(), Nonce = new Bytes32(RandomNumberGenerator.GetBytes(32)),
+            Kind = kind, Sender = _site.Address, Receiver = _market.Address, Seconds = _clock.GetUtcNow().ToUnixTimeSeconds(),
+            Nonce = new Bytes32(RandomNumberGenerator.GetBytes(32)),
             PayloadLength = (uint)payload.Length, PayloadHash = new Bytes32(SHA256.HashData(payload)),
         };
         head = change?.Invoke(head) ?? head;
@@ -250,11 +260,15 @@ public sealed class HttpsLinkTests : LinkContract, IAsyncLifetime, IDisposable
     private async Task<string> PostAsync(byte[] message)
     {
 #pragma warning disable MA0039 // It accepts one certificate, the test server's own, which no authority has signed.
-        using HttpClientHandler handler = new() { ServerCertificateCustomValidationCallback = (_, certificate, _, _) => certificate!.Thumbprint == _certificate.Thumbprint };
+        using HttpClientHandler handler = new()
+        {
+            ServerCertificateCustomValidationCallback = (_, certificate, _, _) => certificate!.Thumbprint == _certificate.Thumbprint,
+        };
 #pragma warning restore MA0039
         using HttpClient http = new(handler) { BaseAddress = _address };
         using ByteArrayContent content = new(message);
-        using HttpResponseMessage response = await http.PostAsync(new Uri(LinkServer.Path, UriKind.Relative), content, CancellationToken.None);
+        using HttpResponseMessage response = await http.PostAsync(
+            new Uri(LinkServer.Path, UriKind.Relative), content, CancellationToken.None);
         if (response.IsSuccessStatusCode)
         {
             return "";
@@ -267,7 +281,8 @@ public sealed class HttpsLinkTests : LinkContract, IAsyncLifetime, IDisposable
     // Tests change the store of nonces while the server runs.
     private sealed class Late(HttpsLinkTests tests) : ILinkNonces
     {
-        public Task<bool> TakeAsync(Address sender, Bytes32 nonce, long nowSeconds, long expiresSeconds, CancellationToken cancellationToken) =>
+        public Task<bool> TakeAsync(
+            Address sender, Bytes32 nonce, long nowSeconds, long expiresSeconds, CancellationToken cancellationToken) =>
             tests._nonces.TakeAsync(sender, nonce, nowSeconds, expiresSeconds, cancellationToken);
     }
 

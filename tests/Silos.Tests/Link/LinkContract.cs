@@ -27,7 +27,8 @@ public abstract class LinkContract
         await link.PublishEpochAsync(new EpochPublication { Site = Site, LeafFile = epoch }, None);
         Assert.Equal(epoch, Assert.Single(Market.Epochs).LeafFile);
 
-        DeliveryReceipt receipt = await link.DeliverAsync(new DeliveryMessage { Site = Site, Sequence = long.MaxValue, DeliveryFile = delivery }, None);
+        DeliveryReceipt receipt = await link.DeliverAsync(
+            new DeliveryMessage { Site = Site, Sequence = long.MaxValue, DeliveryFile = delivery }, None);
         DeliveryMessage got = Assert.Single(Market.Deliveries);
         Assert.Equal((Site, long.MaxValue), (got.Site, got.Sequence));
         Assert.Equal(delivery, got.DeliveryFile);
@@ -53,7 +54,8 @@ public abstract class LinkContract
     {
         ISiteMarketLink link = await OpenAsync();
         Market.Refusal = new LinkRefusedException("wrong-delivery", "Größe: the slot 3 names a member twice");
-        LinkRefusedException refused = await Assert.ThrowsAsync<LinkRefusedException>(() => link.DeliverAsync(new DeliveryMessage { Site = Site, Sequence = 1, DeliveryFile = [1] }, None));
+        LinkRefusedException refused = await Assert.ThrowsAsync<LinkRefusedException>(
+            () => link.DeliverAsync(new DeliveryMessage { Site = Site, Sequence = 1, DeliveryFile = [1] }, None));
         Assert.Equal((Market.Refusal.Code, Market.Refusal.Message), (refused.Code, refused.Message));
     }
 
@@ -62,7 +64,8 @@ public abstract class LinkContract
     {
         ISiteMarketLink link = await OpenAsync();
         Market.Failure = new InvalidOperationException("the store is away");
-        Exception failed = await Assert.ThrowsAnyAsync<Exception>(() => link.DeliverAsync(new DeliveryMessage { Site = Site, Sequence = 1, DeliveryFile = [1] }, None));
+        Exception failed = await Assert.ThrowsAnyAsync<Exception>(
+            () => link.DeliverAsync(new DeliveryMessage { Site = Site, Sequence = 1, DeliveryFile = [1] }, None));
         Assert.IsNotType<LinkRefusedException>(failed);
         Market.Failure = null;
         await link.DeliverAsync(new DeliveryMessage { Site = Site, Sequence = 1, DeliveryFile = [1] }, None);
@@ -73,8 +76,10 @@ public abstract class LinkContract
     {
         ISiteMarketLink link = await OpenAsync();
         byte[][] files = [.. Enumerable.Range(0, 32).Select(i => RandomNumberGenerator.GetBytes(10_000 + i))];
-        DeliveryReceipt[] receipts = await Task.WhenAll(files.Select((file, i) => link.DeliverAsync(new DeliveryMessage { Site = Site, Sequence = i, DeliveryFile = file }, None)));
-        Assert.Equal(files.Select(file => Convert.ToHexString(RecordingMarket.ReceiptOf(file))), receipts.Select(receipt => Convert.ToHexString(receipt.Signature)));
+        DeliveryReceipt[] receipts = await Task.WhenAll(
+            files.Select((file, i) => link.DeliverAsync(new DeliveryMessage { Site = Site, Sequence = i, DeliveryFile = file }, None)));
+        Assert.Equal(files.Select(file => Convert.ToHexString(RecordingMarket.ReceiptOf(file))),
+            receipts.Select(receipt => Convert.ToHexString(receipt.Signature)));
     }
 
     private static DeliveryOrder Order(long sequence, byte[] round) =>
@@ -86,7 +91,13 @@ internal sealed class RecordingMarket : ISiteMarketLink
 {
     private readonly Lock _lock = new();
 
-    public MarketDescription Description { get; } = new() { ChainId = ulong.MaxValue, AccessControl = [.. Enumerable.Range(1, 20).Select(i => (byte)i)], Schemas = new() { ["ab"] = "{\"größe\":1}", ["cd"] = "" } };
+    public MarketDescription Description { get; } = new()
+    {
+        ChainId = ulong.MaxValue, AccessControl = [.. Enumerable.Range(1, 20).Select(i => (byte)i)], Schemas = new()
+        {
+            ["ab"] = "{\"größe\":1}", ["cd"] = "",
+        },
+    };
 
     public List<EpochPublication> Epochs { get; } = [];
 

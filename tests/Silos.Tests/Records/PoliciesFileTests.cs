@@ -74,7 +74,9 @@ public sealed class PoliciesFileTests : IDisposable
     [InlineData("p.json", "{ \"shares\": { \"balanced\": 2, \"generous\": -1 } }")]
     [InlineData("p.json", "{ \"shares\": null }")]
     [InlineData("p.json", "{ \"share\": { \"balanced\": 1 } }")]
-    [InlineData("p.json", "{ \"shares\": { \"balanced\": 1 }, \"byValue\": { \"attribute\": \"diabetes\", \"labels\": [\"maybe\"], \"shares\": { \"withheld\": 1 } } }")]
+    [InlineData("p.json",
+        "{ \"shares\": { \"balanced\": 1 }, \"byValue\": { \"attribute\": \"diabetes\", \"labels\": [\"maybe\"], \"shares\": { "
+            + "\"withheld\": 1 } } }")]
     [InlineData("p.csv", "person_id,profile\n1,unknown\n")]
     [InlineData("p.csv", "person_id,profile\n01,balanced\n")]
     [InlineData("p.csv", "person_id,profile\n,balanced\n")]

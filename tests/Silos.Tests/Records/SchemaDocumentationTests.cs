@@ -22,7 +22,9 @@ public sealed partial class SchemaDocumentationTests : IDisposable
     public void Examples_are_valid_and_work_together()
     {
         Schema schema = Schema.Parse(Blocks("json")[0], "docs/SCHEMAS.md");
-        string data = _folder.Write("visits.csv", "visit,patient,name,phone,remark,region,sex,age,unit,bmi,diagnosis\n1,P001,Ann,1,x,N,f,30,months,NA,25083\n2,P002,Bob,2,y,S,m,40,years,20.5,?\n");
+        string data = _folder.Write("visits.csv",
+            "visit,patient,name,phone,remark,region,sex,age,unit,bmi,diagnosis\n1,P001,Ann,1,x,N,f,30,months,NA,25083\n"
+                + "2,P002,Bob,2,y,S,m,40,years,20.5,?\n");
         RecordTable table = new RecordLoader(schema).Load([data]);
         Assert.Equal(["2", "child", "250.83"], new[] { "age", "age_band", "diagnosis" }.Select(
             a => table.Columns[schema.IndexOf(a)].Attribute.Domain.Label(table.Columns[schema.IndexOf(a)].Codes[0])));
@@ -55,7 +57,8 @@ public sealed partial class SchemaDocumentationTests : IDisposable
     [Fact]
     public void Every_refusal_of_files_and_schemas_is_named()
     {
-        string[] sources = ["src/Analytics/Schemas/SchemaCompiler.cs", "src/Analytics/Records/AttributeReading.cs", "src/Silos/Records/RecordLoader.cs", "src/Silos/Records/Columns.cs",
+        string[] sources = ["src/Analytics/Schemas/SchemaCompiler.cs", "src/Analytics/Records/AttributeReading.cs",
+            "src/Silos/Records/RecordLoader.cs", "src/Silos/Records/Columns.cs",
             "src/Silos/Records/CsvRowReader.cs", "src/Silos/Records/RecordFile.cs", "src/Silos/Records/CheckedGzipStream.cs"];
         string[] codes = [.. sources.SelectMany(s => CodePattern().Matches(File.ReadAllText(Path.Combine(Tools.RepositoryRoot, s))))
             .Select(m => m.Groups["code"].Value).Distinct()];

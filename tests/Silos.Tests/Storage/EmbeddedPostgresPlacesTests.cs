@@ -5,7 +5,8 @@ using Npgsql;
 
 namespace EmrMarket.Silos.Tests.Storage;
 
-/// <summary>The embedded database where it is not at home: as a normal user, on disks that are full or read-only, where user namespaces are forbidden, on a folder that somebody has.</summary>
+/// <summary>The embedded database where it is not at home: as a normal user, on disks that are full or read-only, where user namespaces are
+/// forbidden, on a folder that somebody has.</summary>
 public sealed class EmbeddedPostgresPlacesTests : IDisposable
 {
     // The database is the first that 'serve' starts; where it runs, the next thing that is missed is the deployment.
@@ -40,7 +41,8 @@ public sealed class EmbeddedPostgresPlacesTests : IDisposable
         try
         {
             (int code, string error) = await ServeAsync(AllowedFactAttribute.AsNormalUser);
-            Assert.True(code == 1 && error.Contains("cannot be made", StringComparison.Ordinal) && error.Contains("Name another one", StringComparison.Ordinal), error);
+            Assert.True(code == 1 && error.Contains("cannot be made", StringComparison.Ordinal)
+                && error.Contains("Name another one", StringComparison.Ordinal), error);
         }
         finally
         {
@@ -62,7 +64,8 @@ public sealed class EmbeddedPostgresPlacesTests : IDisposable
         foreach (string before in new[] { "", "mkdir -m 700 -p \"$1/database/run\" \"$1/database/keys\" && " })
         {
             (int code, string error) = await ServeAsync(Mounted("size=16m", before + "mount -o remount,ro \"$1\" && "));
-            Assert.True(code == 1 && error.Contains("ead-only", StringComparison.Ordinal) && error.Contains("another", StringComparison.Ordinal), error);
+            Assert.True(code == 1 && error.Contains("ead-only", StringComparison.Ordinal)
+                && error.Contains("another", StringComparison.Ordinal), error);
         }
     }
 
@@ -77,7 +80,8 @@ public sealed class EmbeddedPostgresPlacesTests : IDisposable
                 await ExecuteAsync(postgres, "CREATE TABLE t (x text); INSERT INTO t VALUES ('kept')");
                 string ballast = Path.Combine(_folder, "ballast");
                 await RunAsync("sh", "-c", $"cat /dev/zero >'{ballast}' 2>/dev/null; true");
-                PostgresException full = await Assert.ThrowsAsync<PostgresException>(() => ExecuteAsync(postgres, "INSERT INTO t SELECT repeat(md5(i::text), 100) FROM generate_series(1, 60000) AS i"));
+                PostgresException full = await Assert.ThrowsAsync<PostgresException>(
+                    () => ExecuteAsync(postgres, "INSERT INTO t SELECT repeat(md5(i::text), 100) FROM generate_series(1, 60000) AS i"));
                 Assert.Equal(PostgresErrorCodes.DiskFull, full.SqlState);
                 File.Delete(ballast);
             }
@@ -96,7 +100,8 @@ public sealed class EmbeddedPostgresPlacesTests : IDisposable
     [AllowedFact(Right.NamespaceLimits, Tool.PostgreSQL)]
     public async Task Root_without_user_namespaces_is_told_to_start_as_somebody_else()
     {
-        (int code, string error) = await ServeAsync(["unshare", "--user", "--map-root-user", "sh", "-c", "echo 0 >/proc/sys/user/max_user_namespaces && exec \"$@\"", "sh"]);
+        (int code, string error) = await ServeAsync(
+            ["unshare", "--user", "--map-root-user", "sh", "-c", "echo 0 >/proc/sys/user/max_user_namespaces && exec \"$@\"", "sh"]);
         Assert.True(code == 1 && error.Contains("start ./emr as a normal user", StringComparison.Ordinal), error);
         Assert.False(Directory.Exists(Path.Combine(Database, "data")));
     }
@@ -106,14 +111,16 @@ public sealed class EmbeddedPostgresPlacesTests : IDisposable
     {
         await using EmbeddedPostgres owner = await StartAsync();
         (int code, string error) = await ServeAsync([]);
-        Assert.True(code == 1 && error.Contains($"is in use by process {Environment.ProcessId} ", StringComparison.Ordinal) && error.Contains("end it first", StringComparison.Ordinal), error);
+        Assert.True(code == 1 && error.Contains($"is in use by process {Environment.ProcessId} ", StringComparison.Ordinal)
+            && error.Contains("end it first", StringComparison.Ordinal), error);
         Assert.Equal(1, await ExecuteAsync(owner, "SELECT 1"));
     }
 
     private string[] Mounted(string options, string then) =>
         ["unshare", "--mount", "sh", "-c", $"mount -t tmpfs -o {options} tmpfs \"$1\" && {then}shift && exec \"$@\"", "sh", _folder];
 
-    private Task<EmbeddedPostgres> StartAsync() => EmbeddedPostgres.StartAsync(Database, TestDatabases.EmbeddedTools, CancellationToken.None);
+    private Task<EmbeddedPostgres> StartAsync() =>
+        EmbeddedPostgres.StartAsync(Database, TestDatabases.EmbeddedTools, CancellationToken.None);
 
     /// <summary>Runs <c>serve</c> as far as its database, behind another command.</summary>
     private async Task<(int Code, string Error)> ServeAsync(IReadOnlyList<string> behind)
@@ -121,11 +128,13 @@ public sealed class EmbeddedPostgresPlacesTests : IDisposable
         await TestDatabases.EmbeddedTools.GetPostgresAsync(CancellationToken.None);
         string[] command =
         [
-            .. behind, "dotnet", CommandProcess.Program, "serve", "--roles", "market", "--folder", Path.Combine(_folder, "chain"), "--chain", "http://127.0.0.1:9", "--deployment", "none.json",
+            .. behind, "dotnet", CommandProcess.Program, "serve", "--roles", "market", "--folder", Path.Combine(_folder, "chain"),
+            "--chain", "http://127.0.0.1:9", "--deployment", "none.json",
         ];
         ProcessStartInfo start = new(command[0], command[1..])
         {
-            WorkingDirectory = "/", UseShellExecute = false, RedirectStandardError = true, RedirectStandardOutput = true, Environment = { ["EMR_ROOT"] = Tools.RepositoryRoot, ["HOME"] = _folder },
+            WorkingDirectory = "/", UseShellExecute = false, RedirectStandardError = true, RedirectStandardOutput = true,
+            Environment = { ["EMR_ROOT"] = Tools.RepositoryRoot, ["HOME"] = _folder },
         };
         using Process process = Process.Start(start)!;
         Task<string> output = process.StandardOutput.ReadToEndAsync(), error = process.StandardError.ReadToEndAsync();

@@ -61,7 +61,8 @@ public sealed class EmbeddedPostgresTests : IDisposable
         }
 
         // As after a power cut: the server's own lock file names a process that is gone.
-        await File.WriteAllTextAsync(Path.Combine(_folder, "data", "postmaster.pid"), $"4194000\n{_folder}/data\n1600000000\n5432\n{_folder}/run\n\n");
+        await File.WriteAllTextAsync(
+            Path.Combine(_folder, "data", "postmaster.pid"), $"4194000\n{_folder}/data\n1600000000\n5432\n{_folder}/run\n\n");
         await using EmbeddedPostgres again = await StartAsync();
         Assert.Equal(1, await ScalarAsync(again.MarketConnectionString, "SELECT 1"));
     }
@@ -70,11 +71,13 @@ public sealed class EmbeddedPostgresTests : IDisposable
     public async Task Roles_reach_their_own_database_only_and_no_password_is_readable_by_others()
     {
         await using EmbeddedPostgres postgres = await StartAsync();
-        string site = await postgres.GetSiteConnectionStringAsync("a", CancellationToken.None), other = await postgres.GetSiteConnectionStringAsync("b", CancellationToken.None);
+        string site = await postgres.GetSiteConnectionStringAsync("a", CancellationToken.None),
+        other = await postgres.GetSiteConnectionStringAsync("b", CancellationToken.None);
         string market = postgres.MarketConnectionString;
         await ExecuteAsync(site, "CREATE TABLE secret (x int); INSERT INTO secret VALUES (1)");
 
-        foreach ((string from, string to) in new[] { (market, "emr_site_a"), (other, "emr_site_a"), (site, "emr_market"), (site, "postgres") })
+        foreach (
+            (string from, string to) in new[] { (market, "emr_site_a"), (other, "emr_site_a"), (site, "emr_market"), (site, "postgres") })
         {
             PostgresException refused = await Assert.ThrowsAsync<PostgresException>(
                 () => ScalarAsync(new NpgsqlConnectionStringBuilder(from) { Database = to }.ConnectionString, "SELECT x FROM secret"));
@@ -83,7 +86,9 @@ public sealed class EmbeddedPostgresTests : IDisposable
 
         foreach (string connection in new[] { site, market })
         {
-            Assert.Equal(false, await ScalarAsync(connection, "SELECT rolsuper OR rolcreaterole OR rolcreatedb FROM pg_roles WHERE rolname = current_user"));
+            Assert.Equal(false,
+                await ScalarAsync(connection,
+                    "SELECT rolsuper OR rolcreaterole OR rolcreatedb FROM pg_roles WHERE rolname = current_user"));
             PostgresException wrong = await Assert.ThrowsAsync<PostgresException>(
                 () => ScalarAsync(new NpgsqlConnectionStringBuilder(connection) { Password = "wrong" }.ConnectionString, "SELECT 1"));
             Assert.Equal(PostgresErrorCodes.InvalidPassword, wrong.SqlState);
@@ -111,11 +116,13 @@ public sealed class EmbeddedPostgresTests : IDisposable
     public async Task Deep_folder_gets_its_socket_elsewhere()
     {
         string deep = Path.Combine(_folder, new string('d', 120));
-        await using EmbeddedPostgres postgres = await EmbeddedPostgres.StartAsync(deep, TestDatabases.EmbeddedTools, CancellationToken.None);
+        await using EmbeddedPostgres postgres = await EmbeddedPostgres.StartAsync(
+            deep, TestDatabases.EmbeddedTools, CancellationToken.None);
         Assert.Equal(1, await ScalarAsync(postgres.MarketConnectionString, "SELECT 1"));
     }
 
-    private Task<EmbeddedPostgres> StartAsync() => EmbeddedPostgres.StartAsync(_folder, TestDatabases.EmbeddedTools, CancellationToken.None);
+    private Task<EmbeddedPostgres> StartAsync() =>
+        EmbeddedPostgres.StartAsync(_folder, TestDatabases.EmbeddedTools, CancellationToken.None);
 
     private static async Task ExecuteAsync(string connectionString, string sql)
     {

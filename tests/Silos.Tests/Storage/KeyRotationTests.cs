@@ -46,7 +46,8 @@ public sealed class KeyRotationTests : IDisposable
 
             NpgsqlDataSource database = await FilledAsync();
             int step = 0;
-            await Assert.ThrowsAsync<OperationCanceledException>(() => KeyRotation.RunAsync(database, KeyFile, _ => step = step == killed ? throw new OperationCanceledException() : step + 1, None));
+            await Assert.ThrowsAsync<OperationCanceledException>(() => KeyRotation.RunAsync(
+                database, KeyFile, _ => step = step == killed ? throw new OperationCanceledException() : step + 1, None));
 
             // What serves in between reads everything.
             await HoldsAsync(database, newest: null);
@@ -99,6 +100,7 @@ public sealed class KeyRotationTests : IDisposable
         }
 
         Assert.Equal(17 << 20, (await store.FindFileAsync("large", None))!.Length);
-        Assert.Equal([7], (await new SealedGrainStateStore(new PostgresGrainStateStore(database), vault).ReadAsync(State, None))!.Payload.ToArray());
+        Assert.Equal([7],
+            (await new SealedGrainStateStore(new PostgresGrainStateStore(database), vault).ReadAsync(State, None))!.Payload.ToArray());
     }
 }

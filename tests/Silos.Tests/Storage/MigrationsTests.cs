@@ -11,9 +11,12 @@ public sealed class MigrationsTests
     public async Task Missing_ones_are_applied_once_also_when_two_programs_begin_together()
     {
         await using NpgsqlDataSource database = await TestDatabases.CreateEmptyAsync();
-        int[] applied = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Migrations.ApplyAsync(database, Two, CancellationToken.None)));
+        int[] applied = await Task.WhenAll(
+            Enumerable.Range(0, 4).Select(_ => Migrations.ApplyAsync(database, Two, CancellationToken.None)));
         Assert.Equal([0, 0, 0, 2], applied.Order());
-        Assert.Equal(1, await Migrations.ApplyAsync(database, [.. Two, new Migration(3, "three", "CREATE TABLE three (x int)")], CancellationToken.None));
+        Assert.Equal(1,
+            await Migrations.ApplyAsync(
+                database, [.. Two, new Migration(3, "three", "CREATE TABLE three (x int)")], CancellationToken.None));
     }
 
     [RequiresFact(Tool.PostgreSQL)]
@@ -21,10 +24,13 @@ public sealed class MigrationsTests
     {
         await using NpgsqlDataSource database = await TestDatabases.CreateEmptyAsync();
         await Migrations.ApplyAsync(database, Two, CancellationToken.None);
-        MigrationException newer = await Assert.ThrowsAsync<MigrationException>(() => Migrations.ApplyAsync(database, Two[..1], CancellationToken.None));
+        MigrationException newer = await Assert.ThrowsAsync<MigrationException>(
+            () => Migrations.ApplyAsync(database, Two[..1], CancellationToken.None));
         Assert.Contains("0002 (two)", newer.Message, StringComparison.Ordinal);
         MigrationException other = await Assert.ThrowsAsync<MigrationException>(
-            () => Migrations.ApplyAsync(database, [Two[0] with { Sql = "CREATE TABLE zero (x int)" }, Two[1], new Migration(3, "three", "CREATE TABLE three (x int)")], CancellationToken.None));
+            () => Migrations.ApplyAsync(database,
+                [Two[0] with { Sql = "CREATE TABLE zero (x int)" }, Two[1], new Migration(3, "three", "CREATE TABLE three (x int)")],
+                CancellationToken.None));
         Assert.Contains("0001 (one)", other.Message, StringComparison.Ordinal);
         Assert.Null(await ScalarAsync(database, "SELECT to_regclass('three')::text"));
     }
@@ -34,7 +40,8 @@ public sealed class MigrationsTests
     {
         await using NpgsqlDataSource database = await TestDatabases.CreateEmptyAsync();
         await Assert.ThrowsAsync<PostgresException>(
-            () => Migrations.ApplyAsync(database, [Two[0], new Migration(2, "half", "CREATE TABLE half (x int); SELECT 1/0")], CancellationToken.None));
+            () => Migrations.ApplyAsync(
+                database, [Two[0], new Migration(2, "half", "CREATE TABLE half (x int); SELECT 1/0")], CancellationToken.None));
         Assert.Equal("one", await ScalarAsync(database, "SELECT to_regclass('one')::text"));
         Assert.Null(await ScalarAsync(database, "SELECT to_regclass('half')::text"));
         Assert.Equal(1, await Migrations.ApplyAsync(database, Two, CancellationToken.None));
@@ -51,7 +58,9 @@ public sealed class MigrationsTests
             Assert.Equal(0L, await ScalarAsync(own, $"SELECT count(*) FROM pg_tables WHERE tablename LIKE '{other}%'"));
         }
 
-        int[] numbers = [.. new[] { DatabaseRole.Site, DatabaseRole.Market }.SelectMany(Migrations.Of).DistinctBy(one => one.Name).Select(one => one.Number)];
+        int[] numbers =
+            [.. new[] { DatabaseRole.Site, DatabaseRole.Market }.SelectMany(Migrations.Of).DistinctBy(one => one.Name)
+                .Select(one => one.Number)];
         Assert.Distinct(numbers);
     }
 

@@ -6,5 +6,6 @@ namespace EmrMarket.Silos.Tests.Storage;
 
 public sealed class PostgresGrainStateStoreTests : GrainStateStoreContract
 {
-    protected override async Task<IGrainStateStore> CreateAsync() => new PostgresGrainStateStore(await TestDatabases.CreateAsync(DatabaseRole.Market));
+    protected override async Task<IGrainStateStore> CreateAsync() =>
+        new PostgresGrainStateStore(await TestDatabases.CreateAsync(DatabaseRole.Market));
 }

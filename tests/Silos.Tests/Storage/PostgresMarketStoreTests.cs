@@ -6,5 +6,6 @@ namespace EmrMarket.Silos.Tests.Storage;
 
 public sealed class PostgresMarketStoreTests : MarketStoreContract
 {
-    protected override async Task<IMarketStore> CreateAsync() => new PostgresMarketStore(await TestDatabases.CreateAsync(DatabaseRole.Market));
+    protected override async Task<IMarketStore> CreateAsync() =>
+        new PostgresMarketStore(await TestDatabases.CreateAsync(DatabaseRole.Market));
 }

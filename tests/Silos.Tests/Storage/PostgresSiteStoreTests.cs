@@ -39,7 +39,8 @@ public sealed class PostgresSiteStoreTests : SiteStoreContract, IDisposable
         await store.SaveOrderAsync(Order(1) with { RecordKeys = [0x0102030405060708, 1, 2] }, CancellationToken.None);
 
         List<byte[]> stored = [];
-        await using (NpgsqlCommand command = _database.CreateCommand("SELECT sealed FROM site_sealed UNION ALL SELECT wrapped FROM site_key"))
+        await using (
+            NpgsqlCommand command = _database.CreateCommand("SELECT sealed FROM site_sealed UNION ALL SELECT wrapped FROM site_key"))
         await using (NpgsqlDataReader reader = await command.ExecuteReaderAsync())
         {
             while (await reader.ReadAsync())
@@ -49,13 +50,16 @@ public sealed class PostgresSiteStoreTests : SiteStoreContract, IDisposable
         }
 
         Assert.Equal(5, stored.Count);
-        byte[][] secrets = [BitConverter.GetBytes(0x1122334455667788), BitConverter.GetBytes(0x0102030405060708), file[..16], Encoding.UTF8.GetBytes("größe"), Convert.FromHexString((await File.ReadAllTextAsync(KeyFile)).Trim())];
+        byte[][] secrets = [BitConverter.GetBytes(0x1122334455667788), BitConverter.GetBytes(0x0102030405060708), file[..16],
+            Encoding.UTF8.GetBytes("größe"), Convert.FromHexString((await File.ReadAllTextAsync(KeyFile)).Trim())];
         Assert.DoesNotContain(stored, row => secrets.Any(secret => row.AsSpan().IndexOf(secret) >= 0));
         Assert.Equal(5, stored.Select(row => Convert.ToHexString(row.AsSpan(row.Length < 70 ? 0 : 4, 12))).Distinct().Count());
     }
 
     [RequiresTheory(Tool.PostgreSQL)]
-    [InlineData("UPDATE site_sealed SET sealed = set_byte(sealed, octet_length(sealed) - 1, get_byte(sealed, octet_length(sealed) - 1) # 1) WHERE place = 'file/aa'")]
+    [InlineData(
+        "UPDATE site_sealed SET sealed = set_byte(sealed, octet_length(sealed) - 1, get_byte(sealed, octet_length(sealed) - 1) # 1) "
+            + "WHERE place = 'file/aa'")]
     [InlineData("UPDATE site_sealed SET sealed = set_byte(sealed, 5, get_byte(sealed, 5) # 128) WHERE place = 'file/aa'")]
     [InlineData("UPDATE site_sealed SET sealed = (SELECT sealed FROM site_sealed WHERE place = 'file/bb') WHERE place = 'file/aa'")]
     [InlineData("INSERT INTO site_sealed (place, part, sealed) SELECT place, 1, sealed FROM site_sealed WHERE place = 'file/aa'")]
@@ -117,7 +121,9 @@ public sealed class PostgresSiteStoreTests : SiteStoreContract, IDisposable
     {
         ISiteStore store = await CreateAsync();
         await store.SaveOrderAsync(Order(1), CancellationToken.None);
-        await ExecuteAsync("CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'disk full'; END $$; CREATE TRIGGER broken BEFORE INSERT ON site_sealed FOR EACH ROW EXECUTE FUNCTION broken()");
+        await ExecuteAsync(
+            "CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'disk full'; END $$; CREATE TRIGGER broken "
+                + "BEFORE INSERT ON site_sealed FOR EACH ROW EXECUTE FUNCTION broken()");
         SiteOrderRow read = (await store.ReadOrdersAsync(CancellationToken.None))[0];
         Func<Task>[] writes =
         [
@@ -136,7 +142,8 @@ public sealed class PostgresSiteStoreTests : SiteStoreContract, IDisposable
         Assert.Empty(await after.ReadSchemasAsync(CancellationToken.None));
         Assert.Empty((await after.ReadPoliciesAsync("5c", CancellationToken.None)).PersonKeys);
         Assert.Null(await after.FindFileAsync("aa", CancellationToken.None));
-        Assert.Equal((1, SiteOrderState.Reserved), (Assert.Single(await after.ReadOrdersAsync(CancellationToken.None)).Version, SiteOrderState.Reserved));
+        Assert.Equal((1, SiteOrderState.Reserved),
+            (Assert.Single(await after.ReadOrdersAsync(CancellationToken.None)).Version, SiteOrderState.Reserved));
 
         await ExecuteAsync("DROP TRIGGER broken ON site_sealed");
         foreach (Func<Task> write in writes)
@@ -144,10 +151,12 @@ public sealed class PostgresSiteStoreTests : SiteStoreContract, IDisposable
             await write();
         }
 
-        Assert.Equal([SiteOrderState.Refused, SiteOrderState.Reserved], (await after.ReadOrdersAsync(CancellationToken.None)).Select(row => row.State));
+        Assert.Equal([SiteOrderState.Refused, SiteOrderState.Reserved],
+            (await after.ReadOrdersAsync(CancellationToken.None)).Select(row => row.State));
     }
 
-    private async Task<ISiteStore> OpenAsync() => new PostgresSiteStore(_database, await SiteVault.OpenAsync(_database, KeyFile, CancellationToken.None));
+    private async Task<ISiteStore> OpenAsync() =>
+        new PostgresSiteStore(_database, await SiteVault.OpenAsync(_database, KeyFile, CancellationToken.None));
 
     private async Task ExecuteAsync(string sql)
     {

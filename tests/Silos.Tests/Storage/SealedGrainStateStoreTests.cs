@@ -22,7 +22,8 @@ public sealed class SealedGrainStateStoreTests : GrainStateStoreContract, IDispo
         GrainStateKey a = new("publisher", "a", "s"), b = new("publisher", "b", "s");
         await store.WriteAsync(a, new byte[] { 1 }, null, CancellationToken.None);
         await store.WriteAsync(b, new byte[] { 2 }, null, CancellationToken.None);
-        await using NpgsqlCommand command = database.CreateCommand("UPDATE grain_state SET payload = (SELECT payload FROM grain_state WHERE grain_key = 'a') WHERE grain_key = 'b'");
+        await using NpgsqlCommand command = database.CreateCommand(
+            "UPDATE grain_state SET payload = (SELECT payload FROM grain_state WHERE grain_key = 'a') WHERE grain_key = 'b'");
         await command.ExecuteNonQueryAsync();
         Assert.Equal([1], (await store.ReadAsync(a, CancellationToken.None))!.Payload.ToArray());
         await Assert.ThrowsAsync<SealException>(() => store.ReadAsync(b, CancellationToken.None));
@@ -31,6 +32,8 @@ public sealed class SealedGrainStateStoreTests : GrainStateStoreContract, IDispo
     private async Task<(NpgsqlDataSource Database, IGrainStateStore Store)> OpenAsync()
     {
         NpgsqlDataSource database = await TestDatabases.CreateAsync(DatabaseRole.Site);
-        return (database, new SealedGrainStateStore(new PostgresGrainStateStore(database), await SiteVault.OpenAsync(database, _folder.Place("storage.key"), CancellationToken.None)));
+        return (database,
+            new SealedGrainStateStore(new PostgresGrainStateStore(database),
+                await SiteVault.OpenAsync(database, _folder.Place("storage.key"), CancellationToken.None)));
     }
 }

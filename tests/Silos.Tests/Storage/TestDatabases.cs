@@ -33,11 +33,14 @@ internal static class TestDatabases
         await command.ExecuteNonQueryAsync();
 
         // Tests leave their pools behind; together they would keep more connections than the server has.
-        return NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(server.AdministratorConnectionString) { Database = name, ConnectionIdleLifetime = 1, ConnectionPruningInterval = 1 });
+        return NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(
+            server.AdministratorConnectionString) { Database = name, ConnectionIdleLifetime = 1, ConnectionPruningInterval = 1 });
     }
 
-    /// <summary>How another process connects to a database that was made here; with the password, which the data source itself does not tell.</summary>
-    public static async Task<string> ConnectionStringOfAsync(NpgsqlDataSource made) => new NpgsqlConnectionStringBuilder((await Server.Value).AdministratorConnectionString)
+    /// <summary>How another process connects to a database that was made here; with the password, which the data source itself does not
+    /// tell.</summary>
+    public static async Task<string> ConnectionStringOfAsync(NpgsqlDataSource made) =>
+        new NpgsqlConnectionStringBuilder((await Server.Value).AdministratorConnectionString)
     {
         Database = new NpgsqlConnectionStringBuilder(made.ConnectionString).Database,
     }.ConnectionString;

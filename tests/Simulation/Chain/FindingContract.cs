@@ -5,8 +5,8 @@ using EmrMarket.Contracts.Ethereum;
 namespace EmrMarket.Simulation.Chain;
 
 /// <summary>
-/// One contract, which logs a finding per accepted call, refuses calls of kind <see cref="RefusedKind"/>, and a call of kind <see cref="DependentKind"/> unless a finding of its hash with bit 0
-/// flipped was logged. So what a command did is seen, and how often.
+/// One contract, which logs a finding per accepted call, refuses calls of kind <see cref="RefusedKind"/>, and a call of kind
+/// <see cref="DependentKind"/> unless a finding of its hash with bit 0 flipped was logged. So what a command did is seen, and how often.
 /// </summary>
 internal sealed class FindingContract : IContracts
 {
@@ -50,6 +50,9 @@ internal sealed class FindingContract : IContracts
         site[31] = 1;
         _found.Add(data[(4 + 64)..]);
         return new Execution(
-            GasOfCall, [(Address, [FindingRecordedEvent.Topic, new Bytes32(site), new Bytes32(index), new Bytes32([.. new byte[12], .. sender.ToArray()])], data[(4 + 32)..])]);
+            GasOfCall,
+            [(Address,
+                [FindingRecordedEvent.Topic, new Bytes32(site), new Bytes32(index), new Bytes32([.. new byte[12], .. sender.ToArray()])],
+                data[(4 + 32)..])]);
     }
 }

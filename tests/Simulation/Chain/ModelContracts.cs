@@ -11,8 +11,8 @@ using EmrMarket.Contracts.Model;
 namespace EmrMarket.Simulation.Chain;
 
 /// <summary>
-/// The market's contracts as the reference model of their rules knows them (it is held against the real ones elsewhere), behind the ABI of the real ones: what the grains send is decoded, and
-/// what the model emits is logged.
+/// The market's contracts as the reference model of their rules knows them (it is held against the real ones elsewhere), behind the ABI of
+/// the real ones: what the grains send is decoded, and what the model emits is logged.
 /// </summary>
 internal sealed class ModelContracts : IContracts
 {
@@ -54,8 +54,11 @@ internal sealed class ModelContracts : IContracts
         object[] values = AbiDecoder.Decode(function.Inputs, data.AsSpan(4));
         ParameterInfo[] parameters = rule.GetParameters();
         int skipped = parameters[0].ParameterType == typeof(CallContext) ? 1 : 0;
-        object?[] arguments = [.. skipped == 1 ? (object?[])[context] : [], .. values.Select((value, i) => Argument(parameters[i + skipped].ParameterType, value))];
-        ulong gas = GasOfCall + (values.OfType<object[]>().Where(value => rule.Name == nameof(LedgerModel.ClaimMany)).Aggregate(0UL, (sum, v) => sum + (GasOfClaim * (ulong)v.Length)));
+        object?[] arguments = [.. skipped == 1 ? (object?[])[context] : [],
+            .. values.Select((value, i) => Argument(parameters[i + skipped].ParameterType, value))];
+        ulong gas = GasOfCall
+            + (values.OfType<object[]>().Where(value => rule.Name == nameof(LedgerModel.ClaimMany))
+                .Aggregate(0UL, (sum, v) => sum + (GasOfClaim * (ulong)v.Length)));
         try
         {
             Model.Run(model => rule.Invoke(model, BindingFlags.DoNotWrapExceptions, null, arguments, null));
@@ -73,16 +76,21 @@ internal sealed class ModelContracts : IContracts
         var definition = (AbiEvent)Field(e.GetType(), "Definition", BindingFlags.Static).GetValue(null)!;
         var types = (AbiType[])EventTypes.GetValue(definition)!;
         bool[] indexed = (bool[])EventIndexed.GetValue(definition)!;
-        object[] values = [.. e.GetType().GetConstructors()[0].GetParameters().Select(parameter => Encodable(e.GetType().GetProperty(parameter.Name!)!.GetValue(e)!))];
+        object[] values =
+            [.. e.GetType().GetConstructors()[0].GetParameters()
+                .Select(parameter => Encodable(e.GetType().GetProperty(parameter.Name!)!.GetValue(e)!))];
         int[] plain = [.. Enumerable.Range(0, types.Length).Where(i => !indexed[i])];
         return (
-            contract, [definition.Topic, .. Enumerable.Range(0, types.Length).Where(i => indexed[i]).Select(i => AbiEncoder.Topic(types[i], values[i]))],
+            contract,
+            [definition.Topic,
+                .. Enumerable.Range(0, types.Length).Where(i => indexed[i]).Select(i => AbiEncoder.Topic(types[i], values[i]))],
             AbiEncoder.Encode(new AbiTuple([.. plain.Select(i => types[i])]), [.. plain.Select(i => values[i])]));
     }
 
     private static byte[] Revert(Refusal reason)
     {
-        Type error = typeof(ContractErrors).Assembly.GetType($"{typeof(ContractErrors).Namespace}.{reason.Error}Exception") ?? typeof(UnknownBatchException);
+        Type error = typeof(ContractErrors).Assembly.GetType($"{typeof(ContractErrors).Namespace}.{reason.Error}Exception")
+            ?? typeof(UnknownBatchException);
         var definition = (AbiError)Field(error, "Definition", BindingFlags.Static).GetValue(null)!;
         try
         {
@@ -105,7 +113,8 @@ internal sealed class ModelContracts : IContracts
         Dictionary<(Type, uint), (AbiFunction, MethodInfo)> rules = [];
         foreach (Type contract in (Type[])[.. BatchOf.Keys, typeof(AnonymousTransaction)])
         {
-            foreach (FieldInfo field in contract.GetNestedType("Abi", BindingFlags.NonPublic)!.GetFields(BindingFlags.NonPublic | BindingFlags.Static))
+            foreach (FieldInfo field in contract.GetNestedType("Abi", BindingFlags.NonPublic)!.GetFields(
+                BindingFlags.NonPublic | BindingFlags.Static))
             {
                 string name = field.Name switch
                 {
@@ -113,7 +122,8 @@ internal sealed class ModelContracts : IContracts
                     "VoidUnanswered" => field.Name + BatchOf[contract],
                     _ => field.Name,
                 };
-                if (field.GetValue(null) is AbiFunction function && typeof(LedgerModel).GetMethod(name) is { } rule && rule.ReturnType == typeof(void))
+                if (field.GetValue(null) is AbiFunction function && typeof(LedgerModel).GetMethod(name) is { } rule
+                    && rule.ReturnType == typeof(void))
                 {
                     rules.Add((contract, BinaryPrimitives.ReadUInt32BigEndian(function.Selector)), (function, rule));
                 }
@@ -171,7 +181,8 @@ internal sealed class ModelContracts : IContracts
                 return items;
             case not null when value.GetType() is { IsGenericType: true } set && set.GetGenericTypeDefinition() == typeof(HashSet<>):
                 return Activator.CreateInstance(set, value);
-            case not null when value.GetType() is { IsClass: true } type && type.Namespace == typeof(LedgerModel).Namespace && value is not Delegate:
+            case not null when value.GetType() is { IsClass: true } type && type.Namespace == typeof(LedgerModel).Namespace
+                && value is not Delegate:
                 object copy = RuntimeHelpers.GetUninitializedObject(type);
                 foreach (FieldInfo field in type.GetFields(BindingFlags.Instance | BindingFlags.NonPublic | BindingFlags.Public))
                 {
@@ -184,5 +195,6 @@ internal sealed class ModelContracts : IContracts
         }
     }
 
-    private static FieldInfo Field(Type type, string name, BindingFlags where = BindingFlags.Instance) => type.GetField(name, where | BindingFlags.NonPublic | BindingFlags.Public)!;
+    private static FieldInfo Field(Type type, string name, BindingFlags where = BindingFlags.Instance) =>
+        type.GetField(name, where | BindingFlags.NonPublic | BindingFlags.Public)!;
 }

@@ -7,7 +7,8 @@ using EmrMarket.Contracts.Ethereum.Transactions;
 
 namespace EmrMarket.Simulation.Chain;
 
-/// <summary>A chain in memory: a pool, nonces, base fees, gas limits, time and reorganisations around contracts that are given; nothing else of the EVM.</summary>
+/// <summary>A chain in memory: a pool, nonces, base fees, gas limits, time and reorganisations around contracts that are given; nothing
+/// else of the EVM.</summary>
 internal sealed class SimulatedChain : IEthereumClient
 {
     public const ulong ChainId = 31337;
@@ -69,7 +70,8 @@ internal sealed class SimulatedChain : IEthereumClient
 
         byte[] data = call.Data.ToArray();
         Bytes32 hash = Keccak256.Hash([.. sender.ToArray(), .. BitConverter.GetBytes(nonce), .. data]);
-        _pool[(sender, nonce)] = new Pooled(sender, nonce, hash, BigInteger.Pow(10, 30), BlockGasLimit / 4, call.To!.Value, data, _arrivals++) { IsOfPerson = true };
+        _pool[(sender, nonce)] = new Pooled(
+            sender, nonce, hash, BigInteger.Pow(10, 30), BlockGasLimit / 4, call.To!.Value, data, _arrivals++) { IsOfPerson = true };
     }
 
     /// <summary>Puts what can be executed into the next block.</summary>
@@ -139,7 +141,8 @@ internal sealed class SimulatedChain : IEthereumClient
     public Task<ulong> GetChainIdAsync(CancellationToken cancellationToken) => Task.FromResult(ChainId);
 
     public Task<BlockHeader?> GetBlockAsync(BlockReference block, CancellationToken cancellationToken) => Task.FromResult(
-        block == BlockReference.Latest || block == BlockReference.Pending ? _blocks[^1].Header : block.Number <= Head ? _blocks[(int)block.Number].Header : null);
+        block == BlockReference.Latest || block == BlockReference.Pending ? _blocks[^1].Header : block.Number <= Head
+            ? _blocks[(int)block.Number].Header : null);
 
     public Task<byte[]> CallAsync(ContractCall call, BlockReference block, CancellationToken cancellationToken) =>
         TryRun(call).Revert is { } revert ? Task.FromException<byte[]>(ContractErrors.FromData(revert)) : Task.FromResult<byte[]>([]);
@@ -162,29 +165,37 @@ internal sealed class SimulatedChain : IEthereumClient
         return Task.FromResult(nonce);
     }
 
-    public Task<BigInteger> GetBalanceAsync(Address account, BlockReference block, CancellationToken cancellationToken) => Task.FromResult(BigInteger.Pow(10, 24));
+    public Task<BigInteger> GetBalanceAsync(Address account, BlockReference block, CancellationToken cancellationToken) =>
+        Task.FromResult(BigInteger.Pow(10, 24));
 
-    public Task<byte[]> GetCodeAsync(Address account, BlockReference block, CancellationToken cancellationToken) => Task.FromResult<byte[]>(Contracts.Has(account) ? [1] : []);
+    public Task<byte[]> GetCodeAsync(Address account, BlockReference block, CancellationToken cancellationToken) =>
+        Task.FromResult<byte[]>(Contracts.Has(account) ? [1] : []);
 
-    public Task<GasPrice> GetGasPriceAsync(CancellationToken cancellationToken) => Task.FromResult<GasPrice>(new GasPrice.Dynamic(1, (BaseFee * 2) + 1));
+    public Task<GasPrice> GetGasPriceAsync(CancellationToken cancellationToken) =>
+        Task.FromResult<GasPrice>(new GasPrice.Dynamic(1, (BaseFee * 2) + 1));
 
-    public Task<IReadOnlyList<SendOutcome>> SendRawAsync(IReadOnlyList<SignedTransaction> transactions, CancellationToken cancellationToken) =>
+    public Task<IReadOnlyList<SendOutcome>> SendRawAsync(
+        IReadOnlyList<SignedTransaction> transactions, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<SendOutcome>>([.. transactions.Select(transaction => Take(transaction, null))]);
 
-    /// <summary>Takes transactions whose sender is known to be right: recovering it from each signature costs more than all the rest.</summary>
+    /// <summary>Takes transactions whose sender is known to be right: recovering it from each signature costs more than all the
+    /// rest.</summary>
     public Task<IReadOnlyList<SendOutcome>> SendRawAsync(IReadOnlyList<SignedTransaction> transactions, Address sender) =>
         Task.FromResult<IReadOnlyList<SendOutcome>>([.. transactions.Select(transaction => Take(transaction, sender))]);
 
-    public Task<IReadOnlyList<TransactionReceipt?>> GetReceiptsAsync(IReadOnlyList<Bytes32> transactionHashes, CancellationToken cancellationToken) =>
+    public Task<IReadOnlyList<TransactionReceipt?>> GetReceiptsAsync(
+        IReadOnlyList<Bytes32> transactionHashes, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<TransactionReceipt?>>([.. transactionHashes.Select(hash => _receipts.GetValueOrDefault(hash))]);
 
     public Task<IReadOnlyList<TransactionReceipt>?> GetBlockReceiptsAsync(ulong blockNumber, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<TransactionReceipt>?>(blockNumber <= Head ? _blocks[(int)blockNumber].Receipts : null);
 
-    public Task<IReadOnlyList<LogEntry>> GetLogsAsync(LogFilter filter, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<LogEntry>>(
+    public Task<IReadOnlyList<LogEntry>> GetLogsAsync(LogFilter filter, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<LogEntry>>(
         [.. _blocks.Skip((int)filter.FromBlock).TakeWhile(block => block.Header.Number <= filter.ToBlock).SelectMany(block => block.Logs)]);
 
-    private Execution TryRun(ContractCall call) => Contracts.Copy().Run(call.From ?? default, call.To!.Value, call.Data.ToArray(), Head + 1, Now + SecondsPerBlock);
+    private Execution TryRun(ContractCall call) =>
+        Contracts.Copy().Run(call.From ?? default, call.To!.Value, call.Data.ToArray(), Head + 1, Now + SecondsPerBlock);
 
     private SendOutcome Take(SignedTransaction transaction, Address? known)
     {
@@ -197,7 +208,9 @@ internal sealed class SimulatedChain : IEthereumClient
 
         if (pooled.MaxFee < BaseFee)
         {
-            return new SendOutcome(SendStatus.Refused, new Contracts.Ethereum.JsonRpc.NodeErrorException("eth_sendRawTransaction", -32000, "max fee per gas less than block base fee"));
+            return new SendOutcome(SendStatus.Refused,
+                new Contracts.Ethereum.JsonRpc.NodeErrorException(
+                    "eth_sendRawTransaction", -32000, "max fee per gas less than block base fee"));
         }
 
         if (_pool.TryGetValue((pooled.Sender, pooled.Nonce), out Pooled? standing))
@@ -209,7 +222,9 @@ internal sealed class SimulatedChain : IEthereumClient
 
             if (pooled.MaxFee * 10 < standing.MaxFee * 11)
             {
-                return new SendOutcome(SendStatus.Refused, new Contracts.Ethereum.JsonRpc.NodeErrorException("eth_sendRawTransaction", -32000, "replacement transaction underpriced"));
+                return new SendOutcome(SendStatus.Refused,
+                    new Contracts.Ethereum.JsonRpc.NodeErrorException(
+                        "eth_sendRawTransaction", -32000, "replacement transaction underpriced"));
             }
         }
 
@@ -233,7 +248,8 @@ internal sealed class SimulatedChain : IEthereumClient
     private Block NewBlock(List<Pooled> included, IContracts before)
     {
         ulong number = (ulong)_blocks.Count;
-        byte[] content = [.. BitConverter.GetBytes(number), .. BitConverter.GetBytes(_fork), .. included.SelectMany(pooled => pooled.Hash.ToArray())];
+        byte[] content = [.. BitConverter.GetBytes(number), .. BitConverter.GetBytes(_fork),
+            .. included.SelectMany(pooled => pooled.Hash.ToArray())];
         Bytes32 parent = number == 0 ? Bytes32.Zero : _blocks[^1].Header.Hash;
         ulong seconds = number == 0 ? FirstSecond : Now + SecondsPerBlock + _skipped;
         _skipped = 0;
@@ -251,7 +267,8 @@ internal sealed class SimulatedChain : IEthereumClient
                 log.Contract, log.Topics, log.Data, number, header.Hash, pooled.Hash, (ulong)receipts.Count, (ulong)(logs.Count + i)))];
             logs.AddRange(own);
             receipts.Add(new TransactionReceipt(
-                pooled.Hash, (ulong)receipts.Count, number, header.Hash, pooled.Sender, pooled.To, null, isEnough && execution.Revert is null, Math.Min(pooled.Gas, gas), own));
+                pooled.Hash, (ulong)receipts.Count, number, header.Hash, pooled.Sender, pooled.To, null,
+                isEnough && execution.Revert is null, Math.Min(pooled.Gas, gas), own));
         }
 
         return new Block(header, included, receipts, logs, after);
@@ -275,7 +292,8 @@ internal sealed class SimulatedChain : IEthereumClient
         }
 
         return new Pooled(
-            sender, (ulong)Number(fields[1].Value), transaction.Hash, Number(fields[3].Value), (ulong)Number(fields[4].Value), new Address(fields[5].Value), fields[7].Value, _arrivals++);
+            sender, (ulong)Number(fields[1].Value), transaction.Hash, Number(fields[3].Value), (ulong)Number(fields[4].Value),
+            new Address(fields[5].Value), fields[7].Value, _arrivals++);
 
         static BigInteger Number(byte[] bytes) => new(bytes, isUnsigned: true, isBigEndian: true);
         static Bytes32 Padded(byte[] bytes) => new([.. new byte[32 - bytes.Length], .. bytes]);
@@ -310,10 +328,12 @@ internal sealed class SimulatedChain : IEthereumClient
         return fields;
     }
 
-    private sealed record Pooled(Address Sender, ulong Nonce, Bytes32 Hash, BigInteger MaxFee, ulong Gas, Address To, byte[] Data, ulong Arrival)
+    private sealed record Pooled(
+        Address Sender, ulong Nonce, Bytes32 Hash, BigInteger MaxFee, ulong Gas, Address To, byte[] Data, ulong Arrival)
     {
         public bool IsOfPerson { get; init; }
     }
 
-    private sealed record Block(BlockHeader Header, List<Pooled> Included, List<TransactionReceipt> Receipts, List<LogEntry> Logs, IContracts Contracts);
+    private sealed record Block(
+        BlockHeader Header, List<Pooled> Included, List<TransactionReceipt> Receipts, List<LogEntry> Logs, IContracts Contracts);
 }

@@ -20,7 +20,8 @@ internal enum Fault
 }
 
 /// <summary>
-/// The points at which a process touches the world, each before and after it does. A run records the points that it passes, so that a later run under the same seed can strike at each.
+/// The points at which a process touches the world, each before and after it does. A run records the points that it passes, so that a later
+/// run under the same seed can strike at each.
 /// </summary>
 /// <param name="decide">Which fault strikes at a point.</param>
 /// <param name="process">How the process is called, before the names of its points.</param>

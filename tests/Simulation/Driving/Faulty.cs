@@ -5,8 +5,8 @@ using System.Reflection;
 namespace EmrMarket.Simulation.Driving;
 
 /// <summary>
-/// A process's way to something outside it (a store, a node, the other side of a link), with fault points before and after every asynchronous call. What a call hands out that is an interface
-/// of the project is wrapped alike.
+/// A process's way to something outside it (a store, a node, the other side of a link), with fault points before and after every
+/// asynchronous call. What a call hands out that is an interface of the project is wrapped alike.
 /// </summary>
 [SuppressMessage("Performance", "CA1852", Justification = "DispatchProxy derives from it at run time.")]
 internal class Faulty : DispatchProxy
@@ -36,7 +36,9 @@ internal class Faulty : DispatchProxy
             return true;
         })
             : answer.IsGenericType && answer.GetGenericTypeDefinition() == typeof(Task<>)
-                ? Around.GetOrAdd(answer.GetGenericArguments()[0], type => typeof(Faulty).GetMethod(nameof(AroundAsync), BindingFlags.NonPublic | BindingFlags.Instance)!.MakeGenericMethod(type))
+                ? Around.GetOrAdd(answer.GetGenericArguments()[0],
+                    type => typeof(Faulty)
+                        .GetMethod(nameof(AroundAsync), BindingFlags.NonPublic | BindingFlags.Instance)!.MakeGenericMethod(type))
                     .Invoke(this, BindingFlags.DoNotWrapExceptions, null, [name, (Func<object?>)Call], null)
             : answer.IsInterface && answer.Namespace!.StartsWith("EmrMarket", StringComparison.Ordinal)
                 ? Of(answer, Call()!, _name + targetMethod.Name.Replace("Of", "", StringComparison.Ordinal) + ".", _points, _generation)

@@ -30,7 +30,9 @@ internal sealed record LedgerScenario(int Seed)
     public Plant Plant { get; init; }
 
     public override string ToString() => string.Create(
-        CultureInfo.InvariantCulture, $"new LedgerScenario({Seed}) {{ KillAt = {(KillAt is { } at ? at.ToString(CultureInfo.InvariantCulture) : "null")}, HasRandomFaults = {(HasRandomFaults ? "true" : "false")}, Plant = Plant.{Plant} }}");
+        CultureInfo.InvariantCulture,
+        $"new LedgerScenario({Seed}) {{ KillAt = {(KillAt is { } at ? at.ToString(CultureInfo.InvariantCulture) : "null")}, "
+            + $"HasRandomFaults = {(HasRandomFaults ? "true" : "false")}, Plant = Plant.{Plant} }}");
 }
 
 /// <summary>A named rule that a run broke.</summary>
@@ -41,8 +43,8 @@ internal sealed class InvariantBrokenException(string invariant, string what, Le
 }
 
 /// <summary>
-/// One account's grain and one read model on a simulated chain and store: commands are given in any order and more than once, the process is killed and opened again, and after every step
-/// the invariants are held against the chain itself.
+/// One account's grain and one read model on a simulated chain and store: commands are given in any order and more than once, the process
+/// is killed and opened again, and after every step the invariants are held against the chain itself.
 /// </summary>
 internal sealed class LedgerSimulation : IDisposable
 {
@@ -136,7 +138,8 @@ internal sealed class LedgerSimulation : IDisposable
             Check();
         }
 
-        Hold("every-command-ends", IsOver(), $"{_kinds.Keys.Count(id => !_ended.ContainsKey(id))} commands have no outcome; pool {_chain.PoolSize}, head {_chain.Head}");
+        Hold("every-command-ends", IsOver(),
+            $"{_kinds.Keys.Count(id => !_ended.ContainsKey(id))} commands have no outcome; pool {_chain.PoolSize}, head {_chain.Head}");
         CheckEnd();
     }
 
@@ -220,7 +223,8 @@ internal sealed class LedgerSimulation : IDisposable
             LedgerOutcome[] outcomes = await ledger.SubmitAsync(commands);
             foreach (LedgerCommand command in commands)
             {
-                Hold("acknowledged-is-known", outcomes.Any(outcome => string.Equals(outcome.Id, command.Id, StringComparison.Ordinal)), $"{command.Id} was taken and is not known");
+                Hold("acknowledged-is-known", outcomes.Any(outcome => string.Equals(outcome.Id, command.Id, StringComparison.Ordinal)),
+                    $"{command.Id} was taken and is not known");
                 _acknowledged.Add(command.Id);
             }
 
@@ -253,8 +257,11 @@ internal sealed class LedgerSimulation : IDisposable
         {
             if (_ended.TryGetValue(outcome.Id, out LedgerOutcome? earlier))
             {
-                Hold("outcome-stands", earlier.State == outcome.State && earlier.TransactionHash.AsSpan().SequenceEqual(outcome.TransactionHash) && earlier.BlockNumber == outcome.BlockNumber,
-                    $"{outcome.Id} ended as {earlier.State} in block {earlier.BlockNumber} and now as {outcome.State} in {outcome.BlockNumber}");
+                Hold("outcome-stands",
+                    earlier.State == outcome.State && earlier.TransactionHash.AsSpan().SequenceEqual(outcome.TransactionHash)
+                        && earlier.BlockNumber == outcome.BlockNumber,
+                    $"{outcome.Id} ended as {earlier.State} in block {earlier.BlockNumber} and now as {outcome.State} in "
+                        + $"{outcome.BlockNumber}");
             }
 
             _ended[outcome.Id] = outcome;
@@ -348,13 +355,16 @@ internal sealed class LedgerSimulation : IDisposable
             ChainId = SimulatedChain.ChainId,
             Sending = new TransactionSenderOptions
             {
-                Confirmations = _scenario.Plant == Plant.FinalTooEarly ? 0UL : DeepestReorganisation + 1, LargestNumberInFlight = 4, BlocksBetweenOffers = 2, Clock = _clock,
+                Confirmations = _scenario.Plant == Plant.FinalTooEarly ? 0UL : DeepestReorganisation + 1, LargestNumberInFlight = 4,
+                BlocksBetweenOffers = 2, Clock = _clock,
             },
         };
-        _services = new ServiceCollection().AddSingleton(store).AddSingleton(chain).AddSingleton<ILedgerAccounts>(new LedgerAccounts([Account])).AddSingleton(options)
+        _services = new ServiceCollection().AddSingleton(store).AddSingleton(chain)
+            .AddSingleton<ILedgerAccounts>(new LedgerAccounts([Account])).AddSingleton(options)
             .BuildServiceProvider();
         _turns = new SteppedTurns(_random.Next());
-        _runtime = new EmbeddedGrainRuntime(new EmbeddedGrainOptions { GrainAssemblies = { typeof(LedgerGrain).Assembly }, Turns = _turns }, _services, _clock);
+        _runtime = new EmbeddedGrainRuntime(
+            new EmbeddedGrainOptions { GrainAssemblies = { typeof(LedgerGrain).Assembly }, Turns = _turns }, _services, _clock);
         _ledger = _runtime.GetGrain<ILedgerGrain>(Key);
         _view = new LedgerReadModel(chain, Deployment(), store, 0);
         (_sync, _advance) = (Task.CompletedTask, Task.CompletedTask);
@@ -377,7 +387,8 @@ internal sealed class LedgerSimulation : IDisposable
         return fault;
     }
 
-    private bool IsOver() => _ungiven.Count == 0 && _kinds.Keys.All(_ended.ContainsKey) && _calls.TrueForAll(call => call.IsCompleted || _points.Generation > 0);
+    private bool IsOver() => _ungiven.Count == 0 && _kinds.Keys.All(_ended.ContainsKey)
+        && _calls.TrueForAll(call => call.IsCompleted || _points.Generation > 0);
 
     /// <summary>What holds after every step.</summary>
     private void Check()
@@ -399,9 +410,12 @@ internal sealed class LedgerSimulation : IDisposable
     {
         foreach ((string id, byte kind) in _kinds)
         {
-            LedgerState expected = kind == FindingContract.RefusedKind || id.StartsWith("gas", StringComparison.Ordinal) ? LedgerState.Refused : LedgerState.Succeeded;
+            LedgerState expected = kind == FindingContract.RefusedKind || id.StartsWith("gas", StringComparison.Ordinal)
+                ? LedgerState.Refused : LedgerState.Succeeded;
             Hold("right-outcome", _ended[id].State == expected, $"{id} ended as {_ended[id].State}: {_ended[id].Refusal}");
-            Hold("outcome-is-the-chains", ((FindingContract)_chain.Contracts).Count(Hash(id)) == (expected == LedgerState.Succeeded ? 1 : 0), $"{id} took effect {((FindingContract)_chain.Contracts).Count(Hash(id))} times");
+            Hold("outcome-is-the-chains",
+                ((FindingContract)_chain.Contracts).Count(Hash(id)) == (expected == LedgerState.Succeeded ? 1 : 0),
+                $"{id} took effect {((FindingContract)_chain.Contracts).Count(Hash(id))} times");
         }
 
         SynchronizationContext.SetSynchronizationContext(null);
@@ -409,7 +423,8 @@ internal sealed class LedgerSimulation : IDisposable
         fresh.SyncAsync().GetAwaiter().GetResult();
         using LedgerReadModel stored = new(_chain, Deployment(), new PlantedStore(_disk, _scenario.Plant), 0);
         stored.SyncAsync().GetAwaiter().GetResult();
-        Hold("tables-are-the-chains", string.Equals(fresh.Dump(), stored.Dump(), StringComparison.Ordinal), "the tables differ from those of the chain alone");
+        Hold("tables-are-the-chains", string.Equals(fresh.Dump(), stored.Dump(), StringComparison.Ordinal),
+            "the tables differ from those of the chain alone");
         int open = _disk.OutboxOf(Key).LoadOpenAsync(CancellationToken.None).Result.Count;
         Hold("outcomes-are-stored", open == 0, $"{open} transactions have no stored outcome");
     }
@@ -428,12 +443,16 @@ internal sealed class LedgerSimulation : IDisposable
     {
         for (int i = 0; i < 6; i++)
         {
-            _ungiven.Add([Command(string.Create(CultureInfo.InvariantCulture, $"plain/{i}"), FindingContract.AcceptedKind, FindingContract.GasOfCall)]);
+            _ungiven.Add(
+                [Command(string.Create(CultureInfo.InvariantCulture, $"plain/{i}"), FindingContract.AcceptedKind,
+                    FindingContract.GasOfCall)]);
         }
 
         _ungiven.Add([Command("pair/0", FindingContract.AcceptedKind, null), Command("pair/1", FindingContract.DependentKind, null)]);
-        _ungiven.Add([Command("refused", FindingContract.RefusedKind, null), Command("refused-in-block", FindingContract.RefusedKind, FindingContract.GasOfCall)]);
-        _ungiven.Add([Command("gas/too-little", FindingContract.AcceptedKind, 30_000), Command("gas/impossible", FindingContract.AcceptedKind, 1)]);
+        _ungiven.Add([Command("refused", FindingContract.RefusedKind, null),
+            Command("refused-in-block", FindingContract.RefusedKind, FindingContract.GasOfCall)]);
+        _ungiven.Add(
+            [Command("gas/too-little", FindingContract.AcceptedKind, 30_000), Command("gas/impossible", FindingContract.AcceptedKind, 1)]);
     }
 
     private LedgerCommand Again(string id) => Command(id, _kinds[id], FindingContract.GasOfCall);
@@ -442,7 +461,10 @@ internal sealed class LedgerSimulation : IDisposable
     {
         _kinds[id] = kind;
         _hashes[id] = Hash(id);
-        return new LedgerCommand { Id = id, To = FindingContract.Address.ToArray(), Data = FindingContract.Call(kind, Hash(id)), GasLimit = gas };
+        return new LedgerCommand
+        {
+            Id = id, To = FindingContract.Address.ToArray(), Data = FindingContract.Call(kind, Hash(id)), GasLimit = gas,
+        };
     }
 
     /// <summary>A command's hash; that of the second of a pair is the first one's with bit 0 of its last byte flipped.</summary>
@@ -458,7 +480,8 @@ internal sealed class LedgerSimulation : IDisposable
         DeployedContract contract = new(FindingContract.Address.ToString(), null, Bytes32.Zero.ToString());
         return new ContractDeployment
         {
-            ChainId = SimulatedChain.ChainId, FirstBlock = 0, Token = contract, AccessControl = contract, Matching = contract, Evaluation = contract, Payments = contract, Terms = DeploymentTerms.Default,
+            ChainId = SimulatedChain.ChainId, FirstBlock = 0, Token = contract, AccessControl = contract, Matching = contract,
+            Evaluation = contract, Payments = contract, Terms = DeploymentTerms.Default,
         };
     }
 }

@@ -13,7 +13,8 @@ using EmrMarket.Grains.Site;
 
 namespace EmrMarket.Simulation.Market;
 
-/// <summary>What the people of a site really want, and what really left it: kept beside the grains, from what was acknowledged to people and what was seen on the wire.</summary>
+/// <summary>What the people of a site really want, and what really left it: kept beside the grains, from what was acknowledged to people
+/// and what was seen on the wire.</summary>
 internal sealed partial class MarketTruth
 {
     private readonly Dictionary<Bytes32, int> _recordOf = [];
@@ -26,7 +27,8 @@ internal sealed partial class MarketTruth
         _records = MarketWorld.RecordsOf(site);
         for (int record = 0; record < _records.RecordKeys.Length; record++)
         {
-            _recordOf.Add(PatientKeys.Pseudonym(MarketWorld.KeyOf(site), MarketWorld.Schema.LedgerId(), _records.RecordKeys[record]), record);
+            _recordOf.Add(PatientKeys.Pseudonym(MarketWorld.KeyOf(site), MarketWorld.Schema.LedgerId(), _records.RecordKeys[record]),
+                record);
         }
 
         SetPolicies policies = MarketWorld.PoliciesOf(site);
@@ -68,15 +70,18 @@ internal sealed partial class MarketTruth
 
             int record = _recordOf[epoch.Members[file.Leaves[slot].MemberPosition].Pseudonym];
             ulong person = PersonOf(record);
-            (int Attribute, int Grade)[] reports = [.. file.Columns.Where(column => column.Slots.Contains(slot)).Select(column => (column.Attribute, column.Grade))];
+            (int Attribute, int Grade)[] reports = [
+                .. file.Columns.Where(column => column.Slots.Contains(slot)).Select(column => (column.Attribute, column.Grade))];
             if (!_wishes[person].Exists(wish => Allows(wish, reports, purpose)))
             {
-                return $"person {person:x} allows {string.Join(" or ", _wishes[person])}, and grades {string.Join(", ", reports)} leave for purpose {purpose}";
+                return $"person {person:x} allows {string.Join(" or ", _wishes[person])}, and grades {string.Join(", ", reports)} leave "
+                    + $"for purpose {purpose}";
             }
 
             foreach ((int attribute, int grade) in reports)
             {
-                (ulong, int) fact = (MarketWorld.Schema.Attributes[attribute].ConstantPerPerson ? person : _records.RecordKeys[record], attribute);
+                (ulong, int) fact = (MarketWorld.Schema.Attributes[attribute].ConstantPerPerson ? person : _records.RecordKeys[record],
+                    attribute);
                 _released[fact] = Math.Max(grade, _released.GetValueOrDefault(fact));
             }
         }
@@ -94,7 +99,8 @@ internal sealed partial class MarketTruth
     /// <summary>The persons.</summary>
     public IEnumerable<ulong> Persons => _wishes.Keys;
 
-    /// <summary>The first of the site's keys, of persons or records, in binary or in digits, that stands in something outside the site; null when none does.</summary>
+    /// <summary>The first of the site's keys, of persons or records, in binary or in digits, that stands in something outside the site;
+    /// null when none does.</summary>
     public string? FindIn(IEnumerable<object> outside)
     {
         HashSet<ulong> keys = [.. _records.PersonKeys, .. _records.RecordKeys];
@@ -132,7 +138,8 @@ internal sealed partial class MarketTruth
 
             foreach (object? value in values)
             {
-                object? content = value?.GetType() is { IsGenericType: true } pair && pair.GetGenericTypeDefinition() == typeof(KeyValuePair<,>) ? pair.GetProperty("Value")!.GetValue(value) : value;
+                object? content = value?.GetType() is { IsGenericType: true } pair
+                    && pair.GetGenericTypeDefinition() == typeof(KeyValuePair<,>) ? pair.GetProperty("Value")!.GetValue(value) : value;
                 yield return content as byte[] ?? (object)JsonSerializer.Serialize(content);
             }
         }
@@ -147,7 +154,8 @@ internal sealed partial class MarketTruth
         foreach (Match match in LongTokens().Matches(text))
         {
             string token = match.Value;
-            bool isFound = ulong.TryParse(token, NumberStyles.None, CultureInfo.InvariantCulture, out ulong number) && keys.Contains(number);
+            bool isFound = ulong.TryParse(token, NumberStyles.None, CultureInfo.InvariantCulture, out ulong number)
+                && keys.Contains(number);
             for (int i = 0; i + 16 <= token.Length && !isFound; i++)
             {
                 isFound = keys.Contains(ulong.Parse(token.AsSpan(i, 16), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture));

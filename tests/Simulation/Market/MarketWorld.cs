@@ -65,8 +65,10 @@ internal static class MarketWorld
         Evaluation = Deployed(At[2]),
         Payments = Deployed(At[3]),
         Terms = new DeploymentTerms(
-            EpochWindowSeconds: 4_000, RoundWindowSeconds: 8_000, DeliveryWindowSeconds: 6_000, BookIntervalSeconds: 600, RevealGraceSeconds: 20_000, RepostGraceSeconds: 30_000,
-            RevocationGraceSeconds: 3_000, RotationDelaySeconds: 10_000, ClaimPeriodSeconds: 5_000_000, EpochBondUnits: 1_000, RoundBondUnits: 2_000, DeliveryBondUnits: 999, DemandDepositUnits: 77, RelayFeeUnits: 3,
+            EpochWindowSeconds: 4_000, RoundWindowSeconds: 8_000, DeliveryWindowSeconds: 6_000, BookIntervalSeconds: 600,
+            RevealGraceSeconds: 20_000, RepostGraceSeconds: 30_000, RevocationGraceSeconds: 3_000, RotationDelaySeconds: 10_000,
+            ClaimPeriodSeconds: 5_000_000, EpochBondUnits: 1_000, RoundBondUnits: 2_000, DeliveryBondUnits: 999, DemandDepositUnits: 77,
+            RelayFeeUnits: 3,
             MinimumBudgetUnits: 100),
     };
 
@@ -113,8 +115,10 @@ internal static class MarketWorld
         SimulatedChain chain = new(self =>
         {
             LedgerModel model = new(
-                SimulatedChain.ChainId, Contracts, Deployment.Terms.For(At[4], new DeploymentRoles(Consortium, Market.Address, Fund)), self.HashOf);
-            foreach (Address account in (Address[])[Consortium, Market.Address, Auditor, .. SiteAccounts.Select(site => site.Address), .. Researchers])
+                SimulatedChain.ChainId, Contracts,
+                Deployment.Terms.For(At[4], new DeploymentRoles(Consortium, Market.Address, Fund)), self.HashOf);
+            foreach (Address account in (Address[])[
+                Consortium, Market.Address, Auditor, .. SiteAccounts.Select(site => site.Address), .. Researchers])
             {
                 model.Mint(account, Wealth);
                 model.Approve(new CallContext(account, 0, 0), Wealth);
@@ -135,7 +139,9 @@ internal static class MarketWorld
         }
 
         chain.Send(Consortium, new DynamicAccessControl(null!, At[0]).SetAuditor(Auditor, true));
-        chain.Send(Consortium, new DataEvaluation(null!, At[2]).PublishSchema(schema.SchemaId, schema.Tiers, schema.CapMicro, schema.LadderMicro, schema.Quality));
+        chain.Send(Consortium,
+            new DataEvaluation(null!, At[2])
+                .PublishSchema(schema.SchemaId, schema.Tiers, schema.CapMicro, schema.LadderMicro, schema.Quality));
         chain.Mine();
         return chain;
     }

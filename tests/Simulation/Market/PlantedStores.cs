@@ -32,21 +32,26 @@ internal static class PlantedStores
     public static ISiteStore Site(ISiteStore store, MarketPlant plant) => plant switch
     {
         MarketPlant.OrderForgotten => Planted.Of(store, (method, args, call) =>
-            method.Name == nameof(ISiteStore.SaveOrderAsync) && args[0] is SiteOrderRow { State: SiteOrderState.Released or SiteOrderState.Reserved } row && row.Sequence % 2 == 1
+            method.Name == nameof(ISiteStore.SaveOrderAsync)
+                && args[0] is SiteOrderRow { State: SiteOrderState.Released or SiteOrderState.Reserved } row && row.Sequence % 2 == 1
                 ? store.SaveOrderAsync(row with { RecordKeys = [], Grades = [] }, CancellationToken.None) : call()),
         MarketPlant.PolicyForgotten => Planted.Of(store, (method, args, call) =>
-            method.Name == nameof(ISiteStore.SavePoliciesAsync) && args[0] is SetPolicies { PersonKeys.Length: 1 } ? Task.CompletedTask : call()),
+            method.Name == nameof(ISiteStore.SavePoliciesAsync) && args[0] is SetPolicies { PersonKeys.Length: 1 }
+                ? Task.CompletedTask : call()),
         MarketPlant.CeilingRaised => Planted.Of(store, (method, _, call) => method.Name == nameof(ISiteStore.ReadPoliciesAsync)
-            ? WithPoliciesAsync((Task<SetPolicies>)call()!, policies => policies with { Profiles = [.. policies.Profiles.Select(_ => (byte)4)] }) : call()),
+            ? WithPoliciesAsync((Task<SetPolicies>)call()!,
+                policies => policies with { Profiles = [.. policies.Profiles.Select(_ => (byte)4)] }) : call()),
         MarketPlant.PurposeWidened => Planted.Of(store, (method, _, call) => method.Name == nameof(ISiteStore.ReadPoliciesAsync)
-            ? WithPoliciesAsync((Task<SetPolicies>)call()!, policies => policies with { Purposes = new byte[policies.Purposes.Length] }) : call()),
+            ? WithPoliciesAsync((Task<SetPolicies>)call()!, policies => policies with { Purposes = new byte[policies.Purposes.Length] })
+            : call()),
         MarketPlant.ErrorQuotesRecord => Quoting(store),
         _ => store,
     };
 
     public static IMarketStore Market(IMarketStore store, MarketPlant plant) => plant switch
     {
-        MarketPlant.OrdersLost => Planted.Of(store, (method, _, call) => method.Name == nameof(IMarketStore.PlaceOrdersAsync) ? Task.CompletedTask : call()),
+        MarketPlant.OrdersLost =>
+            Planted.Of(store, (method, _, call) => method.Name == nameof(IMarketStore.PlaceOrdersAsync) ? Task.CompletedTask : call()),
         MarketPlant.ResultsAltered => Planted.Of(store, (method, args, call) => method.Name == nameof(IMarketStore.KeepResultsAsync)
             ? store.KeepResultsAsync((string)args[0]!, (string)args[1]! + ' ', CancellationToken.None) : call()),
         _ => store,
@@ -57,7 +62,8 @@ internal static class PlantedStores
         bool hasQuoted = false;
         return Planted.Of(store, (method, args, call) =>
         {
-            if (hasQuoted || method.Name != nameof(ISiteStore.SaveOrderAsync) || args[0] is not SiteOrderRow { RecordKeys: [ulong key, ..] })
+            if (hasQuoted || method.Name != nameof(ISiteStore.SaveOrderAsync)
+                || args[0] is not SiteOrderRow { RecordKeys: [ulong key, ..] })
             {
                 return call();
             }
@@ -67,5 +73,6 @@ internal static class PlantedStores
         });
     }
 
-    private static async Task<SetPolicies> WithPoliciesAsync(Task<SetPolicies> stored, Func<SetPolicies, SetPolicies> change) => change(await stored);
+    private static async Task<SetPolicies> WithPoliciesAsync(Task<SetPolicies> stored, Func<SetPolicies, SetPolicies> change) =>
+        change(await stored);
 }

@@ -25,7 +25,8 @@ internal sealed class Disk
     public MemoryGrainStateStore States { get; } = new();
 }
 
-/// <summary>A process of the market with its grains, its account and its view of the ledger; everything that it reaches outside itself passes its fault points.</summary>
+/// <summary>A process of the market with its grains, its account and its view of the ledger; everything that it reaches outside itself
+/// passes its fault points.</summary>
 internal sealed class SimulatedProcess : IDisposable
 {
     private readonly SimulatedChain _chain;
@@ -40,10 +41,11 @@ internal sealed class SimulatedProcess : IDisposable
     private ServiceProvider? _services;
 
     public SimulatedProcess(
-        FaultPoints points, SimulatedChain chain, ContractDeployment deployment, EthereumAccount account, Disk disk, ulong confirmations, TimeProvider clock, ILoggerFactory logs,
-        Action<IServiceCollection, SimulatedProcess> configure, params Assembly[] grains)
+        FaultPoints points, SimulatedChain chain, ContractDeployment deployment, EthereumAccount account, Disk disk, ulong confirmations,
+        TimeProvider clock, ILoggerFactory logs, Action<IServiceCollection, SimulatedProcess> configure, params Assembly[] grains)
     {
-        (Points, _chain, _deployment, _account, _disk, _confirmations, _clock, _logs, _configure) = (points, chain, deployment, account, disk, confirmations, clock, logs, configure);
+        (Points, _chain, _deployment, _account, _disk, _confirmations, _clock, _logs, _configure) = (
+            points, chain, deployment, account, disk, confirmations, clock, logs, configure);
         _grains = [typeof(LedgerGrain).Assembly, .. grains];
         points.Died = () => Death.TrySetException(new IOException("the other process died"));
     }
@@ -70,15 +72,20 @@ internal sealed class SimulatedProcess : IDisposable
         Death = new TaskCompletionSource();
         _ = Death.Task.Exception;
         ILedgerStore store = Faulty.Of<ILedgerStore>(_disk.Ledger, "store/", Points);
-        IEthereumClient node = Planted.Of<IEthereumClient>(_chain, (method, args, call) => method.Name == nameof(IEthereumClient.SendRawAsync)
+        IEthereumClient node = Planted.Of<IEthereumClient>(
+            _chain, (method, args, call) => method.Name == nameof(IEthereumClient.SendRawAsync)
             ? _chain.SendRawAsync((IReadOnlyList<SignedTransaction>)args[0]!, _account.Address) : call());
         IEthereumClient chain = Faulty.Of(node, "chain/", Points);
         View = new LedgerReadModel(chain, _deployment, store, _confirmations);
         ServiceCollection services = new();
-        services.AddSingleton(store).AddSingleton(chain).AddSingleton<ILedgerView>(View).AddSingleton<ILedgerAccounts>(new LedgerAccounts([_account])).AddSingleton(new LedgerGrainOptions
+        services.AddSingleton(store).AddSingleton(chain).AddSingleton<ILedgerView>(View)
+            .AddSingleton<ILedgerAccounts>(new LedgerAccounts([_account])).AddSingleton(new LedgerGrainOptions
         {
             ChainId = _deployment.ChainId,
-            Sending = new TransactionSenderOptions { Confirmations = _confirmations, LargestNumberInFlight = 16, BlocksBetweenOffers = 2, Clock = _clock },
+            Sending = new TransactionSenderOptions
+            {
+                Confirmations = _confirmations, LargestNumberInFlight = 16, BlocksBetweenOffers = 2, Clock = _clock,
+            },
         });
         _configure(services, this);
         _services = services.BuildServiceProvider();

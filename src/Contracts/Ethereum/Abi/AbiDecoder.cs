@@ -5,7 +5,8 @@ using System.Text;
 
 namespace EmrMarket.Contracts.Ethereum.Abi;
 
-/// <summary>Decodes what contracts return and log. Strict: padding must be zero (or the sign), lengths and offsets must stay inside the data.</summary>
+/// <summary>Decodes what contracts return and log. Strict: padding must be zero (or the sign), lengths and offsets must stay inside the
+/// data.</summary>
 /// <remarks>No word is read more often than an honest encoding needs: data whose offsets point many arrays at the same bytes, which would
 /// grow exponentially, runs out of its budget of words instead.</remarks>
 internal ref struct AbiDecoder
@@ -21,7 +22,8 @@ internal ref struct AbiDecoder
         _wordsLeft = data.Length / Word;
     }
 
-    /// <summary>The components' values in the .NET forms of <see cref="AbiType"/>; bytes behind them are ignored, as Solidity does.</summary>
+    /// <summary>The components' values in the .NET forms of <see cref="AbiType"/>; bytes behind them are ignored, as Solidity
+    /// does.</summary>
     /// <exception cref="AbiException">The data does not hold such a tuple.</exception>
     public static object[] Decode(AbiTuple tuple, ReadOnlySpan<byte> data)
     {
@@ -62,7 +64,8 @@ internal ref struct AbiDecoder
         head += Word;
         return offset <= _data.Length - start
             ? Read(type, start + offset)
-            : throw new AbiException(type, start, string.Create(CultureInfo.InvariantCulture, $"its offset {offset} points outside the {_data.Length} bytes"));
+            : throw new AbiException(
+                type, start, string.Create(CultureInfo.InvariantCulture, $"its offset {offset} points outside the {_data.Length} bytes"));
     }
 
     private object Read(AbiType type, int at)
@@ -95,7 +98,8 @@ internal ref struct AbiDecoder
         int start = array.Length is null ? at + Word : at;
         if ((long)count * array.Element.HeadWords > (_data.Length - start) / Word)
         {
-            throw new AbiException(array, at, string.Create(CultureInfo.InvariantCulture, $"{count} elements do not fit the {_data.Length} bytes"));
+            throw new AbiException(array, at,
+                string.Create(CultureInfo.InvariantCulture, $"{count} elements do not fit the {_data.Length} bytes"));
         }
 
         object[] values = new object[count];
@@ -114,7 +118,8 @@ internal ref struct AbiDecoder
         int words = (int)(((long)length + Word - 1) / Word);
         if (words > (_data.Length - at - Word) / Word)
         {
-            throw new AbiException(type, at, string.Create(CultureInfo.InvariantCulture, $"its {length} bytes do not fit the {_data.Length} bytes"));
+            throw new AbiException(type, at,
+                string.Create(CultureInfo.InvariantCulture, $"its {length} bytes do not fit the {_data.Length} bytes"));
         }
 
         Spend(type, at, words);
@@ -146,7 +151,8 @@ internal ref struct AbiDecoder
         _wordsLeft -= words;
         if (_wordsLeft < 0)
         {
-            throw new AbiException(type, at, string.Create(CultureInfo.InvariantCulture, $"the data ends after {_data.Length} bytes, or is pointed at twice"));
+            throw new AbiException(type, at,
+                string.Create(CultureInfo.InvariantCulture, $"the data ends after {_data.Length} bytes, or is pointed at twice"));
         }
     }
 

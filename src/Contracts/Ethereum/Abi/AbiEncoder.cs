@@ -4,7 +4,8 @@ using System.Text;
 
 namespace EmrMarket.Contracts.Ethereum.Abi;
 
-/// <summary>Encodes values by their types. Values have the .NET form of <see cref="AbiType"/>; integers may have any integer type in range.</summary>
+/// <summary>Encodes values by their types. Values have the .NET form of <see cref="AbiType"/>; integers may have any integer type in
+/// range.</summary>
 internal static class AbiEncoder
 {
     public const int Word = 32;
@@ -18,7 +19,8 @@ internal static class AbiEncoder
         return encoded;
     }
 
-    /// <summary>The topic of an indexed event parameter: a word, or the hash of the in-place encoding of a type longer than a word.</summary>
+    /// <summary>The topic of an indexed event parameter: a word, or the hash of the in-place encoding of a type longer than a
+    /// word.</summary>
     public static Bytes32 Topic(AbiType type, object value)
     {
         if (type is AbiArray or AbiTuple or AbiBytes or AbiString)
@@ -168,7 +170,8 @@ internal static class AbiEncoder
         }
     }
 
-    /// <summary>The encoding of event topics: elements one after the other, byte strings padded to words unless they stand alone, no lengths.</summary>
+    /// <summary>The encoding of event topics: elements one after the other, byte strings padded to words unless they stand alone, no
+    /// lengths.</summary>
     private static void WriteInPlace(AbiType type, object value, List<byte> destination, bool padded)
     {
         switch (type)
@@ -223,7 +226,8 @@ internal static class AbiEncoder
         // The common unsigned widths go straight to their bytes; every other form takes the way through BigInteger.
         if (!type.IsSigned && type.Bits >= 64 && value is ulong or uint or ushort or byte)
         {
-            BinaryPrimitives.WriteUInt64BigEndian(destination[24..], value switch { ulong v => v, uint v => v, ushort v => v, byte v => v, _ => 0 });
+            BinaryPrimitives.WriteUInt64BigEndian(
+                destination[24..], value switch { ulong v => v, uint v => v, ushort v => v, byte v => v, _ => 0 });
             return;
         }
 

@@ -74,14 +74,16 @@ internal sealed class AbiEvent
     /// <summary>Topics of every log: the event's own and one for each indexed parameter.</summary>
     public int TopicCount { get; }
 
-    /// <summary>The parameters in the order of their declaration; an indexed one longer than a word is its hash, a <see cref="Bytes32"/>.</summary>
+    /// <summary>The parameters in the order of their declaration; an indexed one longer than a word is its hash, a
+    /// <see cref="Bytes32"/>.</summary>
     /// <exception cref="AbiException">The log is of another event, or damaged.</exception>
     public object[] Decode(IReadOnlyList<Bytes32> topics, ReadOnlySpan<byte> data)
     {
         if (topics.Count != TopicCount || topics[0] != Topic)
         {
             throw new AbiException(string.Create(CultureInfo.InvariantCulture,
-                $"the log is not a {Signature}: expected {TopicCount} topics, the first {Topic}, got {topics.Count}: read it with the contract that wrote it"));
+                $"the log is not a {Signature}: expected {TopicCount} topics, the first {Topic}, got {topics.Count}: read it with the "
+                    + $"contract that wrote it"));
         }
 
         object[] values = new object[_types.Length];

@@ -2,7 +2,8 @@ using System.Globalization;
 
 namespace EmrMarket.Contracts.Ethereum.Abi;
 
-/// <summary>Reads human-readable signatures such as <c>transfer(address to,uint256 amount)</c> or <c>((uint8,bytes32)[] path,bool ok)</c>.</summary>
+/// <summary>Reads human-readable signatures such as <c>transfer(address to,uint256 amount)</c> or <c>((uint8,bytes32)[] path,bool
+/// ok)</c>.</summary>
 internal sealed class AbiSignatureReader(string text)
 {
     // Deeper nesting is no contract's: the bound keeps a hostile text from exhausting the stack.
@@ -106,5 +107,6 @@ internal sealed class AbiSignatureReader(string text)
     }
 
     private FormatException Error(string expected) =>
-        new(string.Create(CultureInfo.InvariantCulture, $"{Hex.Excerpt(text)} is no ABI signature: expected {expected} at character {_at}"));
+        new(string.Create(CultureInfo.InvariantCulture,
+            $"{Hex.Excerpt(text)} is no ABI signature: expected {expected} at character {_at}"));
 }

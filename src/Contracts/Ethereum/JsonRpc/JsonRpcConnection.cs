@@ -57,7 +57,10 @@ internal sealed class JsonRpcConnection : IDisposable
 
         // A proxy of the environment does not reach this machine's own ports.
         handler ??= new SocketsHttpHandler { UseProxy = !node.IsLoopback, PooledConnectionLifetime = TimeSpan.FromMinutes(5) };
-        _http = new HttpClient(handler) { Timeout = System.Threading.Timeout.InfiniteTimeSpan, MaxResponseContentBufferSize = options.LargestAnswer };
+        _http = new HttpClient(handler)
+        {
+            Timeout = System.Threading.Timeout.InfiniteTimeSpan, MaxResponseContentBufferSize = options.LargestAnswer,
+        };
         if (node.UserInfo.Length > 0)
         {
             _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue(
@@ -65,11 +68,13 @@ internal sealed class JsonRpcConnection : IDisposable
         }
     }
 
-    /// <summary>The node's address without what may be secret in it: user, password, query and path (hosted nodes keep their key there).</summary>
+    /// <summary>The node's address without what may be secret in it: user, password, query and path (hosted nodes keep their key
+    /// there).</summary>
     public static string Display(Uri node) => node.GetComponents(UriComponents.SchemeAndServer, UriFormat.UriEscaped);
 
     /// <summary>Asks all questions, in batches, and reads each answer; asks again, all of a batch, where an error may pass.</summary>
-    public async Task<T[]> AskAsync<T>(IReadOnlyList<JsonRpcCall> calls, Func<int, JsonRpcAnswer, T> read, CancellationToken cancellationToken)
+    public async Task<T[]> AskAsync<T>(
+        IReadOnlyList<JsonRpcCall> calls, Func<int, JsonRpcAnswer, T> read, CancellationToken cancellationToken)
     {
         T[] results = new T[calls.Count];
         for (int start = 0; start < calls.Count; start += _options.BatchSize)
@@ -139,7 +144,8 @@ internal sealed class JsonRpcConnection : IDisposable
         }
         catch (JsonException e)
         {
-            throw new MalformedAnswerException(method, string.Create(CultureInfo.InvariantCulture, $"{body.Length} bytes that are no JSON, or end too early"), e);
+            throw new MalformedAnswerException(
+                method, string.Create(CultureInfo.InvariantCulture, $"{body.Length} bytes that are no JSON, or end too early"), e);
         }
 
         using (document)
@@ -174,7 +180,8 @@ internal sealed class JsonRpcConnection : IDisposable
             void ReadOne(JsonElement answer)
             {
                 if (answer.ValueKind != JsonValueKind.Object || !answer.TryGetProperty("id", out JsonElement id)
-                    || id.ValueKind != JsonValueKind.Number || !id.TryGetInt32(out int index) || index < 0 || index >= batch.Length || answered[index])
+                    || id.ValueKind != JsonValueKind.Number || !id.TryGetInt32(out int index) || index < 0 || index >= batch.Length
+                    || answered[index])
                 {
                     // An error about the request as a whole carries a null id.
                     if (answer.ValueKind == JsonValueKind.Object && answer.TryGetProperty("error", out JsonElement whole))
@@ -215,7 +222,8 @@ internal sealed class JsonRpcConnection : IDisposable
 
         try
         {
-            string message = error.TryGetProperty("message", out JsonElement text) && text.ValueKind == JsonValueKind.String ? text.GetString()! : "";
+            string message = error.TryGetProperty("message", out JsonElement text) && text.ValueKind == JsonValueKind.String
+                ? text.GetString()! : "";
             return new JsonRpcError(number, message, error.TryGetProperty("data", out JsonElement data) ? ReadData(data) : null);
         }
         catch (InvalidOperationException e)
@@ -264,11 +272,13 @@ internal sealed class JsonRpcConnection : IDisposable
             bool isJson = body.Length > 0 && body[0] is (byte)'{' or (byte)'[';
             return response.IsSuccessStatusCode || isJson
                 ? body
-                : throw new NodeUnreachableException(_node, string.Create(CultureInfo.InvariantCulture, $"HTTP status {(int)response.StatusCode}"));
+                : throw new NodeUnreachableException(
+                    _node, string.Create(CultureInfo.InvariantCulture, $"HTTP status {(int)response.StatusCode}"));
         }
         catch (OperationCanceledException) when (timeout.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
-            throw new NodeUnreachableException(_node, string.Create(CultureInfo.InvariantCulture, $"no answer within {_options.Timeout.TotalSeconds:0.###} s"));
+            throw new NodeUnreachableException(
+                _node, string.Create(CultureInfo.InvariantCulture, $"no answer within {_options.Timeout.TotalSeconds:0.###} s"));
         }
         catch (Exception e) when (e is HttpRequestException or IOException)
         {

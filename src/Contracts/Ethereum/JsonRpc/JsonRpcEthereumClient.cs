@@ -62,7 +62,8 @@ public sealed class JsonRpcEthereumClient : IEthereumClient, IDisposable
 
     /// <inheritdoc/>
     public Task<ulong> GetNonceAsync(Address account, BlockReference block, CancellationToken cancellationToken) =>
-        AskAsync("eth_getTransactionCount", parameters => WriteAccount(parameters, account, block), JsonRpcReader.Unsigned, cancellationToken);
+        AskAsync("eth_getTransactionCount", parameters => WriteAccount(parameters, account, block), JsonRpcReader.Unsigned,
+            cancellationToken);
 
     /// <inheritdoc/>
     public Task<BigInteger> GetBalanceAsync(Address account, BlockReference block, CancellationToken cancellationToken) =>
@@ -83,13 +84,15 @@ public sealed class JsonRpcEthereumClient : IEthereumClient, IDisposable
             return new GasPrice.Fixed(suggested);
         }
 
-        // eth_gasPrice is base fee and tip together; the base fee grows by an eighth a block at most, so doubling it covers five full blocks.
+        // eth_gasPrice is base fee and tip together; the base fee grows by an eighth a block at most, so doubling it covers five full
+        // blocks.
         BigInteger tip = BigInteger.Max(suggested - baseFee, BigInteger.Zero);
         return new GasPrice.Dynamic(tip, (baseFee * 2) + tip);
     }
 
     /// <inheritdoc/>
-    public async Task<IReadOnlyList<SendOutcome>> SendRawAsync(IReadOnlyList<SignedTransaction> transactions, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<SendOutcome>> SendRawAsync(
+        IReadOnlyList<SignedTransaction> transactions, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(transactions);
         const string Method = "eth_sendRawTransaction";
@@ -113,13 +116,16 @@ public sealed class JsonRpcEthereumClient : IEthereumClient, IDisposable
     }
 
     /// <inheritdoc/>
-    public async Task<IReadOnlyList<TransactionReceipt?>> GetReceiptsAsync(IReadOnlyList<Bytes32> transactionHashes, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<TransactionReceipt?>> GetReceiptsAsync(
+        IReadOnlyList<Bytes32> transactionHashes, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(transactionHashes);
         const string Method = "eth_getTransactionReceipt";
-        JsonRpcCall[] calls = [.. transactionHashes.Select(hash => new JsonRpcCall(Method, parameters => parameters.WriteStringValue(hash.ToString())))];
+        JsonRpcCall[] calls =
+            [.. transactionHashes.Select(hash => new JsonRpcCall(Method, parameters => parameters.WriteStringValue(hash.ToString())))];
         return await _connection.AskAsync(
-            calls, (index, answer) => JsonRpcReader.Receipt(_connection.Result(Method, answer), transactionHashes[index]), cancellationToken);
+            calls, (index, answer) => JsonRpcReader.Receipt(_connection.Result(Method, answer), transactionHashes[index]),
+            cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -129,7 +135,8 @@ public sealed class JsonRpcEthereumClient : IEthereumClient, IDisposable
         const int MethodNotFound = -32601;
         return _connection.AskAsync(
             new JsonRpcCall(Method, parameters => parameters.WriteStringValue(Hex.Quantity(blockNumber))),
-            answer => answer.Error is { Code: MethodNotFound } ? null : JsonRpcReader.BlockReceipts(_connection.Result(Method, answer), blockNumber),
+            answer => answer.Error is { Code: MethodNotFound }
+                ? null : JsonRpcReader.BlockReceipts(_connection.Result(Method, answer), blockNumber),
             cancellationToken);
     }
 
@@ -137,13 +144,15 @@ public sealed class JsonRpcEthereumClient : IEthereumClient, IDisposable
     public async Task<IReadOnlyList<LogEntry>> GetLogsAsync(LogFilter filter, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(filter);
-        return await AskAsync("eth_getLogs", parameters => WriteFilter(parameters, filter), result => JsonRpcReader.Logs(result, filter), cancellationToken);
+        return await AskAsync("eth_getLogs", parameters => WriteFilter(parameters, filter), result => JsonRpcReader.Logs(result, filter),
+            cancellationToken);
     }
 
     /// <summary>Closes the connections.</summary>
     public void Dispose() => _connection.Dispose();
 
-    private Task<T> AskAsync<T>(string method, Action<Utf8JsonWriter> parameters, Func<JsonElement, T> read, CancellationToken cancellationToken) =>
+    private Task<T> AskAsync<T>(
+        string method, Action<Utf8JsonWriter> parameters, Func<JsonElement, T> read, CancellationToken cancellationToken) =>
         _connection.AskAsync(new JsonRpcCall(method, parameters), answer => read(_connection.Result(method, answer)), cancellationToken);
 
     // Nodes agree on the meaning, not on codes or words: geth, anvil, Besu, Nethermind and Erigon say each of these in one of these ways.
@@ -162,9 +171,12 @@ public sealed class JsonRpcEthereumClient : IEthereumClient, IDisposable
             return false;
         }
 
-        return Says("already known", "already imported", "known transaction", "AlreadyKnown", "already in mempool") ? SendStatus.AlreadyKnown
+        return Says("already known", "already imported", "known transaction", "AlreadyKnown", "already in mempool")
+            ? SendStatus.AlreadyKnown
             : Says("nonce too low", "nonce is too low", "OldNonce") ? SendStatus.NonceTooLow
-            : error.Code is -32005 or 429 || Says("rate limit", "too many requests", "pool is full", "pool full", "limit exceeded", "TooManyTxs", "nonce too high", "nonce gap")
+            : error.Code is -32005 or 429
+            || Says("rate limit", "too many requests", "pool is full", "pool full", "limit exceeded", "TooManyTxs",
+                "nonce too high", "nonce gap")
                 ? SendStatus.Deferred
             : SendStatus.Refused;
     }

@@ -2,7 +2,9 @@ namespace EmrMarket.Contracts.Ethereum.JsonRpc;
 
 /// <summary>The node did not answer: no connection, an HTTP error, or no answer in time.</summary>
 public sealed class NodeUnreachableException(Uri node, string problem, Exception? inner = null)
-    : EthereumException($"the node at {JsonRpcConnection.Display(node)} did not answer: {problem}. Check that it runs and that the address is right (./emr chain status); "
+    : EthereumException(
+        $"the node at {JsonRpcConnection.Display(node)} did not answer: {problem}. Check that it runs and that the address is right "
+            + "(./emr chain status); "
         + "nothing is lost, the same request is repeated", inner)
 {
     /// <inheritdoc/>
@@ -24,7 +26,9 @@ public sealed class RateLimitedException(Uri node, TimeSpan? retryAfter)
 
 /// <summary>The node's answer is not what JSON-RPC and the question demand: truncated, of another shape, or about something else.</summary>
 public sealed class MalformedAnswerException(string method, string problem, Exception? inner = null)
-    : EthereumException($"the node's answer to {method} cannot be used: {problem}. Nothing was taken from it; the question is repeated, and if this stays, another node "
+    : EthereumException(
+        $"the node's answer to {method} cannot be used: {problem}. Nothing was taken from it; the question is repeated, and if this "
+            + "stays, another node "
         + "or a proxy without changes to the body is needed", inner)
 {
     /// <inheritdoc/>
@@ -41,7 +45,9 @@ public sealed class NodeErrorException(string method, long code, string nodeMess
 
 /// <summary>The node follows another chain than the one that is meant, or changed it under way.</summary>
 public sealed class WrongChainException(ulong expected, ulong actual)
-    : EthereumException($"the node follows chain {actual}, expected chain {expected}: nothing was sent to it. Point to a node of chain {expected}, or to the deployment of chain {actual}")
+    : EthereumException(
+        $"the node follows chain {actual}, expected chain {expected}: nothing was sent to it. Point to a node of chain {expected}, or to "
+            + $"the deployment of chain {actual}")
 {
     /// <summary>The chain that is meant.</summary>
     public ulong Expected { get; } = expected;

@@ -7,8 +7,10 @@ using System.Text.Json;
 
 namespace EmrMarket.Contracts.Ethereum.JsonRpc;
 
-/// <summary>Reads results and holds them against the question: an answer about something else, or one that contradicts itself, is no answer.</summary>
-/// <remarks>Throws FormatException or InvalidOperationException; the connection makes them <see cref="MalformedAnswerException"/>.</remarks>
+/// <summary>Reads results and holds them against the question: an answer about something else, or one that contradicts itself, is no
+/// answer.</summary>
+/// <remarks>Throws FormatException or InvalidOperationException; the connection makes them
+/// <see cref="MalformedAnswerException"/>.</remarks>
 internal static class JsonRpcReader
 {
     public static BigInteger Quantity(JsonElement element) => Hex.ParseQuantity(Text(element));
@@ -67,10 +69,13 @@ internal static class JsonRpcReader
         LogBloom bloom = new();
         foreach (JsonElement item in element.EnumerateArray())
         {
-            TransactionReceipt receipt = Receipt(item, Word(Field(item, "transactionHash")), bloom) ?? throw new FormatException("a receipt of a block names no block");
-            if (receipt.BlockNumber != asked || receipt.TransactionIndex != (ulong)receipts.Count || (receipts.Count > 0 && receipt.BlockHash != receipts[0].BlockHash))
+            TransactionReceipt receipt = Receipt(item, Word(Field(item, "transactionHash")), bloom)
+                ?? throw new FormatException("a receipt of a block names no block");
+            if (receipt.BlockNumber != asked || receipt.TransactionIndex != (ulong)receipts.Count
+                || (receipts.Count > 0 && receipt.BlockHash != receipts[0].BlockHash))
             {
-                throw new FormatException($"asked were the receipts of block {asked} in their order, answered was one of another block or place");
+                throw new FormatException(
+                    $"asked were the receipts of block {asked} in their order, answered was one of another block or place");
             }
 
             receipts.Add(receipt);
@@ -103,7 +108,9 @@ internal static class JsonRpcReader
 
         if (status > 1 || (to is null) != (created is not null))
         {
-            throw new FormatException(string.Create(CultureInfo.InvariantCulture, $"the receipt of {hash} contradicts itself: status {status}, receiver {to}, contract {created}"));
+            throw new FormatException(
+                string.Create(CultureInfo.InvariantCulture,
+                    $"the receipt of {hash} contradicts itself: status {status}, receiver {to}, contract {created}"));
         }
 
         List<LogEntry> logs = [];
@@ -127,7 +134,8 @@ internal static class JsonRpcReader
         }
 
         return new TransactionReceipt(
-            hash, index, blockNumber, blockHash, ReadAddress(Field(element, "from")), to, created, status == 1, Unsigned(Field(element, "gasUsed")), logs);
+            hash, index, blockNumber, blockHash, ReadAddress(Field(element, "from")), to, created, status == 1,
+            Unsigned(Field(element, "gasUsed")), logs);
     }
 
     public static IReadOnlyList<LogEntry> Logs(JsonElement element, LogFilter asked)
@@ -192,20 +200,24 @@ internal static class JsonRpcReader
         Optional(element, name) ?? throw new FormatException($"the field {name} is missing");
 
     private static JsonElement? Optional(JsonElement element, string name) =>
-        element.TryGetProperty(name, out JsonElement field) && field.ValueKind is not (JsonValueKind.Null or JsonValueKind.Undefined) ? field : null;
+        element.TryGetProperty(name, out JsonElement field) && field.ValueKind is not (JsonValueKind.Null or JsonValueKind.Undefined)
+            ? field : null;
 
     private static string Text(JsonElement element) =>
-        element.ValueKind == JsonValueKind.String ? element.GetString()! : throw new FormatException($"expected text, got {element.ValueKind}");
+        element.ValueKind == JsonValueKind.String
+            ? element.GetString()! : throw new FormatException($"expected text, got {element.ValueKind}");
 
     // Nodes write addresses in one case or with a checksum; a digit's case says nothing about a node's answer, a damaged mixed case does.
     private static Address ReadAddress(JsonElement element)
     {
         Span<byte> bytes = stackalloc byte[Address.Length];
         ReadOnlySpan<byte> digits = Digits(element);
-        return IsRead(digits, bytes) && !digits.ContainsAnyInRange((byte)'A', (byte)'F') ? new Address(bytes) : Address.Parse(Text(element));
+        return IsRead(digits, bytes) && !digits.ContainsAnyInRange((byte)'A', (byte)'F')
+            ? new Address(bytes) : Address.Parse(Text(element));
     }
 
-    /// <summary>What follows 0x, without a copy; empty where there is none, or where the text is written in a way that takes a copy to read.</summary>
+    /// <summary>What follows 0x, without a copy; empty where there is none, or where the text is written in a way that takes a copy to
+    /// read.</summary>
     private static ReadOnlySpan<byte> Digits(JsonElement element)
     {
         ReadOnlySpan<byte> raw = element.ValueKind == JsonValueKind.String ? JsonMarshal.GetRawUtf8Value(element)[1..^1] : [];
@@ -214,5 +226,6 @@ internal static class JsonRpcReader
 
     // An escape is no digit, so what this refuses is left to the reading of the text, which also says what is wrong.
     private static bool IsRead(ReadOnlySpan<byte> digits, Span<byte> bytes) =>
-        digits.Length > 0 && digits.Length == bytes.Length * 2 && Convert.FromHexString(digits, bytes, out _, out _) == OperationStatus.Done;
+        digits.Length > 0 && digits.Length == bytes.Length * 2
+            && Convert.FromHexString(digits, bytes, out _, out _) == OperationStatus.Done;
 }

@@ -2,7 +2,8 @@ using System.Buffers.Binary;
 
 namespace EmrMarket.Contracts.Ethereum.JsonRpc;
 
-/// <summary>The filter that a receipt carries of its logs' contracts and topics: three bits of each one's hash (Yellow Paper, section 4.3.1).</summary>
+/// <summary>The filter that a receipt carries of its logs' contracts and topics: three bits of each one's hash (Yellow Paper, section
+/// 4.3.1).</summary>
 /// <remarks>Receipts of one block repeat their contracts, events and senders, so a hash is kept for as long as the filter is.</remarks>
 internal sealed class LogBloom
 {

@@ -27,13 +27,15 @@ public sealed record LogFollowerOptions
 public readonly record struct LogCheckpoint(ulong Number, Bytes32 Hash);
 
 /// <summary>One step along the chain.</summary>
-/// <param name="UndoFrom">Null, or the first block whose logs have to be undone: it and all above it are no longer part of the chain.</param>
+/// <param name="UndoFrom">Null, or the first block whose logs have to be undone: it and all above it are no longer part of the
+/// chain.</param>
 /// <param name="Logs">What was logged since, in the order of the chain.</param>
 /// <param name="Checkpoints">What to keep, in one transaction with the effects of this step, and to start from next time.</param>
 public sealed record LogStep(ulong? UndoFrom, IReadOnlyList<LogEntry> Logs, IReadOnlyList<LogCheckpoint> Checkpoints);
 
 /// <summary>Reads logs by ranges of blocks, each once, and walks back where the chain was reorganised.</summary>
-/// <remarks>It keeps nothing: the caller stores the checkpoints of a step together with what it made of the logs, so that a crash between two steps repeats or skips nothing.</remarks>
+/// <remarks>It keeps nothing: the caller stores the checkpoints of a step together with what it made of the logs, so that a crash between
+/// two steps repeats or skips nothing.</remarks>
 public sealed class LogFollower
 {
     // A reorganisation deeper than the kept checkpoints starts over at the first block.
@@ -90,11 +92,13 @@ public sealed class LogFollower
             try
             {
                 Bytes32 before = (await HeaderAsync(last, cancellationToken)).Hash;
-                IReadOnlyList<LogEntry> logs = await _client.GetLogsAsync(new LogFilter(next, last, _options.Addresses, _options.EventTopics), cancellationToken);
+                IReadOnlyList<LogEntry> logs = await _client.GetLogsAsync(
+                    new LogFilter(next, last, _options.Addresses, _options.EventTopics), cancellationToken);
                 BlockHeader first = await HeaderAsync(next, cancellationToken);
                 Bytes32 after = (await HeaderAsync(last, cancellationToken)).Hash;
                 bool isTorn = before != after || (kept.Length > 0 && first.ParentHash != kept[^1].Hash)
-                    || logs.Any(log => (log.BlockNumber == last && log.BlockHash != after) || (log.BlockNumber == next && log.BlockHash != first.Hash));
+                    || logs.Any(log => (log.BlockNumber == last && log.BlockHash != after)
+                        || (log.BlockNumber == next && log.BlockHash != first.Hash));
                 if (isTorn)
                 {
                     throw new MalformedAnswerException("eth_getLogs", "the chain was reorganised while its logs were read");
@@ -105,7 +109,8 @@ public sealed class LogFollower
             }
             catch (EthereumException e) when (last > next && e is NodeErrorException or RateLimitedException or NodeUnreachableException)
             {
-                // Nodes bound the number of logs, of blocks or of seconds of an answer, each in its own words: half the range is the answer to all.
+                // Nodes bound the number of logs, of blocks or of seconds of an answer, each in its own words: half the range is the answer
+                // to all.
                 _range = Math.Max(1, (last - next + 1) / 2);
             }
         }

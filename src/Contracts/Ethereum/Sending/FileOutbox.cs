@@ -1,6 +1,7 @@
 namespace EmrMarket.Contracts.Ethereum.Sending;
 
-/// <summary>An outbox in a file: one JSON line per save, flushed to the disk before it counts; a line that a crash cut short is dropped when the file is opened.</summary>
+/// <summary>An outbox in a file: one JSON line per save, flushed to the disk before it counts; a line that a crash cut short is dropped
+/// when the file is opened.</summary>
 public sealed class FileOutbox : ITransactionOutbox, IDisposable
 {
     private readonly FileStream _file;
@@ -36,11 +37,13 @@ public sealed class FileOutbox : ITransactionOutbox, IDisposable
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<OutboxEntry>> LoadFromNonceAsync(ulong nonce, CancellationToken cancellationToken) =>
-        Task.FromResult<IReadOnlyList<OutboxEntry>>([.. _byNonce.Reverse().TakeWhile(pair => pair.Key >= nonce).Select(pair => pair.Value).Reverse()]);
+        Task.FromResult<IReadOnlyList<OutboxEntry>>(
+            [.. _byNonce.Reverse().TakeWhile(pair => pair.Key >= nonce).Select(pair => pair.Value).Reverse()]);
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<OutboxEntry>> FindAsync(IReadOnlyCollection<string> ids, CancellationToken cancellationToken) =>
-        Task.FromResult<IReadOnlyList<OutboxEntry>>([.. ids.Distinct(StringComparer.Ordinal).Select(id => _byId.GetValueOrDefault(id)).OfType<OutboxEntry>()]);
+        Task.FromResult<IReadOnlyList<OutboxEntry>>(
+            [.. ids.Distinct(StringComparer.Ordinal).Select(id => _byId.GetValueOrDefault(id)).OfType<OutboxEntry>()]);
 
     /// <inheritdoc/>
     public async Task SaveAsync(IReadOnlyList<OutboxEntry> entries, CancellationToken cancellationToken)

@@ -2,7 +2,8 @@ using EmrMarket.Contracts.Ethereum.Transactions;
 
 namespace EmrMarket.Contracts.Ethereum.Sending;
 
-/// <summary>Where an account's signed transactions are kept before they are sent, so that a crash at any point neither loses one nor sends another in its place.</summary>
+/// <summary>Where an account's signed transactions are kept before they are sent, so that a crash at any point neither loses one nor sends
+/// another in its place.</summary>
 /// <remarks>One outbox belongs to one account on one chain. What <see cref="SaveAsync"/> was given is durable when it returns.</remarks>
 public interface ITransactionOutbox
 {
@@ -32,7 +33,8 @@ public sealed record TransactionIntent(string Id, ContractCall Call, ulong? GasL
 /// <param name="Raw">The signed bytes, which every retry sends again.</param>
 public sealed record OutboxEntry(string Id, Transaction Transaction, Bytes32 Hash, ReadOnlyMemory<byte> Raw)
 {
-    /// <summary>Earlier versions with the same nonce and a lower price, or with a nonce that another program used up: any of them may still turn up in a block.</summary>
+    /// <summary>Earlier versions with the same nonce and a lower price, or with a nonce that another program used up: any of them may still
+    /// turn up in a block.</summary>
     public IReadOnlyList<Bytes32> ReplacedHashes { get; init; } = [];
 
     /// <summary>The outcome, once it is final.</summary>

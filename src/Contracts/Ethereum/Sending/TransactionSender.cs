@@ -9,7 +9,8 @@ namespace EmrMarket.Contracts.Ethereum.Sending;
 /// <summary>How an account's transactions are sent and believed.</summary>
 public sealed record TransactionSenderOptions
 {
-    /// <summary>The most transactions that are offered and not yet in a block: nodes keep about as many of one account. The embedded chain takes thousands.</summary>
+    /// <summary>The most transactions that are offered and not yet in a block: nodes keep about as many of one account. The embedded chain
+    /// takes thousands.</summary>
     public int LargestNumberInFlight { get; init; } = 256;
 
     /// <summary>Blocks above a transaction's block after which it is final.</summary>
@@ -33,9 +34,11 @@ public sealed record TransactionSenderOptions
 /// <param name="Reorganised">True when blocks that had been seen are gone.</param>
 public sealed record SenderPass(IReadOnlyList<TransactionOutcome> Final, int InFlight, int Waiting, int Included, bool Reorganised);
 
-/// <summary>The one writer of an account's transactions: each command is signed once, kept in the outbox, and offered with the same bytes until it is final.</summary>
-/// <remarks>It does nothing by itself: whoever owns it calls <see cref="AdvanceAsync(CancellationToken)"/> from time to time, and may stop at any point. A receipt counts when it was read
-/// twice with the same content, the second time from a block that is deep enough and still part of the chain; so neither a damaged answer nor a reorganisation is believed.</remarks>
+/// <summary>The one writer of an account's transactions: each command is signed once, kept in the outbox, and offered with the same bytes
+/// until it is final.</summary>
+/// <remarks>It does nothing by itself: whoever owns it calls <see cref="AdvanceAsync(CancellationToken)"/> from time to time, and may stop
+/// at any point. A receipt counts when it was read twice with the same content, the second time from a block that is deep enough and still
+/// part of the chain; so neither a damaged answer nor a reorganisation is believed.</remarks>
 public sealed class TransactionSender : IDisposable
 {
     // Yellow Paper, appendix G, and EIP-2028: what a transaction costs before its first instruction.
@@ -76,8 +79,10 @@ public sealed class TransactionSender : IDisposable
     public Address Account => _account.Address;
 
     /// <summary>Signs commands and keeps them in the outbox; those whose id is there already are left alone.</summary>
-    /// <exception cref="ArgumentException">An id is used for two different calls, or a gas limit cannot be enough or does not fit a block. Nothing was signed.</exception>
-    /// <exception cref="ContractRevertException">A contract would refuse a call whose gas was to be estimated. Nothing was signed.</exception>
+    /// <exception cref="ArgumentException">An id is used for two different calls, or a gas limit cannot be enough or does not fit a block.
+    /// Nothing was signed.</exception>
+    /// <exception cref="ContractRevertException">A contract would refuse a call whose gas was to be estimated. Nothing was
+    /// signed.</exception>
     /// <exception cref="EthereumException">The node could not be asked. Nothing was signed.</exception>
     public async Task EnqueueAsync(IReadOnlyList<TransactionIntent> intents, CancellationToken cancellationToken)
     {
@@ -112,10 +117,12 @@ public sealed class TransactionSender : IDisposable
 
     /// <summary>One pass: reads what happened, offers what has to be offered, and tells what became final.</summary>
     /// <exception cref="WrongChainException">The node follows another chain; nothing was sent.</exception>
-    /// <exception cref="EthereumException">The node could not be asked, or refuses a transaction; everything is as before and the next pass goes on.</exception>
+    /// <exception cref="EthereumException">The node could not be asked, or refuses a transaction; everything is as before and the next pass
+    /// goes on.</exception>
     public Task<SenderPass> AdvanceAsync(CancellationToken cancellationToken) => AdvanceAsync([], cancellationToken);
 
-    /// <summary>One pass that enqueues commands as well: they are signed while the node takes earlier ones. State changes in one place at a time; only the wire is busy meanwhile.</summary>
+    /// <summary>One pass that enqueues commands as well: they are signed while the node takes earlier ones. State changes in one place at a
+    /// time; only the wire is busy meanwhile.</summary>
     /// <exception cref="EthereumException">As for both; commands that were not signed can be handed in again.</exception>
     public async Task<SenderPass> AdvanceAsync(IReadOnlyList<TransactionIntent> next, CancellationToken cancellationToken)
     {
@@ -159,9 +166,12 @@ public sealed class TransactionSender : IDisposable
         }
     }
 
-    /// <summary>Enqueues commands and advances until all of them are final; the outcomes in the order of the commands. While the node takes some, the next are signed.</summary>
-    /// <exception cref="EthereumException">As for <see cref="EnqueueAsync"/>; commands before the refused ones may have been sent. While it waits, errors that may pass are waited out.</exception>
-    public async Task<IReadOnlyList<TransactionOutcome>> SendAsync(IReadOnlyList<TransactionIntent> intents, CancellationToken cancellationToken)
+    /// <summary>Enqueues commands and advances until all of them are final; the outcomes in the order of the commands. While the node takes
+    /// some, the next are signed.</summary>
+    /// <exception cref="EthereumException">As for <see cref="EnqueueAsync"/>; commands before the refused ones may have been sent. While it
+    /// waits, errors that may pass are waited out.</exception>
+    public async Task<IReadOnlyList<TransactionOutcome>> SendAsync(
+        IReadOnlyList<TransactionIntent> intents, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(intents);
         string[] ids = [.. intents.Select(intent => intent.Id)];
@@ -185,7 +195,8 @@ public sealed class TransactionSender : IDisposable
             // What is still with the sender is not final, even if it was before the chain lost blocks.
             if (enqueued >= chunks.Length && !ids.Any(_byId.ContainsKey))
             {
-                Dictionary<string, OutboxEntry> entries = (await _outbox.FindAsync(ids.ToHashSet(StringComparer.Ordinal), cancellationToken))
+                Dictionary<string, OutboxEntry> entries = (
+                    await _outbox.FindAsync(ids.ToHashSet(StringComparer.Ordinal), cancellationToken))
                     .ToDictionary(entry => entry.Id, StringComparer.Ordinal);
                 return [.. ids.Select(id => entries[id].Outcome!)];
             }
@@ -245,7 +256,8 @@ public sealed class TransactionSender : IDisposable
         }
     }
 
-    private async Task<List<TransactionIntent>> SelectNewAsync(IReadOnlyList<TransactionIntent> intents, CancellationToken cancellationToken)
+    private async Task<List<TransactionIntent>> SelectNewAsync(
+        IReadOnlyList<TransactionIntent> intents, CancellationToken cancellationToken)
     {
         Dictionary<string, (Address? To, ReadOnlyMemory<byte> Data, BigInteger Value)> known = new(StringComparer.Ordinal);
         foreach (OutboxEntry entry in await _outbox.FindAsync([.. intents.Select(intent => intent.Id)], cancellationToken))
@@ -261,9 +273,11 @@ public sealed class TransactionSender : IDisposable
                 known[intent.Id] = (intent.Call.To, intent.Call.Data, intent.Call.Value);
                 news.Add(intent);
             }
-            else if (earlier.To != intent.Call.To || earlier.Value != intent.Call.Value || !earlier.Data.Span.SequenceEqual(intent.Call.Data.Span))
+            else if (earlier.To != intent.Call.To || earlier.Value != intent.Call.Value
+                || !earlier.Data.Span.SequenceEqual(intent.Call.Data.Span))
             {
-                throw new ArgumentException($"the id {intent.Id} stands for another call already: a new command needs a new id", nameof(intents));
+                throw new ArgumentException(
+                    $"the id {intent.Id} stands for another call already: a new command needs a new id", nameof(intents));
             }
         }
 
@@ -283,7 +297,8 @@ public sealed class TransactionSender : IDisposable
         if (gas < least || gas > head.GasLimit)
         {
             throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
-                $"the gas limit of {intent.Id} is {gas}: expected at least {least} for its data, and at most {head.GasLimit}, which is what a block holds"), nameof(intent));
+                $"the gas limit of {intent.Id} is {gas}: expected at least {least} for its data, and at most {head.GasLimit}, which is "
+                    + $"what a block holds"), nameof(intent));
         }
     }
 
@@ -338,7 +353,8 @@ public sealed class TransactionSender : IDisposable
 
     private async Task ReadReceiptsAsync(BlockHeader head, bool reorganised, CancellationToken cancellationToken)
     {
-        Item[] asked = [.. _items.Values.Where(item => item.State == ItemState.InFlight || (reorganised && item.State == ItemState.Included))];
+        Item[] asked =
+            [.. _items.Values.Where(item => item.State == ItemState.InFlight || (reorganised && item.State == ItemState.Included))];
         if (asked.Length == 0)
         {
             return;
@@ -355,7 +371,8 @@ public sealed class TransactionSender : IDisposable
             ulong used = await _client.GetNonceAsync(_account.Address, BlockReference.Latest, cancellationToken);
             Item[] reached = [.. asked.Where(item => item.Entry.Transaction.Nonce < used)];
             found = await BlockReceiptsAsync(reached, _lastHead.Number + 1, head.Number, cancellationToken);
-            foreach ((Item item, TransactionReceipt receipt) in await ReceiptsAsync([.. reached.Where(item => !found.ContainsKey(item))], cancellationToken))
+            foreach ((Item item, TransactionReceipt receipt) in await ReceiptsAsync(
+                [.. reached.Where(item => !found.ContainsKey(item))], cancellationToken))
             {
                 found.Add(item, receipt);
             }
@@ -367,7 +384,8 @@ public sealed class TransactionSender : IDisposable
             {
                 (item.State, item.Receipt) = (ItemState.Included, receipt);
             }
-            else if (item.State == ItemState.Included || head.Number >= item.OfferedAt + _options.BlocksBetweenOffers || head.Number < item.OfferedAt)
+            else if (item.State == ItemState.Included || head.Number >= item.OfferedAt + _options.BlocksBetweenOffers
+                || head.Number < item.OfferedAt)
             {
                 (item.State, item.Receipt) = (ItemState.Waiting, null);
             }
@@ -377,14 +395,16 @@ public sealed class TransactionSender : IDisposable
     private async Task FinishDeepAsync(BlockHeader head, List<TransactionOutcome> final, CancellationToken cancellationToken)
     {
         Item[] deep = [.. _items.Values.Where(item =>
-            item.Receipt is { } receipt && item.State == ItemState.Included && receipt.BlockNumber + _options.Confirmations <= head.Number)];
+            item.Receipt is { } receipt && item.State == ItemState.Included
+                && receipt.BlockNumber + _options.Confirmations <= head.Number)];
         List<OutboxEntry> saved = [];
         foreach (IGrouping<ulong, Item> block in deep.GroupBy(item => item.Receipt!.BlockNumber))
         {
             Item[] items = [.. block];
             Bytes32? canonical = (await _client.GetBlockAsync(BlockReference.At(block.Key), cancellationToken))?.Hash;
             Dictionary<Item, TransactionReceipt> again = await BlockReceiptsAsync(items, block.Key, block.Key, cancellationToken);
-            foreach ((Item item, TransactionReceipt receipt) in await ReceiptsAsync([.. items.Where(item => !again.ContainsKey(item))], cancellationToken))
+            foreach ((Item item, TransactionReceipt receipt) in await ReceiptsAsync(
+                [.. items.Where(item => !again.ContainsKey(item))], cancellationToken))
             {
                 again.Add(item, receipt);
             }
@@ -401,7 +421,8 @@ public sealed class TransactionSender : IDisposable
                 }
 
                 TransactionOutcome outcome = new(
-                    item.Entry.Id, first.TransactionHash, first.BlockNumber, first.BlockHash, first.Succeeded, first.GasUsed, first.ContractAddress);
+                    item.Entry.Id, first.TransactionHash, first.BlockNumber, first.BlockHash, first.Succeeded, first.GasUsed,
+                    first.ContractAddress);
                 saved.Add(item.Entry with { Outcome = outcome });
             }
         }
@@ -420,8 +441,10 @@ public sealed class TransactionSender : IDisposable
         }
     }
 
-    /// <summary>The receipts of items as far as they are in one of these blocks, by one question a block; none where that is not worth it or not answered.</summary>
-    private async Task<Dictionary<Item, TransactionReceipt>> BlockReceiptsAsync(Item[] items, ulong first, ulong last, CancellationToken cancellationToken)
+    /// <summary>The receipts of items as far as they are in one of these blocks, by one question a block; none where that is not worth it
+    /// or not answered.</summary>
+    private async Task<Dictionary<Item, TransactionReceipt>> BlockReceiptsAsync(
+        Item[] items, ulong first, ulong last, CancellationToken cancellationToken)
     {
         Dictionary<Item, TransactionReceipt> found = [];
         if (last < first || (ulong)items.Length < (last - first + 1) * ReceiptsWorthABlock)
@@ -477,9 +500,11 @@ public sealed class TransactionSender : IDisposable
         receipt.From == _account.Address && receipt.To == item.Entry.Transaction.To
             ? receipt
             : throw new MalformedAnswerException("eth_getTransactionReceipt",
-                $"the receipt of {item.Entry.Hash} names sender {receipt.From} and receiver {receipt.To}, sent was {_account.Address} to {item.Entry.Transaction.To}");
+                $"the receipt of {item.Entry.Hash} names sender {receipt.From} and receiver {receipt.To}, sent was {_account.Address} to "
+                    + $"{item.Entry.Transaction.To}");
 
-    /// <summary>A nonce that another program's transaction used up, deep in the chain, can no longer be ours: the call is signed again with a new one.</summary>
+    /// <summary>A nonce that another program's transaction used up, deep in the chain, can no longer be ours: the call is signed again with
+    /// a new one.</summary>
     private async Task ReplaceOvertakenAsync(BlockHeader head, CancellationToken cancellationToken)
     {
         if (head.Number < _options.Confirmations || !_items.Values.Any(item => item.State != ItemState.Included && item.Overtaken))
@@ -487,8 +512,10 @@ public sealed class TransactionSender : IDisposable
             return;
         }
 
-        ulong deepNonce = await _client.GetNonceAsync(_account.Address, BlockReference.At(head.Number - _options.Confirmations), cancellationToken);
-        Item[] overtaken = [.. _items.Values.Where(item => item.State != ItemState.Included && item.Overtaken && item.Entry.Transaction.Nonce < deepNonce)];
+        ulong deepNonce = await _client.GetNonceAsync(
+            _account.Address, BlockReference.At(head.Number - _options.Confirmations), cancellationToken);
+        Item[] overtaken = [
+            .. _items.Values.Where(item => item.State != ItemState.Included && item.Overtaken && item.Entry.Transaction.Nonce < deepNonce)];
         if (overtaken.Length == 0)
         {
             return;
@@ -524,11 +551,13 @@ public sealed class TransactionSender : IDisposable
 
     // ---- what to send ---------------------------------------------------------------------------------------------------
 
-    private async Task<(Item[] Offered, Task<IReadOnlyList<SendOutcome>> Outcomes)> BeginOfferAsync(BlockHeader head, CancellationToken cancellationToken)
+    private async Task<(Item[] Offered, Task<IReadOnlyList<SendOutcome>> Outcomes)> BeginOfferAsync(
+        BlockHeader head, CancellationToken cancellationToken)
     {
         int room = _options.LargestNumberInFlight - Count(ItemState.InFlight);
         Item[] offered = [.. _items.Values.Where(item => item.State == ItemState.Waiting).Take(Math.Max(room, 0))];
-        Item[] tooCheap = [.. offered.Where(item => item.Entry.Transaction.GasPrice is GasPrice.Dynamic price && head.BaseFeePerGas > price.MaxFeePerGas)];
+        Item[] tooCheap = [
+            .. offered.Where(item => item.Entry.Transaction.GasPrice is GasPrice.Dynamic price && head.BaseFeePerGas > price.MaxFeePerGas)];
         foreach (Item item in tooCheap)
         {
             await RaisePriceAsync(item, cancellationToken);
@@ -537,10 +566,12 @@ public sealed class TransactionSender : IDisposable
         return offered.Length == 0 || tooCheap.Length > 0
             ? ([], Task.FromResult<IReadOnlyList<SendOutcome>>([]))
             : (offered, _client.SendRawAsync(
-                [.. offered.Select(item => new SignedTransaction(item.Entry.Transaction.Nonce, item.Entry.Hash, item.Entry.Raw))], cancellationToken));
+                [.. offered.Select(item => new SignedTransaction(item.Entry.Transaction.Nonce, item.Entry.Hash, item.Entry.Raw))],
+                cancellationToken));
     }
 
-    private async Task EndOfferAsync(Item[] offered, IReadOnlyList<SendOutcome> outcomes, BlockHeader head, CancellationToken cancellationToken)
+    private async Task EndOfferAsync(
+        Item[] offered, IReadOnlyList<SendOutcome> outcomes, BlockHeader head, CancellationToken cancellationToken)
     {
         for (int i = 0; i < offered.Length; i++)
         {
@@ -567,7 +598,8 @@ public sealed class TransactionSender : IDisposable
         }
     }
 
-    /// <summary>Signs the same nonce again at today's price, if that is enough more for nodes to take it instead (an eighth, as geth and Besu demand).</summary>
+    /// <summary>Signs the same nonce again at today's price, if that is enough more for nodes to take it instead (an eighth, as geth and
+    /// Besu demand).</summary>
     private async Task<bool> RaisePriceAsync(Item item, CancellationToken cancellationToken)
     {
         if (item.Entry.Transaction.GasPrice is not GasPrice.Dynamic old
@@ -578,7 +610,8 @@ public sealed class TransactionSender : IDisposable
         }
 
         GasPrice.Dynamic raised = new(
-            BigInteger.Max(now.MaxPriorityFeePerGas, Raised(old.MaxPriorityFeePerGas)), BigInteger.Max(now.MaxFeePerGas, Raised(old.MaxFeePerGas)));
+            BigInteger.Max(now.MaxPriorityFeePerGas, Raised(old.MaxPriorityFeePerGas)),
+            BigInteger.Max(now.MaxFeePerGas, Raised(old.MaxFeePerGas)));
         await ReplaceAsync(item, item.Entry.Transaction with { GasPrice = raised }, cancellationToken);
         return true;
 

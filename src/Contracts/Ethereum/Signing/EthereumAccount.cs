@@ -14,7 +14,8 @@ public sealed class EthereumAccount
     {
         if (!Secp256k1.IsPrivateKey(privateKey))
         {
-            throw new ArgumentException("a private key has 32 bytes and lies between 1 and the order of secp256k1 minus 1", nameof(privateKey));
+            throw new ArgumentException(
+                "a private key has 32 bytes and lies between 1 and the order of secp256k1 minus 1", nameof(privateKey));
         }
 
         _key = privateKey.ToArray();
@@ -44,7 +45,8 @@ public sealed class EthereumAccount
         ArgumentNullException.ThrowIfNull(privateKeys);
         return privateKeys.All(key => Secp256k1.IsPrivateKey(key))
             ? Secp256k1.AddressesOf(privateKeys)
-            : throw new ArgumentException("a private key has 32 bytes and lies between 1 and the order of secp256k1 minus 1", nameof(privateKeys));
+            : throw new ArgumentException(
+                "a private key has 32 bytes and lies between 1 and the order of secp256k1 minus 1", nameof(privateKeys));
     }
 
     /// <summary>The signature of a 32-byte hash, the same on every call (RFC 6979).</summary>
@@ -64,7 +66,8 @@ public sealed class EthereumAccount
             throw new KeyFileException($"there is no key file {path}: give the path of a file with one line, 0x and 64 hexadecimal digits");
         }
 
-        if (!OperatingSystem.IsWindows() && (File.GetUnixFileMode(path) & ~(UnixFileMode.UserRead | UnixFileMode.UserWrite)) != UnixFileMode.None)
+        if (!OperatingSystem.IsWindows()
+            && (File.GetUnixFileMode(path) & ~(UnixFileMode.UserRead | UnixFileMode.UserWrite)) != UnixFileMode.None)
         {
             throw new KeyFileException($"key file {path} is open to others: run chmod 600 {path}");
         }
@@ -82,7 +85,8 @@ public sealed class EthereumAccount
 
         return Secp256k1.IsPrivateKey(key)
             ? new EthereumAccount(key)
-            : throw new KeyFileException($"key file {path} holds {key.Length} bytes that are no private key: expected 32 bytes below the order of secp256k1");
+            : throw new KeyFileException(
+                $"key file {path} holds {key.Length} bytes that are no private key: expected 32 bytes below the order of secp256k1");
     }
 
     /// <summary>Writes the key to a new file that only its owner can read.</summary>

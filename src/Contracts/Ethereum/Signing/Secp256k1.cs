@@ -62,7 +62,8 @@ internal static class Secp256k1
         BigInteger s = new(1, signature.S.ToArray());
         if (r.SignValue == 0 || r.CompareTo(Curve.N) >= 0 || s.SignValue == 0 || s.CompareTo(HalfOrder) > 0 || signature.YParity > 1)
         {
-            throw new InvalidSignatureException("r, s or the parity is out of range: expected 0 < r < n, 0 < s <= n / 2 (EIP-2), parity 0 or 1");
+            throw new InvalidSignatureException(
+                "r, s or the parity is out of range: expected 0 < r < n, 0 < s <= n / 2 (EIP-2), parity 0 or 1");
         }
 
         ECPoint point;
@@ -84,7 +85,8 @@ internal static class Secp256k1
             : AddressOf(publicKey.Normalize());
     }
 
-    private static Address AddressOf(ECPoint publicKey) => AddressOf(publicKey.AffineXCoord.GetEncoded(), publicKey.AffineYCoord.GetEncoded());
+    private static Address AddressOf(ECPoint publicKey) =>
+        AddressOf(publicKey.AffineXCoord.GetEncoded(), publicKey.AffineYCoord.GetEncoded());
 
     private static Address AddressOf(byte[] x, byte[] y)
     {
@@ -104,8 +106,9 @@ internal static class Secp256k1
     }
 
     /// <summary>
-    /// Multiples of the generator by a table: for each byte of the scalar the 255 multiples of its place, so that a product is 31 additions and no doubling (Brickell,
-    /// Gordon, McCurley and Wilson 1992, doi:10.1007/3-540-47555-9_18). Built from the library's points once, 8,160 of them.
+    /// Multiples of the generator by a table: for each byte of the scalar the 255 multiples of its place, so that a product is 31 additions
+    /// and no doubling (Brickell, Gordon, McCurley and Wilson 1992, doi:10.1007/3-540-47555-9_18). Built from the library's points once,
+    /// 8,160 of them.
     /// </summary>
     private static class GeneratorMultiples
     {
@@ -128,9 +131,11 @@ internal static class Secp256k1
         }
 
         /// <summary>
-        /// Those of many scalars, place by place for all of them, in affine coordinates: an addition then takes one inversion, which all share by three products
-        /// each (Montgomery 1987, doi:10.1090/S0025-5718-1987-0866113-7, 10.3.1), and so half the products of one in Jacobian coordinates. Scalars are in [1, n):
-        /// what has been summed is then never the point that is added to it, nor its opposite, because it is a smaller multiple and not the order's complement.
+        /// Those of many scalars, place by place for all of them, in affine coordinates: an addition then takes one inversion, which all
+        /// share by three products each (Montgomery 1987, doi:10.1090/S0025-5718-1987-0866113-7, 10.3.1), and so half the products of one
+        /// in Jacobian coordinates. Scalars are in [1, n):
+        /// what has been summed is then never the point that is added to it, nor its opposite, because it is a smaller multiple and not the
+        /// order's complement.
         /// </summary>
         public static (ECFieldElement X, ECFieldElement Y)[] Of(IReadOnlyList<byte[]> scalars)
         {

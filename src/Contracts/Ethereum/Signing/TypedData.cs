@@ -4,7 +4,8 @@ using EmrMarket.Contracts.Ethereum.Abi;
 
 namespace EmrMarket.Contracts.Ethereum.Signing;
 
-/// <summary>A struct type of EIP-712, https://eips.ethereum.org/EIPS/eip-712, written as its encodeType, the text whose hash contracts hold.</summary>
+/// <summary>A struct type of EIP-712, https://eips.ethereum.org/EIPS/eip-712, written as its encodeType, the text whose hash contracts
+/// hold.</summary>
 /// <example><c>TypedDataType.Parse("Mail(Person from,Person to,string contents)Person(string name,address wallet)")</c></example>
 public sealed class TypedDataType
 {
@@ -36,9 +37,11 @@ public sealed class TypedDataType
                 throw new FormatException($"{Hex.Excerpt(encodeType)} is no EIP-712 type: expected Name(type field,...)");
             }
 
-            (string Type, string Name)[] fields = [.. parts[1].Split(',', StringSplitOptions.RemoveEmptyEntries).Select(field => field.Split(' ') is [var type, var name]
+            (string Type, string Name)[] fields = [
+                .. parts[1].Split(',', StringSplitOptions.RemoveEmptyEntries).Select(field => field.Split(' ') is [var type, var name]
                 ? (type, name)
-                : throw new FormatException($"{Hex.Excerpt(field)} is no field of an EIP-712 type: expected a type, one blank and a name"))];
+                : throw new FormatException(
+                    $"{Hex.Excerpt(field)} is no field of an EIP-712 type: expected a type, one blank and a name"))];
             if (!structs.TryAdd(parts[0], fields))
             {
                 throw new FormatException($"the EIP-712 type {Hex.Excerpt(encodeType)} defines {parts[0]} twice");
@@ -52,8 +55,8 @@ public sealed class TypedDataType
 
     /// <summary>The hash that is signed for a message under a domain.</summary>
     /// <param name="domain">Whose message it is: replays elsewhere fail.</param>
-    /// <param name="values">The fields in order: integers of any integer type, string, bool, <see cref="Address"/>, <see cref="Bytes32"/>, byte[]; object[] for structs
-    /// and arrays.</param>
+    /// <param name="values">The fields in order: integers of any integer type, string, bool, <see cref="Address"/>, <see cref="Bytes32"/>,
+    /// byte[]; object[] for structs and arrays.</param>
     /// <exception cref="ArgumentException">A value does not fit its field.</exception>
     public Bytes32 HashToSign(TypedDataDomain domain, object[] values)
     {
@@ -90,7 +93,8 @@ public sealed class TypedDataType
             AbiArray shape = (AbiArray)AbiType.Parse(string.Concat("uint8", type.AsSpan(bracket)));
             if (value is not object[] elements || (shape.Length is { } length && length != elements.Length))
             {
-                throw new ArgumentException($"a field of type {type} takes an object[] of its length, got {value.GetType().Name}", nameof(value));
+                throw new ArgumentException(
+                    $"a field of type {type} takes an object[] of its length, got {value.GetType().Name}", nameof(value));
             }
 
             List<byte> encoded = [];
@@ -104,7 +108,8 @@ public sealed class TypedDataType
 
         if (_structs.ContainsKey(type))
         {
-            return HashStructOf(type, value as object[] ?? throw new ArgumentException($"a field of struct {type} takes an object[]", nameof(value))).ToArray();
+            return HashStructOf(type,
+                value as object[] ?? throw new ArgumentException($"a field of struct {type} takes an object[]", nameof(value))).ToArray();
         }
 
         return AbiEncoder.Topic(AbiType.Parse(type), value).ToArray();
@@ -174,7 +179,8 @@ public static class Eip2612Permit
     /// <param name="nonce">The token's <c>nonces(owner)</c>.</param>
     /// <param name="deadline">The last block timestamp, in Unix seconds, at which the permit holds.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is negative or above 2^256 - 1.</exception>
-    public static Signature Sign(EthereumAccount owner, TypedDataDomain token, Address spender, BigInteger value, BigInteger nonce, BigInteger deadline)
+    public static Signature Sign(
+        EthereumAccount owner, TypedDataDomain token, Address spender, BigInteger value, BigInteger nonce, BigInteger deadline)
     {
         ArgumentNullException.ThrowIfNull(owner);
         return owner.Sign(Type.HashToSign(token, [owner.Address, spender, value, nonce, deadline]));

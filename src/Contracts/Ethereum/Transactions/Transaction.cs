@@ -28,7 +28,8 @@ public abstract record GasPrice
 /// <param name="To">The receiver; null creates a contract from the data.</param>
 /// <param name="Value">Wei that go along.</param>
 /// <param name="Data">The call's data.</param>
-public sealed record Transaction(ulong ChainId, ulong Nonce, GasPrice GasPrice, ulong GasLimit, Address? To, BigInteger Value, ReadOnlyMemory<byte> Data)
+public sealed record Transaction(
+    ulong ChainId, ulong Nonce, GasPrice GasPrice, ulong GasLimit, Address? To, BigInteger Value, ReadOnlyMemory<byte> Data)
 {
     private const byte DynamicFeeType = 2;
 

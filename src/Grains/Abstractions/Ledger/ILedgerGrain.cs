@@ -1,13 +1,14 @@
 namespace EmrMarket.Grains.Abstractions.Ledger;
 
 /// <summary>
-/// The only sender of one account on one chain. Key: <c>chainId/0xaddress</c>. A command is durable when <see cref="SubmitAsync"/> returns; it reaches the chain exactly once, across
-/// crashes, lost answers and reorganisations, and ends in exactly one outcome.
+/// The only sender of one account on one chain. Key: <c>chainId/0xaddress</c>. A command is durable when <see cref="SubmitAsync"/> returns;
+/// it reaches the chain exactly once, across crashes, lost answers and reorganisations, and ends in exactly one outcome.
 /// </summary>
 [Alias("emr.ILedgerGrain")]
 public interface ILedgerGrain : IGrainWithStringKey
 {
-    /// <summary>Takes commands, in order, and answers with what is known of each. A command that was given before is not sent again, whatever it holds.</summary>
+    /// <summary>Takes commands, in order, and answers with what is known of each. A command that was given before is not sent again,
+    /// whatever it holds.</summary>
     [Alias("Submit")]
     [ResponseTimeout("00:01:00")]
     Task<LedgerOutcome[]> SubmitAsync(LedgerCommand[] commands);
@@ -27,7 +28,8 @@ public interface ILedgerGrain : IGrainWithStringKey
 [Alias("emr.LedgerCommand")]
 public sealed record LedgerCommand
 {
-    /// <summary>The command's own id, made once by whoever decides it and derived from what it is about, for example <c>close-book/SCHEMA/3</c>.</summary>
+    /// <summary>The command's own id, made once by whoever decides it and derived from what it is about, for example
+    /// <c>close-book/SCHEMA/3</c>.</summary>
     [Id(0)]
     public required string Id { get; init; }
 

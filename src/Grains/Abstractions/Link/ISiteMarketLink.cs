@@ -1,35 +1,40 @@
 namespace EmrMarket.Grains.Abstractions.Link;
 
 /// <summary>
-/// All that passes between a site and the market: the site calls outward. In process when one program runs both roles, HTTPS otherwise; the messages are the same, and each carries what
-/// its receiver needs to check it against the ledger. Files have the formats of docs/WIRE.md, "Exchanged files", and are named by their SHA-256, which stands in the header on the ledger.
+/// All that passes between a site and the market: the site calls outward. In process when one program runs both roles, HTTPS otherwise; the
+/// messages are the same, and each carries what its receiver needs to check it against the ledger. Files have the formats of docs/WIRE.md,
+/// "Exchanged files", and are named by their SHA-256, which stands in the header on the ledger.
 /// </summary>
 public interface ISiteMarketLink
 {
     /// <summary>Which ledger, which contracts and which schemas the market works with.</summary>
     Task<MarketDescription> DescribeAsync(CancellationToken cancellationToken);
 
-    /// <summary>Hands the market an epoch's leaf file before its header is posted. The market checks its form and keeps it; repeated hand-ins change nothing.</summary>
+    /// <summary>Hands the market an epoch's leaf file before its header is posted. The market checks its form and keeps it; repeated
+    /// hand-ins change nothing.</summary>
     /// <exception cref="LinkRefusedException">The file is malformed, of an unknown schema, or not of the site that hands it in.</exception>
     Task PublishEpochAsync(EpochPublication publication, CancellationToken cancellationToken);
 
-    /// <summary>What the site is to deliver: the orders of final rounds with a sequence number above the given one, in order, at most 100.</summary>
+    /// <summary>What the site is to deliver: the orders of final rounds with a sequence number above the given one, in order, at most
+    /// 100.</summary>
     Task<DeliveryOrder[]> GetOrdersAsync(uint site, long afterSequence, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Delivers the reports of one order. The market checks every leaf and every report against round, epoch and terms, keeps the file and signs; the site then posts the delivery
-    /// with this receipt. A repeated delivery of the same content gets the same receipt.
+    /// Delivers the reports of one order. The market checks every leaf and every report against round, epoch and terms, keeps the file and
+    /// signs; the site then posts the delivery with this receipt. A repeated delivery of the same content gets the same receipt.
     /// </summary>
     /// <exception cref="LinkRefusedException">Something is not as the round says; the message names the first fault.</exception>
     Task<DeliveryReceipt> DeliverAsync(DeliveryMessage message, CancellationToken cancellationToken);
 }
 
-/// <summary>The other side understood a message and refuses it: repeating it will not help, unless the code is <see cref="NotReady"/>.</summary>
+/// <summary>The other side understood a message and refuses it: repeating it will not help, unless the code is
+/// <see cref="NotReady"/>.</summary>
 [GenerateSerializer]
 [Alias("emr.LinkRefusedException")]
 public sealed class LinkRefusedException : Exception
 {
-    /// <summary>The one code that means "not yet": the other side has not read the ledger as far as the sender, and the same message may be taken later.</summary>
+    /// <summary>The one code that means "not yet": the other side has not read the ledger as far as the sender, and the same message may be
+    /// taken later.</summary>
     public const string NotReady = "not-ready";
 
     /// <summary>A refusal.</summary>

@@ -5,7 +5,8 @@ namespace EmrMarket.Grains.Abstractions.Market;
 public interface IMarketGrain : IGrainWithStringKey
 {
     /// <summary>
-    /// Goes on: closes the book when it is due and not empty, solves, verifies and keeps the round before it is committed, seals its seed, finalises it, and places the sites' orders.
+    /// Goes on: closes the book when it is due and not empty, solves, verifies and keeps the round before it is committed, seals its seed,
+    /// finalises it, and places the sites' orders.
     /// </summary>
     [Alias("Advance")]
     [ResponseTimeout("00:02:00")]

@@ -11,7 +11,8 @@ public interface IRequestGrain : IGrainWithStringKey
     [Alias("Draft")]
     Task<RequestStatus> DraftAsync(string researcher, string termsJson);
 
-    /// <summary>Where it stands, by the stored row and at once, whatever the request is doing; null when there is no such request.</summary>
+    /// <summary>Where it stands, by the stored row and at once, whatever the request is doing; null when there is no such
+    /// request.</summary>
     [Alias("Status")]
     [AlwaysInterleave]
     Task<RequestStatus?> StatusAsync();
@@ -30,7 +31,8 @@ public interface IRequestGrain : IGrainWithStringKey
 [Alias("emr.IAggregatorGrain")]
 public interface IAggregatorGrain : IGrainWithStringKey
 {
-    /// <summary>Computes the statistics of the final deliveries, or answers with those that are kept. The answer is JSON (docs/WIRE.md, "Results").</summary>
+    /// <summary>Computes the statistics of the final deliveries, or answers with those that are kept. The answer is JSON (docs/WIRE.md,
+    /// "Results").</summary>
     [Alias("Evaluate")]
     [ResponseTimeout("00:02:00")]
     Task<string> EvaluateAsync();

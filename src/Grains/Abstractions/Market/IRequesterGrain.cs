@@ -4,21 +4,23 @@ namespace EmrMarket.Grains.Abstractions.Market;
 [Alias("emr.IRequesterGrain")]
 public interface IRequesterGrain : IGrainWithStringKey
 {
-    /// <summary>Says what a statistic would cost and how exact it would be, given what is on offer. Nothing is stored, paid or spent.</summary>
+    /// <summary>Says what a statistic would cost and how exact it would be, given what is on offer. Nothing is stored, paid or
+    /// spent.</summary>
     [Alias("Plan")]
     [ResponseTimeout("00:01:00")]
     Task<PlanAnswer> PlanAsync(PlanQuery query);
 
     /// <summary>
-    /// Hands in a request's terms and answers with the call of the ledger that funds it. The researcher sends that call from the own account; the market never has the key. The same
-    /// terms again get the same answer.
+    /// Hands in a request's terms and answers with the call of the ledger that funds it. The researcher sends that call from the own
+    /// account; the market never has the key. The same terms again get the same answer.
     /// </summary>
     /// <exception cref="RequestRefusedException">The terms are malformed, or no epoch, schema or grade could serve them.</exception>
     [Alias("Open")]
     [ResponseTimeout("00:01:00")]
     Task<FundingCall> OpenAsync(string termsJson);
 
-    /// <summary>Withdraws a request that is not funded, or answers with the call of the ledger that cancels one whose book is still open.</summary>
+    /// <summary>Withdraws a request that is not funded, or answers with the call of the ledger that cancels one whose book is still
+    /// open.</summary>
     /// <exception cref="RequestRefusedException">There is no such request of this researcher, or it is too late.</exception>
     [Alias("Cancel")]
     Task<CancelAnswer> CancelAsync(string requestKey);
@@ -167,7 +169,8 @@ public sealed record FundingCall
 [Alias("emr.CancelAnswer")]
 public sealed record CancelAnswer
 {
-    /// <summary>The contract that the researcher has to call, 20 bytes; empty when the request had not been funded and is cancelled already.</summary>
+    /// <summary>The contract that the researcher has to call, 20 bytes; empty when the request had not been funded and is cancelled
+    /// already.</summary>
     [Id(0)]
     public byte[] To { get; init; } = [];
 

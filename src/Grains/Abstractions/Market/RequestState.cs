@@ -1,6 +1,7 @@
 namespace EmrMarket.Grains.Abstractions.Market;
 
-/// <summary>Where a request stands. It ends in exactly one of the states from <see cref="Settled"/> on (docs/DATA_MODEL.md draws the ways between them).</summary>
+/// <summary>Where a request stands. It ends in exactly one of the states from <see cref="Settled"/> on (docs/DATA_MODEL.md draws the ways
+/// between them).</summary>
 [GenerateSerializer]
 [Alias("emr.RequestState")]
 public enum RequestState
@@ -8,7 +9,8 @@ public enum RequestState
     /// <summary>Its terms were handed in.</summary>
     Draft = 0,
 
-    /// <summary>The market has checked the terms against schema and catalogue and would serve them; the researcher has not funded it yet.</summary>
+    /// <summary>The market has checked the terms against schema and catalogue and would serve them; the researcher has not funded it
+    /// yet.</summary>
     Planned = 1,
 
     /// <summary>The ledger holds its escrow, and it waits for its book to be closed and its round to be final.</summary>

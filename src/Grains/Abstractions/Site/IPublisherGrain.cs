@@ -1,15 +1,18 @@
 namespace EmrMarket.Grains.Abstractions.Site;
 
 /// <summary>
-/// One pseudonym at its site, as its patient commands it. Every command is signed by the pseudonym's controller key (docs/WIRE.md, "Patients' messages"). Key:
+/// One pseudonym at its site, as its patient commands it. Every command is signed by the pseudonym's controller key (docs/WIRE.md,
+/// "Patients' messages"). Key:
 /// <see cref="PublisherKey"/>. A policy is the person's: it holds for all their records.
 /// </summary>
 [Alias("emr.IPublisherGrain")]
 public interface IPublisherGrain : IGrainWithStringKey
 {
-    /// <summary>Sets, pauses, resumes or withdraws. The same signed command again changes nothing and answers the same; any other use of its nonce is refused.</summary>
+    /// <summary>Sets, pauses, resumes or withdraws. The same signed command again changes nothing and answers the same; any other use of
+    /// its nonce is refused.</summary>
     /// <exception cref="SiteRefusedException">
-    /// <c>command-malformed</c>, <c>publisher-unknown</c>, <c>command-signature</c>, <c>command-nonce</c> or what the site says of the policy. Nothing was changed, and the nonce is free.
+    /// <c>command-malformed</c>, <c>publisher-unknown</c>, <c>command-signature</c>, <c>command-nonce</c> or what the site says of the
+    /// policy. Nothing was changed, and the nonce is free.
     /// </exception>
     [Alias("Command")]
     [ResponseTimeout("00:05:00")]
@@ -60,7 +63,8 @@ public sealed record PublisherCommand
     [Id(0)]
     public required ulong Nonce { get; init; }
 
-    /// <summary>What is commanded; all members below but the signature are 0 unless it is <see cref="PublisherCommandKind.SetPolicy"/>.</summary>
+    /// <summary>What is commanded; all members below but the signature are 0 unless it is
+    /// <see cref="PublisherCommandKind.SetPolicy"/>.</summary>
     [Id(1)]
     public required PublisherCommandKind Kind { get; init; }
 
@@ -155,7 +159,8 @@ public enum PublisherUseState
     Void = 5,
 }
 
-/// <summary>One use of a record. Hashes and ids are 64 lower-case hexadecimal digits; with the ledger they make every line of it provable.</summary>
+/// <summary>One use of a record. Hashes and ids are 64 lower-case hexadecimal digits; with the ledger they make every line of it
+/// provable.</summary>
 [GenerateSerializer]
 [Alias("emr.PublisherUse")]
 public sealed record PublisherUse

@@ -1,34 +1,40 @@
 namespace EmrMarket.Grains.Abstractions.Site;
 
-/// <summary>A site: the only writer of its records, policies, budgets, epochs and deliveries. Key: the site's own name for itself. Raw values never leave it, in no answer and no exception.</summary>
+/// <summary>A site: the only writer of its records, policies, budgets, epochs and deliveries. Key: the site's own name for itself. Raw
+/// values never leave it, in no answer and no exception.</summary>
 [Alias("emr.ISiteGrain")]
 public interface ISiteGrain : IGrainWithStringKey
 {
     /// <summary>Takes records of a schema. A batch that was taken before changes nothing.</summary>
-    /// <exception cref="SiteRefusedException">The schema cannot be read or published, or the columns do not fit it. Nothing was taken.</exception>
+    /// <exception cref="SiteRefusedException">The schema cannot be read or published, or the columns do not fit it. Nothing was
+    /// taken.</exception>
     [Alias("Load")]
     [ResponseTimeout("00:05:00")]
     Task LoadAsync(LoadRecords load);
 
     /// <summary>Sets what persons allow and ask: all of them or, when one cannot be, none. The same batch again changes nothing.</summary>
-    /// <exception cref="SiteRefusedException">A profile, rate, quota or purpose is not on the menu, or a person is unknown. Nothing was changed.</exception>
+    /// <exception cref="SiteRefusedException">A profile, rate, quota or purpose is not on the menu, or a person is unknown. Nothing was
+    /// changed.</exception>
     [Alias("SetPolicies")]
     [ResponseTimeout("00:05:00")]
     Task SetPoliciesAsync(SetPolicies policies);
 
     /// <summary>Gives every person who has no policy yet one by chance, in shares; says to how many. Who has one keeps it.</summary>
-    /// <exception cref="SiteRefusedException">The shares do not sum to a million, or name what is not on the menu. Nothing was changed.</exception>
+    /// <exception cref="SiteRefusedException">The shares do not sum to a million, or name what is not on the menu. Nothing was
+    /// changed.</exception>
     [Alias("SetDefaultPolicies")]
     [ResponseTimeout("00:05:00")]
     Task<int> SetDefaultPoliciesAsync(SetDefaultPolicies policies);
 
-    /// <summary>Decides the next epoch of a schema from today's policies and keeps its leaves; <see cref="AdvanceAsync"/> posts it. While one is under way, answers with that one.</summary>
+    /// <summary>Decides the next epoch of a schema from today's policies and keeps its leaves; <see cref="AdvanceAsync"/> posts it. While
+    /// one is under way, answers with that one.</summary>
     /// <exception cref="SiteRefusedException">There are no records, or nobody's offer can be published.</exception>
     [Alias("DecideEpoch")]
     [ResponseTimeout("00:10:00")]
     Task<SiteEpoch> DecideEpochAsync(string schemaId);
 
-    /// <summary>Goes on: posts and finalises epochs, fetches orders, draws and delivers reports, charges budgets, posts and finalises deliveries.</summary>
+    /// <summary>Goes on: posts and finalises epochs, fetches orders, draws and delivers reports, charges budgets, posts and finalises
+    /// deliveries.</summary>
     [Alias("Advance")]
     [ResponseTimeout("00:10:00")]
     Task<Advance> AdvanceAsync();
@@ -43,7 +49,8 @@ public interface ISiteGrain : IGrainWithStringKey
     [ResponseTimeout("00:05:00")]
     Task<SitePublisher> PublisherAsync(string schemaId, string pseudonym);
 
-    /// <summary>What the site hands to the person of a record: their seed, and the pseudonyms of all their records. For the site's own desk; it goes nowhere else.</summary>
+    /// <summary>What the site hands to the person of a record: their seed, and the pseudonyms of all their records. For the site's own
+    /// desk; it goes nowhere else.</summary>
     /// <param name="schemaId">The schema.</param>
     /// <param name="record">The record's position in the order of loading, from 0.</param>
     /// <exception cref="SiteRefusedException">There is no such record.</exception>
@@ -51,7 +58,8 @@ public interface ISiteGrain : IGrainWithStringKey
     [ResponseTimeout("00:05:00")]
     Task<SiteEnrolment> EnrolmentAsync(string schemaId, int record);
 
-    /// <summary>How often whoever knows a record picks it out of a crowd by what each profile of the menu releases, measured on the site's own records (docs/ATTACK_MODEL.md).</summary>
+    /// <summary>How often whoever knows a record picks it out of a crowd by what each profile of the menu releases, measured on the site's
+    /// own records (docs/ATTACK_MODEL.md).</summary>
     [Alias("Reidentification")]
     [ResponseTimeout("00:05:00")]
     Task<SiteReidentification> ReidentificationAsync(string schemaId);
@@ -85,11 +93,13 @@ public sealed record LoadRecords
     [Id(3)]
     public required ulong[] PersonKeys { get; init; }
 
-    /// <summary>Per attribute in schema order and per record the code of the value; 65535 marks a missing value of a grid attribute.</summary>
+    /// <summary>Per attribute in schema order and per record the code of the value; 65535 marks a missing value of a grid
+    /// attribute.</summary>
     [Id(4)]
     public required ushort[][] Codes { get; init; }
 
-    /// <summary>Per attribute, for grids with values off the grid, per record the distance to the lower cell as a 32-bit fraction of a cell; else empty.</summary>
+    /// <summary>Per attribute, for grids with values off the grid, per record the distance to the lower cell as a 32-bit fraction of a
+    /// cell; else empty.</summary>
     [Id(5)]
     public required uint[][] Fractions { get; init; }
 }

@@ -6,7 +6,8 @@ using EmrMarket.Contracts.Ethereum;
 
 namespace EmrMarket.Grains.Exchange.Files;
 
-/// <summary>Reads the content of an exchanged file from its beginning to exactly its end; whatever it is made of, it never reads beyond and never believes a count that its bytes cannot hold.</summary>
+/// <summary>Reads the content of an exchanged file from its beginning to exactly its end; whatever it is made of, it never reads beyond and
+/// never believes a count that its bytes cannot hold.</summary>
 internal ref struct FileCursor
 {
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
@@ -69,7 +70,8 @@ internal ref struct FileCursor
     public int Count(int leastBytes)
     {
         uint count = UInt32();
-        return (long)count * leastBytes <= _bytes.Length - _place ? (int)count : throw Refuse($"it says that it holds {count} things, but ends before");
+        return (long)count * leastBytes <= _bytes.Length - _place
+            ? (int)count : throw Refuse($"it says that it holds {count} things, but ends before");
     }
 
     public void End()

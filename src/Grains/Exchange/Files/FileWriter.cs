@@ -6,7 +6,8 @@ using EmrMarket.Contracts.Ethereum;
 
 namespace EmrMarket.Grains.Exchange.Files;
 
-/// <summary>Writes the content of an exchanged file: little-endian integers, hashes and addresses as their bytes (docs/WIRE.md, "Exchanged files").</summary>
+/// <summary>Writes the content of an exchanged file: little-endian integers, hashes and addresses as their bytes (docs/WIRE.md, "Exchanged
+/// files").</summary>
 internal sealed class FileWriter
 {
     private readonly ArrayBufferWriter<byte> _bytes = new(1 << 16);

@@ -5,8 +5,9 @@ using EmrMarket.Contracts.Ethereum.Sending;
 namespace EmrMarket.Grains.Ledger.Storage;
 
 /// <summary>
-/// What one role keeps about one deployment: the journal of what its contracts logged, and the commands and signed transactions of the role's accounts. What a method was given is durable when
-/// it returns; a write happens whole or not at all; and every write may be repeated. Safe for use from several threads; one process writes.
+/// What one role keeps about one deployment: the journal of what its contracts logged, and the commands and signed transactions of the
+/// role's accounts. What a method was given is durable when it returns; a write happens whole or not at all; and every write may be
+/// repeated. Safe for use from several threads; one process writes.
 /// </summary>
 public interface ILedgerStore
 {
@@ -19,21 +20,26 @@ public interface ILedgerStore
     /// <param name="cancellationToken">Ends the wait.</param>
     Task<IReadOnlyList<LedgerEvent>> LoadEventsAsync(LedgerPosition from, int most, CancellationToken cancellationToken);
 
-    /// <summary>Removes the events of a block and all above it, if named, adds events and replaces the checkpoints, in one transaction.</summary>
+    /// <summary>Removes the events of a block and all above it, if named, adds events and replaces the checkpoints, in one
+    /// transaction.</summary>
     /// <param name="undoFrom">Null, or the first block that is no longer part of the chain.</param>
     /// <param name="events">What to add, in the order of the chain; one that is there already is left alone.</param>
     /// <param name="checkpoints">All checkpoints from now on.</param>
-    /// <param name="cancellationToken">Cancels the wait; whether it was stored is then unknown, and the next <see cref="LoadCheckpointsAsync"/> tells.</param>
-    Task AppendAsync(ulong? undoFrom, IReadOnlyList<LedgerEvent> events, IReadOnlyList<LogCheckpoint> checkpoints, CancellationToken cancellationToken);
+    /// <param name="cancellationToken">Cancels the wait; whether it was stored is then unknown, and the next
+    /// <see cref="LoadCheckpointsAsync"/> tells.</param>
+    Task AppendAsync(ulong? undoFrom, IReadOnlyList<LedgerEvent> events, IReadOnlyList<LogCheckpoint> checkpoints,
+        CancellationToken cancellationToken);
 
     /// <summary>Adds commands of an account at the end of its queue; one whose id is there already is left alone.</summary>
     Task AddCommandsAsync(string sender, IReadOnlyList<StoredCommand> commands, CancellationToken cancellationToken);
 
-    /// <summary>An account's commands without a refusal and without an entry in its outbox, in the order in which they were added.</summary>
+    /// <summary>An account's commands without a refusal and without an entry in its outbox, in the order in which they were
+    /// added.</summary>
     Task<IReadOnlyList<StoredCommand>> LoadUnsentAsync(string sender, CancellationToken cancellationToken);
 
     /// <summary>An account's commands of these ids, as far as they exist, in any order.</summary>
-    Task<IReadOnlyList<StoredCommand>> FindCommandsAsync(string sender, IReadOnlyCollection<string> ids, CancellationToken cancellationToken);
+    Task<IReadOnlyList<StoredCommand>> FindCommandsAsync(
+        string sender, IReadOnlyCollection<string> ids, CancellationToken cancellationToken);
 
     /// <summary>Notes why the ledger refuses a command.</summary>
     Task RefuseAsync(string sender, string id, string refusal, CancellationToken cancellationToken);

@@ -8,7 +8,8 @@ public sealed class MemoryLedgerStore : ILedgerStore
 {
     private readonly Lock _gate = new();
     private readonly SortedList<LedgerPosition, LedgerEvent> _events = new(Comparer<LedgerPosition>.Create(
-        (left, right) => left.BlockNumber != right.BlockNumber ? left.BlockNumber.CompareTo(right.BlockNumber) : left.LogIndex.CompareTo(right.LogIndex)));
+        (left, right) => left.BlockNumber != right.BlockNumber
+            ? left.BlockNumber.CompareTo(right.BlockNumber) : left.LogIndex.CompareTo(right.LogIndex)));
 
     private readonly Dictionary<string, Account> _accounts = new(StringComparer.Ordinal);
     private LogCheckpoint[] _checkpoints = [];
@@ -38,7 +39,8 @@ public sealed class MemoryLedgerStore : ILedgerStore
     }
 
     /// <inheritdoc/>
-    public Task AppendAsync(ulong? undoFrom, IReadOnlyList<LedgerEvent> events, IReadOnlyList<LogCheckpoint> checkpoints, CancellationToken cancellationToken)
+    public Task AppendAsync(
+        ulong? undoFrom, IReadOnlyList<LedgerEvent> events, IReadOnlyList<LogCheckpoint> checkpoints, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(events);
         ArgumentNullException.ThrowIfNull(checkpoints);
@@ -94,12 +96,14 @@ public sealed class MemoryLedgerStore : ILedgerStore
     }
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<StoredCommand>> FindCommandsAsync(string sender, IReadOnlyCollection<string> ids, CancellationToken cancellationToken)
+    public Task<IReadOnlyList<StoredCommand>> FindCommandsAsync(
+        string sender, IReadOnlyCollection<string> ids, CancellationToken cancellationToken)
     {
         lock (_gate)
         {
             Dictionary<string, StoredCommand> commands = Of(sender).Commands;
-            return Task.FromResult<IReadOnlyList<StoredCommand>>([.. ids.Distinct(StringComparer.Ordinal).Where(commands.ContainsKey).Select(id => commands[id])]);
+            return Task.FromResult<IReadOnlyList<StoredCommand>>(
+                [.. ids.Distinct(StringComparer.Ordinal).Where(commands.ContainsKey).Select(id => commands[id])]);
         }
     }
 
@@ -178,7 +182,8 @@ public sealed class MemoryLedgerStore : ILedgerStore
         {
             lock (gate)
             {
-                return Task.FromResult<IReadOnlyList<OutboxEntry>>([.. _byNonce.Reverse().TakeWhile(pair => pair.Key >= nonce).Select(pair => pair.Value).Reverse()]);
+                return Task.FromResult<IReadOnlyList<OutboxEntry>>(
+                    [.. _byNonce.Reverse().TakeWhile(pair => pair.Key >= nonce).Select(pair => pair.Value).Reverse()]);
             }
         }
 
@@ -186,7 +191,8 @@ public sealed class MemoryLedgerStore : ILedgerStore
         {
             lock (gate)
             {
-                return Task.FromResult<IReadOnlyList<OutboxEntry>>([.. ids.Distinct(StringComparer.Ordinal).Where(Outbox.ContainsKey).Select(id => Outbox[id])]);
+                return Task.FromResult<IReadOnlyList<OutboxEntry>>(
+                    [.. ids.Distinct(StringComparer.Ordinal).Where(Outbox.ContainsKey).Select(id => Outbox[id])]);
             }
         }
 
@@ -197,7 +203,8 @@ public sealed class MemoryLedgerStore : ILedgerStore
                 foreach (OutboxEntry entry in entries)
                 {
                     if (Outbox.TryGetValue(entry.Id, out OutboxEntry? earlier) && earlier.Transaction.Nonce != entry.Transaction.Nonce
-                        && _byNonce.TryGetValue(earlier.Transaction.Nonce, out OutboxEntry? standing) && string.Equals(standing.Id, entry.Id, StringComparison.Ordinal))
+                        && _byNonce.TryGetValue(earlier.Transaction.Nonce, out OutboxEntry? standing)
+                        && string.Equals(standing.Id, entry.Id, StringComparison.Ordinal))
                     {
                         _byNonce.Remove(earlier.Transaction.Nonce);
                     }

@@ -5,8 +5,9 @@ using EmrMarket.Contracts.Ethereum;
 namespace EmrMarket.Grains.Ledger.View;
 
 /// <summary>
-/// What the four contracts have logged, as tables. It holds nothing that the chain does not say, so it can be thrown away and built again. Answers are copies or immutable, and come from
-/// memory; all are of the block that the last <see cref="SyncAsync"/> reached. Safe for use from several threads.
+/// What the four contracts have logged, as tables. It holds nothing that the chain does not say, so it can be thrown away and built again.
+/// Answers are copies or immutable, and come from memory; all are of the block that the last <see cref="SyncAsync"/> reached. Safe for use
+/// from several threads.
 /// </summary>
 public interface ILedgerView
 {
@@ -17,12 +18,14 @@ public interface ILedgerView
     /// <summary>The contracts that are followed, with their chain and rules.</summary>
     ContractDeployment Deployment { get; }
 
-    /// <summary>The time of the newest block at the last <see cref="SyncAsync"/>, unix seconds: the clock of every decision. 0 before the first.</summary>
+    /// <summary>The time of the newest block at the last <see cref="SyncAsync"/>, unix seconds: the clock of every decision. 0 before the
+    /// first.</summary>
     long NowSeconds { get; }
 
     /// <summary>
-    /// The time of the block up to which the tables hold everything, unix seconds: what is not in them did not happen up to then. Whoever decides from what is missing decides by this time, since
-    /// <see cref="NowSeconds"/> runs ahead by the confirmations. 0 before the first <see cref="SyncAsync"/>.
+    /// The time of the block up to which the tables hold everything, unix seconds: what is not in them did not happen up to then. Whoever
+    /// decides from what is missing decides by this time, since <see cref="NowSeconds"/> runs ahead by the confirmations. 0 before the
+    /// first <see cref="SyncAsync"/>.
     /// </summary>
     long SettledSeconds { get; }
 
@@ -44,7 +47,8 @@ public interface ILedgerView
     /// <summary>An epoch by its batch id, null when it was never posted.</summary>
     EpochRow? Epoch(Bytes32 epochId);
 
-    /// <summary>The newest final epoch of a site that was final at the end of a block, which is what a round closed in this block sells; null when there was none.</summary>
+    /// <summary>The newest final epoch of a site that was final at the end of a block, which is what a round closed in this block sells;
+    /// null when there was none.</summary>
     EpochRow? FinalEpoch(uint site, Bytes32 schemaId, ulong atBlock = ulong.MaxValue);
 
     /// <summary>All requests by number; of one schema when it is named.</summary>
@@ -86,7 +90,8 @@ public interface ILedgerView
     /// <summary>The leaves that are demanded and not yet answered or reclaimed, of batches that are still posted.</summary>
     IReadOnlyList<DemandRow> OpenDemands();
 
-    /// <summary>What an account holds in AnonymousTransaction for bonds and deposits, in token units, locked amounts not included.</summary>
+    /// <summary>What an account holds in AnonymousTransaction for bonds and deposits, in token units, locked amounts not
+    /// included.</summary>
     BigInteger FreeBalance(Address account);
 
     /// <summary>Whether new requests are paused.</summary>

@@ -12,8 +12,10 @@ namespace EmrMarket.Grains.Ledger.View;
 /// <param name="client">The node.</param>
 /// <param name="deployment">The contracts.</param>
 /// <param name="store">The journal; nobody else appends to it.</param>
-/// <param name="confirmations">Blocks above an event's block before it counts here. 0 shows what may still be taken back, and takes it back.</param>
-public sealed class LedgerReadModel(IEthereumClient client, ContractDeployment deployment, ILedgerStore store, ulong confirmations) : ILedgerView, IDisposable
+/// <param name="confirmations">Blocks above an event's block before it counts here. 0 shows what may still be taken back, and takes it
+/// back.</param>
+public sealed class LedgerReadModel(IEthereumClient client, ContractDeployment deployment, ILedgerStore store, ulong confirmations)
+    : ILedgerView, IDisposable
 {
     // A block holds thousands of claims; a range of some blocks keeps an answer to a few megabytes.
     private const ulong LargestRange = 64;
@@ -21,7 +23,9 @@ public sealed class LedgerReadModel(IEthereumClient client, ContractDeployment d
 
     private readonly LogFollower _follower = new(client, new LogFollowerOptions
     {
-        Addresses = [.. new[] { deployment.AccessControl, deployment.Matching, deployment.Evaluation, deployment.Payments }.Select(contract => Address.Parse(contract.Address))],
+        Addresses =
+            [.. new[] { deployment.AccessControl, deployment.Matching, deployment.Evaluation, deployment.Payments }.Select(
+                contract => Address.Parse(contract.Address))],
         FirstBlock = deployment.FirstBlock,
         Confirmations = confirmations,
         LargestRange = LargestRange,
@@ -72,7 +76,8 @@ public sealed class LedgerReadModel(IEthereumClient client, ContractDeployment d
             }
 
             if (_checkpoints is { Count: > 0 } known && _settled?.Hash != known[^1].Hash
-                && await client.GetBlockAsync(BlockReference.At(known[^1].Number), cancellationToken) is { } settled && settled.Hash == known[^1].Hash)
+                && await client.GetBlockAsync(BlockReference.At(known[^1].Number), cancellationToken) is { } settled
+                && settled.Hash == known[^1].Hash)
             {
                 Volatile.Write(ref _settled, settled);
             }
@@ -96,24 +101,29 @@ public sealed class LedgerReadModel(IEthereumClient client, ContractDeployment d
 
     /// <inheritdoc/>
     public IReadOnlyList<EpochRow> Epochs(Bytes32? schemaId = null) =>
-        Read<IReadOnlyList<EpochRow>>(tables => [.. tables.Epochs.Rows.Where(epoch => schemaId is null || epoch.Header.SchemaId == schemaId)]);
+        Read<IReadOnlyList<EpochRow>>(
+            tables => [.. tables.Epochs.Rows.Where(epoch => schemaId is null || epoch.Header.SchemaId == schemaId)]);
 
     /// <inheritdoc/>
     public EpochRow? Epoch(Bytes32 epochId) => Read(tables => tables.Epochs.Find(epochId));
 
     /// <inheritdoc/>
-    public EpochRow? FinalEpoch(uint site, Bytes32 schemaId, ulong atBlock = ulong.MaxValue) => Read(tables => tables.Epochs.Rows.LastOrDefault(epoch =>
-        epoch.Header.Site == site && epoch.Header.SchemaId == schemaId && epoch.Status == BatchStatus.Final && epoch.EndedBlock <= atBlock));
+    public EpochRow? FinalEpoch(uint site, Bytes32 schemaId, ulong atBlock = ulong.MaxValue) =>
+        Read(tables => tables.Epochs.Rows.LastOrDefault(epoch =>
+        epoch.Header.Site == site && epoch.Header.SchemaId == schemaId && epoch.Status == BatchStatus.Final
+            && epoch.EndedBlock <= atBlock));
 
     /// <inheritdoc/>
     public IReadOnlyList<RequestRow> Requests(Bytes32? schemaId = null) =>
-        Read<IReadOnlyList<RequestRow>>(tables => [.. tables.Requests.Values.Where(request => schemaId is null || request.Terms.SchemaId == schemaId)]);
+        Read<IReadOnlyList<RequestRow>>(
+            tables => [.. tables.Requests.Values.Where(request => schemaId is null || request.Terms.SchemaId == schemaId)]);
 
     /// <inheritdoc/>
     public RequestRow? Request(ulong requestId) => Read(tables => tables.Requests.GetValueOrDefault(requestId));
 
     /// <inheritdoc/>
-    public IReadOnlyList<BookRow> Books(Bytes32 schemaId) => Read<IReadOnlyList<BookRow>>(tables => [.. tables.Books.GetValueOrDefault(schemaId) ?? []]);
+    public IReadOnlyList<BookRow> Books(Bytes32 schemaId) =>
+        Read<IReadOnlyList<BookRow>>(tables => [.. tables.Books.GetValueOrDefault(schemaId) ?? []]);
 
     /// <inheritdoc/>
     public IReadOnlyList<RoundRow> Rounds(Bytes32 schemaId) =>
@@ -131,7 +141,8 @@ public sealed class LedgerReadModel(IEthereumClient client, ContractDeployment d
 
     /// <inheritdoc/>
     public IReadOnlyList<ClaimRow> Claims(Bytes32 deliveryId) =>
-        Read<IReadOnlyList<ClaimRow>>(tables => tables.Claims.TryGetValue(deliveryId, out SortedDictionary<uint, ClaimRow>? claims) ? [.. claims.Values] : []);
+        Read<IReadOnlyList<ClaimRow>>(
+            tables => tables.Claims.TryGetValue(deliveryId, out SortedDictionary<uint, ClaimRow>? claims) ? [.. claims.Values] : []);
 
     /// <inheritdoc/>
     public EscrowRow? Escrow(ulong requestId) => Read(tables => tables.Escrows.GetValueOrDefault(requestId));
@@ -144,11 +155,13 @@ public sealed class LedgerReadModel(IEthereumClient client, ContractDeployment d
         Read<IReadOnlyList<RevocationRow>>(tables => [.. tables.Revocations.Rows.Where(revocation => revocation.Site == site)]);
 
     /// <inheritdoc/>
-    public IReadOnlyList<FindingRow> Findings(uint site) => Read<IReadOnlyList<FindingRow>>(tables => [.. tables.Findings.Where(finding => finding.Site == site)]);
+    public IReadOnlyList<FindingRow> Findings(uint site) =>
+        Read<IReadOnlyList<FindingRow>>(tables => [.. tables.Findings.Where(finding => finding.Site == site)]);
 
     /// <inheritdoc/>
     public IReadOnlyList<DemandRow> OpenDemands() => Read<IReadOnlyList<DemandRow>>(tables => [.. tables.Demands.Rows.Where(demand =>
-        ((BatchRow?)tables.Epochs.Find(demand.BatchId) ?? (BatchRow?)tables.Rounds.Find(demand.BatchId) ?? tables.Deliveries.Find(demand.BatchId))?.Status == BatchStatus.Posted)]);
+        ((BatchRow?)tables.Epochs.Find(demand.BatchId) ?? (BatchRow?)tables.Rounds.Find(demand.BatchId)
+            ?? tables.Deliveries.Find(demand.BatchId))?.Status == BatchStatus.Posted)]);
 
     /// <inheritdoc/>
     public BigInteger FreeBalance(Address account) => Read(tables => tables.Free.GetValueOrDefault(account));
@@ -236,7 +249,8 @@ public sealed class LedgerReadModel(IEthereumClient client, ContractDeployment d
 
             if (block?.Hash != log.BlockHash)
             {
-                throw new MalformedAnswerException("eth_getBlockByNumber", $"block {log.BlockNumber} was replaced while its logs were read");
+                throw new MalformedAnswerException(
+                    "eth_getBlockByNumber", $"block {log.BlockNumber} was replaced while its logs were read");
             }
 
             byte[] topics = new byte[log.Topics.Count * Bytes32.Length];

@@ -17,7 +17,8 @@ public sealed record LedgerRebuild(ulong Block, int Events, string Before, strin
     /// <summary>Whether the store held what the chain says.</summary>
     public bool IsEqual => string.Equals(Before, After, StringComparison.Ordinal);
 
-    /// <summary>Reads the whole chain into a fresh journal and puts it in the place of the stored one, in one write. The outbox stays: it holds what the chain does not know.</summary>
+    /// <summary>Reads the whole chain into a fresh journal and puts it in the place of the stored one, in one write. The outbox stays: it
+    /// holds what the chain does not know.</summary>
     /// <exception cref="EthereumException">The node could not be asked; nothing was changed.</exception>
     public static async Task<LedgerRebuild> RunAsync(
         IEthereumClient client, ContractDeployment deployment, ILedgerStore store, ulong confirmations, CancellationToken cancellationToken)
@@ -33,7 +34,8 @@ public sealed record LedgerRebuild(ulong Block, int Events, string Before, strin
         IReadOnlyList<LogCheckpoint> stored = await store.LoadCheckpointsAsync(cancellationToken);
         ulong block = stored.Count > 0 ? stored[^1].Number : 0;
         IReadOnlyList<LedgerEvent> events = await fresh.LoadEventsAsync(default, int.MaxValue, cancellationToken);
-        LedgerRebuild rebuilt = new(block, events.Count, await DigestAsync(store, block, cancellationToken), await DigestAsync(fresh, block, cancellationToken));
+        LedgerRebuild rebuilt = new(
+            block, events.Count, await DigestAsync(store, block, cancellationToken), await DigestAsync(fresh, block, cancellationToken));
         await store.AppendAsync(0, events, checkpoints, cancellationToken);
         return rebuilt;
     }

@@ -87,7 +87,8 @@ internal sealed class LedgerTables
             topics[i] = new Bytes32(logged.Topics.AsSpan(i * Bytes32.Length, Bytes32.Length));
         }
 
-        return new LogEntry(logged.Contract, topics, logged.Data, logged.BlockNumber, Bytes32.Zero, logged.TransactionHash, 0, logged.LogIndex);
+        return new LogEntry(logged.Contract, topics, logged.Data, logged.BlockNumber, Bytes32.Zero, logged.TransactionHash, 0,
+            logged.LogIndex);
     }
 
     private bool ApplyAccess(IContractEvent known, LedgerEvent logged)
@@ -110,7 +111,8 @@ internal sealed class LedgerTables
                 Schemas.Add(new SchemaRow(schema.SchemaId, schema.Attributes, schema.Grades, schema.Tiers, schema.CapMicro));
                 return true;
             case FindingRecordedEvent finding:
-                Findings.Add(new FindingRow(finding.Site, (ulong)finding.Index, finding.Author, finding.Kind, finding.ContentHash, logged.BlockSeconds));
+                Findings.Add(new FindingRow(
+                    finding.Site, (ulong)finding.Index, finding.Author, finding.Kind, finding.ContentHash, logged.BlockSeconds));
                 return true;
             default:
                 return false;
@@ -128,7 +130,8 @@ internal sealed class LedgerTables
                 Rounds.Set(round.RoundId, new RoundRow { Id = round.RoundId, Header = round.Header, Posting = Posted(round.Committer) });
                 return true;
             case DeliveryRecordedEvent delivery:
-                Deliveries.Set(delivery.DeliveryId, new DeliveryRow { Id = delivery.DeliveryId, Header = delivery.Header, Posting = Posted(delivery.Committer) });
+                Deliveries.Set(delivery.DeliveryId,
+                    new DeliveryRow { Id = delivery.DeliveryId, Header = delivery.Header, Posting = Posted(delivery.Committer) });
                 Of(DeliveriesOfRequest, delivery.Header.RequestId).Add(delivery.DeliveryId);
                 return true;
             case SeedSealedEvent sealing:
@@ -144,7 +147,8 @@ internal sealed class LedgerTables
                 End(voided.BatchId, BatchStatus.Void, (BatchFault)voided.Fault, logged);
                 return true;
             case LeafDemandedEvent demand:
-                Demands.Set((demand.BatchId, demand.Kind, demand.Position), new DemandRow(demand.BatchId, demand.Kind, demand.Position, demand.Demander, demand.AnswerBy));
+                Demands.Set((demand.BatchId, demand.Kind, demand.Position),
+                    new DemandRow(demand.BatchId, demand.Kind, demand.Position, demand.Demander, demand.AnswerBy));
                 return true;
             case LeafAnsweredEvent answer:
                 Demands.Remove((answer.BatchId, answer.Kind, answer.Position));
@@ -161,9 +165,15 @@ internal sealed class LedgerTables
 
     private void End(Bytes32 id, BatchStatus status, BatchFault fault, LedgerEvent logged)
     {
-        Epochs.Change(id, epoch => epoch with { Status = status, Fault = fault, EndedSeconds = logged.BlockSeconds, EndedBlock = logged.BlockNumber });
-        Rounds.Change(id, round => round with { Status = status, Fault = fault, EndedSeconds = logged.BlockSeconds, EndedBlock = logged.BlockNumber });
-        Deliveries.Change(id, delivery => delivery with { Status = status, Fault = fault, EndedSeconds = logged.BlockSeconds, EndedBlock = logged.BlockNumber });
+        Epochs.Change(id,
+            epoch => epoch with { Status = status, Fault = fault, EndedSeconds = logged.BlockSeconds, EndedBlock = logged.BlockNumber });
+        Rounds.Change(id,
+            round => round with { Status = status, Fault = fault, EndedSeconds = logged.BlockSeconds, EndedBlock = logged.BlockNumber });
+        Deliveries.Change(id,
+            delivery => delivery with
+            {
+                Status = status, Fault = fault, EndedSeconds = logged.BlockSeconds, EndedBlock = logged.BlockNumber,
+            });
     }
 
     private bool ApplyRequest(IContractEvent known, LedgerEvent logged)

@@ -15,7 +15,8 @@ using EmrMarket.Grains.Market.Storage;
 
 namespace EmrMarket.Grains.Market.Hosting;
 
-/// <summary>What all grains of the market share: the schemas, its account, the ledger as it was read, and the files that the ledger's hashes stand for.</summary>
+/// <summary>What all grains of the market share: the schemas, its account, the ledger as it was read, and the files that the ledger's
+/// hashes stand for.</summary>
 public sealed class MarketContext
 {
     // Two sites' epochs, a round and a few deliveries: what the steps of one round open again and again.
@@ -36,12 +37,14 @@ public sealed class MarketContext
     /// <param name="client">The node; grains only form calls with it, which the ledger grain sends.</param>
     /// <param name="coins">Where the reveals of rounds come from; a simulation gives its own.</param>
     public MarketContext(
-        IReadOnlyCollection<Schema> schemas, EthereumAccount account, ILedgerView view, IMarketStore store, IEthereumClient client, RandomNumberGenerator? coins = null)
+        IReadOnlyCollection<Schema> schemas, EthereumAccount account, ILedgerView view, IMarketStore store, IEthereumClient client,
+        RandomNumberGenerator? coins = null)
     {
         ArgumentNullException.ThrowIfNull(schemas);
         ArgumentNullException.ThrowIfNull(account);
         ArgumentNullException.ThrowIfNull(view);
-        Schemas = schemas.ToDictionary(schema => schema.Id, schema => new MarketSchema(schema, ReportQuality.Table(schema)), StringComparer.Ordinal);
+        Schemas = schemas.ToDictionary(
+            schema => schema.Id, schema => new MarketSchema(schema, ReportQuality.Table(schema)), StringComparer.Ordinal);
         (_account, View, Store, _coins) = (account, view, store, coins ?? RandomNumberGenerator.Create());
         Matching = new MatchingDecision(client, Address.Parse(view.Deployment.Matching.Address));
         Evaluation = new DataEvaluation(client, Address.Parse(view.Deployment.Evaluation.Address));
@@ -84,7 +87,8 @@ public sealed class MarketContext
     }
 
     /// <summary>Signs a delivery's receipt.</summary>
-    public byte[] Sign(Bytes32 deliveryId, DeliveryHeader header) => DeliveryReceipts.Sign(_account, ChainId, Evaluation.Address, deliveryId, header);
+    public byte[] Sign(Bytes32 deliveryId, DeliveryHeader header) =>
+        DeliveryReceipts.Sign(_account, ChainId, Evaluation.Address, deliveryId, header);
 
     /// <summary>A round's file, with its trees; null when the market does not have it.</summary>
     public Task<OpenedRound?> RoundAsync(Bytes32 fileHash) => OpenAsync(fileHash, bytes =>
@@ -111,7 +115,8 @@ public sealed class MarketContext
     public static string Name(Bytes32 hash) => hash.ToString()[2..];
 
     /// <summary>
-    /// Sends a command once and says how it stands. One that the ledger refused is tried again once an hour of the ledger's time: what it lacked (a bond, for example) may have come.
+    /// Sends a command once and says how it stands. One that the ledger refused is tried again once an hour of the ledger's time: what it
+    /// lacked (a bond, for example) may have come.
     /// </summary>
     public async Task<LedgerOutcome> SendAsync(IGrainFactory grains, string id, ContractCall call, ulong? gasLimit = null)
     {
@@ -127,7 +132,8 @@ public sealed class MarketContext
     public static long NextTry(long now) => ((now / SecondsBetweenTries) + 1) * SecondsBetweenTries;
 
     /// <summary>Hands many commands to the ledger grain at once; those that it has are not sent again.</summary>
-    public async Task<LedgerOutcome[]> SendAllAsync(IGrainFactory grains, IReadOnlyList<(string Id, ContractCall Call, ulong GasLimit)> commands)
+    public async Task<LedgerOutcome[]> SendAllAsync(
+        IGrainFactory grains, IReadOnlyList<(string Id, ContractCall Call, ulong GasLimit)> commands)
     {
         ArgumentNullException.ThrowIfNull(grains);
         ArgumentNullException.ThrowIfNull(commands);
@@ -137,7 +143,8 @@ public sealed class MarketContext
     private static LedgerCommand Command(string id, ContractCall call, ulong? gasLimit) =>
         new() { Id = id, To = call.To!.Value.ToArray(), Data = call.Data.ToArray(), GasLimit = gasLimit };
 
-    // The trees of a large file cost seconds to build and megabytes to keep: the last few used stay, the others live as long as memory allows.
+    // The trees of a large file cost seconds to build and megabytes to keep: the last few used stay, the others live as long as memory
+    // allows.
     private async Task<T?> OpenAsync<T>(Bytes32 fileHash, Func<byte[], T> open)
         where T : class
     {

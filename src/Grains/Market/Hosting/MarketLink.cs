@@ -11,7 +11,8 @@ using StoredDelivery = EmrMarket.Grains.Market.Storage.DeliveryRow;
 
 namespace EmrMarket.Grains.Market.Hosting;
 
-/// <summary>The market's end of the link to the sites. Nothing that a site says is believed: it is held against the ledger, or its hash will be.</summary>
+/// <summary>The market's end of the link to the sites. Nothing that a site says is believed: it is held against the ledger, or its hash
+/// will be.</summary>
 public sealed class MarketLink(MarketContext market) : ISiteMarketLink
 {
     private const int MostOrders = 100;
@@ -39,7 +40,8 @@ public sealed class MarketLink(MarketContext market) : ISiteMarketLink
             throw new LinkRefusedException("unknown-schema", $"this market does not deal in schema {file.SchemaId}");
         }
 
-        await market.Store.KeepFileAsync(MarketContext.Name(EpochFile.HashOf(publication.LeafFile)), publication.LeafFile, cancellationToken);
+        await market.Store.KeepFileAsync(
+            MarketContext.Name(EpochFile.HashOf(publication.LeafFile)), publication.LeafFile, cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -48,7 +50,8 @@ public sealed class MarketLink(MarketContext market) : ISiteMarketLink
         List<DeliveryOrder> orders = [];
         foreach (OrderRow row in await market.Store.FindOrdersAsync(site, afterSequence, MostOrders, cancellationToken))
         {
-            byte[] round = await market.Store.FindFileAsync(row.RoundFileHash, cancellationToken) ?? throw new InvalidOperationException($"The store lost file {row.RoundFileHash}.");
+            byte[] round = await market.Store.FindFileAsync(row.RoundFileHash, cancellationToken)
+                ?? throw new InvalidOperationException($"The store lost file {row.RoundFileHash}.");
             orders.Add(new DeliveryOrder
             {
                 Sequence = row.Sequence,
@@ -67,16 +70,20 @@ public sealed class MarketLink(MarketContext market) : ISiteMarketLink
     {
         ArgumentNullException.ThrowIfNull(message);
         await market.View.SyncAsync(cancellationToken);
-        OrderRow order = (await market.Store.FindOrdersAsync(message.Site, message.Sequence - 1, 1, cancellationToken)).FirstOrDefault(row => row.Sequence == message.Sequence)
+        OrderRow order = (await market.Store.FindOrdersAsync(message.Site, message.Sequence - 1, 1, cancellationToken))
+            .FirstOrDefault(row => row.Sequence == message.Sequence)
             ?? throw new LinkRefusedException("unknown-order", $"site {message.Site} has no order {message.Sequence}");
-        LedgerRequest request = market.View.Request(order.RequestId) ?? throw new LinkRefusedException(LinkRefusedException.NotReady, $"the ledger, as far as it was read here, has no request {order.RequestId}");
+        LedgerRequest request = market.View.Request(order.RequestId)
+            ?? throw new LinkRefusedException(
+                LinkRefusedException.NotReady, $"the ledger, as far as it was read here, has no request {order.RequestId}");
         MarketSchema schema = market.Schemas[MarketContext.Name(request.Terms.SchemaId)];
         DeliveryFile file = Read(() => DeliveryFile.Read(message.DeliveryFile, schema.Schema));
         if (file.Site != message.Site || file.RequestId != order.RequestId || file.Attempt != order.Attempt)
         {
             throw new LinkRefusedException(
                 "wrong-order",
-                $"the file is attempt {file.Attempt} of site {file.Site} for request {file.RequestId}; order {order.Sequence} is attempt {order.Attempt} of site {order.Site} for request {order.RequestId}");
+                $"the file is attempt {file.Attempt} of site {file.Site} for request {file.RequestId}; order {order.Sequence} is attempt "
+                    + $"{order.Attempt} of site {order.Site} for request {order.RequestId}");
         }
 
         DeliveryFrame frame = await FrameAsync(schema, request, message.Site, order);
@@ -104,12 +111,15 @@ public sealed class MarketLink(MarketContext market) : ISiteMarketLink
 
     private async Task<DeliveryFrame> FrameAsync(MarketSchema schema, LedgerRequest request, uint site, OrderRow order)
     {
-        LedgerRound? ledgerRound = market.View.Rounds(request.Terms.SchemaId).FirstOrDefault(round => round.Header.Ordinal == request.Book && round.Status == BatchStatus.Final);
+        LedgerRound? ledgerRound = market.View.Rounds(request.Terms.SchemaId)
+            .FirstOrDefault(round => round.Header.Ordinal == request.Book && round.Status == BatchStatus.Final);
         OpenedRound? round = ledgerRound is null ? null : await market.RoundAsync(ledgerRound.Header.DataHash);
         EpochReference? reference = round?.File.Epochs.Cast<EpochReference?>().FirstOrDefault(epoch => epoch!.Value.Site == site);
         OpenedEpoch? epoch = reference is null ? null : await market.EpochAsync(reference.Value.DataHash);
-        return ledgerRound?.Seed is { } seed && round is not null && epoch is not null ? new DeliveryFrame(schema, request.Terms, request.Index, round, seed, epoch)
-            : throw new LinkRefusedException(LinkRefusedException.NotReady, $"order {order.Sequence} belongs to a round that is not final, or whose files are not here");
+        return ledgerRound?.Seed is { } seed && round is not null && epoch is not null
+            ? new DeliveryFrame(schema, request.Terms, request.Index, round, seed, epoch)
+            : throw new LinkRefusedException(
+                LinkRefusedException.NotReady, $"order {order.Sequence} belongs to a round that is not final, or whose files are not here");
     }
 
     private static T Read<T>(Func<T> read)

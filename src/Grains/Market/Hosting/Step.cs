@@ -10,9 +10,13 @@ internal sealed class Step
     private long? _due;
     private string _waitsFor = "";
 
-    /// <summary>What a command's outcome means to whoever sent it: what the ledger did shows in its read model, so a repeated answer is no progress. A refused one is due again in the next hour.</summary>
+    /// <summary>What a command's outcome means to whoever sent it: what the ledger did shows in its read model, so a repeated answer is no
+    /// progress. A refused one is due again in the next hour.</summary>
     public static Advance Of(LedgerOutcome outcome, string what, long now) => outcome.State == LedgerState.Refused
-        ? new Advance { Progressed = false, DueSeconds = MarketContext.NextTry(now), WaitsFor = $"{what}, which the ledger refuses: {outcome.Refusal}" }
+        ? new Advance
+        {
+            Progressed = false, DueSeconds = MarketContext.NextTry(now), WaitsFor = $"{what}, which the ledger refuses: {outcome.Refusal}",
+        }
         : new Advance { Progressed = false, WaitsFor = what };
 
     public void Add(Advance part)

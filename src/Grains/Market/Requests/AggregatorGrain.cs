@@ -22,8 +22,10 @@ public sealed class AggregatorGrain(MarketContext market) : Grain, IAggregatorGr
             return known;
         }
 
-        StoredRequest row = await market.Store.FindRequestAsync(Key, CancellationToken.None) ?? throw new RequestRefusedException("unknown-request", $"there is no request {Key}");
-        LedgerDelivery[] final = [.. market.View.Deliveries(row.RequestId).Where(delivery => delivery.Status == BatchStatus.Final && delivery.Header.Count > 0)];
+        StoredRequest row = await market.Store.FindRequestAsync(Key, CancellationToken.None)
+            ?? throw new RequestRefusedException("unknown-request", $"there is no request {Key}");
+        LedgerDelivery[] final = [
+            .. market.View.Deliveries(row.RequestId).Where(delivery => delivery.Status == BatchStatus.Final && delivery.Header.Count > 0)];
         if (final.Length == 0)
         {
             throw new RequestRefusedException("not-delivered", $"request {row.RequestId} has no final delivery yet");

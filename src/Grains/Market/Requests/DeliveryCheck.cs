@@ -16,11 +16,12 @@ namespace EmrMarket.Grains.Market.Requests;
 /// <param name="Round">The final round.</param>
 /// <param name="Seed">The round's seed.</param>
 /// <param name="Epoch">The site's epoch that the round sold.</param>
-public sealed record DeliveryFrame(MarketSchema Schema, EmrMarket.Contracts.Bindings.RequestTerms Terms, uint RequestIndex, OpenedRound Round, Bytes32 Seed, OpenedEpoch Epoch);
+public sealed record DeliveryFrame(MarketSchema Schema, EmrMarket.Contracts.Bindings.RequestTerms Terms, uint RequestIndex,
+    OpenedRound Round, Bytes32 Seed, OpenedEpoch Epoch);
 
 /// <summary>
-/// Holds a delivery against round, epoch and terms, leaf by leaf and report by report: the same conditions by which the contract judges a challenge, and those on reports that it cannot see.
-/// A pure function: the market asks it before it signs, an auditor afterwards.
+/// Holds a delivery against round, epoch and terms, leaf by leaf and report by report: the same conditions by which the contract judges a
+/// challenge, and those on reports that it cannot see. A pure function: the market asks it before it signs, an auditor afterwards.
 /// </summary>
 public static class DeliveryCheck
 {
@@ -39,7 +40,8 @@ public static class DeliveryCheck
         Demand demand = frame.Terms.ToDemand();
         int[] graded = new int[file.Leaves.Length];
         (int Attribute, int Grade)[][] expected = new (int, int)[epoch.File.Classes.Length][];
-        foreach (Sale sale in round.File.Sales.Where(sale => sale.Request == frame.RequestIndex && SiteOf(round.File, sale.Class) == file.Site))
+        foreach (
+            Sale sale in round.File.Sales.Where(sale => sale.Request == frame.RequestIndex && SiteOf(round.File, sale.Class) == file.Site))
         {
             uint k = sale.Class & ((1u << round.File.ClassBits) - 1);
             if (FindFault(file, frame, demand, sale, k, expected) is { } fault)
@@ -55,7 +57,8 @@ public static class DeliveryCheck
             {
                 if (!expected[file.Leaves[slot].LocalClass].Contains((column.Attribute, column.Grade)))
                 {
-                    return $"slot {slot} reports '{frame.Schema.Schema.Attributes[column.Attribute].Name}' at grade {column.Grade}, which was not sold";
+                    return $"slot {slot} reports '{frame.Schema.Schema.Attributes[column.Attribute].Name}' at grade {column.Grade}, "
+                        + "which was not sold";
                 }
 
                 graded[slot]++;
@@ -112,8 +115,11 @@ public static class DeliveryCheck
             faults[i] = leaf.LocalClass != k ? $"slot {slot} is of class {leaf.LocalClass}, and the round puts class {k} there"
                 : leaf.MemberPosition != position ? $"slot {slot} is of member {leaf.MemberPosition}, and the seed draws {position}"
                 : leaf.Amount != amount ? $"slot {slot} costs {leaf.Amount}, and ask and premium are {amount}"
-                : leaf.Effective != (UInt128)price.ScorePpb ? $"slot {slot} counts {leaf.Effective} ppb, and the grades give {price.ScorePpb}"
-                : epoch.File.PayoutDepth == 0 && Leaves.Payout(epoch.File.Members[position].Pseudonym, 0, leaf.PayoutAddress).Hash != epoch.File.Members[position].PayoutRoot
+                : leaf.Effective != (UInt128)price.ScorePpb
+                ? $"slot {slot} counts {leaf.Effective} ppb, and the grades give {price.ScorePpb}"
+                : epoch.File.PayoutDepth == 0
+                && Leaves.Payout(epoch.File.Members[position].Pseudonym, 0, leaf.PayoutAddress).Hash != epoch.File.Members[
+                    position].PayoutRoot
                     ? $"slot {slot} pays to {leaf.PayoutAddress}, which is not the member's"
                 : null;
         });

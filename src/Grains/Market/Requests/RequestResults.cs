@@ -8,7 +8,8 @@ using EmrMarket.Grains.Exchange;
 
 namespace EmrMarket.Grains.Market.Requests;
 
-/// <summary>The answer to a request, as JSON (docs/WIRE.md, "Results"). A pure function of the delivered files, so an auditor gets the same.</summary>
+/// <summary>The answer to a request, as JSON (docs/WIRE.md, "Results"). A pure function of the delivered files, so an auditor gets the
+/// same.</summary>
 public sealed record RequestResults
 {
     /// <summary>The format and its version.</summary>
@@ -44,23 +45,28 @@ public sealed record RequestResults
     /// <param name="terms">What was asked.</param>
     /// <param name="requestId">The request.</param>
     /// <param name="deliveries">The final deliveries with the SHA-256 of their files.</param>
-    public static RequestResults Of(Schema schema, TermsDocument terms, ulong requestId, IReadOnlyList<(DeliveryFile File, string Hash)> deliveries)
+    public static RequestResults Of(
+        Schema schema, TermsDocument terms, ulong requestId, IReadOnlyList<(DeliveryFile File, string Hash)> deliveries)
     {
         ArgumentNullException.ThrowIfNull(terms);
         ArgumentNullException.ThrowIfNull(deliveries);
         (DeliveryFile File, string Hash)[] bySite = [.. deliveries.OrderBy(delivery => delivery.File.Site)];
-        Dictionary<uint, IReadOnlyList<ReportBatch>> batches = bySite.ToDictionary(delivery => delivery.File.Site, delivery => delivery.File.ToReportBatches(schema));
+        Dictionary<uint, IReadOnlyList<ReportBatch>> batches = bySite.ToDictionary(
+            delivery => delivery.File.Site, delivery => delivery.File.ToReportBatches(schema));
         ReportBatch[] all = [.. batches.OrderBy(pair => pair.Key).SelectMany(pair => pair.Value)];
         return new RequestResults
         {
             RequestId = requestId,
-            RecordsBySite = new SortedDictionary<uint, long>(bySite.ToDictionary(d => d.File.Site, d => d.File.Persons.LongCount(person => person >= 0))),
+            RecordsBySite = new SortedDictionary<uint, long>(
+                bySite.ToDictionary(d => d.File.Site, d => d.File.Persons.LongCount(person => person >= 0))),
             DeliveryFiles = new SortedDictionary<uint, string>(bySite.ToDictionary(d => d.File.Site, d => d.Hash)),
             Statistics = [.. terms.Requests.Select(statistic => Answer(statistic, all, terms.Options))],
             Findings =
             [
                 .. terms.Grades.Keys.SelectMany(attribute => SiteFindings.Of(
-                    attribute, batches.ToDictionary(pair => pair.Key.ToString(CultureInfo.InvariantCulture), pair => pair.Value, StringComparer.Ordinal))),
+                    attribute,
+                    batches.ToDictionary(pair => pair.Key.ToString(CultureInfo.InvariantCulture), pair => pair.Value,
+                        StringComparer.Ordinal))),
             ],
         };
     }

@@ -35,7 +35,8 @@ public sealed class RequesterGrain(MarketContext market) : Grain, IRequesterGrai
                 Records = query.Records,
                 Budget = query.Budget is { } budget ? new TokenAmount(budget) : null,
                 Rates = new TierRates(
-                    new TokenAmount(catalogue.MedianRates[0]), new TokenAmount(catalogue.MedianRates[1]), new TokenAmount(catalogue.MedianRates[2]),
+                    new TokenAmount(catalogue.MedianRates[0]), new TokenAmount(catalogue.MedianRates[1]),
+                    new TokenAmount(catalogue.MedianRates[2]),
                     new TokenAmount(catalogue.MedianRates[3])),
                 AvailableByGrade = Available(schema, catalogue, statistic, query.Purpose),
             });
@@ -81,7 +82,11 @@ public sealed class RequesterGrain(MarketContext market) : Grain, IRequesterGrai
         await GrainFactory.GetGrain<IRequestGrain>(key).DraftAsync(Researcher, termsJson);
         EmrMarket.Contracts.Bindings.RequestTerms onLedger = terms.ToLedger(market.Schemas[terms.SchemaId].Schema);
         ContractCall call = market.Matching.OpenRequest(onLedger);
-        return new FundingCall { Key = key, To = market.Matching.Address.ToArray(), Data = call.Data.ToArray(), Spender = market.Payments.Address.ToArray(), Budget = onLedger.Budget };
+        return new FundingCall
+        {
+            Key = key, To = market.Matching.Address.ToArray(), Data = call.Data.ToArray(), Spender = market.Payments.Address.ToArray(),
+            Budget = onLedger.Budget,
+        };
     }
 
     /// <inheritdoc/>
@@ -94,11 +99,17 @@ public sealed class RequesterGrain(MarketContext market) : Grain, IRequesterGrai
         }
 
         Bytes32 hash = Bytes32.Parse("0x" + requestKey);
-        EmrMarket.Grains.Ledger.View.RequestRow request = market.View.Requests(Bytes32.Parse("0x" + row.SchemaId)).FirstOrDefault(r => r.Terms.TermsHash == hash)
+        EmrMarket.Grains.Ledger.View.RequestRow request = market.View.Requests(Bytes32.Parse("0x" + row.SchemaId))
+            .FirstOrDefault(r => r.Terms.TermsHash == hash)
             ?? throw new RequestRefusedException("too-late", $"request {requestKey} has ended: {row.Steps[^1].Reason}");
         return market.View.Books(request.Terms.SchemaId).Any(book => book.Ordinal == request.Book)
-            ? throw new RequestRefusedException("too-late", $"book {request.Book} of request {request.RequestId} is closed: what it buys is being decided, and what is not delivered will go back")
-            : new CancelAnswer { To = market.Matching.Address.ToArray(), Data = market.Matching.CancelRequest(request.RequestId).Data.ToArray() };
+            ? throw new RequestRefusedException("too-late",
+                $"book {request.Book} of request {request.RequestId} is closed: what it buys is being decided, and what is not delivered "
+                    + "will go back")
+            : new CancelAnswer
+            {
+                To = market.Matching.Address.ToArray(), Data = market.Matching.CancelRequest(request.RequestId).Data.ToArray(),
+            };
     }
 
     /// <inheritdoc/>
@@ -122,16 +133,19 @@ public sealed class RequesterGrain(MarketContext market) : Grain, IRequesterGrai
     }
 
     private async Task<StoredRequest> FindAsync(string key) =>
-        await market.Store.FindRequestAsync(key, CancellationToken.None) is { } row && string.Equals(row.Researcher, Researcher, StringComparison.Ordinal) ? row
+        await market.Store.FindRequestAsync(key, CancellationToken.None) is { } row
+            && string.Equals(row.Researcher, Researcher, StringComparison.Ordinal) ? row
             : throw new RequestRefusedException("unknown-request", $"{Researcher} has no request {key}");
 
     /// <summary>
-    /// Records that allow each grade: no more than allow it for the attribute with the fewest, nor than admit the purpose. An upper bound, since the catalogue counts attributes one by one.
+    /// Records that allow each grade: no more than allow it for the attribute with the fewest, nor than admit the purpose. An upper bound,
+    /// since the catalogue counts attributes one by one.
     /// </summary>
     private static long[] Available(MarketSchema schema, Abstractions.Market.Catalogue catalogue, StatisticRequest statistic, byte purpose)
     {
         long admitted = catalogue.RecordsByPurpose.GetValueOrDefault(purpose);
         int[] attributes = [.. statistic.Attributes.Select(schema.Schema.IndexOf).Where(a => a >= 0)];
-        return [.. Enumerable.Range(0, schema.Schema.Grades.Count).Select(grade => attributes.Select(a => catalogue.RecordsByGrade[a][grade]).Append(admitted).Min())];
+        return [.. Enumerable.Range(0, schema.Schema.Grades.Count)
+            .Select(grade => attributes.Select(a => catalogue.RecordsByGrade[a][grade]).Append(admitted).Min())];
     }
 }

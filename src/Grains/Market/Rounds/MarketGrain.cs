@@ -16,7 +16,8 @@ using StoredRound = EmrMarket.Grains.Market.Storage.RoundRow;
 
 namespace EmrMarket.Grains.Market.Rounds;
 
-/// <summary>Decides a schema's rounds. Where a round stands is read from the ledger every time; only the decided round and its secret reveal are kept, before its header is sent.</summary>
+/// <summary>Decides a schema's rounds. Where a round stands is read from the ledger every time; only the decided round and its secret
+/// reveal are kept, before its header is sent.</summary>
 public sealed class MarketGrain(MarketContext market) : Grain, IMarketGrain
 {
     // The block whose hash seeds a round is two after its posting; a call runs in the block after the newest one.
@@ -39,7 +40,8 @@ public sealed class MarketGrain(MarketContext market) : Grain, IMarketGrain
         IReadOnlyList<BookRow> books = market.View.Books(schemaId);
         foreach (BookRow book in books)
         {
-            LedgerRound? newest = market.View.Rounds(schemaId).Where(round => round.Header.Ordinal == book.Ordinal).MaxBy(round => round.Header.Attempt);
+            LedgerRound? newest = market.View.Rounds(schemaId).Where(round => round.Header.Ordinal == book.Ordinal)
+                .MaxBy(round => round.Header.Attempt);
             switch (newest?.Status)
             {
                 case BatchStatus.Final:
@@ -62,7 +64,8 @@ public sealed class MarketGrain(MarketContext market) : Grain, IMarketGrain
     public async Task<RoundStatus[]> RoundsAsync()
     {
         Bytes32 schemaId = Bytes32.Parse("0x" + SchemaKey);
-        Dictionary<(uint, uint), LedgerRound> posted = market.View.Rounds(schemaId).ToDictionary(round => (round.Header.Ordinal, round.Header.Attempt));
+        Dictionary<(uint, uint), LedgerRound> posted = market.View.Rounds(schemaId)
+            .ToDictionary(round => (round.Header.Ordinal, round.Header.Attempt));
         StoredRound[] kept = await market.Store.FindRoundsAsync(SchemaKey, CancellationToken.None);
         return
         [
@@ -89,7 +92,8 @@ public sealed class MarketGrain(MarketContext market) : Grain, IMarketGrain
         ];
     }
 
-    /// <summary>Closes the book of the open requests, when there are some, something is on offer, and the interval since the last closing is over.</summary>
+    /// <summary>Closes the book of the open requests, when there are some, something is on offer, and the interval since the last closing
+    /// is over.</summary>
     private async Task<Advance> CloseAsync(Bytes32 schemaId, IReadOnlyList<BookRow> books)
     {
         uint ordinal = (uint)books.Count;
@@ -106,19 +110,25 @@ public sealed class MarketGrain(MarketContext market) : Grain, IMarketGrain
         long due = books.Count == 0 ? 0 : (long)books[^1].ClosedSeconds + market.View.Deployment.Terms.BookIntervalSeconds;
         return market.View.NowSeconds < due
             ? new Advance { Progressed = false, DueSeconds = due, WaitsFor = "the interval between two books" }
-            : Sent(await market.SendAsync(GrainFactory, $"close-book/{SchemaKey}/{ordinal}", market.Matching.CloseBook(schemaId)), "the closing of the book");
+            : Sent(await market.SendAsync(GrainFactory, $"close-book/{SchemaKey}/{ordinal}", market.Matching.CloseBook(schemaId)),
+                "the closing of the book");
     }
 
-    /// <summary>Decides a closed book, once, and sends its header. What was kept counts, however often this runs: a second reveal would be a second choice of members.</summary>
+    /// <summary>Decides a closed book, once, and sends its header. What was kept counts, however often this runs: a second reveal would be
+    /// a second choice of members.</summary>
     private async Task<Advance> DecideAsync(MarketSchema schema, BookRow book, uint attempt)
     {
-        StoredRound? kept = (await market.Store.FindRoundsAsync(SchemaKey, CancellationToken.None)).FirstOrDefault(row => row.Ordinal == book.Ordinal && row.Attempt == attempt);
+        StoredRound? kept = (await market.Store.FindRoundsAsync(SchemaKey, CancellationToken.None))
+            .FirstOrDefault(row => row.Ordinal == book.Ordinal && row.Attempt == attempt);
         if (kept is null)
         {
             RoundInputs? inputs = await RoundInputs.ReadAsync(market, book);
             if (inputs is null)
             {
-                return new Advance { Progressed = false, WaitsFor = $"the leaf files of the epochs and the requests of book {book.Ordinal}" };
+                return new Advance
+                {
+                    Progressed = false, WaitsFor = $"the leaf files of the epochs and the requests of book {book.Ordinal}",
+                };
             }
 
             RoundDecision decision = RoundDecision.Of(schema.Table, inputs.Supply, inputs.Demand);
@@ -129,12 +139,14 @@ public sealed class MarketGrain(MarketContext market) : Grain, IMarketGrain
             IReadOnlyList<MatchFault> faults = MatchVerifier.FindFaults(decision.Problem, outcome, limit: 1);
             if (faults.Count > 0)
             {
-                throw new InvalidOperationException($"The match of book {book.Ordinal} of schema {SchemaKey} does not verify, a defect of the solver: {faults[0]}.");
+                throw new InvalidOperationException(
+                    $"The match of book {book.Ordinal} of schema {SchemaKey} does not verify, a defect of the solver: {faults[0]}.");
             }
 
             TimeSpan verifying = Stopwatch.GetElapsedTime(started);
             Bytes32 reveal = market.NewReveal();
-            RoundFile file = decision.ToFile(outcome, book.SchemaId, book.Ordinal, attempt, Drawing.SeedCommit(reveal), inputs.Sites, inputs.MostClasses);
+            RoundFile file = decision.ToFile(
+                outcome, book.SchemaId, book.Ordinal, attempt, Drawing.SeedCommit(reveal), inputs.Sites, inputs.MostClasses);
             byte[] bytes = file.Write();
             string hash = MarketContext.Name(RoundFile.HashOf(bytes));
             await market.Store.KeepFileAsync(hash, bytes, CancellationToken.None);
@@ -152,9 +164,11 @@ public sealed class MarketGrain(MarketContext market) : Grain, IMarketGrain
                 CancellationToken.None);
         }
 
-        OpenedRound round = await market.RoundAsync(Bytes32.Parse("0x" + kept.FileHash)) ?? throw new InvalidOperationException($"The store lost file {kept.FileHash}.");
+        OpenedRound round = await market.RoundAsync(Bytes32.Parse("0x" + kept.FileHash))
+            ?? throw new InvalidOperationException($"The store lost file {kept.FileHash}.");
         return Sent(
-            await market.SendAsync(GrainFactory, $"commit-round/{SchemaKey}/{book.Ordinal}/{attempt}", market.Matching.CommitRound(round.Batch.Header)),
+            await market.SendAsync(GrainFactory, $"commit-round/{SchemaKey}/{book.Ordinal}/{attempt}",
+                market.Matching.CommitRound(round.Batch.Header)),
             "the commitment of the round");
     }
 
@@ -168,8 +182,13 @@ public sealed class MarketGrain(MarketContext market) : Grain, IMarketGrain
         if (row.SealedBlockHash is null)
         {
             ulong seedBlock = row.Posting.BlockNumber + SeedDistance;
-            return market.View.Head <= seedBlock ? new Advance { Progressed = false, WaitsFor = $"block {seedBlock}, whose hash seeds the round" }
-                : market.View.Head > seedBlock + BlockHashesKept ? Sent(await market.SendAsync(GrainFactory, "void-unsealed/" + name, contract.VoidUnsealed(round)), "the end of a round that was not sealed")
+            return market.View.Head <= seedBlock ? new Advance
+            {
+                Progressed = false, WaitsFor = $"block {seedBlock}, whose hash seeds the round",
+            }
+                : market.View.Head > seedBlock + BlockHashesKept
+                ? Sent(await market.SendAsync(GrainFactory, "void-unsealed/" + name, contract.VoidUnsealed(round)),
+                    "the end of a round that was not sealed")
                 : Sent(await market.SendAsync(GrainFactory, "seal-seed/" + name, contract.SealSeed(round)), "the sealing of the seed");
         }
 
@@ -183,10 +202,17 @@ public sealed class MarketGrain(MarketContext market) : Grain, IMarketGrain
             .FirstOrDefault(stored => stored.Ordinal == row.Header.Ordinal && stored.Attempt == row.Header.Attempt);
         long revealed = final + market.View.Deployment.Terms.RevealGraceSeconds;
         return kept is null
-            ? market.View.NowSeconds > revealed ? Sent(await market.SendAsync(GrainFactory, "void-unrevealed/" + name, contract.VoidUnrevealed(round)), "the end of a round that was not revealed")
-                : new Advance { Progressed = false, DueSeconds = revealed + 1, WaitsFor = $"the reveal of round {name}, which the store does not have: the round will be void" }
+            ? market.View.NowSeconds > revealed
+            ? Sent(await market.SendAsync(GrainFactory, "void-unrevealed/" + name, contract.VoidUnrevealed(round)),
+                "the end of a round that was not revealed")
+                : new Advance
+                {
+                    Progressed = false, DueSeconds = revealed + 1,
+                    WaitsFor = $"the reveal of round {name}, which the store does not have: the round will be void",
+                }
             : Sent(
-                await market.SendAsync(GrainFactory, "finalise-round/" + name, contract.FinaliseRound(round, Bytes32.Parse("0x" + kept.Reveal))), "the round to become final");
+                await market.SendAsync(GrainFactory, "finalise-round/" + name,
+                    contract.FinaliseRound(round, Bytes32.Parse("0x" + kept.Reveal))), "the round to become final");
     }
 
     /// <summary>Opens the leaves of a posted round that somebody demands.</summary>
@@ -224,7 +250,8 @@ public sealed class MarketGrain(MarketContext market) : Grain, IMarketGrain
             string? key = market.View.Request(requestId) is { } request ? MarketContext.Name(request.Terms.TermsHash) : null;
             foreach (EpochReference epoch in round.File.Epochs.Where(epoch => round.Batch.OpenSiteRow(j, epoch.Site).Sum > 0))
             {
-                orders.Add(new OrderRow { Site = epoch.Site, RequestId = requestId, RequestKey = key ?? "", RoundFileHash = MarketContext.Name(row.Header.DataHash), Attempt = 0 });
+                orders.Add(new OrderRow { Site = epoch.Site, RequestId = requestId, RequestKey = key ?? "",
+                    RoundFileHash = MarketContext.Name(row.Header.DataHash), Attempt = 0 });
             }
         }
 

@@ -24,8 +24,8 @@ public sealed record RoundSupply(EpochReference Epoch, IReadOnlyList<ClassLeaf> 
 public sealed record RoundDemand(ulong RequestId, LedgerTermsRow Terms, uint Capacity, bool Cancelled);
 
 /// <summary>
-/// One round as a problem and back: classes by site and index, requests by their index in the book. A pure function of what the ledger fixed, so the market, the sites and every auditor
-/// get the same one.
+/// One round as a problem and back: classes by site and index, requests by their index in the book. A pure function of what the ledger
+/// fixed, so the market, the sites and every auditor get the same one.
 /// </summary>
 public sealed class RoundDecision
 {
@@ -64,7 +64,8 @@ public sealed class RoundDecision
     /// <summary>The problem.</summary>
     public MatchProblem Problem { get; }
 
-    /// <summary>What each class asks of each request per record, token units; <see cref="WeightMatrix.Inadmissible"/> where the pair may not trade.</summary>
+    /// <summary>What each class asks of each request per record, token units; <see cref="WeightMatrix.Inadmissible"/> where the pair may
+    /// not trade.</summary>
     public WeightMatrix Asks { get; }
 
     /// <summary>How long setting it up took.</summary>
@@ -94,7 +95,8 @@ public sealed class RoundDecision
     /// <param name="seedCommit">keccak of the reveal.</param>
     /// <param name="sites">Registered sites.</param>
     /// <param name="mostClasses">The largest class count ever posted for the schema.</param>
-    public RoundFile ToFile(MatchOutcome outcome, Bytes32 schemaId, uint ordinal, uint attempt, Bytes32 seedCommit, int sites, int mostClasses)
+    public RoundFile ToFile(
+        MatchOutcome outcome, Bytes32 schemaId, uint ordinal, uint attempt, Bytes32 seedCommit, int sites, int mostClasses)
     {
         ArgumentNullException.ThrowIfNull(outcome);
         RoundFile shape = new()
@@ -116,13 +118,16 @@ public sealed class RoundDecision
         {
             Prices =
             [
-                .. outcome.Classes.Select((premium, c) => (premium, c)).Where(pair => pair.premium.Premium > 0).Select(pair => new PricedClass(
+                .. outcome.Classes.Select((premium, c) => (premium, c)).Where(pair => pair.premium.Premium > 0)
+                .Select(pair => new PricedClass(
                     Position(shape, pair.c),
                     new PriceLeaf(
-                        (UInt128)pair.premium.Premium, (uint)pair.premium.SupportRequest, pair.premium.SupportClass < 0 ? 0 : Position(shape, pair.premium.SupportClass),
+                        (UInt128)pair.premium.Premium, (uint)pair.premium.SupportRequest,
+                        pair.premium.SupportClass < 0 ? 0 : Position(shape, pair.premium.SupportClass),
                         (uint)pair.premium.Rank))),
             ],
-            Sales = [.. outcome.SalesByClass.Select(sale => new LedgerSale(Position(shape, sale.ClassIndex), (uint)sale.RequestIndex, (uint)sale.Records))],
+            Sales = [.. outcome.SalesByClass.Select(
+                sale => new LedgerSale(Position(shape, sale.ClassIndex), (uint)sale.RequestIndex, (uint)sale.Records))],
         };
     }
 
@@ -134,7 +139,8 @@ public sealed class RoundDecision
         Dictionary<uint, int> byPosition = Enumerable.Range(0, _classes.Length).ToDictionary(c => Position(file, c));
         int ClassOf(uint position) => byPosition.TryGetValue(position, out int c)
             ? c
-            : throw new ExchangeFileException("round-phantom", $"round {file.Ordinal} names class position {position}, which no final epoch has");
+            : throw new ExchangeFileException(
+                "round-phantom", $"round {file.Ordinal} names class position {position}, which no final epoch has");
 
         ClassPremium[] premiums = new ClassPremium[_classes.Length];
         Array.Fill(premiums, ClassPremium.None);
@@ -147,7 +153,9 @@ public sealed class RoundDecision
 
         Sale[] sales = [.. file.Sales.Select(sale => new Sale(ClassOf(sale.Class), (int)sale.Request, checked((int)sale.Quantity)))];
         return new MatchOutcome(
-            premiums, [.. file.Requests.Select(r => new RequestSurplus(r.Surplus > (UInt128)WeightMatrix.Limit ? long.MaxValue : (long)r.Surplus, r.Dropped))],
+            premiums,
+            [.. file.Requests.Select(
+                r => new RequestSurplus(r.Surplus > (UInt128)WeightMatrix.Limit ? long.MaxValue : (long)r.Surplus, r.Dropped))],
             sales, [.. sales.OrderBy(s => s.RequestIndex).ThenBy(s => s.ClassIndex)]);
     }
 

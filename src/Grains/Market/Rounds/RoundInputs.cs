@@ -5,7 +5,8 @@ using EmrMarket.Grains.Market.Hosting;
 
 namespace EmrMarket.Grains.Market.Rounds;
 
-/// <summary>What the ledger fixed for the round of a book: the final epochs at the end of its closing block, and its requests by index.</summary>
+/// <summary>What the ledger fixed for the round of a book: the final epochs at the end of its closing block, and its requests by
+/// index.</summary>
 /// <param name="Supply">The epochs by site.</param>
 /// <param name="Demand">The requests by index.</param>
 /// <param name="Sites">Registered sites.</param>
@@ -17,7 +18,8 @@ public sealed record RoundInputs(IReadOnlyList<RoundSupply> Supply, IReadOnlyLis
     {
         ArgumentNullException.ThrowIfNull(market);
         ArgumentNullException.ThrowIfNull(book);
-        RequestRow[] requests = [.. market.View.Requests(book.SchemaId).Where(request => request.Book == book.Ordinal).OrderBy(request => request.Index)];
+        RequestRow[] requests = [
+            .. market.View.Requests(book.SchemaId).Where(request => request.Book == book.Ordinal).OrderBy(request => request.Index)];
         if (requests.Length != book.RequestCount)
         {
             return null;
@@ -52,6 +54,7 @@ public sealed record RoundInputs(IReadOnlyList<RoundSupply> Supply, IReadOnlyLis
     {
         ArgumentNullException.ThrowIfNull(market);
         ArgumentNullException.ThrowIfNull(book);
-        return await ReadAsync(market, book) is { } inputs ? RoundDecision.Of(market.Schemas[MarketContext.Name(book.SchemaId)].Table, inputs.Supply, inputs.Demand) : null;
+        return await ReadAsync(market, book) is { } inputs
+            ? RoundDecision.Of(market.Schemas[MarketContext.Name(book.SchemaId)].Table, inputs.Supply, inputs.Demand) : null;
     }
 }

@@ -3,8 +3,9 @@ using EmrMarket.Grains.Abstractions.Market;
 namespace EmrMarket.Grains.Market.Storage;
 
 /// <summary>
-/// What the market keeps. Every write is all or nothing and safe to repeat: a row that is kept once is never changed, but for requests, which are changed by whoever read their latest
-/// version. Hashes and ids are 64 lower-case hexadecimal digits, addresses 0x and 40. The ledger decides what is final; the store holds what the ledger's hashes stand for.
+/// What the market keeps. Every write is all or nothing and safe to repeat: a row that is kept once is never changed, but for requests,
+/// which are changed by whoever read their latest version. Hashes and ids are 64 lower-case hexadecimal digits, addresses 0x and 40. The
+/// ledger decides what is final; the store holds what the ledger's hashes stand for.
 /// </summary>
 public interface IMarketStore
 {
@@ -17,7 +18,8 @@ public interface IMarketStore
     /// <summary>A request; null when there is none.</summary>
     Task<RequestRow?> FindRequestAsync(string key, CancellationToken cancellationToken);
 
-    /// <summary>Stores a request whose stored version is <see cref="RequestRow.Version"/> (0 for a new one) and gives it the next version.</summary>
+    /// <summary>Stores a request whose stored version is <see cref="RequestRow.Version"/> (0 for a new one) and gives it the next
+    /// version.</summary>
     /// <exception cref="MarketStoreConflictException">Another version is stored; nothing was changed.</exception>
     Task SaveRequestAsync(RequestRow row, CancellationToken cancellationToken);
 
@@ -33,13 +35,15 @@ public interface IMarketStore
     /// <summary>The rounds of a schema by ordinal, then attempt.</summary>
     Task<RoundRow[]> FindRoundsAsync(string schemaId, CancellationToken cancellationToken);
 
-    /// <summary>Places orders in the order given; each site's sequence numbers rise by 1 from 1. An order that stands already for the same site, request and attempt stays as it is.</summary>
+    /// <summary>Places orders in the order given; each site's sequence numbers rise by 1 from 1. An order that stands already for the same
+    /// site, request and attempt stays as it is.</summary>
     Task PlaceOrdersAsync(IReadOnlyList<OrderRow> orders, CancellationToken cancellationToken);
 
     /// <summary>A site's orders with a sequence number above the given one, rising, at most <paramref name="most"/>.</summary>
     Task<OrderRow[]> FindOrdersAsync(uint site, long afterSequence, int most, CancellationToken cancellationToken);
 
-    /// <summary>Keeps a delivery that was accepted; answers with the one that was kept first of the same request, site, attempt and content. The ledger says whose content counts.</summary>
+    /// <summary>Keeps a delivery that was accepted; answers with the one that was kept first of the same request, site, attempt and
+    /// content. The ledger says whose content counts.</summary>
     Task<DeliveryRow> KeepDeliveryAsync(DeliveryRow row, CancellationToken cancellationToken);
 
     /// <summary>A request's accepted deliveries by site, attempt and content.</summary>
@@ -95,10 +99,11 @@ public sealed record RequestRow
     public RequestState State => Steps[^1].State;
 
     /// <summary>
-    /// Whether it ended. What was withdrawn before the ledger had it is looked after until its deadline: its money may have been on the way, and then it goes on as funded; the second step
-    /// says that none came.
+    /// Whether it ended. What was withdrawn before the ledger had it is looked after until its deadline: its money may have been on the
+    /// way, and then it goes on as funded; the second step says that none came.
     /// </summary>
-    public bool HasEnded => State >= RequestState.Settled && (State != RequestState.Cancelled || RequestId > 0 || (Steps.Length > 1 && Steps[^2].State == RequestState.Cancelled));
+    public bool HasEnded => State >= RequestState.Settled
+        && (State != RequestState.Cancelled || RequestId > 0 || (Steps.Length > 1 && Steps[^2].State == RequestState.Cancelled));
 }
 
 /// <summary>A round that was decided, before it is committed.</summary>

@@ -13,13 +13,15 @@ public sealed class MemoryMarketStore : IMarketStore
     private readonly Dictionary<string, string> _results = new(StringComparer.Ordinal);
 
     /// <inheritdoc/>
-    public Task KeepFileAsync(string sha256, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) => Do(() => _files.TryAdd(sha256, content.ToArray()));
+    public Task KeepFileAsync(string sha256, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) =>
+        Do(() => _files.TryAdd(sha256, content.ToArray()));
 
     /// <inheritdoc/>
     public Task<byte[]?> FindFileAsync(string sha256, CancellationToken cancellationToken) => Do(() => _files.GetValueOrDefault(sha256));
 
     /// <inheritdoc/>
-    public Task<RequestRow?> FindRequestAsync(string key, CancellationToken cancellationToken) => Do(() => _requests.GetValueOrDefault(key));
+    public Task<RequestRow?> FindRequestAsync(string key, CancellationToken cancellationToken) =>
+        Do(() => _requests.GetValueOrDefault(key));
 
     /// <inheritdoc/>
     public Task SaveRequestAsync(RequestRow row, CancellationToken cancellationToken)
@@ -30,7 +32,8 @@ public sealed class MemoryMarketStore : IMarketStore
             long stored = _requests.TryGetValue(row.Key, out RequestRow? known) ? known.Version : 0;
             if (stored != row.Version)
             {
-                throw new MarketStoreConflictException($"request {row.Key} is stored in version {stored}, and was changed from version {row.Version}");
+                throw new MarketStoreConflictException(
+                    $"request {row.Key} is stored in version {stored}, and was changed from version {row.Version}");
             }
 
             if (known is null)
@@ -48,7 +51,8 @@ public sealed class MemoryMarketStore : IMarketStore
         Do(() => InOrder().Reverse().Where(row => string.Equals(row.Researcher, researcher, StringComparison.Ordinal)).ToArray());
 
     /// <inheritdoc/>
-    public Task<RequestRow[]> FindOpenRequestsAsync(CancellationToken cancellationToken) => Do(() => InOrder().Where(row => !row.HasEnded).ToArray());
+    public Task<RequestRow[]> FindOpenRequestsAsync(CancellationToken cancellationToken) =>
+        Do(() => InOrder().Where(row => !row.HasEnded).ToArray());
 
     /// <inheritdoc/>
     public Task<RoundRow> KeepRoundAsync(RoundRow row, CancellationToken cancellationToken)
@@ -59,7 +63,8 @@ public sealed class MemoryMarketStore : IMarketStore
 
     /// <inheritdoc/>
     public Task<RoundRow[]> FindRoundsAsync(string schemaId, CancellationToken cancellationToken) => Do(() => _rounds.Values
-        .Where(row => string.Equals(row.SchemaId, schemaId, StringComparison.Ordinal)).OrderBy(row => row.Ordinal).ThenBy(row => row.Attempt).ToArray());
+        .Where(row => string.Equals(row.SchemaId, schemaId, StringComparison.Ordinal)).OrderBy(row => row.Ordinal)
+        .ThenBy(row => row.Attempt).ToArray());
 
     /// <inheritdoc/>
     public Task PlaceOrdersAsync(IReadOnlyList<OrderRow> orders, CancellationToken cancellationToken)
@@ -86,7 +91,8 @@ public sealed class MemoryMarketStore : IMarketStore
 
     /// <inheritdoc/>
     public Task<OrderRow[]> FindOrdersAsync(uint site, long afterSequence, int most, CancellationToken cancellationToken) =>
-        Do(() => _orders.TryGetValue(site, out List<OrderRow>? placed) ? placed.Where(order => order.Sequence > afterSequence).Take(most).ToArray() : []);
+        Do(() => _orders.TryGetValue(site, out List<OrderRow>? placed)
+            ? placed.Where(order => order.Sequence > afterSequence).Take(most).ToArray() : []);
 
     /// <inheritdoc/>
     public Task<DeliveryRow> KeepDeliveryAsync(DeliveryRow row, CancellationToken cancellationToken)
@@ -97,13 +103,16 @@ public sealed class MemoryMarketStore : IMarketStore
 
     /// <inheritdoc/>
     public Task<DeliveryRow[]> FindDeliveriesAsync(ulong requestId, CancellationToken cancellationToken) =>
-        Do(() => _deliveries.Values.Where(row => row.RequestId == requestId).OrderBy(row => row.Site).ThenBy(row => row.Attempt).ThenBy(row => row.FileHash, StringComparer.Ordinal).ToArray());
+        Do(() => _deliveries.Values.Where(row => row.RequestId == requestId).OrderBy(row => row.Site).ThenBy(row => row.Attempt)
+            .ThenBy(row => row.FileHash, StringComparer.Ordinal).ToArray());
 
     /// <inheritdoc/>
-    public Task<string> KeepResultsAsync(string requestKey, string resultsJson, CancellationToken cancellationToken) => Do(() => First(_results, requestKey, resultsJson));
+    public Task<string> KeepResultsAsync(string requestKey, string resultsJson, CancellationToken cancellationToken) =>
+        Do(() => First(_results, requestKey, resultsJson));
 
     /// <inheritdoc/>
-    public Task<string?> FindResultsAsync(string requestKey, CancellationToken cancellationToken) => Do(() => _results.GetValueOrDefault(requestKey));
+    public Task<string?> FindResultsAsync(string requestKey, CancellationToken cancellationToken) =>
+        Do(() => _results.GetValueOrDefault(requestKey));
 
     private static TValue First<TKey, TValue>(Dictionary<TKey, TValue> rows, TKey key, TValue row)
         where TKey : notnull => rows.TryAdd(key, row) ? row : rows[key];

@@ -9,8 +9,8 @@ using Orleans.Runtime;
 namespace EmrMarket.Grains.Embedded.Activations;
 
 /// <summary>
-/// A grain in memory. It is a task scheduler that runs one turn at a time: a turn is the stretch of a call, a timer's tick or a continuation between two awaits.
-/// What is marked "turns only" is touched by turns alone and therefore needs no lock.
+/// A grain in memory. It is a task scheduler that runs one turn at a time: a turn is the stretch of a call, a timer's tick or a
+/// continuation between two awaits. What is marked "turns only" is touched by turns alone and therefore needs no lock.
 /// </summary>
 internal sealed class Activation : TaskScheduler, IThreadPoolWorkItem
 {
@@ -102,7 +102,8 @@ internal sealed class Activation : TaskScheduler, IThreadPoolWorkItem
             return;
         }
 
-        // Whoever drives the turns, a thread of the pool or a simulation, lends its thread and nothing of its own context, and gets it back unchanged.
+        // Whoever drives the turns, a thread of the pool or a simulation, lends its thread and nothing of its own context, and gets it back
+        // unchanged.
         var context = ExecutionContext.Capture();
         var synchronization = SynchronizationContext.Current;
         ExecutionContext.Restore(CleanContext.Value);
@@ -408,7 +409,8 @@ internal sealed class Activation : TaskScheduler, IThreadPoolWorkItem
         ExecutionContext.Restore(CleanContext.Value);
     }
 
-    [SuppressMessage("Design", "CA1031:Do not catch general exception types", Justification = "Whatever fails in a grain's activation is told to those who called it.")]
+    [SuppressMessage("Design", "CA1031:Do not catch general exception types",
+        Justification = "Whatever fails in a grain's activation is told to those who called it.")]
     private async Task ActivateAsync(Dictionary<string, object>? requestContext)
     {
         try
@@ -482,7 +484,8 @@ internal sealed class Activation : TaskScheduler, IThreadPoolWorkItem
         }
     }
 
-    [SuppressMessage("Design", "CA1031:Do not catch general exception types", Justification = "A fault of the grain must not keep its key from being activated again.")]
+    [SuppressMessage("Design", "CA1031:Do not catch general exception types",
+        Justification = "A fault of the grain must not keep its key from being activated again.")]
     private async Task FinishAsync(DeactivationReason reason)
     {
         StopTimers();
@@ -503,7 +506,8 @@ internal sealed class Activation : TaskScheduler, IThreadPoolWorkItem
         End();
     }
 
-    [SuppressMessage("Design", "CA1031:Do not catch general exception types", Justification = "A fault of the grain must not keep its key from being activated again.")]
+    [SuppressMessage("Design", "CA1031:Do not catch general exception types",
+        Justification = "A fault of the grain must not keep its key from being activated again.")]
     private async Task DisposeAsync()
     {
         try

@@ -19,7 +19,8 @@ internal sealed class GrainClass(EmbeddedGrainRuntime runtime, GrainShape shape)
     /// <summary>How long an activation may be idle; null for ever.</summary>
     internal TimeSpan? CollectionAge { get; } = shape.IsKeptAlive ? null : shape.CollectionAge ?? runtime.Options.CollectionAge;
 
-    internal IEnumerable<Activation> Activations => _activations.Select(each => each.Value).Concat(_workers.SelectMany(each => each.Value.Snapshot()));
+    internal IEnumerable<Activation> Activations =>
+        _activations.Select(each => each.Value).Concat(_workers.SelectMany(each => each.Value.Snapshot()));
 
     /// <summary>Hands a message to the grain's activation, making one when there is none.</summary>
     internal void Deliver(string key, Message message)
@@ -28,7 +29,8 @@ internal sealed class GrainClass(EmbeddedGrainRuntime runtime, GrainShape shape)
         {
             if (shape.MostWorkers is { } most)
             {
-                var workers = _workers.GetOrAdd(key, static (key, args) => new(args.Runtime, new GrainId(args.Class, key), args.Most), (Runtime: runtime, Class: this, Most: most));
+                var workers = _workers.GetOrAdd(key, static (key, args) => new(args.Runtime, new GrainId(args.Class, key), args.Most),
+                    (Runtime: runtime, Class: this, Most: most));
                 if (workers.TryEnqueue(message))
                 {
                     return;
@@ -36,7 +38,8 @@ internal sealed class GrainClass(EmbeddedGrainRuntime runtime, GrainShape shape)
             }
             else
             {
-                var activation = _activations.GetOrAdd(key, static (key, args) => new(args.Runtime, new(args.Class, key), null), (Runtime: runtime, Class: this));
+                var activation = _activations.GetOrAdd(
+                    key, static (key, args) => new(args.Runtime, new(args.Class, key), null), (Runtime: runtime, Class: this));
                 if (activation.TryEnqueue(message))
                 {
                     return;

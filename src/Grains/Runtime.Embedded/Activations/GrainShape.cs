@@ -24,7 +24,8 @@ internal sealed class GrainShape
     {
         Type = type;
         Name = type.GetCustomAttribute<GrainTypeAttribute>()?.Name ?? DefaultName(type);
-        Interfaces = [.. type.GetInterfaces().Where(each => typeof(IGrain).IsAssignableFrom(each) && each.Assembly != typeof(IGrain).Assembly)];
+        Interfaces =
+            [.. type.GetInterfaces().Where(each => typeof(IGrain).IsAssignableFrom(each) && each.Assembly != typeof(IGrain).Assembly)];
         IsReentrant = type.IsDefined(typeof(ReentrantAttribute), inherit: true);
         MayInterleave = FindPredicate(type);
         MostWorkers = type.GetCustomAttribute<StatelessWorkerAttribute>(inherit: true)?.MaxLocalWorkers;
@@ -97,7 +98,8 @@ internal sealed class GrainShape
         var constructors = type.GetConstructors();
         return constructors.Length == 1
             ? constructors[0]
-            : throw new NotSupportedException($"{type.FullName} has {constructors.Length} public constructors: a grain class has exactly one.");
+            : throw new NotSupportedException(
+                $"{type.FullName} has {constructors.Length} public constructors: a grain class has exactly one.");
     }
 
     private static Func<IInvokable, bool>? FindPredicate(Type type)
@@ -108,11 +110,13 @@ internal sealed class GrainShape
         }
 
         var method = type.GetMethod(
-            attribute.CallbackMethodName, BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.FlattenHierarchy, [typeof(IInvokable)]);
+            attribute.CallbackMethodName,
+            BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.FlattenHierarchy, [typeof(IInvokable)]);
         return method is { } && method.ReturnType == typeof(bool)
             ? method.CreateDelegate<Func<IInvokable, bool>>()
             : throw new NotSupportedException(
-                $"[MayInterleave(\"{attribute.CallbackMethodName}\")] of {type.FullName} names no static bool {attribute.CallbackMethodName}(IInvokable).");
+                $"[MayInterleave(\"{attribute.CallbackMethodName}\")] of {type.FullName} names no static bool "
+                    + $"{attribute.CallbackMethodName}(IInvokable).");
     }
 
     private bool Overrides(string method) => Type.GetMethod(method)!.DeclaringType != typeof(Grain);

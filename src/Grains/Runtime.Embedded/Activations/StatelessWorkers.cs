@@ -3,7 +3,8 @@ using EmrMarket.Grains.Embedded.Hosting;
 
 namespace EmrMarket.Grains.Embedded.Activations;
 
-/// <summary>The activations of one key of a stateless worker: a call goes to one that is free, or to a new one while there may be more.</summary>
+/// <summary>The activations of one key of a stateless worker: a call goes to one that is free, or to a new one while there may be
+/// more.</summary>
 internal sealed class StatelessWorkers(EmbeddedGrainRuntime runtime, GrainId id, int most)
 {
     private readonly Lock _gate = new();

@@ -8,7 +8,8 @@ public sealed class GenerateSerializerAttribute : Attribute;
 
 /// <summary>The identity of a member in what is sent and stored: never reused, unchanged when the member is renamed.</summary>
 [AttributeUsage(
-    AttributeTargets.Class | AttributeTargets.Struct | AttributeTargets.Enum | AttributeTargets.Method | AttributeTargets.Property | AttributeTargets.Field
+    AttributeTargets.Class | AttributeTargets.Struct | AttributeTargets.Enum | AttributeTargets.Method | AttributeTargets.Property
+        | AttributeTargets.Field
     | AttributeTargets.Parameter)]
 public sealed class IdAttribute : Attribute
 {
@@ -21,7 +22,8 @@ public sealed class IdAttribute : Attribute
 
 /// <summary>A name for a type or method that stays when its .NET name changes.</summary>
 [AttributeUsage(
-    AttributeTargets.Class | AttributeTargets.Struct | AttributeTargets.Enum | AttributeTargets.Method | AttributeTargets.Interface, AllowMultiple = true)]
+    AttributeTargets.Class | AttributeTargets.Struct | AttributeTargets.Enum | AttributeTargets.Method | AttributeTargets.Interface,
+    AllowMultiple = true)]
 public sealed class AliasAttribute : Attribute
 {
     /// <summary>The name, unique in the program.</summary>
@@ -33,7 +35,8 @@ public sealed class AliasAttribute : Attribute
 
 /// <summary>Promises that nobody changes the value after it was handed over: it is shared, not copied.</summary>
 [AttributeUsage(
-    AttributeTargets.Class | AttributeTargets.Struct | AttributeTargets.Property | AttributeTargets.Field | AttributeTargets.Parameter | AttributeTargets.ReturnValue,
+    AttributeTargets.Class | AttributeTargets.Struct | AttributeTargets.Property | AttributeTargets.Field | AttributeTargets.Parameter
+        | AttributeTargets.ReturnValue,
     Inherited = false)]
 public sealed class ImmutableAttribute : Attribute;
 

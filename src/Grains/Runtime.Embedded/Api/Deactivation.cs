@@ -72,7 +72,8 @@ public readonly struct DeactivationReason
     public string Description { get; }
 
     /// <inheritdoc/>
-    public override string ToString() => Exception is null ? $"{ReasonCode}: {Description}" : $"{ReasonCode}: {Description} Exception: {Exception}";
+    public override string ToString() =>
+        Exception is null ? $"{ReasonCode}: {Description}" : $"{ReasonCode}: {Description} Exception: {Exception}";
 }
 
 /// <summary>How long an activation of the class may be idle before it is collected.</summary>

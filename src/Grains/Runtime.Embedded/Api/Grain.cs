@@ -10,7 +10,8 @@ public abstract class Grain : IGrainBase, IAddressable
 {
     private readonly Activation? _activation;
 
-    /// <summary>Binds the grain to the activation that is being built; a grain made with <c>new</c> has none, and says so when it needs one.</summary>
+    /// <summary>Binds the grain to the activation that is being built; a grain made with <c>new</c> has none, and says so when it needs
+    /// one.</summary>
     protected Grain() => _activation = Activation.UnderConstruction;
 
     internal Activation Activation => _activation ?? throw new InvalidOperationException(
@@ -35,7 +36,8 @@ public abstract class Grain : IGrainBase, IAddressable
         new(DeactivationReasonCode.ApplicationRequested, $"{nameof(DeactivateOnIdle)} was called."));
 
     /// <summary>Exempts this activation from idle collection for a time.</summary>
-    /// <param name="timeSpan">How long from now; zero or less cancels an earlier delay, <see cref="Timeout.InfiniteTimeSpan"/> never collects.</param>
+    /// <param name="timeSpan">How long from now; zero or less cancels an earlier delay, <see cref="Timeout.InfiniteTimeSpan"/> never
+    /// collects.</param>
     protected void DelayDeactivation(TimeSpan timeSpan) => Activation.DelayDeactivation(timeSpan);
 }
 

@@ -7,7 +7,8 @@ namespace Orleans.Runtime
     /// <summary>A timer of a grain; it ends with the activation.</summary>
     public interface IGrainTimer : IDisposable
     {
-        /// <summary>Sets the time to the next tick and between the later ones. During a tick it takes effect when the tick is done.</summary>
+        /// <summary>Sets the time to the next tick and between the later ones. During a tick it takes effect when the tick is
+        /// done.</summary>
         /// <param name="dueTime">Zero for at once, <see cref="Timeout.InfiniteTimeSpan"/> to stop.</param>
         /// <param name="period">From the end of a tick to the next, or <see cref="Timeout.InfiniteTimeSpan"/> for one tick.</param>
         /// <exception cref="ArgumentOutOfRangeException">A time is negative and not infinite, or longer than 4294967294 ms.</exception>
@@ -47,7 +48,8 @@ namespace Orleans
     {
         /// <summary>Starts a timer whose ticks are turns of the grain and never overlap one another.</summary>
         /// <exception cref="InvalidOperationException">Called from outside a turn of the grain.</exception>
-        public static IGrainTimer RegisterGrainTimer(this IGrainBase grain, Func<CancellationToken, Task> callback, GrainTimerCreationOptions options)
+        public static IGrainTimer RegisterGrainTimer(
+            this IGrainBase grain, Func<CancellationToken, Task> callback, GrainTimerCreationOptions options)
         {
             ArgumentNullException.ThrowIfNull(grain);
             ArgumentNullException.ThrowIfNull(callback);
@@ -62,7 +64,8 @@ namespace Orleans
         }
 
         /// <inheritdoc cref="RegisterGrainTimer(IGrainBase, Func{CancellationToken, Task}, GrainTimerCreationOptions)"/>
-        public static IGrainTimer RegisterGrainTimer(this IGrainBase grain, Func<CancellationToken, Task> callback, TimeSpan dueTime, TimeSpan period) =>
+        public static IGrainTimer RegisterGrainTimer(
+            this IGrainBase grain, Func<CancellationToken, Task> callback, TimeSpan dueTime, TimeSpan period) =>
             RegisterGrainTimer(grain, callback, new GrainTimerCreationOptions(dueTime, period));
 
         /// <inheritdoc cref="RegisterGrainTimer(IGrainBase, Func{CancellationToken, Task}, GrainTimerCreationOptions)"/>

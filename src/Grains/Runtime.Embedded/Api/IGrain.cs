@@ -38,7 +38,8 @@ namespace Orleans
     {
         /// <summary>A reference to the grain named by a string.</summary>
         /// <param name="primaryKey">The key; not blank.</param>
-        /// <param name="grainClassNamePrefix">Chooses among several classes that implement the interface, by the start of their full name.</param>
+        /// <param name="grainClassNamePrefix">Chooses among several classes that implement the interface, by the start of their full
+        /// name.</param>
         /// <exception cref="ArgumentException">The key is blank, or the interface has no class, or several.</exception>
         TGrainInterface GetGrain<TGrainInterface>(string primaryKey, string? grainClassNamePrefix = null)
             where TGrainInterface : IGrainWithStringKey;

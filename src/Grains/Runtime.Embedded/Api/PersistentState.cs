@@ -107,7 +107,8 @@ namespace Orleans.Storage
         [Id(2)]
         public string? CurrentEtag { get; private set; }
 
-        /// <summary>True until the activation that met the conflict was told to end, so that the exception ends no other one on its way.</summary>
+        /// <summary>True until the activation that met the conflict was told to end, so that the exception ends no other one on its
+        /// way.</summary>
         [Id(0)]
         internal bool IsSourceActivation { get; set; } = true;
     }

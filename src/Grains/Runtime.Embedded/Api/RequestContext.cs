@@ -31,7 +31,10 @@ public static class RequestContext
     public static void Set(string key, object value)
     {
         ArgumentNullException.ThrowIfNull(key);
-        Values = Values is { } values ? new(values, StringComparer.Ordinal) { [key] = value } : new(StringComparer.Ordinal) { [key] = value };
+        Values = Values is { } values ? new(values, StringComparer.Ordinal)
+        {
+            [key] = value,
+        } : new(StringComparer.Ordinal) { [key] = value };
     }
 
     /// <summary>Removes a value; false when there was none.</summary>

@@ -12,7 +12,8 @@ using Orleans.Storage;
 namespace EmrMarket.Grains.Embedded.Calls;
 
 /// <summary>One call: at most one run of a method, and at most one answer.</summary>
-[SuppressMessage("Design", "CA1001:Types that own disposable fields should be disposable", Justification = "A cancellation source without a timer holds nothing to dispose.")]
+[SuppressMessage("Design", "CA1001:Types that own disposable fields should be disposable",
+    Justification = "A cancellation source without a timer holds nothing to dispose.")]
 internal sealed class Call<TArguments, TResult> : PendingCall, IInvokable
 {
     private readonly EmbeddedGrainRuntime _runtime;
@@ -27,7 +28,8 @@ internal sealed class Call<TArguments, TResult> : PendingCall, IInvokable
     private Task? _run;
 
     internal Call(
-        EmbeddedGrainRuntime runtime, GrainId target, GrainMethod<TArguments, TResult> method, TArguments arguments, Dictionary<string, object>? requestContext)
+        EmbeddedGrainRuntime runtime, GrainId target, GrainMethod<TArguments, TResult> method, TArguments arguments,
+        Dictionary<string, object>? requestContext)
     {
         _runtime = runtime;
         _target = target;
@@ -215,7 +217,8 @@ internal sealed class Call<TArguments, TResult> : PendingCall, IInvokable
         if (exception is InconsistentStateException { IsSourceActivation: true } conflict)
         {
             conflict.IsSourceActivation = false;
-            activation.RequestDeactivation(new(DeactivationReasonCode.ApplicationError, conflict, "What the activation holds is not what is stored."));
+            activation.RequestDeactivation(
+                new(DeactivationReasonCode.ApplicationError, conflict, "What the activation holds is not what is stored."));
         }
 
         if (_answer is null)

@@ -28,11 +28,14 @@ internal abstract class GrainReference : IAddressable, IEquatable<GrainReference
 
     protected Task SendTask<TArguments>(GrainMethod<TArguments, Nothing> method, TArguments arguments) => Send(method, arguments);
 
-    protected Task<TResult> SendTaskOfResult<TArguments, TResult>(GrainMethod<TArguments, TResult> method, TArguments arguments) => Send(method, arguments);
+    protected Task<TResult> SendTaskOfResult<TArguments, TResult>(GrainMethod<TArguments, TResult> method, TArguments arguments) =>
+        Send(method, arguments);
 
-    protected ValueTask SendValueTask<TArguments>(GrainMethod<TArguments, Nothing> method, TArguments arguments) => new(Send(method, arguments));
+    protected ValueTask SendValueTask<TArguments>(GrainMethod<TArguments, Nothing> method, TArguments arguments) =>
+        new(Send(method, arguments));
 
-    protected ValueTask<TResult> SendValueTaskOfResult<TArguments, TResult>(GrainMethod<TArguments, TResult> method, TArguments arguments) =>
+    protected ValueTask<TResult> SendValueTaskOfResult<TArguments, TResult>(
+        GrainMethod<TArguments, TResult> method, TArguments arguments) =>
         new(Send(method, arguments));
 
     private Task<TResult> Send<TArguments, TResult>(GrainMethod<TArguments, TResult> method, TArguments arguments)

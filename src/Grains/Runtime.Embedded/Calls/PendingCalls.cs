@@ -17,8 +17,8 @@ internal abstract class PendingCall : Message
 }
 
 /// <summary>
-/// Every call that waits for an answer, so that a time-out needs no timer of its own: one timer is set to the earliest deadline seen, and what it
-/// finds expired it ends. Sharded, since every call enters and leaves.
+/// Every call that waits for an answer, so that a time-out needs no timer of its own: one timer is set to the earliest deadline seen, and
+/// what it finds expired it ends. Sharded, since every call enters and leaves.
 /// </summary>
 internal sealed class PendingCalls : IDisposable
 {
@@ -37,7 +37,8 @@ internal sealed class PendingCalls : IDisposable
             _shards[i] = new Shard();
         }
 
-        _timer = clock.CreateTimer(static pending => ((PendingCalls)pending!).EndExpired(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _timer = clock.CreateTimer(
+            static pending => ((PendingCalls)pending!).EndExpired(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     /// <summary>Adds a call; false when the runtime has ended.</summary>
@@ -119,7 +120,8 @@ internal sealed class PendingCalls : IDisposable
             _wakeAt = deadline;
 
             // Rounded up to a millisecond, the resolution of timers: waking too early would only mean to wake twice.
-            var due = TimeSpan.FromMilliseconds(Math.Ceiling(Math.Max(0, _clock.GetElapsedTime(_clock.GetTimestamp(), deadline).TotalMilliseconds)));
+            var due = TimeSpan.FromMilliseconds(
+                Math.Ceiling(Math.Max(0, _clock.GetElapsedTime(_clock.GetTimestamp(), deadline).TotalMilliseconds)));
             _timer.Change(due, Timeout.InfiniteTimeSpan);
         }
     }

@@ -14,8 +14,8 @@ internal static class ProxyFactory
 
     private static readonly Type[] Tuples =
     [
-        typeof(ValueTuple), typeof(ValueTuple<>), typeof(ValueTuple<,>), typeof(ValueTuple<,,>), typeof(ValueTuple<,,,>), typeof(ValueTuple<,,,,>),
-        typeof(ValueTuple<,,,,,>), typeof(ValueTuple<,,,,,,>),
+        typeof(ValueTuple), typeof(ValueTuple<>), typeof(ValueTuple<,>), typeof(ValueTuple<,,>), typeof(ValueTuple<,,,>),
+        typeof(ValueTuple<,,,,>), typeof(ValueTuple<,,,,,>), typeof(ValueTuple<,,,,,,>),
     ];
 
     private static readonly Type[] ConstructorParameters = [typeof(EmbeddedGrainRuntime), typeof(GrainId)];
@@ -62,14 +62,16 @@ internal static class ProxyFactory
         il.Emit(OpCodes.Ldarg_0);
         il.Emit(OpCodes.Ldarg_1);
         il.Emit(OpCodes.Ldarg_2);
-        il.Emit(OpCodes.Call, typeof(GrainReference).GetConstructor(BindingFlags.Instance | BindingFlags.NonPublic, ConstructorParameters)!);
+        il.Emit(OpCodes.Call,
+            typeof(GrainReference).GetConstructor(BindingFlags.Instance | BindingFlags.NonPublic, ConstructorParameters)!);
         il.Emit(OpCodes.Ret);
         return constructor;
     }
 
     private static void EmitFactory(TypeBuilder type, ConstructorBuilder constructor)
     {
-        var factory = type.DefineMethod("Create", MethodAttributes.Public | MethodAttributes.Static, typeof(GrainReference), ConstructorParameters);
+        var factory = type.DefineMethod(
+            "Create", MethodAttributes.Public | MethodAttributes.Static, typeof(GrainReference), ConstructorParameters);
         var il = factory.GetILGenerator();
         il.Emit(OpCodes.Ldarg_0);
         il.Emit(OpCodes.Ldarg_1);
@@ -80,10 +82,12 @@ internal static class ProxyFactory
     /// <summary>The proxy's side: <c>return Send...(method, new ValueTuple(arguments))</c>.</summary>
     private static void EmitSend(TypeBuilder type, Shape shape, int index)
     {
-        var field = type.DefineField($"method{index}", typeof(GrainMethod<,>).MakeGenericType(shape.Arguments, shape.Result), FieldAttributes.Static | FieldAttributes.Public);
+        var field = type.DefineField($"method{index}", typeof(GrainMethod<,>).MakeGenericType(shape.Arguments, shape.Result),
+            FieldAttributes.Static | FieldAttributes.Public);
         var method = type.DefineMethod(
             $"{shape.Method.DeclaringType!.FullName}.{shape.Method.Name}",
-            MethodAttributes.Private | MethodAttributes.Virtual | MethodAttributes.Final | MethodAttributes.NewSlot | MethodAttributes.HideBySig,
+            MethodAttributes.Private | MethodAttributes.Virtual | MethodAttributes.Final | MethodAttributes.NewSlot
+                | MethodAttributes.HideBySig,
             shape.Method.ReturnType, shape.Parameters);
         var il = method.GetILGenerator();
         il.Emit(OpCodes.Ldarg_0);
@@ -114,7 +118,8 @@ internal static class ProxyFactory
     private static void EmitInvoke(TypeBuilder type, Shape shape, int index)
     {
         var method = type.DefineMethod(
-            $"Invoke{index}", MethodAttributes.Public | MethodAttributes.Static, typeof(Task), [typeof(object), shape.Arguments.MakeByRefType()]);
+            $"Invoke{index}", MethodAttributes.Public | MethodAttributes.Static, typeof(Task),
+            [typeof(object), shape.Arguments.MakeByRefType()]);
         var il = method.GetILGenerator();
         il.Emit(OpCodes.Ldarg_0);
         il.Emit(OpCodes.Castclass, shape.Method.DeclaringType!);
@@ -144,7 +149,8 @@ internal static class ProxyFactory
         }
 
         var method = type.DefineMethod(
-            $"Token{index}", MethodAttributes.Public | MethodAttributes.Static, typeof(CancellationToken).MakeByRefType(), [shape.Arguments.MakeByRefType()]);
+            $"Token{index}", MethodAttributes.Public | MethodAttributes.Static, typeof(CancellationToken).MakeByRefType(),
+            [shape.Arguments.MakeByRefType()]);
         var il = method.GetILGenerator();
         il.Emit(OpCodes.Ldarg_0);
         il.Emit(OpCodes.Ldflda, shape.Arguments.GetField($"Item{shape.TokenPosition + 1}")!);
@@ -193,7 +199,8 @@ internal static class ProxyFactory
         {
             var parameters = method.GetParameters().Select(parameter => parameter.ParameterType).ToArray();
             var where = $"{method.DeclaringType!.FullName}.{method.Name}";
-            if (method.IsGenericMethodDefinition || Array.Exists(parameters, parameter => parameter.IsByRef || parameter.IsByRefLike || parameter.IsPointer))
+            if (method.IsGenericMethodDefinition
+                || Array.Exists(parameters, parameter => parameter.IsByRef || parameter.IsByRefLike || parameter.IsPointer))
             {
                 throw new NotSupportedException($"{where} cannot be a grain method: it is generic, or passes by reference.");
             }
@@ -201,7 +208,8 @@ internal static class ProxyFactory
             if (parameters.Length > MostParameters)
             {
                 throw new NotSupportedException(
-                    $"{where} has {parameters.Length} parameters, more than the {MostParameters} that are supported: put them into a message type.");
+                    $"{where} has {parameters.Length} parameters, more than the {MostParameters} that are supported: put them into a "
+                        + "message type.");
             }
 
             var arguments = parameters.Length == 0 ? Tuples[0] : Tuples[parameters.Length].MakeGenericType(parameters);

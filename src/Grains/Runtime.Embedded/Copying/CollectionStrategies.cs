@@ -119,7 +119,8 @@ internal static class Exactly
         if (value.GetType() != type)
         {
             throw new CodecNotFoundException(
-                $"{TypeName.Of(value.GetType())} may not cross a grain call or be stored: it derives from {TypeName.Of(type)}; pass that type itself.");
+                $"{TypeName.Of(value.GetType())} may not cross a grain call or be stored: it derives from {TypeName.Of(type)}; pass that "
+                    + "type itself.");
         }
     }
 }

@@ -47,7 +47,8 @@ internal static class CopiedFields
         {
             var which = level == type ? TypeName.Of(type) : $"{TypeName.Of(type)}, by its base {TypeName.Of(level)},";
             throw new CodecNotFoundException(
-                $"{which} may not cross a grain call or be stored: it is neither a type known to the serializer nor marked [GenerateSerializer].");
+                $"{which} may not cross a grain call or be stored: it is neither a type known to the serializer nor marked "
+                    + "[GenerateSerializer].");
         }
 
         var ids = new Dictionary<uint, string>();
@@ -63,7 +64,8 @@ internal static class CopiedFields
 
             if (!ids.TryAdd(id, name))
             {
-                throw new CodecNotFoundException($"{TypeName.Of(level)}.{name} and .{ids[id]} both have [Id({id})]: ids are unique in a type.");
+                throw new CodecNotFoundException(
+                    $"{TypeName.Of(level)}.{name} and .{ids[id]} both have [Id({id})]: ids are unique in a type.");
             }
 
             fields.Add(field);

@@ -15,9 +15,9 @@ internal static class CopyStrategies
     private static readonly HashSet<Type> Immutable =
     [
         typeof(bool), typeof(byte), typeof(sbyte), typeof(short), typeof(ushort), typeof(int), typeof(uint), typeof(long), typeof(ulong),
-        typeof(Int128), typeof(UInt128), typeof(Half), typeof(float), typeof(double), typeof(decimal), typeof(char), typeof(Rune), typeof(string),
-        typeof(Guid), typeof(DateTime), typeof(DateTimeOffset), typeof(DateOnly), typeof(TimeOnly), typeof(TimeSpan), typeof(BigInteger),
-        typeof(Uri), typeof(Version), typeof(IPAddress), typeof(IPEndPoint), typeof(CancellationToken), typeof(Nothing),
+        typeof(Int128), typeof(UInt128), typeof(Half), typeof(float), typeof(double), typeof(decimal), typeof(char), typeof(Rune),
+        typeof(string), typeof(Guid), typeof(DateTime), typeof(DateTimeOffset), typeof(DateOnly), typeof(TimeOnly), typeof(TimeSpan),
+        typeof(BigInteger), typeof(Uri), typeof(Version), typeof(IPAddress), typeof(IPEndPoint), typeof(CancellationToken), typeof(Nothing),
     ];
 
     private static readonly Dictionary<Type, Type> Collections = new()
@@ -80,12 +80,13 @@ internal static class CopyStrategies
             return typeof(Calls.GrainReference).IsAssignableFrom(type);
         }
 
-        return (IsTupleOrPair(type) || Nullable.GetUnderlyingType(type) is not null) && Array.TrueForAll(type.GenericTypeArguments, IsShared);
+        return (IsTupleOrPair(type) || Nullable.GetUnderlyingType(type) is not null)
+            && Array.TrueForAll(type.GenericTypeArguments, IsShared);
     }
 
     /// <summary>
-    /// Looks at everything that the type declares, so that a member of a forbidden type is refused even while it is null. What an interface, object or
-    /// an abstract class holds is looked at when it is there.
+    /// Looks at everything that the type declares, so that a member of a forbidden type is refused even while it is null. What an
+    /// interface, object or an abstract class holds is looked at when it is there.
     /// </summary>
     private static void RequireSerializable(Type type, HashSet<Type> seen)
     {
@@ -119,7 +120,8 @@ internal static class CopyStrategies
         || (type.IsAbstract && !type.IsDefined(typeof(GenerateSerializerAttribute), inherit: false));
 
     private static bool IsKnownGeneric(Type type) =>
-        type.IsGenericType && type.GetGenericTypeDefinition() is var definition && (Collections.ContainsKey(definition) || IsTupleOrPair(type));
+        type.IsGenericType && type.GetGenericTypeDefinition() is var definition
+            && (Collections.ContainsKey(definition) || IsTupleOrPair(type));
 
     internal static bool IsTupleOrPair(Type type) =>
         type.IsGenericType && (type.GetGenericTypeDefinition() == typeof(KeyValuePair<,>) || typeof(ITuple).IsAssignableFrom(type));
@@ -128,7 +130,8 @@ internal static class CopyStrategies
 
     private static CopyStrategy<T> Create<T>(Type definition, Type[] arguments, params object[] parameters) =>
         (CopyStrategy<T>)Activator.CreateInstance(
-            definition.MakeGenericType(arguments), BindingFlags.Instance | BindingFlags.NonPublic | BindingFlags.Public, null, parameters, null)!;
+            definition.MakeGenericType(arguments), BindingFlags.Instance | BindingFlags.NonPublic | BindingFlags.Public, null,
+            parameters, null)!;
 }
 
 /// <summary>The result type of calls that give none.</summary>

@@ -6,8 +6,8 @@ using Orleans.Serialization;
 namespace EmrMarket.Grains.Embedded.Copying;
 
 /// <summary>
-/// Copies values so that a caller and a callee, or a grain and its store, never share what one of them may change. Immutable values are shared;
-/// a type that Orleans' serializer could not take is refused by name.
+/// Copies values so that a caller and a callee, or a grain and its store, never share what one of them may change. Immutable values are
+/// shared; a type that Orleans' serializer could not take is refused by name.
 /// </summary>
 internal static class DeepCopy
 {
@@ -76,7 +76,8 @@ internal static class Copier<T>
         return value;
     }
 
-    [SuppressMessage("Design", "CA1031:Do not catch general exception types", Justification = "The refusal is thrown at every use instead of once, wrapped, by the type initializer.")]
+    [SuppressMessage("Design", "CA1031:Do not catch general exception types",
+        Justification = "The refusal is thrown at every use instead of once, wrapped, by the type initializer.")]
     private static CopyStrategy<T>? Find(out string? refusal)
     {
         try

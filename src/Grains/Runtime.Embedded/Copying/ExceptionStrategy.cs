@@ -10,8 +10,8 @@ using Orleans.Serialization;
 namespace EmrMarket.Grains.Embedded.Copying;
 
 /// <summary>
-/// Copies exceptions that cross a call: those of .NET, and those marked [GenerateSerializer], as Orleans does. The copy tells where the original was
-/// thrown; it shares no object that either side may change.
+/// Copies exceptions that cross a call: those of .NET, and those marked [GenerateSerializer], as Orleans does. The copy tells where the
+/// original was thrown; it shares no object that either side may change.
 /// </summary>
 internal sealed class ExceptionStrategy<T> : CopyStrategy<T>
     where T : Exception
@@ -35,13 +35,16 @@ internal sealed class ExceptionStrategy<T> : CopyStrategy<T>
             else if (ExceptionCopies.IsOfThePlatform(level))
             {
                 // What a platform's exception holds beside plain values (tasks, streams) stays where it was thrown.
-                _fields.AddRange(level.GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly)
-                    .Where(field => CopyStrategies.IsShared(field.FieldType) && !field.IsDefined(typeof(NonSerializedAttribute), inherit: false)));
+                _fields.AddRange(
+                    level.GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly)
+                    .Where(field => CopyStrategies.IsShared(field.FieldType)
+                        && !field.IsDefined(typeof(NonSerializedAttribute), inherit: false)));
             }
             else
             {
                 throw new CodecNotFoundException(
-                    $"{TypeName.Of(level)} may not cross a grain call: mark it [GenerateSerializer] and its members [Id], or throw a known exception.");
+                    $"{TypeName.Of(level)} may not cross a grain call: mark it [GenerateSerializer] and its members [Id], or throw a "
+                        + "known exception.");
             }
         }
 
@@ -101,7 +104,8 @@ internal static class ExceptionCopies
     /// <summary>Gives an exception that no constructor ran on what every exception has.</summary>
     internal static void InitializeBase(Exception copy, Exception original, Exception? inner)
     {
-#pragma warning disable SYSLIB0050 // Formatter-based serialization: the one constructor that sets message, inner exception and HResult of a foreign type.
+        // Formatter-based serialization: the one constructor that sets message, inner exception and HResult of a foreign type.
+#pragma warning disable SYSLIB0050
         var info = new SerializationInfo(typeof(Exception), new FormatterConverter());
 #pragma warning restore SYSLIB0050
         info.AddValue("ClassName", original.GetType().FullName, typeof(string));
@@ -132,7 +136,8 @@ internal static class ExceptionCopies
         var constructor = typeof(Exception).GetConstructor(
             BindingFlags.Instance | BindingFlags.NonPublic, [typeof(SerializationInfo), typeof(StreamingContext)])!;
         var method = new DynamicMethod(
-            "Initialize Exception", null, [typeof(Exception), typeof(SerializationInfo)], typeof(ExceptionCopies).Module, skipVisibility: true);
+            "Initialize Exception", null, [typeof(Exception), typeof(SerializationInfo)], typeof(ExceptionCopies).Module,
+            skipVisibility: true);
         var il = method.GetILGenerator();
         var context = il.DeclareLocal(typeof(StreamingContext));
         il.Emit(OpCodes.Ldarg_0);

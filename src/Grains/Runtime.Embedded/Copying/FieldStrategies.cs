@@ -9,7 +9,8 @@ internal delegate void FieldsCopier<T>(ref T shallowCopy, CopyContext context);
 /// <summary>Writes the code that copies the fields of a type: about as fast as code written by hand.</summary>
 internal static class FieldsCopierCode
 {
-    private static readonly MethodInfo CopyOne = typeof(FieldsCopierCode).GetMethod(nameof(CopyField), BindingFlags.Static | BindingFlags.NonPublic)!;
+    private static readonly MethodInfo CopyOne = typeof(FieldsCopierCode)
+        .GetMethod(nameof(CopyField), BindingFlags.Static | BindingFlags.NonPublic)!;
 
     /// <summary>Null when a shallow copy is a deep one.</summary>
     internal static FieldsCopier<T>? For<T>(IEnumerable<FieldInfo> fields)
@@ -21,7 +22,8 @@ internal static class FieldsCopierCode
         }
 
         var method = new DynamicMethod(
-            $"Copy {typeof(T).Name}", null, [typeof(T).MakeByRefType(), typeof(CopyContext)], typeof(FieldsCopierCode).Module, skipVisibility: true);
+            $"Copy {typeof(T).Name}", null, [typeof(T).MakeByRefType(), typeof(CopyContext)], typeof(FieldsCopierCode).Module,
+            skipVisibility: true);
         var il = method.GetILGenerator();
         foreach (var field in changing)
         {
@@ -64,7 +66,8 @@ internal sealed class FieldsOfClassStrategy<T>(List<FieldInfo> fields) : CopyStr
     where T : class
 {
     private static readonly Func<object, object> ShallowCopy =
-        typeof(object).GetMethod(nameof(MemberwiseClone), BindingFlags.Instance | BindingFlags.NonPublic)!.CreateDelegate<Func<object, object>>();
+        typeof(object)
+            .GetMethod(nameof(MemberwiseClone), BindingFlags.Instance | BindingFlags.NonPublic)!.CreateDelegate<Func<object, object>>();
 
     private readonly FieldsCopier<T>? _copyFields = typeof(T).IsAbstract ? null : FieldsCopierCode.For<T>(fields);
 

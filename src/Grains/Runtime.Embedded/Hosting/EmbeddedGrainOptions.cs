@@ -12,11 +12,13 @@ public sealed class EmbeddedGrainOptions
     /// <summary>Whose grain classes the runtime can activate.</summary>
     public ISet<Assembly> GrainAssemblies { get; } = new HashSet<Assembly>();
 
-    /// <summary>The stores by the names that [PersistentState] uses; each is made once per runtime, at its first use, and disposed by whoever made it.</summary>
+    /// <summary>The stores by the names that [PersistentState] uses; each is made once per runtime, at its first use, and disposed by
+    /// whoever made it.</summary>
     public IDictionary<string, Func<IServiceProvider, IGrainStateStore>> StateStores { get; } =
         new Dictionary<string, Func<IServiceProvider, IGrainStateStore>>(StringComparer.Ordinal);
 
-    /// <summary>How long a caller waits for an answer, unless the method has [ResponseTimeout]; <see cref="Timeout.InfiniteTimeSpan"/> for ever.</summary>
+    /// <summary>How long a caller waits for an answer, unless the method has [ResponseTimeout]; <see cref="Timeout.InfiniteTimeSpan"/> for
+    /// ever.</summary>
     public TimeSpan ResponseTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>How long an activation may be idle, unless its class says otherwise.</summary>

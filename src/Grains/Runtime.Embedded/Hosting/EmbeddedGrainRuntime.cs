@@ -10,8 +10,8 @@ using Orleans.Runtime;
 namespace EmrMarket.Grains.Embedded.Hosting;
 
 /// <summary>
-/// Runs grains in this process. Cheap to make and to throw away, and many may exist side by side: they share nothing but what reflection found.
-/// Disposing it ends every activation in order; <see cref="Kill"/> ends it as a crash would.
+/// Runs grains in this process. Cheap to make and to throw away, and many may exist side by side: they share nothing but what reflection
+/// found. Disposing it ends every activation in order; <see cref="Kill"/> ends it as a crash would.
 /// </summary>
 public sealed class EmbeddedGrainRuntime : IGrainFactory, IAsyncDisposable
 {
@@ -36,18 +36,21 @@ public sealed class EmbeddedGrainRuntime : IGrainFactory, IAsyncDisposable
         Turns = options.Turns;
         Log = (logs ?? NullLoggerFactory.Instance).CreateLogger<EmbeddedGrainRuntime>();
         Pending = new(clock);
-        foreach (var shape in options.GrainAssemblies.OrderBy(assembly => assembly.FullName, StringComparer.Ordinal).SelectMany(GrainShape.Of))
+        foreach (
+            var shape in options.GrainAssemblies.OrderBy(assembly => assembly.FullName, StringComparer.Ordinal).SelectMany(GrainShape.Of))
         {
             if (_classes.Find(known => string.Equals(known.Name, shape.Name, StringComparison.Ordinal)) is { } twin)
             {
                 throw new NotSupportedException(
-                    $"{shape.Type.FullName} and {twin.Shape.Type.FullName} are both called '{shape.Name}': their state would mix. Give one a [GrainType].");
+                    $"{shape.Type.FullName} and {twin.Shape.Type.FullName} are both called '{shape.Name}': their state would mix. Give "
+                        + "one a [GrainType].");
             }
 
             _classes.Add(new(this, shape));
         }
 
-        _collection = clock.CreateTimer(static runtime => ((EmbeddedGrainRuntime)runtime!).CollectIdle(), this, options.CollectionQuantum, options.CollectionQuantum);
+        _collection = clock.CreateTimer(
+            static runtime => ((EmbeddedGrainRuntime)runtime!).CollectIdle(), this, options.CollectionQuantum, options.CollectionQuantum);
     }
 
     /// <summary>How many activations are in memory now.</summary>
@@ -86,8 +89,8 @@ public sealed class EmbeddedGrainRuntime : IGrainFactory, IAsyncDisposable
         Reference<TGrainInterface>(GrainExtensions.GuidKey(primaryKey), grainClassNamePrefix);
 
     /// <summary>
-    /// Ends the runtime as a crash of its process would: no OnDeactivateAsync, no further turn, and callers get <see cref="SiloUnavailableException"/>,
-    /// not knowing whether their call ran. What was handed to a store before may still be stored.
+    /// Ends the runtime as a crash of its process would: no OnDeactivateAsync, no further turn, and callers get
+    /// <see cref="SiloUnavailableException"/>, not knowing whether their call ran. What was handed to a store before may still be stored.
     /// </summary>
     public void Kill()
     {
@@ -105,7 +108,8 @@ public sealed class EmbeddedGrainRuntime : IGrainFactory, IAsyncDisposable
         }
     }
 
-    /// <summary>Ends every activation in order, then the runtime. Calls are still answered meanwhile, since grains may need one another to end.</summary>
+    /// <summary>Ends every activation in order, then the runtime. Calls are still answered meanwhile, since grains may need one another to
+    /// end.</summary>
     /// <param name="cancellationToken">Stops the wait: what has not ended by then is killed.</param>
     public async Task StopAsync(CancellationToken cancellationToken)
     {
@@ -127,7 +131,8 @@ public sealed class EmbeddedGrainRuntime : IGrainFactory, IAsyncDisposable
         }
     }
 
-    /// <summary>As <see cref="StopAsync"/>, but waits no longer than <see cref="EmbeddedGrainOptions.DeactivationTimeout"/> for calls that do not end.</summary>
+    /// <summary>As <see cref="StopAsync"/>, but waits no longer than <see cref="EmbeddedGrainOptions.DeactivationTimeout"/> for calls that
+    /// do not end.</summary>
     public async ValueTask DisposeAsync()
     {
         if (!_wasKilled)
@@ -143,7 +148,8 @@ public sealed class EmbeddedGrainRuntime : IGrainFactory, IAsyncDisposable
     internal GrainReference Reference(Type grainInterface, GrainId id) =>
         id.Class.Shape.Interfaces.Contains(grainInterface)
             ? ProxyFactory.For(grainInterface)(this, id)
-            : throw new ArgumentException($"{id} is a {id.Class.Shape.Type.FullName}, which does not implement {grainInterface.FullName}.", nameof(grainInterface));
+            : throw new ArgumentException(
+                $"{id} is a {id.Class.Shape.Type.FullName}, which does not implement {grainInterface.FullName}.", nameof(grainInterface));
 
     internal IGrainStateStore StoreOf(string? name, Type grainType)
     {
@@ -165,13 +171,17 @@ public sealed class EmbeddedGrainRuntime : IGrainFactory, IAsyncDisposable
     {
         var classes = _classes.FindAll(each => each.Shape.Interfaces.Contains(wanted.Interface)
             && (wanted.Prefix is null || each.Shape.Type.FullName!.StartsWith(wanted.Prefix, StringComparison.Ordinal)));
-        var which = wanted.Prefix is null ? wanted.Interface.FullName! : $"{wanted.Interface.FullName} whose name begins with '{wanted.Prefix}'";
+        var which = wanted.Prefix is null
+            ? wanted.Interface.FullName! : $"{wanted.Interface.FullName} whose name begins with '{wanted.Prefix}'";
         return classes.Count switch
         {
             1 => classes[0],
-            0 => throw new ArgumentException($"No grain class implements {which}: is its assembly among {nameof(EmbeddedGrainOptions.GrainAssemblies)}?", nameof(wanted)),
+            0 => throw new ArgumentException(
+                $"No grain class implements {which}: is its assembly among {nameof(EmbeddedGrainOptions.GrainAssemblies)}?",
+                nameof(wanted)),
             _ => throw new ArgumentException(
-                $"Several grain classes implement {which}: {string.Join(", ", classes.Select(each => each.Shape.Type.FullName))}. Name one by a prefix.", nameof(wanted)),
+                $"Several grain classes implement {which}: {string.Join(", ", classes.Select(each => each.Shape.Type.FullName))}. Name "
+                    + "one by a prefix.", nameof(wanted)),
         };
     }
 

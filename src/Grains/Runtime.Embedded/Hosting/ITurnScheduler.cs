@@ -1,8 +1,8 @@
 namespace EmrMarket.Grains.Embedded.Hosting;
 
 /// <summary>
-/// Decides when, in which order and on which thread activations run their turns. The runtime schedules an activation once and again only after it has
-/// run; a scheduler may run different activations at the same time, or one after the other in an order drawn from a seed.
+/// Decides when, in which order and on which thread activations run their turns. The runtime schedules an activation once and again only
+/// after it has run; a scheduler may run different activations at the same time, or one after the other in an order drawn from a seed.
 /// </summary>
 public interface ITurnScheduler
 {
@@ -13,7 +13,8 @@ public interface ITurnScheduler
     void Schedule(IThreadPoolWorkItem slice);
 }
 
-/// <summary>The scheduler for use: any thread of the pool, and enough turns at a time to make a switch cheap but not to starve others.</summary>
+/// <summary>The scheduler for use: any thread of the pool, and enough turns at a time to make a switch cheap but not to starve
+/// others.</summary>
 internal sealed class ThreadPoolTurns : ITurnScheduler
 {
     internal static readonly ThreadPoolTurns Instance = new();

@@ -17,7 +17,8 @@ internal static class GrainStateFormat<T>
 
     internal static T New() => HasConstructor
         ? Activator.CreateInstance<T>()
-        : throw GrainStateFormat.Refusal(typeof(T), "it has no public constructor without parameters, which makes it when nothing is stored.");
+        : throw GrainStateFormat.Refusal(
+            typeof(T), "it has no public constructor without parameters, which makes it when nothing is stored.");
 
     internal static byte[] Write(T state)
     {
@@ -33,8 +34,8 @@ internal static class GrainStateFormat<T>
 }
 
 /// <summary>
-/// The stored form of annotated types: an object whose names are the members' [Id] numbers. As with Orleans' own format, members and types may be
-/// renamed and added; an id is never used again for something else, and an unknown one is skipped.
+/// The stored form of annotated types: an object whose names are the members' [Id] numbers. As with Orleans' own format, members and types
+/// may be renamed and added; an id is never used again for something else, and an unknown one is skipped.
 /// </summary>
 internal static class GrainStateFormat
 {
@@ -77,7 +78,8 @@ internal static class GrainStateFormat
         {
             if (CopiedFields.PropertyOf(field) is not { GetMethod.IsPublic: true, SetMethod.IsPublic: true })
             {
-                throw Refusal(type, $"its member {CopiedFields.PropertyOf(field)?.Name ?? field.Name} is no property with public get and init or set.");
+                throw Refusal(type,
+                    $"its member {CopiedFields.PropertyOf(field)?.Name ?? field.Name} is no property with public get and init or set.");
             }
         }
 
@@ -97,7 +99,8 @@ internal static class GrainStateFormat
         }
     }
 
-    internal static CodecNotFoundException Refusal(Type type, string reason) => new($"{TypeName.Of(type)} cannot be stored as state: {reason}");
+    internal static CodecNotFoundException Refusal(Type type, string reason) =>
+        new($"{TypeName.Of(type)} cannot be stored as state: {reason}");
 
     private sealed class BigIntegerConverter : JsonConverter<BigInteger>
     {

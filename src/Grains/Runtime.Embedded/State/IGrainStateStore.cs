@@ -3,9 +3,9 @@ using Orleans.Storage;
 namespace EmrMarket.Grains.Embedded.State;
 
 /// <summary>
-/// Where the runtime keeps the state of grains: bytes under a key with a version. Versions are the store's own; equal strings mean equal versions,
-/// and none comes back, also not after a clearing.
-/// A write or a clearing happens whole or not at all, and only against the version that the writer knows. Safe for use from several threads.
+/// Where the runtime keeps the state of grains: bytes under a key with a version. Versions are the store's own; equal strings mean equal
+/// versions, and none comes back, also not after a clearing. A write or a clearing happens whole or not at all, and only against the
+/// version that the writer knows. Safe for use from several threads.
 /// </summary>
 public interface IGrainStateStore
 {
@@ -17,7 +17,8 @@ public interface IGrainStateStore
     /// <param name="payload">The bytes; valid during the call only.</param>
     /// <param name="expectedEtag">The version that the writer knows; null when it knows of none.</param>
     /// <param name="cancellationToken">Cancels the wait; whether the bytes were stored is then unknown.</param>
-    /// <exception cref="InconsistentStateException">Another version is stored (<see cref="GrainStateKey.Conflict"/>); nothing was written.</exception>
+    /// <exception cref="InconsistentStateException">Another version is stored (<see cref="GrainStateKey.Conflict"/>); nothing was
+    /// written.</exception>
     Task<string> WriteAsync(GrainStateKey key, ReadOnlyMemory<byte> payload, string? expectedEtag, CancellationToken cancellationToken);
 
     /// <summary>Removes what is stored under a key; removing nothing when nothing is expected is no fault.</summary>
@@ -38,7 +39,8 @@ public readonly record struct GrainStateKey(string GrainType, string GrainKey, s
 {
     /// <summary>The exception for a write or a clearing that meets another version than it expected.</summary>
     public InconsistentStateException Conflict(string? storedEtag, string? expectedEtag) => new(
-        $"State {this} is stored as version {storedEtag ?? "none"}, but the writer had read version {expectedEtag ?? "none"}: read it again.",
+        $"State {this} is stored as version {storedEtag ?? "none"}, but the writer had read version {expectedEtag ?? "none"}: read it "
+            + "again.",
         storedEtag,
         expectedEtag);
 

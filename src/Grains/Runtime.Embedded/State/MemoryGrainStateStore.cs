@@ -3,7 +3,8 @@ using System.Globalization;
 
 namespace EmrMarket.Grains.Embedded.State;
 
-/// <summary>Keeps state as long as the object lives: a runtime that is opened again on the same object finds what the one before stored.</summary>
+/// <summary>Keeps state as long as the object lives: a runtime that is opened again on the same object finds what the one before
+/// stored.</summary>
 public sealed class MemoryGrainStateStore : IGrainStateStore
 {
     private readonly ConcurrentDictionary<GrainStateKey, StoredGrainState> _states = new();
@@ -14,10 +15,12 @@ public sealed class MemoryGrainStateStore : IGrainStateStore
 
     /// <inheritdoc/>
     public Task<StoredGrainState?> ReadAsync(GrainStateKey key, CancellationToken cancellationToken) =>
-        cancellationToken.IsCancellationRequested ? Task.FromCanceled<StoredGrainState?>(cancellationToken) : Task.FromResult(_states.GetValueOrDefault(key));
+        cancellationToken.IsCancellationRequested
+            ? Task.FromCanceled<StoredGrainState?>(cancellationToken) : Task.FromResult(_states.GetValueOrDefault(key));
 
     /// <inheritdoc/>
-    public Task<string> WriteAsync(GrainStateKey key, ReadOnlyMemory<byte> payload, string? expectedEtag, CancellationToken cancellationToken)
+    public Task<string> WriteAsync(
+        GrainStateKey key, ReadOnlyMemory<byte> payload, string? expectedEtag, CancellationToken cancellationToken)
     {
         if (cancellationToken.IsCancellationRequested)
         {
@@ -27,8 +30,10 @@ public sealed class MemoryGrainStateStore : IGrainStateStore
         var etag = Interlocked.Increment(ref _lastVersion).ToString(CultureInfo.InvariantCulture);
         var written = new StoredGrainState(payload.ToArray(), etag);
         var stored = _states.GetValueOrDefault(key);
-        var isWritten = string.Equals(stored?.Etag, expectedEtag, StringComparison.Ordinal) && (stored is null ? _states.TryAdd(key, written) : _states.TryUpdate(key, written, stored));
-        return isWritten ? Task.FromResult(etag) : Task.FromException<string>(key.Conflict(_states.GetValueOrDefault(key)?.Etag, expectedEtag));
+        var isWritten = string.Equals(stored?.Etag, expectedEtag, StringComparison.Ordinal)
+            && (stored is null ? _states.TryAdd(key, written) : _states.TryUpdate(key, written, stored));
+        return isWritten
+            ? Task.FromResult(etag) : Task.FromException<string>(key.Conflict(_states.GetValueOrDefault(key)?.Etag, expectedEtag));
     }
 
     /// <inheritdoc/>
@@ -40,7 +45,8 @@ public sealed class MemoryGrainStateStore : IGrainStateStore
         }
 
         var stored = _states.GetValueOrDefault(key);
-        var isCleared = string.Equals(stored?.Etag, expectedEtag, StringComparison.Ordinal) && (stored is null || _states.TryRemove(KeyValuePair.Create(key, stored)));
+        var isCleared = string.Equals(stored?.Etag, expectedEtag, StringComparison.Ordinal)
+            && (stored is null || _states.TryRemove(KeyValuePair.Create(key, stored)));
         return isCleared ? Task.CompletedTask : Task.FromException(key.Conflict(_states.GetValueOrDefault(key)?.Etag, expectedEtag));
     }
 }

@@ -7,7 +7,8 @@ using Orleans.Runtime;
 namespace EmrMarket.Grains.Embedded.State;
 
 /// <summary>A constructor's parameter that receives state.</summary>
-internal sealed record PersistentStates(Type ParameterType, string StateName, string? StorageName, Func<Activation, IGrainStateStore, string, IStorage> Make)
+internal sealed record PersistentStates(
+    Type ParameterType, string StateName, string? StorageName, Func<Activation, IGrainStateStore, string, IStorage> Make)
 {
     internal static PersistentStates Of(ParameterInfo parameter)
     {
@@ -15,7 +16,8 @@ internal sealed record PersistentStates(Type ParameterType, string StateName, st
         if (!type.IsGenericType || type.GetGenericTypeDefinition() != typeof(IPersistentState<>))
         {
             throw new NotSupportedException(
-                $"[PersistentState] stands on parameter {parameter.Name} of {parameter.Member.DeclaringType!.FullName}, which is no IPersistentState<T>.");
+                $"[PersistentState] stands on parameter {parameter.Name} of {parameter.Member.DeclaringType!.FullName}, which is no "
+                    + "IPersistentState<T>.");
         }
 
         var make = typeof(PersistentStates).GetMethod(nameof(New), BindingFlags.Static | BindingFlags.NonPublic)!
@@ -54,7 +56,8 @@ internal sealed class PersistentState<T>(Activation activation, IGrainStateStore
 
     public string? Etag { get; private set; }
 
-    public bool RecordExists => _wasRead ? Etag is not null : throw new InvalidOperationException($"State '{name}' of {activation.Id} has not been read yet.");
+    public bool RecordExists =>
+        _wasRead ? Etag is not null : throw new InvalidOperationException($"State '{name}' of {activation.Id} has not been read yet.");
 
     private GrainStateKey Key => new(activation.Id.Class.Name, activation.Id.Key, name);
 
@@ -83,7 +86,8 @@ internal sealed class PersistentState<T>(Activation activation, IGrainStateStore
     });
 
     /// <summary>One operation at a time, since two that interleaved would both go against the same version and one would fail.</summary>
-    [SuppressMessage("Design", "CA1031:Do not catch general exception types", Justification = "What a store throws reaches callers as one known type, as Orleans does it.")]
+    [SuppressMessage("Design", "CA1031:Do not catch general exception types",
+        Justification = "What a store throws reaches callers as one known type, as Orleans does it.")]
     private async Task InOrderAsync(string operation, Func<Task> run)
     {
         activation.RequireTurn("State");

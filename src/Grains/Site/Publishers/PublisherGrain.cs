@@ -6,18 +6,20 @@ using EmrMarket.Grains.Ledger.View;
 namespace EmrMarket.Grains.Site.Publishers;
 
 /// <summary>
-/// Checks who commands a pseudonym, and passes on what is rightly commanded. It keeps the nonce: a command is stored before the site is told of it, and the site may be told twice, so that a
-/// crash in between neither loses it nor lets it be used again.
+/// Checks who commands a pseudonym, and passes on what is rightly commanded. It keeps the nonce: a command is stored before the site is
+/// told of it, and the site may be told twice, so that a crash in between neither loses it nor lets it be used again.
 /// </summary>
 [GrainType("publisher")]
-public sealed class PublisherGrain([PersistentState("publisher", "Default")] IPersistentState<PublisherState> state, ILedgerView ledger) : Grain, IPublisherGrain
+public sealed class PublisherGrain([PersistentState("publisher", "Default")] IPersistentState<PublisherState> state, ILedgerView ledger)
+    : Grain, IPublisherGrain
 {
     private string _schemaId = "";
     private string _pseudonym = "";
     private ISiteGrain _site = null!;
 
     private PublisherDomain Domain => new(
-        ledger.Deployment.ChainId, Address.Parse(ledger.Deployment.AccessControl.Address), Bytes32.Parse("0x" + _schemaId), Bytes32.Parse("0x" + _pseudonym));
+        ledger.Deployment.ChainId, Address.Parse(ledger.Deployment.AccessControl.Address), Bytes32.Parse("0x" + _schemaId),
+        Bytes32.Parse("0x" + _pseudonym));
 
     /// <inheritdoc/>
     public override Task OnActivateAsync(CancellationToken cancellationToken)
@@ -25,7 +27,8 @@ public sealed class PublisherGrain([PersistentState("publisher", "Default")] IPe
         string[] parts = this.GetPrimaryKeyString().Split('/');
         if (parts.Length < 3 || !IsHash(parts[^1]) || !IsHash(parts[^2]))
         {
-            throw new SiteRefusedException("publisher-unknown", "a publisher is named by site/schema/pseudonym, schema and pseudonym with 64 lower-case hexadecimal digits");
+            throw new SiteRefusedException("publisher-unknown",
+                "a publisher is named by site/schema/pseudonym, schema and pseudonym with 64 lower-case hexadecimal digits");
         }
 
         (_schemaId, _pseudonym) = (parts[^2], parts[^1]);
@@ -42,7 +45,8 @@ public sealed class PublisherGrain([PersistentState("publisher", "Default")] IPe
             || bare != (command.Kind != PublisherCommandKind.SetPolicy))
         {
             throw new SiteRefusedException(
-                "command-malformed", "a command has a kind from 1 to 4, a nonce from 1, a signature of 65 bytes, and a policy when and only when it sets one");
+                "command-malformed",
+                "a command has a kind from 1 to 4, a nonce from 1, a signature of 65 bytes, and a policy when and only when it sets one");
         }
 
         Bytes32 digest = PublisherMessages.Digest(Domain, command);
@@ -53,12 +57,14 @@ public sealed class PublisherGrain([PersistentState("publisher", "Default")] IPe
         {
             if (command.Nonce != before.Nonce + 1)
             {
-                throw new SiteRefusedException("command-nonce", $"the command has nonce {command.Nonce}, expected {before.Nonce + 1}: ask for the offer, and sign again");
+                throw new SiteRefusedException("command-nonce",
+                    $"the command has nonce {command.Nonce}, expected {before.Nonce + 1}: ask for the offer, and sign again");
             }
 
             // Read after the unfinished one was carried out, which may have changed it.
             known = await _site.PublisherAsync(_schemaId, _pseudonym);
-            await StoreAsync(new PublisherState { Nonce = command.Nonce, Digest = digest.ToString(), EarlierDigest = before.Digest, Unfinished = Next(known.Policy, command) });
+            await StoreAsync(new PublisherState { Nonce = command.Nonce, Digest = digest.ToString(), EarlierDigest = before.Digest,
+                Unfinished = Next(known.Policy, command) });
             await FinishAsync();
         }
 
@@ -83,10 +89,12 @@ public sealed class PublisherGrain([PersistentState("publisher", "Default")] IPe
         }
 
         return signer == new Address(known.Controller) ? known
-            : throw new SiteRefusedException("command-signature", "the signature is not of the pseudonym's controller key for this message, ledger, schema and pseudonym");
+            : throw new SiteRefusedException("command-signature",
+                "the signature is not of the pseudonym's controller key for this message, ledger, schema and pseudonym");
     }
 
-    /// <summary>Tells the site of a command that is stored and that it may not know of yet. One that it refuses was never given: its nonce is free again.</summary>
+    /// <summary>Tells the site of a command that is stored and that it may not know of yet. One that it refuses was never given: its nonce
+    /// is free again.</summary>
     private async Task FinishAsync()
     {
         if (state.State.Unfinished is not { } policy)
@@ -126,7 +134,8 @@ public sealed class PublisherGrain([PersistentState("publisher", "Default")] IPe
     private static SetPolicies Next(SetPolicies now, PublisherCommand command) => command.Kind == PublisherCommandKind.SetPolicy
         ? now with
         {
-            Profiles = [command.Profile], Rates = [command.Rate], Quotas = [command.Quota], Purposes = [command.Purpose], ExpirySeconds = [command.ExpirySeconds],
+            Profiles = [command.Profile], Rates = [command.Rate], Quotas = [command.Quota], Purposes = [command.Purpose],
+            ExpirySeconds = [command.ExpirySeconds],
             Participation = [Participation.Active],
         }
         : now with
@@ -157,7 +166,8 @@ public sealed class PublisherGrain([PersistentState("publisher", "Default")] IPe
         CapMicro = known.CapMicro,
     };
 
-    private static bool IsHash(string text) => text.Length == 64 && text.All(digit => char.IsAsciiDigit(digit) || digit is >= 'a' and <= 'f');
+    private static bool IsHash(string text) =>
+        text.Length == 64 && text.All(digit => char.IsAsciiDigit(digit) || digit is >= 'a' and <= 'f');
 }
 
 /// <summary>The commands of a pseudonym so far.</summary>

@@ -6,12 +6,14 @@ using EmrMarket.Grains.Abstractions.Site;
 namespace EmrMarket.Grains.Site.Publishers;
 
 /// <summary>
-/// What patients sign (docs/WIRE.md, "Patients' messages"): EIP-712 under the domain of the ledger's DynamicAccessControl, whose own messages have other types, so that none stands for another.
+/// What patients sign (docs/WIRE.md, "Patients' messages"): EIP-712 under the domain of the ledger's DynamicAccessControl, whose own
+/// messages have other types, so that none stands for another.
 /// </summary>
 public static class PublisherMessages
 {
     private static readonly TypedDataType CommandType = TypedDataType.Parse(
-        "PublisherCommand(bytes32 schemaId,bytes32 pseudonym,uint64 nonce,uint8 kind,uint8 profile,uint8 rate,uint16 quota,uint8 purpose,uint64 expiry)");
+        "PublisherCommand(bytes32 schemaId,bytes32 pseudonym,uint64 nonce,uint8 kind,uint8 profile,uint8 rate,uint16 quota,uint8 "
+            + "purpose,uint64 expiry)");
 
     /// <summary>The digest of a command; its signature is not looked at.</summary>
     public static Bytes32 Digest(PublisherDomain domain, PublisherCommand command)
@@ -20,7 +22,8 @@ public static class PublisherMessages
         ArgumentNullException.ThrowIfNull(command);
         return CommandType.HashToSign(domain.TypedData,
         [
-            domain.SchemaId, domain.Pseudonym, (BigInteger)command.Nonce, (BigInteger)(int)command.Kind, (BigInteger)command.Profile, (BigInteger)command.Rate,
+            domain.SchemaId, domain.Pseudonym, (BigInteger)command.Nonce, (BigInteger)(int)command.Kind, (BigInteger)command.Profile,
+            (BigInteger)command.Rate,
             (BigInteger)command.Quota, (BigInteger)command.Purpose, (BigInteger)command.ExpirySeconds,
         ]);
     }

@@ -21,7 +21,8 @@ internal static class PublisherUses
     /// <param name="epoch">The epoch that was sold, with its row.</param>
     /// <param name="record">The index of the record.</param>
     public static IEnumerable<PublisherUse> Of(
-        SiteBook book, ILedgerView ledger, uint site, SiteOrderRow order, DeliveryFile file, (EpochFile File, EpochRow Row) epoch, int record)
+        SiteBook book, ILedgerView ledger, uint site, SiteOrderRow order, DeliveryFile file,
+        (EpochFile File, EpochRow Row) epoch, int record)
     {
         Address evaluation = Address.Parse(ledger.Deployment.Evaluation.Address);
         Bytes32 deliveryId = BatchId.Delivery(ledger.Deployment.ChainId, evaluation, order.Delivery.RequestId, site, order.Attempt);

@@ -3,8 +3,8 @@ using EmrMarket.Grains.Abstractions.Site;
 namespace EmrMarket.Grains.Site.Storage;
 
 /// <summary>
-/// What a site keeps. Every write is all or nothing and safe to repeat. Records are encrypted at rest by whoever implements this; nothing of them is in any other row. Hashes and ids are 64
-/// lower-case hexadecimal digits.
+/// What a site keeps. Every write is all or nothing and safe to repeat. Records are encrypted at rest by whoever implements this; nothing
+/// of them is in any other row. Hashes and ids are 64 lower-case hexadecimal digits.
 /// </summary>
 public interface ISiteStore
 {
@@ -29,13 +29,15 @@ public interface ISiteStore
     /// <summary>The file with a hash; null when there is none.</summary>
     Task<byte[]?> FindFileAsync(string sha256, CancellationToken cancellationToken);
 
-    /// <summary>Keeps a decided epoch, whose file is kept before; answers with the one that was kept first for the same schema and number.</summary>
+    /// <summary>Keeps a decided epoch, whose file is kept before; answers with the one that was kept first for the same schema and
+    /// number.</summary>
     Task<SiteEpochRow> KeepEpochAsync(SiteEpochRow row, CancellationToken cancellationToken);
 
     /// <summary>The epochs of a schema by number.</summary>
     Task<SiteEpochRow[]> ReadEpochsAsync(string schemaId, CancellationToken cancellationToken);
 
-    /// <summary>Stores an order whose stored version is <see cref="SiteOrderRow.Version"/> (0 for a new one), and gives it the next version: budgets change with these rows alone.</summary>
+    /// <summary>Stores an order whose stored version is <see cref="SiteOrderRow.Version"/> (0 for a new one), and gives it the next
+    /// version: budgets change with these rows alone.</summary>
     /// <exception cref="SiteStoreConflictException">Another version is stored; nothing was changed.</exception>
     Task SaveOrderAsync(SiteOrderRow row, CancellationToken cancellationToken);
 
@@ -94,7 +96,8 @@ public sealed record SiteOrderRow
     /// <summary>Who gets to know it.</summary>
     public required SiteDelivery Delivery { get; init; }
 
-    /// <summary>The records whose losses stand with it: those released, and any that were in an earlier file which may have arrived.</summary>
+    /// <summary>The records whose losses stand with it: those released, and any that were in an earlier file which may have
+    /// arrived.</summary>
     public required ulong[] RecordKeys { get; init; }
 
     /// <summary>The randomised attributes released, indices in the schema.</summary>
@@ -104,7 +107,8 @@ public sealed record SiteOrderRow
     public required byte[] Grades { get; init; }
 }
 
-/// <summary>A row was changed by somebody else since it was read: two processes share one site's store, and one of them has to end.</summary>
+/// <summary>A row was changed by somebody else since it was read: two processes share one site's store, and one of them has to
+/// end.</summary>
 [GenerateSerializer]
 [Alias("emr.SiteStoreConflictException")]
 public sealed class SiteStoreConflictException : Exception

@@ -7,7 +7,8 @@ public sealed class MemorySiteStore : ISiteStore
 {
     private readonly Lock _lock = new();
     private readonly List<(string SchemaId, LoadRecords Batch)> _records = [];
-    private readonly Dictionary<string, SortedDictionary<ulong, (byte, byte, ushort, byte, long, Participation)>> _policies = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, SortedDictionary<ulong, (byte, byte, ushort, byte, long, Participation)>> _policies = new(
+        StringComparer.Ordinal);
     private readonly Dictionary<string, byte[]> _files = new(StringComparer.Ordinal);
     private readonly SortedDictionary<(string, uint), SiteEpochRow> _epochs = [];
     private readonly SortedDictionary<long, SiteOrderRow> _orders = [];
@@ -41,7 +42,8 @@ public sealed class MemorySiteStore : ISiteStore
     {
         lock (_lock)
         {
-            return Task.FromResult(_records.Select(kept => kept.SchemaId).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToArray());
+            return Task.FromResult(
+                _records.Select(kept => kept.SchemaId).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToArray());
         }
     }
 
@@ -59,7 +61,8 @@ public sealed class MemorySiteStore : ISiteStore
             for (int i = 0; i < policies.PersonKeys.Length; i++)
             {
                 known[policies.PersonKeys[i]] =
-                    (policies.Profiles[i], policies.Rates[i], policies.Quotas[i], policies.Purposes[i], policies.ExpirySeconds[i], policies.Participation[i]);
+                    (policies.Profiles[i], policies.Rates[i], policies.Quotas[i], policies.Purposes[i], policies.ExpirySeconds[i],
+                        policies.Participation[i]);
             }
         }
 
@@ -135,7 +138,8 @@ public sealed class MemorySiteStore : ISiteStore
             long stored = _orders.TryGetValue(row.Sequence, out SiteOrderRow? known) ? known.Version : 0;
             if (stored != row.Version)
             {
-                throw new SiteStoreConflictException($"order {row.Sequence} is stored as version {stored}, but the writer had read version {row.Version}");
+                throw new SiteStoreConflictException(
+                    $"order {row.Sequence} is stored as version {stored}, but the writer had read version {row.Version}");
             }
 
             _orders[row.Sequence] = row with { Version = stored + 1 };

@@ -3,8 +3,8 @@ using System.Security.Cryptography;
 namespace EmrMarket.Grains.Site.Wallet;
 
 /// <summary>
-/// A seed as 18 words that can be spoken and written down: each word is 16 bits as a proquint (Wilkerson 2009, arXiv:0901.4016), and the last two are a checksum, the first 32 bits of the
-/// seed's SHA-256, so that a slip of the pen is noticed (all but 1 in 2^32).
+/// A seed as 18 words that can be spoken and written down: each word is 16 bits as a proquint (Wilkerson 2009, arXiv:0901.4016), and the
+/// last two are a checksum, the first 32 bits of the seed's SHA-256, so that a slip of the pen is noticed (all but 1 in 2^32).
 /// </summary>
 public static class RecoveryPhrase
 {
@@ -26,7 +26,8 @@ public static class RecoveryPhrase
     }
 
     /// <summary>Reads the words back; blanks, line ends, hyphens and the case of letters do not count.</summary>
-    /// <exception cref="WalletException">Too few or too many words, a word that is none, or a checksum that does not fit. The words are not repeated.</exception>
+    /// <exception cref="WalletException">Too few or too many words, a word that is none, or a checksum that does not fit. The words are not
+    /// repeated.</exception>
     public static byte[] Read(string phrase)
     {
         ArgumentNullException.ThrowIfNull(phrase);
@@ -42,7 +43,8 @@ public static class RecoveryPhrase
             int value = Value(words[i]);
             if (value < 0)
             {
-                throw new WalletException("phrase-word", $"word {i + 1} is none of a recovery phrase: each has five letters, consonant, vowel, consonant, vowel, consonant");
+                throw new WalletException("phrase-word",
+                    $"word {i + 1} is none of a recovery phrase: each has five letters, consonant, vowel, consonant, vowel, consonant");
             }
 
             (all[2 * i], all[(2 * i) + 1]) = ((byte)(value >> 8), (byte)value);
@@ -50,11 +52,13 @@ public static class RecoveryPhrase
 
         byte[] seed = all[..PatientKeys.Length];
         return SHA256.HashData(seed).AsSpan(0, ChecksumBytes).SequenceEqual(all.AsSpan(PatientKeys.Length)) ? seed
-            : throw new WalletException("phrase-checksum", "the words do not belong together: one is wrong, or two are exchanged; compare them with what was written down");
+            : throw new WalletException("phrase-checksum",
+                "the words do not belong together: one is wrong, or two are exchanged; compare them with what was written down");
     }
 
     private static string Word(ushort value) => new(
-        [Consonants[value >> 12], Vowels[(value >> 10) & 3], Consonants[(value >> 6) & 15], Vowels[(value >> 4) & 3], Consonants[value & 15]]);
+        [Consonants[value >> 12], Vowels[(value >> 10) & 3], Consonants[(value >> 6) & 15], Vowels[(value >> 4) & 3],
+            Consonants[value & 15]]);
 
     private static int Value(string word)
     {

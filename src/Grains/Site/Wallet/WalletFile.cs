@@ -15,8 +15,8 @@ namespace EmrMarket.Grains.Site.Wallet;
 public sealed record WalletEntry(uint Site, Bytes32 SchemaId, Bytes32 Pseudonym);
 
 /// <summary>
-/// What a patient keeps: the seed of all keys, and which pseudonyms are theirs. On disk it is sealed by AES-256-GCM under a key that scrypt (RFC 7914) derives from a passphrase
-/// (docs/WIRE.md, "Wallet").
+/// What a patient keeps: the seed of all keys, and which pseudonyms are theirs. On disk it is sealed by AES-256-GCM under a key that scrypt
+/// (RFC 7914) derives from a passphrase (docs/WIRE.md, "Wallet").
 /// </summary>
 public sealed class WalletFile
 {
@@ -36,7 +36,8 @@ public sealed class WalletFile
 
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
     {
-        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow, RespectRequiredConstructorParameters = true, RespectNullableAnnotations = true,
+        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow, RespectRequiredConstructorParameters = true,
+        RespectNullableAnnotations = true,
         AllowDuplicateProperties = false,
     };
 
@@ -51,7 +52,8 @@ public sealed class WalletFile
         ArgumentNullException.ThrowIfNull(entries);
         if (seed.Length != PatientKeys.Length || entries.Count > MostEntries)
         {
-            throw new ArgumentException($"a wallet has a seed of {PatientKeys.Length} bytes and at most {MostEntries} entries", nameof(seed));
+            throw new ArgumentException(
+                $"a wallet has a seed of {PatientKeys.Length} bytes and at most {MostEntries} entries", nameof(seed));
         }
 
         (_seed, Entries) = (seed.ToArray(), entries);
@@ -65,11 +67,13 @@ public sealed class WalletFile
 
     /// <summary>Seals the wallet; salt and nonce are new in every file.</summary>
     /// <exception cref="WalletException">The passphrase is empty.</exception>
-    public byte[] Write(string passphrase) => Write(passphrase, Cost, RandomNumberGenerator.GetBytes(SaltBytes), RandomNumberGenerator.GetBytes(NonceBytes));
+    public byte[] Write(string passphrase) =>
+        Write(passphrase, Cost, RandomNumberGenerator.GetBytes(SaltBytes), RandomNumberGenerator.GetBytes(NonceBytes));
 
     /// <summary>Opens a wallet.</summary>
     /// <exception cref="WalletException">
-    /// <c>not-a-wallet</c>, <c>future-version</c>, <c>wallet-parameters</c>, or <c>wallet-locked</c>: the passphrase is another, or the file was altered, which cannot be told apart.
+    /// <c>not-a-wallet</c>, <c>future-version</c>, <c>wallet-parameters</c>, or <c>wallet-locked</c>: the passphrase is another, or the
+    /// file was altered, which cannot be told apart.
     /// </exception>
     public static WalletFile Read(ReadOnlySpan<byte> file, string passphrase)
     {
@@ -82,13 +86,18 @@ public sealed class WalletFile
 
         if (box.Version != Version)
         {
-            throw new WalletException("future-version", string.Create(CultureInfo.InvariantCulture, $"the wallet has version {box.Version}, and this program reads {Version}: use a newer one"));
+            throw new WalletException("future-version",
+                string.Create(CultureInfo.InvariantCulture,
+                    $"the wallet has version {box.Version}, and this program reads {Version}: use a newer one"));
         }
 
         (byte[] salt, byte[] nonce, byte[] tag, byte[] content) = (Bytes(box.Salt), Bytes(box.Nonce), Bytes(box.Tag), Bytes(box.Content));
-        if (box.Cost is < LeastCost or > MostCost || !int.IsPow2(box.Cost) || salt.Length != SaltBytes || nonce.Length != NonceBytes || tag.Length != TagBytes)
+        if (box.Cost is < LeastCost or > MostCost || !int.IsPow2(box.Cost) || salt.Length != SaltBytes || nonce.Length != NonceBytes
+            || tag.Length != TagBytes)
         {
-            throw new WalletException("wallet-parameters", $"the wallet's cost is no power of two from {LeastCost} to {MostCost}, or salt, nonce or tag have not {SaltBytes}, {NonceBytes} and {TagBytes} bytes");
+            throw new WalletException("wallet-parameters",
+                $"the wallet's cost is no power of two from {LeastCost} to {MostCost}, or salt, nonce or tag have not {SaltBytes}, "
+                    + $"{NonceBytes} and {TagBytes} bytes");
         }
 
         byte[] key = KeyOf(passphrase, salt, box.Cost);
@@ -100,12 +109,16 @@ public sealed class WalletFile
             Opened opened = Parse<Opened>(plain, "wallet-content", "the wallet opened, but its content is none");
             byte[] seed = Bytes(opened.Seed);
             return seed.Length == PatientKeys.Length && opened.Entries.Length <= MostEntries
-                ? new WalletFile(seed, [.. opened.Entries.Select(entry => new WalletEntry(entry.Site, Hash(entry.SchemaId), Hash(entry.Pseudonym)))])
-                : throw new WalletException("wallet-content", "the wallet opened, but its seed or its list of pseudonyms has a wrong length");
+                ? new WalletFile(seed,
+                    [.. opened.Entries.Select(entry => new WalletEntry(entry.Site, Hash(entry.SchemaId), Hash(entry.Pseudonym)))])
+                : throw new WalletException(
+                    "wallet-content", "the wallet opened, but its seed or its list of pseudonyms has a wrong length");
         }
         catch (AuthenticationTagMismatchException)
         {
-            throw new WalletException("wallet-locked", "the wallet does not open: the passphrase is another one, or the file was altered; try again, or restore it from its recovery phrase");
+            throw new WalletException("wallet-locked",
+                "the wallet does not open: the passphrase is another one, or the file was altered; try again, or restore it from its "
+                    + "recovery phrase");
         }
         finally
         {
@@ -119,13 +132,15 @@ public sealed class WalletFile
         ArgumentNullException.ThrowIfNull(passphrase);
         if (passphrase.Length == 0)
         {
-            throw new WalletException("passphrase-empty", "a wallet needs a passphrase: whoever finds the file would have the patient's money and records' policy");
+            throw new WalletException("passphrase-empty",
+                "a wallet needs a passphrase: whoever finds the file would have the patient's money and records' policy");
         }
 
         byte[] plain = JsonSerializer.SerializeToUtf8Bytes(
             new Opened(
                 Convert.ToHexStringLower(_seed),
-                [.. Entries.Select(entry => new OpenedEntry(entry.Site, entry.SchemaId.ToString()[2..], entry.Pseudonym.ToString()[2..]))]), Json);
+                [.. Entries.Select(entry => new OpenedEntry(entry.Site, entry.SchemaId.ToString()[2..], entry.Pseudonym.ToString()[2..]))]),
+                    Json);
         byte[] content = new byte[plain.Length], tag = new byte[TagBytes];
         byte[] key = KeyOf(passphrase, salt, cost);
         string saltText = Convert.ToHexStringLower(salt);
@@ -137,11 +152,13 @@ public sealed class WalletFile
         CryptographicOperations.ZeroMemory(key);
         CryptographicOperations.ZeroMemory(plain);
         return JsonSerializer.SerializeToUtf8Bytes(
-            new Sealed(Format, Version, cost, saltText, Convert.ToHexStringLower(nonce), Convert.ToHexStringLower(tag), Convert.ToHexStringLower(content)), Json);
+            new Sealed(Format, Version, cost, saltText, Convert.ToHexStringLower(nonce), Convert.ToHexStringLower(tag),
+                Convert.ToHexStringLower(content)), Json);
     }
 
     /// <summary>What is sealed with the content, so that nobody weakens it unnoticed.</summary>
-    private static byte[] Header(int cost, string salt) => Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{Format} {Version} {cost} {salt}"));
+    private static byte[] Header(int cost, string salt) =>
+        Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{Format} {Version} {cost} {salt}"));
 
     // Normalised, since the same passphrase typed on another machine may be other code points.
     private static byte[] KeyOf(string passphrase, byte[] salt, int cost) =>
@@ -151,7 +168,8 @@ public sealed class WalletFile
     {
         try
         {
-            return json.Length <= LongestFile && JsonSerializer.Deserialize<T>(json, Json) is { } value ? value : throw new WalletException(code, fault);
+            return json.Length <= LongestFile && JsonSerializer.Deserialize<T>(json, Json) is { } value
+                ? value : throw new WalletException(code, fault);
         }
         catch (JsonException)
         {

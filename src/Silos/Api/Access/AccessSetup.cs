@@ -32,7 +32,8 @@ internal static class AccessSetup
     public static void AddAccess(this IServiceCollection services, ApiOptions options, ulong chainId)
     {
         KeyFolder.Create(options.Keys);
-        services.AddDataProtection().SetApplicationName("emrmarket").PersistKeysToFileSystem(Directory.CreateDirectory(Path.Combine(options.Keys, "web")));
+        services.AddDataProtection().SetApplicationName("emrmarket")
+            .PersistKeysToFileSystem(Directory.CreateDirectory(Path.Combine(options.Keys, "web")));
         services.AddSingleton(OperatorToken.LoadOrCreate(options.Keys));
         services.AddSingleton(options.Accounts);
         services.AddSingleton(provider => new Challenges(provider.GetRequiredService<TimeProvider>(), chainId));
@@ -44,7 +45,8 @@ internal static class AccessSetup
         {
             // Length, not composition: NIST SP 800-63B, 5.1.1.2.
             identity.Password.RequiredLength = LeastPasswordLength;
-            identity.Password.RequireDigit = identity.Password.RequireLowercase = identity.Password.RequireUppercase = identity.Password.RequireNonAlphanumeric = false;
+            identity.Password.RequireDigit = identity.Password.RequireLowercase = identity.Password.RequireUppercase =
+                identity.Password.RequireNonAlphanumeric = false;
             identity.Lockout.MaxFailedAccessAttempts = MostFailures;
             identity.Lockout.DefaultLockoutTimeSpan = Lock;
         }).AddUserStore<IdentityAccounts>().AddTokenProvider<Authenticator>(Authenticator.Name);
@@ -64,7 +66,8 @@ internal static class AccessSetup
             })
             .AddBearerToken(Schemes.Bearer, token => token.BearerTokenExpiration = Sessions.Life)
             .AddScheme<AuthenticationSchemeOptions, OperatorHandler>(Schemes.Operator, null);
-        services.PostConfigure<BearerTokenOptions>(Schemes.Bearer, token => token.BearerTokenProtector = new RememberedTickets(token.BearerTokenProtector));
+        services.PostConfigure<BearerTokenOptions>(
+            Schemes.Bearer, token => token.BearerTokenProtector = new RememberedTickets(token.BearerTokenProtector));
         services.AddAntiforgery(antiforgery =>
         {
             antiforgery.HeaderName = CsrfHeader;
@@ -98,7 +101,8 @@ internal static class AccessSetup
         public string? NormalizeName(string? name) => name;
     }
 
-    private sealed class OperatorHandler(IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder, OperatorToken token)
+    private sealed class OperatorHandler(
+        IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder, OperatorToken token)
         : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
     {
         protected override Task<AuthenticateResult> HandleAuthenticateAsync()
@@ -115,7 +119,8 @@ internal static class AccessSetup
     {
         private readonly AuthorizationMiddlewareResultHandler _pages = new();
 
-        public Task HandleAsync(RequestDelegate next, HttpContext context, AuthorizationPolicy policy, PolicyAuthorizationResult authorizeResult)
+        public Task HandleAsync(
+            RequestDelegate next, HttpContext context, AuthorizationPolicy policy, PolicyAuthorizationResult authorizeResult)
         {
             if (authorizeResult.Succeeded || !ApiPaths.IsApi(context.Request.Path))
             {
@@ -128,7 +133,8 @@ internal static class AccessSetup
             }
 
             context.Response.Headers.WWWAuthenticate = "Bearer";
-            return ProblemWriter.WriteAsync(context, Problem.Of(SessionGuard.HasEnded(context) ? ProblemType.SessionEnded : ProblemType.SignInRequired));
+            return ProblemWriter.WriteAsync(
+                context, Problem.Of(SessionGuard.HasEnded(context) ? ProblemType.SessionEnded : ProblemType.SignInRequired));
         }
     }
 }

@@ -4,7 +4,8 @@ using EmrMarket.Silos.Commands;
 
 namespace EmrMarket.Silos.Api.Access;
 
-/// <summary>The token in <c>.emr/keys/operator.token</c>: whoever can read the file has this machine, and may do what the operator may.</summary>
+/// <summary>The token in <c>.emr/keys/operator.token</c>: whoever can read the file has this machine, and may do what the operator
+/// may.</summary>
 internal sealed class OperatorToken
 {
     /// <summary>What it begins with, by which it is told from session tokens.</summary>
@@ -36,14 +37,16 @@ internal sealed class OperatorToken
             file.Write(Encoding.ASCII.GetBytes(Prefix + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32)) + "\n"));
         }
 
-        if (!OperatingSystem.IsWindows() && (File.GetUnixFileMode(path) & ~(UnixFileMode.UserRead | UnixFileMode.UserWrite)) != UnixFileMode.None)
+        if (!OperatingSystem.IsWindows()
+            && (File.GetUnixFileMode(path) & ~(UnixFileMode.UserRead | UnixFileMode.UserWrite)) != UnixFileMode.None)
         {
             throw new CommandException(ExitCode.Failure, $"{path} is open to others: run chmod 600 {path}");
         }
 
         string text = File.ReadAllText(path, Encoding.ASCII).Trim();
         return text.StartsWith(Prefix, StringComparison.Ordinal) && text.Length == Prefix.Length + 64 ? new OperatorToken(text)
-            : throw new CommandException(ExitCode.Failure, $"{path} holds no operator token: remove it, and the next start makes a new one");
+            : throw new CommandException(
+                ExitCode.Failure, $"{path} holds no operator token: remove it, and the next start makes a new one");
     }
 
     /// <summary>Whether a text is the token; takes the same time whatever it is.</summary>
@@ -56,6 +59,8 @@ internal static class KeyFolder
     /// <summary>Makes it where it is missing, readable by its owner alone.</summary>
     public static void Create(string path)
     {
-        _ = OperatingSystem.IsWindows() ? Directory.CreateDirectory(path) : Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        _ = OperatingSystem.IsWindows()
+            ? Directory.CreateDirectory(path)
+            : Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
     }
 }

@@ -35,23 +35,27 @@ internal static class Policies
     public const string Operator = nameof(Operator);
 
     /// <summary>All of them, with whom each lets in.</summary>
-    public static IReadOnlyDictionary<string, Func<Session?, RouteValueDictionary, bool>> All { get; } = new Dictionary<string, Func<Session?, RouteValueDictionary, bool>>(StringComparer.Ordinal)
+    public static IReadOnlyDictionary<string, Func<Session?, RouteValueDictionary, bool>> All { get; } =
+        new Dictionary<string, Func<Session?, RouteValueDictionary, bool>>(StringComparer.Ordinal)
     {
         [Anyone] = (_, _) => true,
         [SignedIn] = (session, _) => session is not null,
         [Researcher] = (session, _) => session is { Role: Role.Researcher },
         [Patient] = (session, path) => IsPatientOf(session, path),
-        [SiteStaff] = (session, path) => session is { Role: Role.Operator } || (session is { Role: Role.Staff } && Is(path, "site", session.Site)),
+        [SiteStaff] = (session, path) =>
+            session is { Role: Role.Operator } || (session is { Role: Role.Staff } && Is(path, "site", session.Site)),
         [AnyStaff] = (session, _) => session is { Role: Role.Operator or Role.Staff },
         [Auditor] = (session, _) => session is { Role: Role.Operator or Role.Auditor },
-        [AuditorOrPatient] = (session, path) => session is { Role: Role.Operator or Role.Auditor } || (session is { Role: Role.Patient } && Is(path, "pseudonym", session.Publisher?.Pseudonym)),
+        [AuditorOrPatient] = (session, path) => session is { Role: Role.Operator or Role.Auditor }
+            || (session is { Role: Role.Patient } && Is(path, "pseudonym", session.Publisher?.Pseudonym)),
         [Operator] = (session, _) => session is { Role: Role.Operator },
     };
 
     private static bool IsPatientOf(Session? session, RouteValueDictionary path) => session is { Role: Role.Patient, Publisher: { } own }
         && Is(path, "site", own.Site) && Is(path, "schemaId", own.SchemaId) && Is(path, "pseudonym", own.Pseudonym);
 
-    private static bool Is(RouteValueDictionary path, string name, string? own) => own is { Length: > 0 } && path[name] is string named && string.Equals(named, own, StringComparison.Ordinal);
+    private static bool Is(RouteValueDictionary path, string name, string? own) => own is { Length: > 0 } && path[name] is string named
+        && string.Equals(named, own, StringComparison.Ordinal);
 }
 
 /// <summary>The requirement of a policy.</summary>
@@ -104,17 +108,20 @@ internal sealed record PublisherName(string Site, string SchemaId, string Pseudo
     public string Urn => Prefix + this;
 
     /// <summary>Reads <c>SITE/SCHEMA/PSEUDONYM</c>; null when it is something else.</summary>
-    public static PublisherName? Parse(string? text) => text?.Split('/') is [var site, var schema, var pseudonym] && IsName(site) && IsHash(schema) && IsHash(pseudonym)
+    public static PublisherName? Parse(string? text) => text?.Split('/') is [var site, var schema, var pseudonym] && IsName(site)
+        && IsHash(schema) && IsHash(pseudonym)
         ? new PublisherName(site, schema, pseudonym) : null;
 
     /// <summary>Reads <see cref="Urn"/>; null when it is something else.</summary>
-    public static PublisherName? ParseUrn(string urn) => urn.StartsWith(Prefix, StringComparison.Ordinal) ? Parse(urn[Prefix.Length..]) : null;
+    public static PublisherName? ParseUrn(string urn) => urn.StartsWith(Prefix, StringComparison.Ordinal)
+        ? Parse(urn[Prefix.Length..]) : null;
 
     /// <inheritdoc/>
     public override string ToString() => $"{Site}/{SchemaId}/{Pseudonym}";
 
     /// <summary>Whether a text may be the name of a site: 1 to 40 letters, digits and hyphens.</summary>
-    public static bool IsName(string text) => text.Length is >= 1 and <= 40 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_');
+    public static bool IsName(string text) =>
+        text.Length is >= 1 and <= 40 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_');
 
     private static bool IsHash(string text) => text.Length == 64 && text.All(char.IsAsciiHexDigitLower);
 }
@@ -159,7 +166,8 @@ internal sealed record Session
             return known.Session;
         }
 
-        if (user.Identity is not { IsAuthenticated: true } || !Enum.TryParse(user.FindFirstValue(RoleClaim), ignoreCase: true, out Role role))
+        if (user.Identity is not { IsAuthenticated: true }
+            || !Enum.TryParse(user.FindFirstValue(RoleClaim), ignoreCase: true, out Role role))
         {
             return null;
         }

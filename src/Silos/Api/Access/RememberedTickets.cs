@@ -5,8 +5,8 @@ using Microsoft.AspNetCore.Authentication;
 namespace EmrMarket.Silos.Api.Access;
 
 /// <summary>
-/// Opens each token once: to decrypt one and to read its claims costs more than all else of a read that is at hand. A ticket's end is looked at by whoever opens it, and an ended session
-/// by <see cref="SessionGuard"/>, at every call.
+/// Opens each token once: to decrypt one and to read its claims costs more than all else of a read that is at hand. A ticket's end is
+/// looked at by whoever opens it, and an ended session by <see cref="SessionGuard"/>, at every call.
 /// </summary>
 internal sealed class RememberedTickets(ISecureDataFormat<AuthenticationTicket> inner) : ISecureDataFormat<AuthenticationTicket>
 {

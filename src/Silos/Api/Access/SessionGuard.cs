@@ -6,7 +6,8 @@ using Microsoft.AspNetCore.Authentication;
 
 namespace EmrMarket.Silos.Api.Access;
 
-/// <summary>Between authentication and authorisation: lets no ended session through, and no call of the API that another site's page made.</summary>
+/// <summary>Between authentication and authorisation: lets no ended session through, and no call of the API that another site's page
+/// made.</summary>
 internal sealed class SessionGuard(RequestDelegate next, Sessions sessions, IAntiforgery antiforgery, AnswerCache answers)
 {
     private static readonly object Ended = new();
@@ -57,17 +58,21 @@ internal sealed class SessionGuard(RequestDelegate next, Sessions sessions, IAnt
     private async Task RefuseCrossSiteAsync(HttpContext context)
     {
         HttpRequest request = context.Request;
-        if (request.Headers.Origin is [{ } origin, ..] && !(Uri.TryCreate(origin, UriKind.Absolute, out Uri? from) && string.Equals(from.Authority, request.Host.Value, StringComparison.OrdinalIgnoreCase)))
+        if (request.Headers.Origin is [{ } origin, ..]
+            && !(Uri.TryCreate(origin, UriKind.Absolute, out Uri? from)
+                && string.Equals(from.Authority, request.Host.Value, StringComparison.OrdinalIgnoreCase)))
         {
             throw new ApiException(ProblemType.CrossSite, "the call comes from a page of another origin");
         }
 
         // In the header only: a form would be read into memory to look for it.
-        if (IsCookie(context.User) && (request.Headers[AccessSetup.CsrfHeader].Count == 0 || !await antiforgery.IsRequestValidAsync(context)))
+        if (IsCookie(context.User)
+            && (request.Headers[AccessSetup.CsrfHeader].Count == 0 || !await antiforgery.IsRequestValidAsync(context)))
         {
             throw new ApiException(ProblemType.CrossSite, $"the call has no valid {AccessSetup.CsrfHeader}");
         }
     }
 
-    private static bool IsCookie(ClaimsPrincipal user) => string.Equals(user.Identity?.AuthenticationType, Schemes.Cookie, StringComparison.Ordinal);
+    private static bool IsCookie(ClaimsPrincipal user) =>
+        string.Equals(user.Identity?.AuthenticationType, Schemes.Cookie, StringComparison.Ordinal);
 }

@@ -8,7 +8,8 @@ using Microsoft.Extensions.Options;
 
 namespace EmrMarket.Silos.Api.Access;
 
-/// <summary>Begins sessions, ends them, and knows which go on. A session is a protected ticket in a cookie or a bearer token; what is kept here are those that ended early.</summary>
+/// <summary>Begins sessions, ends them, and knows which go on. A session is a protected ticket in a cookie or a bearer token; what is kept
+/// here are those that ended early.</summary>
 internal sealed class Sessions(TimeProvider clock, AccountStores stores, IOptionsMonitor<BearerTokenOptions> bearer)
 {
     /// <summary>How long a session lasts.</summary>
@@ -24,25 +25,29 @@ internal sealed class Sessions(TimeProvider clock, AccountStores stores, IOption
     /// <summary>A new session of a wallet.</summary>
     public static Session OfWallet(string address, PublisherName? publisher) => new()
     {
-        Subject = publisher is null ? $"researcher:{address}" : $"patient:{publisher}", Role = publisher is null ? Role.Researcher : Role.Patient, Address = address, Publisher = publisher, Id = NewId(),
+        Subject = publisher is null ? $"researcher:{address}" : $"patient:{publisher}",
+        Role = publisher is null ? Role.Researcher : Role.Patient, Address = address, Publisher = publisher, Id = NewId(),
     };
 
     /// <summary>A new session of an account.</summary>
     public static Session OfAccount(Account account) => new()
     {
-        Subject = $"account:{account.Name}", Role = account.Role, Site = account.Role == Role.Staff ? account.Site : null, Id = NewId(), Stamp = account.SecurityStamp,
+        Subject = $"account:{account.Name}", Role = account.Role, Site = account.Role == Role.Staff ? account.Site : null, Id = NewId(),
+        Stamp = account.SecurityStamp,
     };
 
     /// <summary>A session as a bearer token.</summary>
     public string Token(Session session)
     {
-        AuthenticationTicket ticket = new(session.ToPrincipal(Schemes.Bearer), new AuthenticationProperties { ExpiresUtc = clock.GetUtcNow() + Life }, $"{Schemes.Bearer}:AccessToken");
+        AuthenticationTicket ticket = new(session.ToPrincipal(Schemes.Bearer),
+            new AuthenticationProperties { ExpiresUtc = clock.GetUtcNow() + Life }, $"{Schemes.Bearer}:AccessToken");
         return bearer.Get(Schemes.Bearer).BearerTokenProtector.Protect(ticket);
     }
 
     /// <summary>A session as a cookie of the answer.</summary>
     public static Task SignInAsync(HttpContext context, Session session) =>
-        context.SignInAsync(CookieAuthenticationDefaults.AuthenticationScheme, session.ToPrincipal(CookieAuthenticationDefaults.AuthenticationScheme));
+        context.SignInAsync(CookieAuthenticationDefaults.AuthenticationScheme,
+            session.ToPrincipal(CookieAuthenticationDefaults.AuthenticationScheme));
 
     /// <summary>Ends the session of a request, in all places where its ticket may be.</summary>
     public async Task EndAsync(HttpContext context, Session session)
@@ -50,7 +55,8 @@ internal sealed class Sessions(TimeProvider clock, AccountStores stores, IOption
         if (session.Role != Role.Operator)
         {
             DateTimeOffset now = clock.GetUtcNow();
-            await stores.Auditors.EndSessionAsync(session.Id, (now + Life).ToUnixTimeSeconds(), now.ToUnixTimeSeconds(), context.RequestAborted);
+            await stores.Auditors.EndSessionAsync(
+                session.Id, (now + Life).ToUnixTimeSeconds(), now.ToUnixTimeSeconds(), context.RequestAborted);
             foreach (string old in _ended.Where(pair => pair.Value < now).Select(pair => pair.Key))
             {
                 _ended.TryRemove(old, out _);
@@ -71,7 +77,9 @@ internal sealed class Sessions(TimeProvider clock, AccountStores stores, IOption
             await loaded.WaitAsync(cancellationToken);
         }
 
-        return !_ended.ContainsKey(session.Id) && (session.Stamp is not { } stamp || string.Equals(stamp, await StampAsync(session, cancellationToken), StringComparison.Ordinal));
+        return !_ended.ContainsKey(session.Id)
+            && (session.Stamp is not { } stamp
+                || string.Equals(stamp, await StampAsync(session, cancellationToken), StringComparison.Ordinal));
     }
 
     private async Task LoadAsync()
@@ -100,7 +108,8 @@ internal sealed class Sessions(TimeProvider clock, AccountStores stores, IOption
         }
 
         // A removed account has a stamp that no session has; an account of another site or role is another account.
-        string stamp = await stores.FindAsync(name, cancellationToken) is { } account && account.Role == session.Role && string.Equals(account.Site, session.Site ?? "", StringComparison.Ordinal)
+        string stamp = await stores.FindAsync(name, cancellationToken) is { } account && account.Role == session.Role
+            && string.Equals(account.Site, session.Site ?? "", StringComparison.Ordinal)
             ? account.SecurityStamp : "";
         _stamps[name] = (stamp, now);
         return stamp;

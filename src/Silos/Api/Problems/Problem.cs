@@ -44,7 +44,8 @@ internal sealed record Problem
         ProblemTypeInfo info = type.InfoOf();
         return new Problem
         {
-            Type = info.Type, Title = info.Title, Status = info.Status, Detail = Fit(detail ?? info.Title), Fix = info.Fix, RetryAfterSeconds = info.Retry ? ShortestWaitSeconds : null,
+            Type = info.Type, Title = info.Title, Status = info.Status, Detail = Fit(detail ?? info.Title), Fix = info.Fix,
+            RetryAfterSeconds = info.Retry ? ShortestWaitSeconds : null,
         };
     }
 

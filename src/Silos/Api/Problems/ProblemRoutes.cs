@@ -10,7 +10,8 @@ internal static class ProblemRoutes
     public static void MapProblems(this IEndpointRouteBuilder api)
     {
         RouteGroupBuilder problems = api.MapGroup("/problems").WithTags("Problems");
-        problems.MapGet("", () => ProblemTypes.All.ToArray()).Named("ListProblems", "Every problem type.", Policies.Anyone).Cached(CacheFor.Everybody);
+        problems.MapGet("", () => ProblemTypes.All.ToArray()).Named("ListProblems", "Every problem type.", Policies.Anyone)
+            .Cached(CacheFor.Everybody);
         problems.MapGet("/{code}", (string code) => ProblemTypes.Find(code)?.InfoOf() ?? throw new ApiException(ProblemType.UnknownProblem))
             .Named("ReadProblem", "One problem type.", Policies.Anyone).Cached(CacheFor.Everybody);
     }

@@ -1,6 +1,7 @@
 namespace EmrMarket.Silos.Api.Problems;
 
-/// <summary>Everything that can be wrong with a call, each with a stable URI (RFC 9457). The code of a member is its name in kebab case.</summary>
+/// <summary>Everything that can be wrong with a call, each with a stable URI (RFC 9457). The code of a member is its name in kebab
+/// case.</summary>
 internal enum ProblemType
 {
     // What is wrong with the call as such.

@@ -36,12 +36,14 @@ internal sealed partial class ProblemWriter(ILogger<ProblemWriter> log) : IExcep
         InputException e => Problem.Of(ProblemType.InvalidInput, $"the file has {e.Total} error{(e.Total == 1 ? "" : "s")}") with
         {
             ErrorCount = e.Total,
-            Errors = [.. e.Problems.Take(MostErrors).Select(problem => new ProblemLine(problem.Code, problem.Line, problem.Column, problem.Message, problem.Fix))],
+            Errors = [.. e.Problems.Take(MostErrors)
+                .Select(problem => new ProblemLine(problem.Code, problem.Line, problem.Column, problem.Message, problem.Fix))],
         },
         CommandException { Code: ExitCode.NotReady } e => Problem.Of(ProblemType.Unavailable, e.Message),
         CommandException e => Problem.Of(ProblemType.Refused, e.Message),
         BadHttpRequestException e => Describe(e),
-        InvalidDataException => Problem.Of(ProblemType.MalformedRequest, "the body is not what its Content-Type says, or longer than it may be"),
+        InvalidDataException =>
+            Problem.Of(ProblemType.MalformedRequest, "the body is not what its Content-Type says, or longer than it may be"),
         InvalidSignatureException e => Problem.Of(ProblemType.CommandSignature, e.Message),
         EthereumException { IsTransient: true } => Problem.Of(ProblemType.Unavailable, "the ledger does not answer at the moment"),
         NpgsqlException { IsTransient: true } => Problem.Of(ProblemType.Unavailable, "the database does not answer at the moment"),
@@ -61,7 +63,9 @@ internal sealed partial class ProblemWriter(ILogger<ProblemWriter> log) : IExcep
             response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
         }
 
-        return HttpMethods.IsHead(context.Request.Method) ? Task.CompletedTask : response.Body.WriteAsync(JsonSerializer.SerializeToUtf8Bytes(problem, Json), context.RequestAborted).AsTask();
+        return HttpMethods.IsHead(context.Request.Method)
+            ? Task.CompletedTask
+            : response.Body.WriteAsync(JsonSerializer.SerializeToUtf8Bytes(problem, Json), context.RequestAborted).AsTask();
     }
 
     /// <inheritdoc/>
@@ -78,14 +82,16 @@ internal sealed partial class ProblemWriter(ILogger<ProblemWriter> log) : IExcep
             // The trace names methods; a message might quote a value, so only its type is noted.
             problem = problem with { TraceId = httpContext.TraceIdentifier };
             Exception cause = exception.GetBaseException();
-            LogDefect(log, httpContext.TraceIdentifier, httpContext.GetEndpoint()?.DisplayName ?? "", cause.GetType().Name, cause.StackTrace ?? "");
+            LogDefect(log, httpContext.TraceIdentifier, httpContext.GetEndpoint()?.DisplayName ?? "", cause.GetType().Name,
+                cause.StackTrace ?? "");
         }
 
         await WriteAsync(httpContext, problem);
         return true;
     }
 
-    private static Problem Refused(string code, string message) => ProblemTypes.Find(code) is { } type ? Problem.Of(type, message) : Problem.Of(ProblemType.Refused, $"{code}: {message}");
+    private static Problem Refused(string code, string message) =>
+        ProblemTypes.Find(code) is { } type ? Problem.Of(type, message) : Problem.Of(ProblemType.Refused, $"{code}: {message}");
 
     // The text of the original quotes what was sent; what is said here names the place only.
     private static Problem Describe(BadHttpRequestException failure) => failure.StatusCode switch
@@ -94,19 +100,22 @@ internal sealed partial class ProblemWriter(ILogger<ProblemWriter> log) : IExcep
         StatusCodes.Status408RequestTimeout => Problem.Of(ProblemType.RequestTimeout),
         StatusCodes.Status415UnsupportedMediaType => Problem.Of(ProblemType.UnsupportedMediaType),
         _ => Problem.Of(ProblemType.MalformedRequest, failure.InnerException is JsonException json ? Where(json)
-            : Parameter().Match(failure.Message) is { Success: true } match ? $"the parameter {match.Groups["name"].Value} is missing or not of its type" : "the request cannot be read"),
+            : Parameter().Match(failure.Message) is { Success: true } match
+            ? $"the parameter {match.Groups["name"].Value} is missing or not of its type" : "the request cannot be read"),
     };
 
     private static string Where(JsonException json)
     {
         string at = json.Path is { Length: > 0 and <= 100 } path && PlainPath().IsMatch(path) ? $" at {path}" : "";
-        string line = json.LineNumber is { } number ? string.Create(CultureInfo.InvariantCulture, $" (line {number + 1}, byte {json.BytePositionInLine + 1})") : "";
+        string line = json.LineNumber is { } number
+            ? string.Create(CultureInfo.InvariantCulture, $" (line {number + 1}, byte {json.BytePositionInLine + 1})") : "";
         return $"the body is no JSON of the expected form{at}{line}: a member is missing, unknown, given twice or of another type";
     }
 
     private const int MostErrors = 100;
 
-    [GeneratedRegex("parameter \"[A-Za-z0-9_<>?\\[\\]., ]* ?\\b(?<name>[A-Za-z0-9_]{1,40})\"", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 100)]
+    [GeneratedRegex("parameter \"[A-Za-z0-9_<>?\\[\\]., ]* ?\\b(?<name>[A-Za-z0-9_]{1,40})\"",
+        RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, 100)]
     private static partial Regex Parameter();
 
     [GeneratedRegex(@"^\$[A-Za-z0-9_.\[\]]*$", RegexOptions.CultureInvariant, 100)]

@@ -5,7 +5,8 @@ using EmrMarket.Silos.Services;
 
 namespace EmrMarket.Silos.Api.Routes;
 
-/// <summary>Values of paths and queries, checked before any grain is asked: a key of the wrong form would make a grain of its own.</summary>
+/// <summary>Values of paths and queries, checked before any grain is asked: a key of the wrong form would make a grain of its
+/// own.</summary>
 internal static class ApiValues
 {
     /// <summary>64 lower-case hexadecimal digits.</summary>
@@ -15,7 +16,8 @@ internal static class ApiValues
 
     /// <summary>A number from 0 to a bound.</summary>
     /// <exception cref="ApiException"><see cref="ProblemType.InvalidValue"/>.</exception>
-    public static ulong Number(string? text, string name, ulong most) => ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out ulong number) && number <= most ? number
+    public static ulong Number(string? text, string name, ulong most) =>
+        ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out ulong number) && number <= most ? number
         : throw new ApiException(ProblemType.InvalidValue, $"{name} is a whole number from 0 to {most}");
 
     /// <summary>An address, lower case.</summary>
@@ -28,10 +30,12 @@ internal static class ApiValues
         }
         catch (FormatException)
         {
-            throw new ApiException(ProblemType.MalformedAddress, "an address is 0x and 40 hexadecimal digits, in one case or with the capitals of EIP-55");
+            throw new ApiException(ProblemType.MalformedAddress,
+                "an address is 0x and 40 hexadecimal digits, in one case or with the capitals of EIP-55");
         }
     }
 
     /// <summary>The address of a session that has one.</summary>
-    public static string AddressOf(HttpContext context) => Access.Session.Require(context).Address ?? throw new ApiException(ProblemType.Forbidden, "this session has no address");
+    public static string AddressOf(HttpContext context) =>
+        Access.Session.Require(context).Address ?? throw new ApiException(ProblemType.Forbidden, "this session has no address");
 }

@@ -43,9 +43,12 @@ internal static class LedgerRoutes
         List(ledger, "/schemas", "ListPublishedSchemas", "The published schemas.", service => service.Schemas(), schema => schema.SchemaId);
         List(ledger, "/epochs", "ListEpochs", "All epochs in the order of their posting.", service => service.Epochs(), epoch => epoch.Id);
         List(ledger, "/rounds", "ListRounds", "All rounds, schema by schema.", service => service.Rounds(), round => round.Id);
-        List(ledger, "/requests", "ListLedgerRequests", "All funded requests by number.", service => service.Requests(), request => $"{request.RequestId}");
-        List(ledger, "/deliveries", "ListDeliveries", "All deliveries, request by request.", service => service.Deliveries(), delivery => delivery.Id);
-        List(ledger, "/demands", "ListDemands", "The leaves that are demanded and not answered.", service => service.Demands(), demand => $"{demand.BatchId}-{demand.Kind}-{demand.Position}");
+        List(ledger, "/requests", "ListLedgerRequests", "All funded requests by number.", service => service.Requests(),
+            request => $"{request.RequestId}");
+        List(ledger, "/deliveries", "ListDeliveries", "All deliveries, request by request.", service => service.Deliveries(),
+            delivery => delivery.Id);
+        List(ledger, "/demands", "ListDemands", "The leaves that are demanded and not answered.", service => service.Demands(),
+            demand => $"{demand.BatchId}-{demand.Kind}-{demand.Position}");
         ledger.MapGet("/deliveries/{id}/claims", (string id, string? cursor, string? limit, LedgerService service) =>
             Paging.After(service.Claims(ApiValues.Hash(id, "id")), claim => $"{claim.Slot}", cursor, limit))
             .Named("ListClaims", "What was paid out of a delivery.", Policies.Anyone).Cached(CacheFor.Everybody);
@@ -53,14 +56,17 @@ internal static class LedgerRoutes
             Paging.After(service.Revocations((uint)ApiValues.Number(site, "site", uint.MaxValue)), row => row.Pseudonym, cursor, limit))
             .Named("ListRevocations", "The pseudonyms that a site's patients revoked.", Policies.Anyone).Cached(CacheFor.Everybody);
         ledger.MapGet("/sites/{site}/findings", (string site, string? cursor, string? limit, LedgerService service) =>
-            Paging.After(service.Findings((uint)ApiValues.Number(site, "site", uint.MaxValue)), finding => $"{finding.Index}", cursor, limit))
+            Paging.After(service.Findings((uint)ApiValues.Number(site, "site", uint.MaxValue)), finding => $"{finding.Index}",
+                cursor, limit))
             .Named("ListFindings", "What auditors found about a site.", Policies.Anyone).Cached(CacheFor.Everybody);
         ledger.MapGet("/epochs/{id}/members/{position}", (string id, string position, LedgerService service) =>
             service.MemberAsync(ApiValues.Hash(id, "id"), (uint)ApiValues.Number(position, "position", uint.MaxValue)))
-            .Named("OpenMember", "A member's leaf with the path to the root that the ledger holds.", Policies.Anyone).Cached(CacheFor.Everybody);
+            .Named("OpenMember", "A member's leaf with the path to the root that the ledger holds.", Policies.Anyone)
+            .Cached(CacheFor.Everybody);
         ledger.MapGet("/deliveries/{id}/slots/{slot}", (string id, string slot, LedgerService service) =>
             service.SlotAsync(ApiValues.Hash(id, "id"), (uint)ApiValues.Number(slot, "slot", uint.MaxValue)))
-            .Named("OpenSlot", "A delivery's leaf with the path to the root that the ledger holds.", Policies.Anyone).Cached(CacheFor.Everybody);
+            .Named("OpenSlot", "A delivery's leaf with the path to the root that the ledger holds.", Policies.Anyone)
+            .Cached(CacheFor.Everybody);
         ledger.MapGet("/accounts/{address}", (string address, HttpContext context, LedgerService service) =>
             {
                 context.Response.Headers.CacheControl = "no-store";
@@ -76,7 +82,8 @@ internal static class LedgerRoutes
         ledger.MapGet("/transactions/{hash}", async (string hash, HttpContext context, LedgerService service) =>
             {
                 context.Response.Headers.CacheControl = "no-store";
-                return await service.ReceiptAsync(ApiValues.Hash(hash, "hash"), context.RequestAborted) ?? throw new ApiException(ProblemType.UnknownTransaction, "the transaction is in no block, or not yet");
+                return await service.ReceiptAsync(ApiValues.Hash(hash, "hash"), context.RequestAborted)
+                    ?? throw new ApiException(ProblemType.UnknownTransaction, "the transaction is in no block, or not yet");
             })
             .Named("ReadTransaction", "What became of a transaction.", Policies.Anyone);
         ledger.MapPost("/embedded/endowments", async (EndowmentWish wish, HttpContext context, LedgerService service) =>
@@ -91,15 +98,20 @@ internal static class LedgerRoutes
                 await service.EndowAsync(address, context.RequestAborted);
                 return TypedResults.NoContent();
             })
-            .Named("Endow", "Gives an account ether and tokens of an embedded chain: the own one, or for the operator any.", Policies.SignedIn).Costs(RateClass.Heavy);
+            .Named("Endow", "Gives an account ether and tokens of an embedded chain: the own one, or for the operator any.",
+                Policies.SignedIn).Costs(RateClass.Heavy);
         ledger.MapPost("/embedded/clock", async (ClockStep step, HttpContext context, LedgerService service) =>
             {
-                await service.AdvanceTimeAsync(step.Seconds is > 0 and <= LongestStep ? step.Seconds : throw new ApiException(ProblemType.InvalidValue, $"seconds is a whole number from 1 to {LongestStep}"), context.RequestAborted);
+                await service.AdvanceTimeAsync(step.Seconds is > 0 and <= LongestStep
+                    ? step.Seconds : throw new ApiException(ProblemType.InvalidValue, $"seconds is a whole number from 1 to {LongestStep}"),
+                    context.RequestAborted);
                 return TypedResults.NoContent();
             })
             .Named("AdvanceClock", "Moves the clock of an embedded chain.", Policies.Operator).Costs(RateClass.Heavy);
     }
 
-    private static void List<T>(IEndpointRouteBuilder ledger, string path, string name, string summary, Func<LedgerService, T[]> all, Func<T, string> id) =>
-        ledger.MapGet(path, (string? cursor, string? limit, LedgerService service) => Paging.After(all(service), id, cursor, limit)).Named(name, summary, Policies.Anyone).Cached(CacheFor.Everybody);
+    private static void List<T>(
+        IEndpointRouteBuilder ledger, string path, string name, string summary, Func<LedgerService, T[]> all, Func<T, string> id) =>
+        ledger.MapGet(path, (string? cursor, string? limit, LedgerService service) => Paging.After(all(service), id, cursor, limit))
+            .Named(name, summary, Policies.Anyone).Cached(CacheFor.Everybody);
 }

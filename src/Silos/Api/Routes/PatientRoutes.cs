@@ -11,16 +11,22 @@ internal static class PatientRoutes
     public static void MapPatients(this IEndpointRouteBuilder api)
     {
         IEndpointRouteBuilder patients = api.MapGroup("/sites/{site}").WithTags("Patients");
-        patients.MapGet("/menus/{schemaId}", (string site, string schemaId, PatientService service) => service.MenuAsync(site, ApiValues.Hash(schemaId, "schemaId")))
+        patients.MapGet("/menus/{schemaId}",
+            (string site, string schemaId, PatientService service) => service.MenuAsync(site, ApiValues.Hash(schemaId, "schemaId")))
             .Named("ReadMenu", "The choices of a site's patients, with what each means.", Policies.Anyone).Cached(CacheFor.Everybody);
-        patients.MapGet("/publishers/{schemaId}/{pseudonym}", (string site, string schemaId, string pseudonym, PatientService service) => service.OfferAsync(site, schemaId, pseudonym))
+        patients.MapGet("/publishers/{schemaId}/{pseudonym}",
+            (string site, string schemaId, string pseudonym, PatientService service) => service.OfferAsync(site, schemaId, pseudonym))
             .Named("ReadOffer", "What the patient allows and asks now, and what was spent.", Policies.Patient).Cached(CacheFor.Session);
         patients.MapPost(
                 "/publishers/{schemaId}/{pseudonym}/commands",
-                (string site, string schemaId, string pseudonym, CommandInfo command, PatientService service) => service.CommandAsync(site, schemaId, pseudonym, command))
-            .Named("Command", "Carries out a signed command (docs/WIRE.md, \"Patients' messages\").", Policies.Patient).Costs(RateClass.Write).Remembered();
-        patients.MapGet("/publishers/{schemaId}/{pseudonym}/history", async (string site, string schemaId, string pseudonym, string? cursor, string? limit, PatientService service) =>
+                (string site, string schemaId, string pseudonym, CommandInfo command, PatientService service) =>
+                    service.CommandAsync(site, schemaId, pseudonym, command))
+            .Named("Command", "Carries out a signed command (docs/WIRE.md, \"Patients' messages\").", Policies.Patient)
+            .Costs(RateClass.Write).Remembered();
+        patients.MapGet("/publishers/{schemaId}/{pseudonym}/history",
+            async (string site, string schemaId, string pseudonym, string? cursor, string? limit, PatientService service) =>
             Paging.After(await service.HistoryAsync(site, schemaId, pseudonym), use => $"{use.DeliveryId}-{use.Slot}", cursor, limit))
-            .Named("ReadHistory", "Every use of the record, oldest first, with its places on the ledger.", Policies.Patient).Cached(CacheFor.Session);
+            .Named("ReadHistory", "Every use of the record, oldest first, with its places on the ledger.", Policies.Patient)
+            .Cached(CacheFor.Session);
     }
 }

@@ -4,7 +4,8 @@ using Microsoft.Net.Http.Headers;
 
 namespace EmrMarket.Silos.Api.Routes;
 
-/// <summary>Record files on their way into a site: raw, so they stay in a folder that only this process enters, and are removed as soon as they are read.</summary>
+/// <summary>Record files on their way into a site: raw, so they stay in a folder that only this process enters, and are removed as soon as
+/// they are read.</summary>
 internal sealed class RecordSpool
 {
     /// <summary>The most bytes of one call.</summary>
@@ -30,7 +31,8 @@ internal sealed class RecordSpool
     /// <exception cref="ApiException">The body is of another type, empty, or has too many files.</exception>
     public async Task<SpooledFiles> TakeAsync(HttpContext context)
     {
-        MediaTypeHeaderValue? type = MediaTypeHeaderValue.TryParse(context.Request.ContentType, out MediaTypeHeaderValue? parsed) ? parsed : null;
+        MediaTypeHeaderValue? type = MediaTypeHeaderValue.TryParse(context.Request.ContentType, out MediaTypeHeaderValue? parsed)
+            ? parsed : null;
         string folder = Path.Combine(_folder, Guid.NewGuid().ToString("N"));
         Access.KeyFolder.Create(folder);
         SpooledFiles files = new(folder);
@@ -45,7 +47,8 @@ internal sealed class RecordSpool
                     MultipartReader parts = new(boundary, context.Request.Body);
                     while (await parts.ReadNextSectionAsync(context.RequestAborted) is { } part)
                     {
-                        if (part.GetContentDispositionHeader() is not { FileName.HasValue: true } && part.GetContentDispositionHeader() is not { FileNameStar.HasValue: true })
+                        if (part.GetContentDispositionHeader() is not { FileName.HasValue: true }
+                            && part.GetContentDispositionHeader() is not { FileNameStar.HasValue: true })
                         {
                             continue;
                         }
@@ -68,7 +71,8 @@ internal sealed class RecordSpool
         catch (Exception e)
         {
             files.Dispose();
-            throw e is IOException and not BadHttpRequestException ? new ApiException(ProblemType.MalformedRequest, "the body is no multipart/form-data, or was cut short") : e;
+            throw e is IOException and not BadHttpRequestException
+                ? new ApiException(ProblemType.MalformedRequest, "the body is no multipart/form-data, or was cut short") : e;
         }
     }
 }

@@ -20,37 +20,48 @@ internal static class ResearchRoutes
                 ApiValues.Hash(wish.SchemaId, "schemaId");
                 return service.PlanAsync(wish);
             })
-            .Named("Plan", "What a statistic would cost and how exact it would be; nothing is stored or spent.", Policies.Anyone).Costs(RateClass.Write);
+            .Named("Plan", "What a statistic would cost and how exact it would be; nothing is stored or spent.", Policies.Anyone)
+            .Costs(RateClass.Write);
         research.MapPost("/terms", (RequestWish wish, HttpContext context, ResearchService service) =>
             {
                 ApiValues.Hash(wish.SchemaId, "schemaId");
                 return service.WriteTermsAsync(ApiValues.AddressOf(context), wish);
             })
-            .Named("WriteTerms", "The terms that a wish comes to, in canonical form, to be opened as they are.", Policies.Researcher).Costs(RateClass.Write).Remembered();
+            .Named("WriteTerms", "The terms that a wish comes to, in canonical form, to be opened as they are.", Policies.Researcher)
+            .Costs(RateClass.Write).Remembered();
         research.MapPost("/requests", async (HttpContext context, ResearchService service) =>
             {
                 OpenInfo open = await service.OpenAsync(ApiValues.AddressOf(context), await TextAsync(context));
                 return TypedResults.Created($"{ApiPaths.Root}/requests/{open.Key}", open);
             })
-            .Named("OpenRequest", "Hands in terms, byte by byte as POST /terms wrote them; answers with the calls that the researcher signs to fund the request.", Policies.Researcher)
+            .Named("OpenRequest",
+                "Hands in terms, byte by byte as POST /terms wrote them; answers with the calls that the researcher signs to fund the "
+                    + "request.", Policies.Researcher)
             .Costs(RateClass.Write).Remembered().Accepts<TermsDocument>("application/json");
         research.MapGet("/requests", async (string? cursor, string? limit, HttpContext context, ResearchService service) =>
             Paging.After(await service.ListAsync(ApiValues.AddressOf(context)), request => request.Key, cursor, limit))
             .Named("ListRequests", "The researcher's requests, newest first.", Policies.Researcher).Cached(CacheFor.Session);
-        research.MapGet("/requests/{key}", (string key, HttpContext context, ResearchService service) => service.StatusAsync(ApiValues.AddressOf(context), ApiValues.Hash(key, "key")))
+        research.MapGet("/requests/{key}",
+            (string key, HttpContext context, ResearchService service) =>
+                service.StatusAsync(ApiValues.AddressOf(context), ApiValues.Hash(key, "key")))
             .Named("ReadRequest", "Where a request stands, with the reason for each step.", Policies.Researcher).Cached(CacheFor.Session);
         research.MapGet("/requests/{key}/results", async (string key, string? format, HttpContext context, ResearchService service) =>
             {
                 string json = await service.ResultsAsync(ApiValues.AddressOf(context), ApiValues.Hash(key, "key"));
-                bool csv = format switch { null => Prefers(context.Request, "text/csv"), "json" => false, "csv" => true, _ => throw new ApiException(ProblemType.InvalidValue, "format is json or csv") };
+                bool csv = format switch { null => Prefers(context.Request, "text/csv"), "json" => false, "csv" => true,
+                    _ => throw new ApiException(ProblemType.InvalidValue, "format is json or csv") };
                 context.Response.Headers.ContentDisposition = $"inline; filename=\"request-{key[..8]}.{(csv ? "csv" : "json")}\"";
                 context.Response.Headers.Vary = "Accept, Authorization, Cookie";
-                return new TaggedText(csv ? ResultsCsv.Write(json) : json, csv ? "text/csv; charset=utf-8" : "application/json; charset=utf-8");
+                return new TaggedText(csv ? ResultsCsv.Write(json) : json,
+                    csv ? "text/csv; charset=utf-8" : "application/json; charset=utf-8");
             })
             .Named("ReadResults", "The results of a request: JSON (docs/WIRE.md), or one line of CSV per figure.", Policies.Researcher)
             .Produces<RequestResults>(StatusCodes.Status200OK, "application/json", "text/csv");
-        research.MapPost("/requests/{key}/cancellation", (string key, HttpContext context, ResearchService service) => service.CancelAsync(ApiValues.AddressOf(context), ApiValues.Hash(key, "key")))
-            .Named("CancelRequest", "Withdraws a request that is not funded, or answers with the call that cancels it.", Policies.Researcher).Costs(RateClass.Write).Remembered();
+        research.MapPost("/requests/{key}/cancellation",
+            (string key, HttpContext context, ResearchService service) =>
+                service.CancelAsync(ApiValues.AddressOf(context), ApiValues.Hash(key, "key")))
+            .Named("CancelRequest", "Withdraws a request that is not funded, or answers with the call that cancels it.",
+                Policies.Researcher).Costs(RateClass.Write).Remembered();
     }
 
     // As text, not as JSON that is read and written again: the request's key is the hash of these bytes.
@@ -72,5 +83,6 @@ internal static class ResearchRoutes
         }
     }
 
-    private static bool Prefers(HttpRequest request, string type) => request.GetTypedHeaders().Accept is [{ } first, ..] && string.Equals(first.MediaType.Value, type, StringComparison.OrdinalIgnoreCase);
+    private static bool Prefers(HttpRequest request, string type) => request.GetTypedHeaders().Accept is [{ } first, ..]
+        && string.Equals(first.MediaType.Value, type, StringComparison.OrdinalIgnoreCase);
 }

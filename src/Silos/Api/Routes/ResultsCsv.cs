@@ -15,14 +15,17 @@ internal static class ResultsCsv
     {
         using JsonDocument document = JsonDocument.Parse(json);
         StringBuilder text = new();
-        ResultsTable.WriteLine(text, ["requestId", "statistic", "section", "figure", .. Numbers, "records", "effectiveRecords", "confidence", "epsilonMicro", "estimator", "refusal"]);
+        ResultsTable.WriteLine(text,
+            ["requestId", "statistic", "section", "figure", .. Numbers, "records", "effectiveRecords", "confidence", "epsilonMicro",
+                "estimator", "refusal"]);
         string request = document.RootElement.GetProperty("requestId").GetUInt64().ToString(CultureInfo.InvariantCulture);
         foreach (JsonElement answer in document.RootElement.GetProperty("statistics").EnumerateArray())
         {
             string id = Text(answer, "id");
             if (answer.GetProperty("result") is not { ValueKind: JsonValueKind.Object } result)
             {
-                ResultsTable.WriteLine(text, [request, id, "", "", .. Numbers.Select(_ => ""), "", "", "", "", "", Text(answer, "refusal")]);
+                ResultsTable.WriteLine(text,
+                    [request, id, "", "", .. Numbers.Select(_ => ""), "", "", "", "", "", Text(answer, "refusal")]);
                 continue;
             }
 
@@ -34,12 +37,14 @@ internal static class ResultsCsv
 
             void WriteCells(JsonElement owner, string section)
             {
-                string epsilon = result.GetProperty("epsilon") is { ValueKind: JsonValueKind.Object } loss ? Text(loss, "micro") : Text(result, "epsilon");
+                string epsilon = result.GetProperty("epsilon") is { ValueKind: JsonValueKind.Object } loss
+                    ? Text(loss, "micro") : Text(result, "epsilon");
                 foreach (JsonElement cell in owner.GetProperty("cells").EnumerateArray())
                 {
                     ResultsTable.WriteLine(
                         text,
-                        [request, id, section, Text(cell, "value"), .. Numbers.Select(number => Text(cell, number)), Text(result, "n"), Text(result, "effectiveRecords"), Text(result, "confidence"), epsilon,
+                        [request, id, section, Text(cell, "value"), .. Numbers.Select(number => Text(cell, number)), Text(result, "n"),
+                            Text(result, "effectiveRecords"), Text(result, "confidence"), epsilon,
                             Text(result, "estimator"), ""]);
                 }
             }
@@ -49,7 +54,8 @@ internal static class ResultsCsv
     }
 
     // A number that is not finite stands as text in the document, and as nothing here.
-    private static string Text(JsonElement owner, string name) => !owner.TryGetProperty(name, out JsonElement value) ? "" : value.ValueKind switch
+    private static string Text(JsonElement owner, string name) => !owner.TryGetProperty(name, out JsonElement value)
+        ? "" : value.ValueKind switch
     {
         JsonValueKind.Number => value.GetRawText(),
         JsonValueKind.String when value.GetString() is { } text => text is "NaN" or "Infinity" or "-Infinity" ? "" : text,

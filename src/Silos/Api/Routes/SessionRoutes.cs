@@ -93,26 +93,35 @@ internal static class SessionRoutes
         sessions.MapPost("/sign-in/challenges", (ChallengeWish wish, HttpContext context, Challenges challenges) =>
             {
                 PublisherName? publisher = wish.Publisher is null ? null
-                    : PublisherName.Parse(wish.Publisher) ?? throw new ApiException(ProblemType.InvalidValue, "publisher is SITE/SCHEMA/PSEUDONYM, the last two with 64 lower-case hexadecimal digits each");
-                SignInMessage message = challenges.Issue(ApiValues.Address(wish.Address), publisher, Domain(context), $"{context.Request.Scheme}://{Domain(context)}");
+                    : PublisherName.Parse(wish.Publisher)
+                    ?? throw new ApiException(ProblemType.InvalidValue,
+                        "publisher is SITE/SCHEMA/PSEUDONYM, the last two with 64 lower-case hexadecimal digits each");
+                SignInMessage message = challenges.Issue(
+                    ApiValues.Address(wish.Address), publisher, Domain(context), $"{context.Request.Scheme}://{Domain(context)}");
                 return new Challenge(message.Write(), message.ExpirySeconds);
             })
             .Named("IssueChallenge", "A message for a wallet to sign (EIP-4361).", Policies.Anyone).Costs(RateClass.SignIn);
-        sessions.MapPost("/sign-in", async (SignedChallenge signed, string? cookie, HttpContext context, Challenges challenges, PatientService patients, Sessions book) =>
+        sessions.MapPost("/sign-in",
+            async (SignedChallenge signed, string? cookie, HttpContext context, Challenges challenges, PatientService patients,
+                Sessions book) =>
             {
                 SignInMessage message = challenges.Redeem(signed.Message, signed.Signature, Domain(context));
                 string address = Show.Address(message.Address);
-                if (message.Publisher is { } publisher && !string.Equals(await ControllerAsync(patients, publisher), address, StringComparison.Ordinal))
+                if (message.Publisher is { } publisher
+                    && !string.Equals(await ControllerAsync(patients, publisher), address, StringComparison.Ordinal))
                 {
-                    throw new ApiException(ProblemType.ChallengeRefused, "the address is not the controller of this pseudonym at this site");
+                    throw new ApiException(ProblemType.ChallengeRefused,
+                        "the address is not the controller of this pseudonym at this site");
                 }
 
                 return await BeginAsync(context, book, Sessions.OfWallet(address, message.Publisher), cookie);
             })
             .Named("SignIn", "Begins a session for whoever signed a challenge.", Policies.Anyone).Costs(RateClass.SignIn);
-        sessions.MapPost("/sign-in/password", async (PasswordSignIn wish, string? cookie, HttpContext context, AccountService accounts, Sessions book) =>
+        sessions.MapPost("/sign-in/password",
+            async (PasswordSignIn wish, string? cookie, HttpContext context, AccountService accounts, Sessions book) =>
             {
-                Account account = wish.Password.Length <= LongestPassword ? await accounts.CheckAsync(wish.Name, wish.Password, wish.Code, context.RequestAborted)
+                Account account = wish.Password.Length <= LongestPassword
+                    ? await accounts.CheckAsync(wish.Name, wish.Password, wish.Code, context.RequestAborted)
                     : throw new ApiException(ProblemType.SignInFailed);
                 return await BeginAsync(context, book, Sessions.OfAccount(account), cookie);
             })
@@ -124,7 +133,8 @@ internal static class SessionRoutes
                 bool cookie = string.Equals(context.User.Identity?.AuthenticationType, Schemes.Cookie, StringComparison.Ordinal);
                 return new SessionInfo
                 {
-                    Role = Session.Name(session.Role), Address = session.Address, Site = session.Site, Publisher = session.Publisher?.ToString(),
+                    Role = Session.Name(session.Role), Address = session.Address, Site = session.Site,
+                    Publisher = session.Publisher?.ToString(),
                     Csrf = cookie ? antiforgery.GetAndStoreTokens(context).RequestToken : null,
                 };
             })
@@ -173,12 +183,17 @@ internal static class SessionRoutes
     private static async Task<SignedIn> BeginAsync(HttpContext context, Sessions book, Session session, string? cookie)
     {
         context.Response.Headers.CacheControl = "no-store";
-        bool inCookie = cookie switch { null or "false" => false, "true" => true, _ => throw new ApiException(ProblemType.InvalidValue, "cookie is true or false") };
+        bool inCookie = cookie switch { null or "false" => false, "true" => true,
+            _ => throw new ApiException(ProblemType.InvalidValue, "cookie is true or false") };
         if (inCookie)
         {
             await Sessions.SignInAsync(context, session);
         }
 
-        return new SignedIn { Token = inCookie ? null : book.Token(session), ExpiresSeconds = (int)Sessions.Life.TotalSeconds, Role = Session.Name(session.Role) };
+        return new SignedIn
+        {
+            Token = inCookie ? null : book.Token(session), ExpiresSeconds = (int)Sessions.Life.TotalSeconds,
+            Role = Session.Name(session.Role),
+        };
     }
 }

@@ -42,21 +42,29 @@ internal static class SiteRoutes
         sites.MapGet("", (string site, string? schema, SiteService service) => service.StatusAsync(site, ApiValues.Hash(schema, "schema")))
             .Named("ReadSite", "Where the site stands with a schema.", Policies.SiteStaff).Cached(CacheFor.Session);
         sites.MapGet("/epochs", async (string site, string? schema, string? cursor, string? limit, SiteService service) =>
-            Paging.After((await service.StatusAsync(site, ApiValues.Hash(schema, "schema"))).Epochs, epoch => $"{epoch.Epoch}", cursor, limit))
+            Paging.After((await service.StatusAsync(site, ApiValues.Hash(schema, "schema"))).Epochs, epoch => $"{epoch.Epoch}",
+                cursor, limit))
             .Named("ListSiteEpochs", "The site's epochs of a schema, oldest first.", Policies.SiteStaff).Cached(CacheFor.Session);
         sites.MapGet("/deliveries", async (string site, string? schema, string? cursor, string? limit, SiteService service) =>
-            Paging.After((await service.StatusAsync(site, ApiValues.Hash(schema, "schema"))).Deliveries, delivery => $"{delivery.Sequence}", cursor, limit))
-            .Named("ListSiteDeliveries", "The site's deliveries of a schema, in the order of their orders.", Policies.SiteStaff).Cached(CacheFor.Session);
+            Paging.After((await service.StatusAsync(site, ApiValues.Hash(schema, "schema"))).Deliveries, delivery => $"{delivery.Sequence}",
+                cursor, limit))
+            .Named("ListSiteDeliveries", "The site's deliveries of a schema, in the order of their orders.", Policies.SiteStaff)
+            .Cached(CacheFor.Session);
         sites.MapPost("/epochs", async (string site, EpochWish wish, SiteService service) =>
-            TypedResults.Created($"{ApiPaths.Root}/sites/{site}/epochs", await service.DecideEpochAsync(site, ApiValues.Hash(wish.SchemaId, "schemaId"))))
-            .Named("DecideEpoch", "Decides the next epoch from today's policies; the site posts it by itself.", Policies.SiteStaff).Costs(RateClass.Write).Remembered();
+            TypedResults.Created($"{ApiPaths.Root}/sites/{site}/epochs",
+                await service.DecideEpochAsync(site, ApiValues.Hash(wish.SchemaId, "schemaId"))))
+            .Named("DecideEpoch", "Decides the next epoch from today's policies; the site posts it by itself.", Policies.SiteStaff)
+            .Costs(RateClass.Write).Remembered();
         sites.MapPut("/policies/default", async (string site, DefaultPolicies policies, SiteService service) =>
             {
                 ApiValues.Hash(policies.SchemaId, "schemaId");
                 return new PoliciesSet(await service.SetDefaultPoliciesAsync(site, policies));
             })
-            .Named("SetDefaultPolicies", "Gives everybody who has no policy one by default, in shares.", Policies.SiteStaff).Costs(RateClass.Write);
-        sites.MapPost("/loads", async (string site, string? schema, HttpContext context, SiteService service, RunningRoles roles, RecordSpool spool, Operations operations) =>
+            .Named("SetDefaultPolicies", "Gives everybody who has no policy one by default, in shares.", Policies.SiteStaff)
+            .Costs(RateClass.Write);
+        sites.MapPost("/loads",
+            async (string site, string? schema, HttpContext context, SiteService service, RunningRoles roles, RecordSpool spool,
+                Operations operations) =>
             {
                 Schema dealt = SchemaOf(roles, ApiValues.Hash(schema, "schema"));
                 _ = roles.Site(site);
@@ -78,21 +86,26 @@ internal static class SiteRoutes
                     throw;
                 }
             })
-            .Named("LoadRecords", "Loads record files: all of them or, when one line is wrong, none. Follow the operation for its end.", Policies.SiteStaff)
-            .Costs(RateClass.Heavy).WithMetadata(new RequestLimit(RecordSpool.MostBytes)).Accepts<string>("text/csv", "application/gzip", "multipart/form-data").Produces<OperationInfo>(StatusCodes.Status202Accepted);
+            .Named("LoadRecords", "Loads record files: all of them or, when one line is wrong, none. Follow the operation for its end.",
+                Policies.SiteStaff)
+            .Costs(RateClass.Heavy).WithMetadata(new RequestLimit(RecordSpool.MostBytes))
+            .Accepts<string>("text/csv", "application/gzip", "multipart/form-data").Produces<OperationInfo>(StatusCodes.Status202Accepted);
         sites.MapPost("/wallets", async (string site, WalletWish wish, SiteService service) =>
             {
                 if (wish.Record < 0 || wish.Passphrase.Length > LongestPassphrase)
                 {
-                    throw new ApiException(ProblemType.InvalidValue, $"record is 0 or more, and a passphrase has at most {LongestPassphrase} characters");
+                    throw new ApiException(ProblemType.InvalidValue,
+                        $"record is 0 or more, and a passphrase has at most {LongestPassphrase} characters");
                 }
 
-                return TypedResults.File(await service.IssueWalletAsync(site, ApiValues.Hash(wish.SchemaId, "schemaId"), wish.Record, wish.Passphrase), "application/json", "emr-wallet.json");
+                return TypedResults.File(await service.IssueWalletAsync(
+                    site, ApiValues.Hash(wish.SchemaId, "schemaId"), wish.Record, wish.Passphrase), "application/json", "emr-wallet.json");
             })
             .Named("IssueWallet", "The wallet of a record's patient, sealed for handing over.", Policies.SiteStaff).Costs(RateClass.Heavy);
     }
 
-    private static Schema SchemaOf(RunningRoles roles, string schemaId) => roles.Schemas.TryGetValue(schemaId, out var dealt) ? dealt.Schema : throw new ApiException(ProblemType.UnknownSchema);
+    private static Schema SchemaOf(RunningRoles roles, string schemaId) => roles.Schemas.TryGetValue(schemaId, out var dealt)
+        ? dealt.Schema : throw new ApiException(ProblemType.UnknownSchema);
 
     /// <summary>The most bytes of a body.</summary>
     private sealed record RequestLimit(long Bytes) : Microsoft.AspNetCore.Http.Metadata.IRequestSizeLimitMetadata

@@ -17,8 +17,8 @@ internal enum CacheFor
 }
 
 /// <summary>
-/// Keeps the JSON of answers for a second, which is as often as roles go on by themselves, and gives each an ETag. Whoever comes while an old answer is made anew gets the old one; whoever
-/// changed something sees what was changed.
+/// Keeps the JSON of answers for a second, which is as often as roles go on by themselves, and gives each an ETag. Whoever comes while an
+/// old answer is made anew gets the old one; whoever changed something sees what was changed.
 /// </summary>
 internal sealed class AnswerCache(TimeProvider clock, IOptions<JsonOptions> json)
 {
@@ -37,9 +37,11 @@ internal sealed class AnswerCache(TimeProvider clock, IOptions<JsonOptions> json
     {
         HttpContext context = call.HttpContext;
         string subject = whom == CacheFor.Everybody ? "" : Session.Require(context).Subject;
-        var key = (context.Request.Path.Value ?? "", context.Request.QueryString.Value ?? "", subject, subject.Length == 0 ? 0 : _generations.GetValueOrDefault(subject));
+        var key = (context.Request.Path.Value ?? "", context.Request.QueryString.Value ?? "", subject,
+            subject.Length == 0 ? 0 : _generations.GetValueOrDefault(subject));
         long now = clock.GetTimestamp();
-        if (_answers.TryGetValue(key, out Answer? kept) && clock.GetElapsedTime(kept.Made, now) is var age && (age < Fresh || (age < Oldest && !kept.TryRenew())))
+        if (_answers.TryGetValue(key, out Answer? kept) && clock.GetElapsedTime(kept.Made, now) is var age
+            && (age < Fresh || (age < Oldest && !kept.TryRenew())))
         {
             return kept.For(whom);
         }
@@ -133,6 +135,7 @@ internal sealed class TaggedAnswer(byte[] body, string tag, string cacheControl,
 
         response.ContentType = "application/json; charset=utf-8";
         response.ContentLength = body.Length;
-        return HttpMethods.IsHead(httpContext.Request.Method) ? Task.CompletedTask : response.Body.WriteAsync(body, httpContext.RequestAborted).AsTask();
+        return HttpMethods.IsHead(httpContext.Request.Method)
+            ? Task.CompletedTask : response.Body.WriteAsync(body, httpContext.RequestAborted).AsTask();
     }
 }

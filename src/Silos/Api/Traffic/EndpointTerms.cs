@@ -10,10 +10,12 @@ internal static class EndpointTerms
     /// <summary>Its answers may be kept for a moment, and carry an ETag.</summary>
     public static RouteHandlerBuilder Cached(this RouteHandlerBuilder endpoint, CacheFor whom) => endpoint
         .WithMetadata(whom)
-        .AddEndpointFilter((call, next) => call.HttpContext.RequestServices.GetRequiredService<AnswerCache>().AnswerAsync(call, next, whom));
+        .AddEndpointFilter(
+            (call, next) => call.HttpContext.RequestServices.GetRequiredService<AnswerCache>().AnswerAsync(call, next, whom));
 
     /// <summary>How dear a call is.</summary>
-    public static RouteHandlerBuilder Costs(this RouteHandlerBuilder endpoint, RateClass rate) => endpoint.WithMetadata(new RateClassName(rate));
+    public static RouteHandlerBuilder Costs(this RouteHandlerBuilder endpoint, RateClass rate) =>
+        endpoint.WithMetadata(new RateClassName(rate));
 
     /// <summary>It takes an Idempotency-Key.</summary>
     public static RouteHandlerBuilder Remembered(this RouteHandlerBuilder endpoint) => endpoint.WithMetadata(new Remembers());

@@ -14,7 +14,11 @@ internal static class EntityTag
     {
         foreach (string? list in request.Headers.IfNoneMatch)
         {
-            if (list is not null && list.Split(',').Any(one => one.AsSpan().Trim() is var known && (known is "*" || known.SequenceEqual(tag) || (known.StartsWith("W/", StringComparison.Ordinal) && known[2..].SequenceEqual(tag)))))
+            if (list is not null
+                && list.Split(',')
+                .Any(one => one.AsSpan().Trim() is var known
+                    && (known is "*" || known.SequenceEqual(tag)
+                        || (known.StartsWith("W/", StringComparison.Ordinal) && known[2..].SequenceEqual(tag)))))
             {
                 return true;
             }
@@ -43,6 +47,7 @@ internal sealed class TaggedText(string text, string contentType) : IResult
 
         response.ContentType = contentType;
         response.ContentLength = body.Length;
-        return HttpMethods.IsHead(httpContext.Request.Method) ? Task.CompletedTask : response.Body.WriteAsync(body, httpContext.RequestAborted).AsTask();
+        return HttpMethods.IsHead(httpContext.Request.Method)
+            ? Task.CompletedTask : response.Body.WriteAsync(body, httpContext.RequestAborted).AsTask();
     }
 }

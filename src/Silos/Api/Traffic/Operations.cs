@@ -35,7 +35,8 @@ internal sealed record OperationInfo
     public Problem? Problem { get; init; }
 }
 
-/// <summary>Does long work beside the calls that asked for it: each is answered with 202 and an address at which to follow it. Kept in memory, for a day after the end.</summary>
+/// <summary>Does long work beside the calls that asked for it: each is answered with 202 and an address at which to follow it. Kept in
+/// memory, for a day after the end.</summary>
 internal sealed class Operations(TimeProvider clock, IHostApplicationLifetime lifetime)
 {
     private const int MostRunning = 4;
@@ -75,7 +76,9 @@ internal sealed class Operations(TimeProvider clock, IHostApplicationLifetime li
     /// <summary>Where work stands; anybody else's is unknown.</summary>
     /// <exception cref="ApiException"><see cref="ProblemType.UnknownOperation"/>.</exception>
     public IResult Read(HttpContext context, string id) =>
-        _all.TryGetValue(id, out Operation? operation) && string.Equals(operation.Owner, Session.Require(context).Subject, StringComparison.Ordinal) ? new OperationAnswer(operation.Info)
+        _all.TryGetValue(id, out Operation? operation)
+            && string.Equals(operation.Owner, Session.Require(context).Subject, StringComparison.Ordinal)
+            ? new OperationAnswer(operation.Info)
             : throw new ApiException(ProblemType.UnknownOperation);
 
         private sealed class Operation(string id, string kind, string owner) : IProgress<int>
@@ -90,9 +93,13 @@ internal sealed class Operations(TimeProvider clock, IHostApplicationLifetime li
 
         public DateTimeOffset? Ended { get; private set; }
 
-        public void Report(int value) => _info = _info with { Percent = Math.Clamp(value, _info.Percent, 99), Progress = string.Create(CultureInfo.InvariantCulture, $"{value} %") };
+        public void Report(int value) => _info = _info with
+        {
+            Percent = Math.Clamp(value, _info.Percent, 99), Progress = string.Create(CultureInfo.InvariantCulture, $"{value} %"),
+        };
 
-        public async Task RunAsync(Func<IProgress<int>, CancellationToken, Task<object>> work, TimeProvider clock, CancellationToken stopping)
+        public async Task RunAsync(
+            Func<IProgress<int>, CancellationToken, Task<object>> work, TimeProvider clock, CancellationToken stopping)
         {
             try
             {
@@ -122,7 +129,8 @@ internal sealed class Operations(TimeProvider clock, IHostApplicationLifetime li
                 headers.Location = $"{ApiPaths.Root}/operations/{info.Id}";
             }
 
-            return Results.Json(info, statusCode: running ? StatusCodes.Status202Accepted : StatusCodes.Status200OK).ExecuteAsync(httpContext);
+            return Results.Json(info, statusCode: running ? StatusCodes.Status202Accepted : StatusCodes.Status200OK)
+                .ExecuteAsync(httpContext);
         }
     }
 }

@@ -28,7 +28,8 @@ internal static class Paging
     public static Page<T> After<T>(IReadOnlyList<T> all, Func<T, string> id, string? cursor, string? limit)
     {
         int count = DefaultLimit;
-        if (limit is not null && (!int.TryParse(limit, NumberStyles.None, CultureInfo.InvariantCulture, out count) || count is < 1 or > MostLimit))
+        if (limit is not null
+            && (!int.TryParse(limit, NumberStyles.None, CultureInfo.InvariantCulture, out count) || count is < 1 or > MostLimit))
         {
             throw new ApiException(ProblemType.InvalidValue, $"limit is a whole number from 1 to {MostLimit}");
         }
@@ -41,7 +42,8 @@ internal static class Paging
                 start++;
             }
 
-            start = start < all.Count ? start + 1 : throw new ApiException(ProblemType.InvalidValue, "cursor is not the next value of an earlier page of this list");
+            start = start < all.Count ? start
+                + 1 : throw new ApiException(ProblemType.InvalidValue, "cursor is not the next value of an earlier page of this list");
         }
 
         T[] items = [.. all.Skip(start).Take(count)];

@@ -38,10 +38,14 @@ internal sealed record RateLimits
     public Bucket Heavy { get; init; } = new(20, 1);
 
     /// <summary>No limits that anybody meets: for measurements.</summary>
-    public static RateLimits None { get; } = new() { Read = Bucket.Endless, Write = Bucket.Endless, SignIn = Bucket.Endless, Heavy = Bucket.Endless };
+    public static RateLimits None { get; } = new()
+    {
+        Read = Bucket.Endless, Write = Bucket.Endless, SignIn = Bucket.Endless, Heavy = Bucket.Endless,
+    };
 
     /// <summary>The limit of a class.</summary>
-    public Bucket Of(RateClass rate) => rate switch { RateClass.Read => Read, RateClass.Write => Write, RateClass.SignIn => SignIn, _ => Heavy };
+    public Bucket Of(RateClass rate) =>
+        rate switch { RateClass.Read => Read, RateClass.Write => Write, RateClass.SignIn => SignIn, _ => Heavy };
 
     /// <summary>Tells the middleware.</summary>
     public void Configure(RateLimiterOptions options)
@@ -51,14 +55,19 @@ internal sealed record RateLimits
             RateClass rate = context.GetEndpoint()?.Metadata.GetMetadata<RateClassName>()?.Rate ?? RateClass.Read;
 
             // Whoever tries to sign in is limited by where from, whatever session comes along.
-            string who = rate != RateClass.SignIn && Session.Of(context.User) is { } session ? session.Subject : context.Connection.RemoteIpAddress?.ToString() ?? "";
+            string who = rate != RateClass.SignIn && Session.Of(context.User) is { } session
+                ? session.Subject : context.Connection.RemoteIpAddress?.ToString() ?? "";
             return RateLimitPartition.GetTokenBucketLimiter((rate, who), key => Of(key.Item1).ToOptions());
         });
         options.OnRejected = (rejected, _) =>
         {
-            double seconds = rejected.Lease.TryGetMetadata(MetadataName.RetryAfter, out TimeSpan wait) ? Math.Ceiling(wait.TotalSeconds) : 1;
+            double seconds = rejected.Lease.TryGetMetadata(MetadataName.RetryAfter, out TimeSpan wait)
+                ? Math.Ceiling(wait.TotalSeconds) : 1;
             return new ValueTask(ProblemWriter.WriteAsync(
-                rejected.HttpContext, Problem.Of(ProblemType.TooManyRequests, "this key has used up its calls for the moment") with { RetryAfterSeconds = Math.Max(1, (int)seconds) }));
+                rejected.HttpContext, Problem.Of(ProblemType.TooManyRequests, "this key has used up its calls for the moment") with
+                {
+                    RetryAfterSeconds = Math.Max(1, (int)seconds),
+                }));
         };
     }
 }
@@ -72,7 +81,10 @@ internal sealed record Bucket(int Burst, int PerSecond)
     public static Bucket Endless { get; } = new(int.MaxValue, int.MaxValue);
 
     /// <summary>For the middleware.</summary>
-    public TokenBucketRateLimiterOptions ToOptions() => new() { TokenLimit = Burst, TokensPerPeriod = PerSecond, ReplenishmentPeriod = TimeSpan.FromSeconds(1), QueueLimit = 0 };
+    public TokenBucketRateLimiterOptions ToOptions() => new()
+    {
+        TokenLimit = Burst, TokensPerPeriod = PerSecond, ReplenishmentPeriod = TimeSpan.FromSeconds(1), QueueLimit = 0,
+    };
 
     /// <inheritdoc/>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Burst}, then {PerSecond} a second");

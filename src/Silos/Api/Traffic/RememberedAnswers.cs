@@ -6,8 +6,9 @@ using EmrMarket.Silos.Api.Problems;
 namespace EmrMarket.Silos.Api.Traffic;
 
 /// <summary>
-/// Answers a call that comes again under its Idempotency-Key (draft-ietf-httpapi-idempotency-key-header) as it was answered the first time. Kept in memory for a day: what such calls do is
-/// idempotent by its content as well, so after a restart a repeated one changes nothing either.
+/// Answers a call that comes again under its Idempotency-Key (draft-ietf-httpapi-idempotency-key-header) as it was answered the first time.
+/// Kept in memory for a day: what such calls do is idempotent by its content as well, so after a restart a repeated one changes nothing
+/// either.
 /// </summary>
 internal sealed class RememberedAnswers(RequestDelegate next, TimeProvider clock)
 {
@@ -65,7 +66,9 @@ internal sealed class RememberedAnswers(RequestDelegate next, TimeProvider clock
             if (context.Response.StatusCode is >= 200 and < 300)
             {
                 mine.Answer = new KeptAnswer(
-                    context.Response.StatusCode, [.. KeptHeaders.Where(context.Response.Headers.ContainsKey).Select(header => (header, context.Response.Headers[header].ToString()))], written.ToArray());
+                    context.Response.StatusCode,
+                    [.. KeptHeaders.Where(context.Response.Headers.ContainsKey)
+                        .Select(header => (header, context.Response.Headers[header].ToString()))], written.ToArray());
                 done = true;
             }
         }

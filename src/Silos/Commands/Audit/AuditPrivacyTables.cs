@@ -22,12 +22,14 @@ internal static class AuditPrivacyTables
             foreach (LossRow row in findings.Losses)
             {
                 losses.AddRow(
-                    row.Mechanism, Text($"{row.DomainSize}"), Text($"{row.Grade}"), Text($"{row.Epsilon:0.##}"), Loss(row.Measured), Loss(row.LowerBound),
-                    Loss(row.SmallestVisibleExcess), row.Violated ? "[red]violated[/]" : "ok");
+                    row.Mechanism, Text($"{row.DomainSize}"), Text($"{row.Grade}"), Text($"{row.Epsilon:0.##}"), Loss(row.Measured),
+                    Loss(row.LowerBound), Loss(row.SmallestVisibleExcess), row.Violated ? "[red]violated[/]" : "ok");
             }
 
             console.Write(losses);
-            console.MarkupLine(Text($"Each bound is wrong with probability at most {findings.TailProbability:0.0e+0}. An excess over the claim smaller than the last figure would not have been seen."));
+            console.MarkupLine(
+                Text($"Each bound is wrong with probability at most {findings.TailProbability:0.0e+0}. An excess over the claim smaller ")
+                    + "than the last figure would not have been seen.");
             console.WriteLine();
         }
 
@@ -47,9 +49,13 @@ internal static class AuditPrivacyTables
         console.Write(people);
         PolicyFinding policy = findings.ByPolicy;
         console.MarkupLine(policy.TopOne is { } topOne
-            ? Text($"Policy '{Markup.Escape(policy.Policy)}' ({policy.Attributes} randomised attributes, {policy.TotalEpsilon:0.##} epsilon in all; {policy.PublicAttributes} public ones known as they are): {Share(topOne)} ± {Share(policy.StandardError!.Value)}.")
+            ? Text($"Policy '{Markup.Escape(policy.Policy)}' ({policy.Attributes} randomised attributes, {policy.TotalEpsilon:0.##} ")
+                + Text($"epsilon in all; {policy.PublicAttributes} public ones known as they are): {Share(topOne)} ± ")
+                + Text($"{Share(policy.StandardError!.Value)}.")
             : Text($"Policy '{Markup.Escape(policy.Policy)}' releases no report."));
-        console.MarkupLine(Text($"By chance: {Share(findings.Chance)}. The attacker knows every raw value of the record and ranks the crowd's reports by their likelihood; \"5 known\": by the reports of the schema's first five randomised attributes."));
+        console.MarkupLine(
+            Text($"By chance: {Share(findings.Chance)}. The attacker knows every raw value of the record and ranks the crowd's reports ")
+                + "by their likelihood; \"5 known\": by the reports of the schema's first five randomised attributes.");
         if (findings.Violated)
         {
             console.MarkupLine("[red]A mechanism loses more than it claims: do not release its reports.[/]");

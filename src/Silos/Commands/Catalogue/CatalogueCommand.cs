@@ -31,7 +31,8 @@ internal static class CatalogueCommand
         {
             using MarketClient market = client.Connect(parsed);
             MarketInfo info = await market.GetAsync<MarketInfo>("api/v1/market", cancellation);
-            string[] ids = parsed.GetValue(schema.Option) is null ? [.. info.Schemas.Select(dealt => dealt.Id)] : [await schema.FindAsync(parsed, market, cancellation)];
+            string[] ids = parsed.GetValue(schema.Option) is null
+                ? [.. info.Schemas.Select(dealt => dealt.Id)] : [await schema.FindAsync(parsed, market, cancellation)];
             List<CatalogueInfo> all = [];
             foreach (string id in ids)
             {
@@ -56,9 +57,13 @@ internal static class CatalogueCommand
 
     private static void Show(CatalogueInfo catalogue)
     {
-        Output.Say(string.Create(
-            CultureInfo.InvariantCulture,
-            $"{catalogue.SchemaName}: {(catalogue.Records == 0 ? "nothing is on offer" : $"{catalogue.Records:N0} records in {catalogue.Classes:N0} classes, of {catalogue.RecordsBySite.Count} sites, at block {catalogue.Block}")}"));
+        string offer = catalogue.Records == 0
+            ? "nothing is on offer"
+            : string.Create(
+                CultureInfo.InvariantCulture,
+                $"{catalogue.Records:N0} records in {catalogue.Classes:N0} classes, of {catalogue.RecordsBySite.Count} sites, "
+                    + $"at block {catalogue.Block}");
+        Output.Say($"{catalogue.SchemaName}: {offer}");
         if (catalogue.Records == 0)
         {
             return;
@@ -66,16 +71,22 @@ internal static class CatalogueCommand
 
         int grades = catalogue.Attributes.Max(attribute => attribute.RecordsByGrade.Length);
         Output.Table(
-            ["attribute", "tier", .. Enumerable.Range(1, grades).Select(grade => string.Create(CultureInfo.InvariantCulture, $" grade {grade}"))],
-            catalogue.Attributes.Select(attribute => (string[])[attribute.Name, attribute.Tier, .. attribute.RecordsByGrade.Select(count => Numbers.Count(count))]));
+            ["attribute", "tier",
+                .. Enumerable.Range(1, grades).Select(grade => string.Create(CultureInfo.InvariantCulture, $" grade {grade}"))],
+            catalogue.Attributes.Select(attribute => (string[])[
+                attribute.Name, attribute.Tier, .. attribute.RecordsByGrade.Select(count => Numbers.Count(count))]));
         Output.Table(
             [" purpose", "title", " records"],
-            catalogue.RecordsByPurpose.Where(count => count.Records > 0).Select(count => (string[])[count.Code.ToString(CultureInfo.InvariantCulture), count.Title, Numbers.Count(count.Records)]));
+            catalogue.RecordsByPurpose.Where(count => count.Records > 0)
+                .Select(count => (string[])[count.Code.ToString(CultureInfo.InvariantCulture), count.Title, Numbers.Count(count.Records)]));
         if (catalogue.RecordsByCell.Count > 1)
         {
-            Output.Table(["cell", " records"], catalogue.RecordsByCell.Where(cell => cell.Key.Length > 0).Select(cell => (string[])[cell.Key, Numbers.Count(cell.Value)]));
+            Output.Table(["cell", " records"],
+                catalogue.RecordsByCell.Where(cell => cell.Key.Length > 0).Select(cell => (string[])[cell.Key, Numbers.Count(cell.Value)]));
         }
 
-        Output.Say($"Median rates per epsilon: {string.Join(" / ", catalogue.MedianRates)} token units (Public / Low / Moderate / Private). Counts below {catalogue.SmallestCount} stand as 0.");
+        Output.Say(
+            $"Median rates per epsilon: {string.Join(" / ", catalogue.MedianRates)} token units (Public / Low / Moderate / Private). "
+                + $"Counts below {catalogue.SmallestCount} stand as 0.");
     }
 }

@@ -49,11 +49,14 @@ internal static class ChainCommand
         var port = new Option<int>("--port") { Description = "Port on 127.0.0.1; a free one when 0.", HelpName = "N" };
         var blockTime = new Option<double>("--block-time")
         {
-            Description = "Seconds between blocks while there is something to do, 0.02 to 60.", HelpName = "SECONDS", DefaultValueFactory = _ => 2,
+            Description = "Seconds between blocks while there is something to do, 0.02 to 60.", HelpName = "SECONDS",
+            DefaultValueFactory = _ => 2,
         };
         var idle = new Option<double>("--idle-block-time")
         {
-            Description = "Seconds between blocks while there is nothing to do, 0.02 to 3600: how late a market sees that a window is over.", HelpName = "SECONDS", DefaultValueFactory = _ => 60,
+            Description =
+                "Seconds between blocks while there is nothing to do, 0.02 to 3600: how late a market sees that a window is over.",
+                HelpName = "SECONDS", DefaultValueFactory = _ => 60,
         };
         var foreground = new Option<bool>("--foreground") { Description = "Stay, and end the chain on Ctrl-C." };
         port.Validators.Add(result =>
@@ -77,9 +80,12 @@ internal static class ChainCommand
                 result.AddError("--idle-block-time lies in 0.02 to 3600 seconds.");
             }
         });
-        var command = new Command("start", "Starts the embedded chain and returns when it answers; does nothing when it runs already.") { folder, port, blockTime, idle, foreground };
+        var command = new Command("start",
+            "Starts the embedded chain and returns when it answers; does nothing when it runs already.") { folder, port, blockTime,
+            idle, foreground };
         command.SetAction((parsed, cancellation) => ChainProcess.StartAsync(
-            new ChainStart(parsed.GetValue(folder)!, parsed.GetValue(port), TimeSpan.FromSeconds(parsed.GetValue(blockTime)), TimeSpan.FromSeconds(parsed.GetValue(idle)), parsed.GetValue(foreground)), cancellation));
+            new ChainStart(parsed.GetValue(folder)!, parsed.GetValue(port), TimeSpan.FromSeconds(parsed.GetValue(blockTime)),
+                TimeSpan.FromSeconds(parsed.GetValue(idle)), parsed.GetValue(foreground)), cancellation));
         return command;
     }
 
@@ -88,8 +94,11 @@ internal static class ChainCommand
         Option<string> folder = FolderOption();
         Option<string?> deployment = DeploymentOption();
         var json = new Option<bool>("--json") { Description = "Print it as JSON." };
-        var command = new Command("status", "Says whether the embedded chain runs, where, and what is deployed on it; exit code 75 when it does not run.") { folder, deployment, json };
-        command.SetAction((parsed, cancellation) => ChainStatus.PrintAsync(parsed.GetValue(folder)!, parsed.GetValue(deployment), parsed.GetValue(json), cancellation));
+        var command = new Command("status",
+            "Says whether the embedded chain runs, where, and what is deployed on it; exit code 75 when it does not run.") { folder,
+            deployment, json };
+        command.SetAction((parsed, cancellation) => ChainStatus.PrintAsync(
+            parsed.GetValue(folder)!, parsed.GetValue(deployment), parsed.GetValue(json), cancellation));
         return command;
     }
 
@@ -104,7 +113,8 @@ internal static class ChainCommand
     private static Command CreateDemo()
     {
         var command = new Command(
-            "demo", "Tells a sale from policy to payout on a chain that is forgotten afterwards: a withheld leaf, a wrong match, a short delivery, and a trace with every proof checked.");
+            "demo", "Tells a sale from policy to payout on a chain that is forgotten afterwards: a withheld leaf, a wrong match, a short "
+                + "delivery, and a trace with every proof checked.");
         command.SetAction(async (_, cancellation) =>
         {
             await ScriptedSale.RunAsync(ChainFolders.Tools, AnsiConsole.Console, cancellation);
@@ -118,15 +128,29 @@ internal static class ChainCommand
         Option<string> folder = FolderOption();
         Option<string?> deployment = DeploymentOption();
         var chain = new Option<string?>("--chain") { Description = "The URL of a node of another chain.", HelpName = "URL" };
-        var chainId = new Option<ulong?>("--chain-id") { Description = "The id that this chain must have; needed with --chain.", HelpName = "N" };
-        var keyFile = new Option<string?>("--key-file") { Description = "The deployer's key: one line of 0x and 64 hexadecimal digits, mode 600; needed with --chain.", HelpName = "FILE" };
+        var chainId = new Option<ulong?>("--chain-id")
+        {
+            Description = "The id that this chain must have; needed with --chain.", HelpName = "N",
+        };
+        var keyFile = new Option<string?>("--key-file")
+        {
+            Description = "The deployer's key: one line of 0x and 64 hexadecimal digits, mode 600; needed with --chain.", HelpName = "FILE",
+        };
         Option<Address?> token = AddressOption("--token", "The payment token, an ERC-20 with permit; needed with --chain.");
         Option<Address?> consortium = AddressOption("--consortium", "Who registers sites and rotates keys; needed with --chain.");
         Option<Address?> market = AddressOption("--market", "Who posts rounds; needed with --chain.");
         Option<Address?> fund = AddressOption("--patients-fund", "Who gets what is never claimed; needed with --chain.");
-        var parameters = new Option<string?>("--parameters") { Description = "The rules; without it those of deploy/chain/parameters.json.", HelpName = "FILE" };
-        var confirmations = new Option<ulong?>("--confirmations") { Description = "Blocks above a transaction before it counts; 10, on the embedded chain 1.", HelpName = "N" };
-        var command = new Command("deploy", "Deploys the payment token (embedded chain only) and the four contracts, once; goes on where an interrupted deployment stopped.")
+        var parameters = new Option<string?>("--parameters")
+        {
+            Description = "The rules; without it those of deploy/chain/parameters.json.", HelpName = "FILE",
+        };
+        var confirmations = new Option<ulong?>("--confirmations")
+        {
+            Description = "Blocks above a transaction before it counts; 10, on the embedded chain 1.", HelpName = "N",
+        };
+        var command = new Command("deploy",
+            "Deploys the payment token (embedded chain only) and the four contracts, once; goes on where an interrupted deployment "
+                + "stopped.")
         {
             folder, deployment, chain, chainId, keyFile, token, consortium, market, fund, parameters, confirmations,
         };
@@ -142,7 +166,9 @@ internal static class ChainCommand
             {
                 if (result.GetResult(option) is { Implicit: false } != isOther)
                 {
-                    result.AddError(isOther ? $"{option.Name} is needed with --chain." : $"{option.Name} goes with --chain; the embedded chain uses keys of its own.");
+                    result.AddError(isOther
+                        ? $"{option.Name} is needed with --chain."
+                        : $"{option.Name} goes with --chain; the embedded chain uses keys of its own.");
                 }
             }
         });
@@ -167,7 +193,8 @@ internal static class ChainCommand
 
     private static Option<string?> DeploymentOption() => new("--deployment")
     {
-        Description = "The deployment file: addresses, transaction hashes, code hashes; without it deployment.json in the chain's folder.", HelpName = "FILE",
+        Description = "The deployment file: addresses, transaction hashes, code hashes; without it deployment.json in the chain's folder.",
+        HelpName = "FILE",
     };
 
     private static Option<Address?> AddressOption(string name, string description) => new(name)

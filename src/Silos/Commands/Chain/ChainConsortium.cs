@@ -10,7 +10,8 @@ using EmrMarket.Silos.Roles;
 
 namespace EmrMarket.Silos.Commands.Chain;
 
-/// <summary>What the consortium does by its key: <c>emr chain admit</c>, <c>publish</c> and, on an embedded chain, <c>fund</c>. A multisig sends the same calls from its own wallet.</summary>
+/// <summary>What the consortium does by its key: <c>emr chain admit</c>, <c>publish</c> and, on an embedded chain, <c>fund</c>. A multisig
+/// sends the same calls from its own wallet.</summary>
 internal static class ChainConsortium
 {
     private const ulong UsualConfirmations = 10;
@@ -20,10 +21,24 @@ internal static class ChainConsortium
 
     private static Command CreateAdmit()
     {
-        var accounts = new Argument<string[]>("ADDRESS") { Description = "Accounts of sites; './emr account key --key sites/NAME/account.key' makes one before the site's first start, and prints it.", Arity = ArgumentArity.OneOrMore };
-        var profile = new Option<string?>("--profile") { Description = "A document that says whose account it is: its Keccak-256 stands on the ledger. Without it the account's own text.", HelpName = "FILE" };
+        var accounts = new Argument<string[]>("ADDRESS")
+        {
+            Description =
+                "Accounts of sites; './emr account key --key sites/NAME/account.key' makes one before the site's first start, and prints "
+                    + "it.", Arity = ArgumentArity.OneOrMore,
+        };
+        var profile = new Option<string?>("--profile")
+        {
+            Description =
+                "A document that says whose account it is: its Keccak-256 stands on the ledger. Without it the account's own text.",
+                HelpName = "FILE",
+        };
         Place place = new();
-        Command command = place.AddTo(new Command("admit", "Registers the accounts of sites, and prints their numbers; an account that is registered stays so.") { accounts, profile });
+        Command command =
+            place.AddTo(
+                new Command("admit",
+                    "Registers the accounts of sites, and prints their numbers; an account that is registered stays so.") { accounts,
+                    profile });
         command.SetAction((parsed, cancellation) => place.UseAsync(parsed, async (consortium, _) =>
         {
             string? document = parsed.GetValue(profile);
@@ -31,7 +46,8 @@ internal static class ChainConsortium
                 : throw new CommandException(ExitCode.Usage, $"--profile: there is no file {document}");
             foreach (Address account in Addresses(parsed.GetValue(accounts)!))
             {
-                Console.WriteLine($"site {await consortium.AdmitAsync(account, text ?? System.Text.Encoding.ASCII.GetBytes(account.ToString()), cancellation)} is {account}");
+                byte[] profile = text ?? System.Text.Encoding.ASCII.GetBytes(account.ToString());
+                Console.WriteLine($"site {await consortium.AdmitAsync(account, profile, cancellation)} is {account}");
             }
         }, cancellation));
         return command;
@@ -40,16 +56,23 @@ internal static class ChainConsortium
     private static Command CreatePublish()
     {
         Place place = new();
-        Command command = place.AddTo(new Command("publish", "Puts the schemas of this program on the ledger that are not there yet: tiers, epsilons and the worth of reports."));
+        Command command =
+            place.AddTo(new Command("publish",
+                "Puts the schemas of this program on the ledger that are not there yet: tiers, epsilons and the worth of reports."));
         command.SetAction((parsed, cancellation) => place.UseAsync(parsed, async (consortium, _) =>
-            Console.WriteLine($"{await consortium.PublishAsync(DataFolder.SchemaNames.Select(DataFolder.LoadSchema), cancellation)} schemas are new on the ledger"), cancellation));
+            Console.WriteLine(
+                $"{await consortium.PublishAsync(DataFolder.SchemaNames.Select(DataFolder.LoadSchema), cancellation)} schemas are new on "
+                    + $"the ledger"), cancellation));
         return command;
     }
 
     private static Command CreateFund()
     {
         var accounts = new Argument<string[]>("ADDRESS") { Description = "Accounts.", Arity = ArgumentArity.OneOrMore };
-        var tokens = new Option<long>("--tokens") { Description = "Token units for each.", HelpName = "N", DefaultValueFactory = _ => 1_000_000_000_000 };
+        var tokens = new Option<long>("--tokens")
+        {
+            Description = "Token units for each.", HelpName = "N", DefaultValueFactory = _ => 1_000_000_000_000,
+        };
         tokens.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<long>() < 1)
@@ -58,12 +81,17 @@ internal static class ChainConsortium
             }
         });
         Place place = new();
-        Command command = place.AddTo(new Command("fund", "Gives accounts ether and payment tokens; on a development chain only, where money is worth nothing.") { accounts, tokens });
+        Command command =
+            place.AddTo(
+                new Command("fund",
+                    "Gives accounts ether and payment tokens; on a development chain only, where money is worth nothing.") { accounts,
+                    tokens });
         command.SetAction((parsed, cancellation) => place.UseAsync(parsed, async (consortium, deployment) =>
         {
             if (deployment.ChainId != EmbeddedChain.DevelopmentChainId)
             {
-                throw new CommandException(ExitCode.Usage, $"chain {deployment.ChainId} is no development chain: whoever has its tokens and ether sends them");
+                throw new CommandException(
+                    ExitCode.Usage, $"chain {deployment.ChainId} is no development chain: whoever has its tokens and ether sends them");
             }
 
             foreach (Address account in Addresses(parsed.GetValue(accounts)!))
@@ -90,10 +118,23 @@ internal static class ChainConsortium
     /// <summary>Where the ledger is, and who speaks for the consortium.</summary>
     private sealed class Place
     {
-        private readonly Option<string> _folder = new("--folder") { Description = "Where the embedded chain keeps its state.", HelpName = "DIR", DefaultValueFactory = _ => ChainFolders.DefaultChain };
-        private readonly Option<string?> _chain = new("--chain") { Description = "A node of the chain; without it the embedded chain of --folder.", HelpName = "URL" };
-        private readonly Option<string?> _deployment = new("--deployment") { Description = "The deployment file; without it deployment.json in the chain's folder.", HelpName = "FILE" };
-        private readonly Option<string?> _key = new("--key-file") { Description = "The consortium's key; without it that of the embedded chain.", HelpName = "FILE" };
+        private readonly Option<string> _folder = new("--folder")
+        {
+            Description = "Where the embedded chain keeps its state.", HelpName = "DIR",
+            DefaultValueFactory = _ => ChainFolders.DefaultChain,
+        };
+        private readonly Option<string?> _chain = new("--chain")
+        {
+            Description = "A node of the chain; without it the embedded chain of --folder.", HelpName = "URL",
+        };
+        private readonly Option<string?> _deployment = new("--deployment")
+        {
+            Description = "The deployment file; without it deployment.json in the chain's folder.", HelpName = "FILE",
+        };
+        private readonly Option<string?> _key = new("--key-file")
+        {
+            Description = "The consortium's key; without it that of the embedded chain.", HelpName = "FILE",
+        };
 
         public Command AddTo(Command command)
         {
@@ -105,11 +146,13 @@ internal static class ChainConsortium
             return command;
         }
 
-        public async Task<int> UseAsync(ParseResult parsed, Func<Consortium, ContractDeployment, Task> work, CancellationToken cancellationToken)
+        public async Task<int> UseAsync(
+            ParseResult parsed, Func<Consortium, ContractDeployment, Task> work, CancellationToken cancellationToken)
         {
             string folder = Path.GetFullPath(parsed.GetValue(_folder)!);
             string node = parsed.GetValue(_chain) ?? EmbeddedChain.FindRunning(folder)?.Endpoint
-                ?? throw new CommandException(ExitCode.NotReady, $"no embedded chain runs in {folder}: start it with './emr chain start', or name a node with --chain");
+                ?? throw new CommandException(ExitCode.NotReady,
+                    $"no embedded chain runs in {folder}: start it with './emr chain start', or name a node with --chain");
             string file = parsed.GetValue(_deployment) ?? ChainFolders.DeploymentOf(folder);
             string key = parsed.GetValue(_key) ?? Path.Combine(folder, "keys", "consortium.key");
             foreach ((string needed, string option) in new[] { (file, "--deployment"), (key, "--key-file") })
@@ -126,13 +169,15 @@ internal static class ChainConsortium
                 using JsonRpcEthereumClient client = new(new Uri(node));
                 await deployment.VerifyAsync(client, cancellationToken);
                 ulong confirmations = deployment.ChainId == EmbeddedChain.DevelopmentChainId ? 1 : UsualConfirmations;
-                await using Consortium consortium = await Consortium.StartAsync(EthereumAccount.Load(key), client, deployment, RoleSettings.Embedded with { Confirmations = confirmations });
+                await using Consortium consortium = await Consortium.StartAsync(
+                    EthereumAccount.Load(key), client, deployment, RoleSettings.Embedded with { Confirmations = confirmations });
                 await work(consortium, deployment);
                 return ExitCode.Success;
             }
             catch (Exception e) when (e is EthereumException or UriFormatException)
             {
-                throw new CommandException(e is EthereumException { IsTransient: true } ? ExitCode.NotReady : ExitCode.Failure, e.Message, e);
+                throw new CommandException(
+                    e is EthereumException { IsTransient: true } ? ExitCode.NotReady : ExitCode.Failure, e.Message, e);
             }
         }
     }

@@ -70,7 +70,8 @@ internal static class ChainDeploy
         bool isEmbedded = wanted.Chain is null;
         Uri node = isEmbedded ? EmbeddedNode(wanted.Folder) : ParseNode(wanted.Chain!);
         string file = wanted.DeploymentFile ?? ChainFolders.DeploymentOf(wanted.Folder);
-        DeploymentTerms terms = wanted.Parameters is { } path ? DeploymentTerms.Load(path) : isEmbedded ? DeploymentTerms.Embedded : DeploymentTerms.Default;
+        DeploymentTerms terms = wanted.Parameters is { } path ? DeploymentTerms.Load(path) : isEmbedded
+            ? DeploymentTerms.Embedded : DeploymentTerms.Default;
         using JsonRpcEthereumClient client = new(node);
         ulong chainId = wanted.ChainId ?? EmbeddedChain.DevelopmentChainId;
         ulong actual = await client.GetChainIdAsync(cancellationToken);
@@ -87,7 +88,8 @@ internal static class ChainDeploy
             deployer = EthereumAccount.LoadOrCreate(Path.Combine(keys, "deployer.key"));
             EthereumAccount consortium = EthereumAccount.LoadOrCreate(Path.Combine(keys, "consortium.key"));
             EthereumAccount market = EthereumAccount.LoadOrCreate(Path.Combine(keys, "market.key"));
-            roles = new DeploymentRoles(consortium.Address, market.Address, EthereumAccount.LoadOrCreate(Path.Combine(keys, "patients-fund.key")).Address);
+            roles = new DeploymentRoles(
+                consortium.Address, market.Address, EthereumAccount.LoadOrCreate(Path.Combine(keys, "patients-fund.key")).Address);
             await EmbeddedChain.FundAsync(client, [deployer.Address, consortium.Address, market.Address], cancellationToken);
         }
         else
@@ -111,20 +113,26 @@ internal static class ChainDeploy
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(file))!);
         using FileOutbox outbox = new(file + ".outbox");
         using TransactionSender sender = new(
-            client, deployer, chainId, outbox, new TransactionSenderOptions { Confirmations = wanted.Confirmations ?? (isEmbedded ? 1 : UsualConfirmations), Pause = TimeSpan.FromMilliseconds(250) });
-        ContractDeployment deployment = await ContractDeployment.DeployAsync(sender, client, chainId, roles, terms, wanted.Token, cancellationToken);
+            client, deployer, chainId, outbox, new TransactionSenderOptions
+            {
+                Confirmations = wanted.Confirmations ?? (isEmbedded ? 1 : UsualConfirmations), Pause = TimeSpan.FromMilliseconds(250),
+            });
+        ContractDeployment deployment = await ContractDeployment.DeployAsync(
+            sender, client, chainId, roles, terms, wanted.Token, cancellationToken);
         deployment.Save(file);
         return deployment;
     }
 
-    /// <summary>What the file says, if the chain holds it. An embedded chain that was started anew is deployed to again; any other difference is for a person to judge.</summary>
+    /// <summary>What the file says, if the chain holds it. An embedded chain that was started anew is deployed to again; any other
+    /// difference is for a person to judge.</summary>
     private static async Task<ContractDeployment?> FindDeployedAsync(
         string file, DeploymentTerms terms, JsonRpcEthereumClient client, bool isEmbedded, CancellationToken cancellationToken)
     {
         ContractDeployment deployment = ContractDeployment.Load(file);
         if (deployment.Terms != terms)
         {
-            throw new CommandException(ExitCode.Failure, $"{file} was deployed with other rules: name another file with --deployment for a second deployment");
+            throw new CommandException(
+                ExitCode.Failure, $"{file} was deployed with other rules: name another file with --deployment for a second deployment");
         }
 
         try
@@ -140,7 +148,8 @@ internal static class ChainDeploy
 
     private static Uri EmbeddedNode(string folder) => EmbeddedChain.FindRunning(folder) is { } running
         ? new Uri(running.Endpoint)
-        : throw new CommandException(ExitCode.NotReady, $"no embedded chain runs in {folder}: start it with './emr chain start', or name another chain with --chain");
+        : throw new CommandException(ExitCode.NotReady,
+            $"no embedded chain runs in {folder}: start it with './emr chain start', or name another chain with --chain");
 
     private static Uri ParseNode(string text) => Uri.TryCreate(text, UriKind.Absolute, out Uri? node) && node.Scheme is "http" or "https"
         ? node!

@@ -2,11 +2,13 @@ using EmrMarket.Contracts.DevChain;
 
 namespace EmrMarket.Silos.Commands.Chain;
 
-/// <summary>Where the embedded engines and their keys are: below .emr in the clone, or in the current folder for a program without one.</summary>
+/// <summary>Where the embedded engines and their keys are: below .emr in the clone, or in the current folder for a program without
+/// one.</summary>
 internal static class ChainFolders
 {
     /// <summary>The folder of everything that the program keeps.</summary>
-    public static string Root { get; } = Path.Combine(Environment.GetEnvironmentVariable("EMR_ROOT") is { Length: > 0 } root ? root : Environment.CurrentDirectory, ".emr");
+    public static string Root { get; } = Path.Combine(
+        Environment.GetEnvironmentVariable("EMR_ROOT") is { Length: > 0 } root ? root : Environment.CurrentDirectory, ".emr");
 
     /// <summary>The embedded chain's folder where no other is named.</summary>
     public static string DefaultChain { get; } = Path.Combine(Root, "chain");

@@ -28,7 +28,8 @@ internal static class ChainProcess
         if (!IsOwnedByStart(folder, running))
         {
             throw new CommandException(ExitCode.Failure,
-                $"the chain in {folder} belongs to process {running.SupervisorId}, which was not started by 'chain start': end that process instead");
+                $"the chain in {folder} belongs to process {running.SupervisorId}, which was not started by 'chain start': end that "
+                    + "process instead");
         }
 
         // SIGTERM: the owner goes, its pipe to the node closes, and the node saves its state and ends.
@@ -49,7 +50,8 @@ internal static class ChainProcess
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
             throw new CommandException(ExitCode.Failure,
-                $"the chain in {folder} did not end within {LongestStop.TotalSeconds:0} s: look at {Path.Combine(folder, "anvil.log")}, then end process {running.ProcessId}", e);
+                $"the chain in {folder} did not end within {LongestStop.TotalSeconds:0} s: look at {Path.Combine(folder, "anvil.log")}, "
+                    + $"then end process {running.ProcessId}", e);
         }
 
         AnsiConsole.WriteLine($"the embedded chain in {folder} has ended; its state stays");
@@ -74,13 +76,16 @@ internal static class ChainProcess
         {
             ArgumentList =
             {
-                "-c", "log=$1; shift; if command -v setsid >/dev/null 2>&1; then exec setsid \"$@\" >\"$log\" 2>&1 </dev/null; else exec nohup \"$@\" >\"$log\" 2>&1 </dev/null; fi",
+                "-c", "log=$1; shift; if command -v setsid >/dev/null 2>&1; then exec setsid \"$@\" >\"$log\" 2>&1 </dev/null; else exec "
+                    + "nohup \"$@\" >\"$log\" 2>&1 </dev/null; fi",
                 "start", log, Environment.ProcessPath!,
             },
         };
-        foreach (string argument in (string[])[.. IsDotnet() ? [typeof(ChainProcess).Assembly.Location] : Array.Empty<string>(), "chain", "start", "--foreground", "--folder", folder,
-            "--port", start.Port.ToString(CultureInfo.InvariantCulture), "--block-time", start.BlockTime.TotalSeconds.ToString(CultureInfo.InvariantCulture),
-            "--idle-block-time", start.IdleBlockTime.TotalSeconds.ToString(CultureInfo.InvariantCulture)])
+        foreach (string argument in (string[])[.. IsDotnet() ? [typeof(ChainProcess).Assembly.Location] : Array.Empty<string>(), "chain",
+            "start", "--foreground", "--folder", folder,
+            "--port", start.Port.ToString(CultureInfo.InvariantCulture), "--block-time",
+            start.BlockTime.TotalSeconds.ToString(CultureInfo.InvariantCulture), "--idle-block-time",
+            start.IdleBlockTime.TotalSeconds.ToString(CultureInfo.InvariantCulture)])
         {
             info.ArgumentList.Add(argument);
         }
@@ -95,7 +100,8 @@ internal static class ChainProcess
             {
                 if (owner.HasExited)
                 {
-                    throw new CommandException(ExitCode.Failure, $"the embedded chain did not start: {(await File.ReadAllTextAsync(log, cancellationToken)).Trim()}");
+                    throw new CommandException(ExitCode.Failure,
+                        $"the embedded chain did not start: {(await File.ReadAllTextAsync(log, cancellationToken)).Trim()}");
                 }
 
                 await Task.Delay(20, late.Token);
@@ -107,7 +113,8 @@ internal static class ChainProcess
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new CommandException(ExitCode.NotReady, $"the embedded chain has not answered for {LongestStart.TotalMinutes:0} minutes: its log is {log}", e);
+            throw new CommandException(
+                ExitCode.NotReady, $"the embedded chain has not answered for {LongestStart.TotalMinutes:0} minutes: its log is {log}", e);
         }
     }
 
@@ -117,7 +124,11 @@ internal static class ChainProcess
         try
         {
             chain = await EmbeddedChain.StartAsync(
-                new EmbeddedChainOptions { Folder = start.Folder, Tools = ChainFolders.Tools, Port = start.Port, BlockTime = start.BlockTime, IdleBlockTime = start.IdleBlockTime }, cancellationToken);
+                new EmbeddedChainOptions
+                {
+                    Folder = start.Folder, Tools = ChainFolders.Tools, Port = start.Port, BlockTime = start.BlockTime,
+                    IdleBlockTime = start.IdleBlockTime,
+                }, cancellationToken);
         }
         catch (Exception e) when (e is ToolMissingException or ProcessFolderInUseException or ProcessFailedException)
         {
@@ -126,7 +137,8 @@ internal static class ChainProcess
 
         await using (chain)
         {
-            await File.WriteAllTextAsync(OwnerFile(start.Folder), Environment.ProcessId.ToString(CultureInfo.InvariantCulture), cancellationToken);
+            await File.WriteAllTextAsync(
+                OwnerFile(start.Folder), Environment.ProcessId.ToString(CultureInfo.InvariantCulture), cancellationToken);
             AnsiConsole.WriteLine($"the embedded chain answers at {chain.Endpoint}");
             try
             {
@@ -163,7 +175,8 @@ internal static class ChainProcess
 
     private static bool IsOwnedByStart(string folder, SupervisedState running) =>
         File.Exists(OwnerFile(folder))
-        && int.TryParse(File.ReadAllText(OwnerFile(folder)), NumberStyles.None, CultureInfo.InvariantCulture, out int owner) && owner == running.SupervisorId;
+        && int.TryParse(File.ReadAllText(OwnerFile(folder)), NumberStyles.None, CultureInfo.InvariantCulture, out int owner)
+        && owner == running.SupervisorId;
 
     private static string OwnerFile(string folder) => Path.Combine(folder, "owner.pid");
 

@@ -29,7 +29,8 @@ internal static class ChainStatus
         try
         {
             chainId = await client.GetChainIdAsync(cancellationToken);
-            head = await client.GetBlockAsync(BlockReference.Latest, cancellationToken) ?? throw new MalformedAnswerException("eth_getBlockByNumber", "there is no block");
+            head = await client.GetBlockAsync(BlockReference.Latest, cancellationToken)
+                ?? throw new MalformedAnswerException("eth_getBlockByNumber", "there is no block");
             if (deployment is not null)
             {
                 await deployment.VerifyAsync(client, cancellationToken);
@@ -37,7 +38,8 @@ internal static class ChainStatus
         }
         catch (DeploymentException e)
         {
-            (chainId, head, problem) = (await client.GetChainIdAsync(cancellationToken), (await client.GetBlockAsync(BlockReference.Latest, cancellationToken))!, e.Message);
+            (chainId, head, problem) = (await client.GetChainIdAsync(cancellationToken),
+                (await client.GetBlockAsync(BlockReference.Latest, cancellationToken))!, e.Message);
         }
         catch (EthereumException e)
         {
@@ -47,7 +49,8 @@ internal static class ChainStatus
         if (asJson)
         {
             Console.WriteLine(JsonSerializer.Serialize(
-                new { running.Endpoint, chainId, Block = head.Number, head.Timestamp, Owner = running.SupervisorId, Since = running.StartedAt, Deployment = deployment, Problem = problem }, Format));
+                new { running.Endpoint, chainId, Block = head.Number, head.Timestamp, Owner = running.SupervisorId,
+                    Since = running.StartedAt, Deployment = deployment, Problem = problem }, Format));
         }
         else
         {
@@ -62,7 +65,8 @@ internal static class ChainStatus
         Table table = new Table().HideHeaders().Border(TableBorder.None).AddColumns("", "");
         table.AddRow("endpoint", running.Endpoint);
         table.AddRow("chain id", chainId.ToString(CultureInfo.InvariantCulture));
-        table.AddRow("newest block", string.Create(CultureInfo.InvariantCulture, $"{head.Number}, {DateTimeOffset.FromUnixTimeSeconds((long)head.Timestamp):u}"));
+        table.AddRow("newest block",
+            string.Create(CultureInfo.InvariantCulture, $"{head.Number}, {DateTimeOffset.FromUnixTimeSeconds((long)head.Timestamp):u}"));
         table.AddRow("owner", string.Create(CultureInfo.InvariantCulture, $"process {running.SupervisorId} since {running.StartedAt:u}"));
         if (deployment is null)
         {

@@ -11,12 +11,15 @@ internal sealed class ClientOptions
 
     private readonly Option<string?> _server = new(Server.Option!)
     {
-        Description = $"The address of a running 'serve'; without it {Server.Variable} of the environment, 'Server' of emr.json, or {Server.Default}.", HelpName = "URL",
+        Description =
+            $"The address of a running 'serve'; without it {Server.Variable} of the environment, 'Server' of emr.json, or "
+                + $"{Server.Default}.", HelpName = "URL",
     };
 
     private readonly Option<string> _keys = new("--keys")
     {
-        Description = "The folder of keys and of tokens of sign-ins.", HelpName = "DIR", DefaultValueFactory = _ => Path.Combine(ChainFolders.Root, "keys"),
+        Description = "The folder of keys and of tokens of sign-ins.", HelpName = "DIR",
+        DefaultValueFactory = _ => Path.Combine(ChainFolders.Root, "keys"),
     };
 
     private readonly Option<bool> _json = new("--json") { Description = "Print JSON on standard output." };
@@ -43,6 +46,7 @@ internal sealed class ClientOptions
         string address = parsed.GetValue(_server) ?? Settings.Load()[SettingKeys.Server]!;
         return Uri.TryCreate(address, UriKind.Absolute, out Uri? url) && url.Scheme is "http" or "https"
             ? new MarketClient(url, Keys(parsed))
-            : throw new CommandException(ExitCode.Usage, $"{Server.Option} is an http or https URL such as {Server.Default}, got '{address}'");
+            : throw new CommandException(
+                ExitCode.Usage, $"{Server.Option} is an http or https URL such as {Server.Default}, got '{address}'");
     }
 }

@@ -6,7 +6,8 @@ using System.Text.Json;
 namespace EmrMarket.Silos.Commands.Client;
 
 /// <summary>
-/// The REST API of a running <c>serve</c> as commands use it: JSON in and out, and every problem as a <see cref="CommandException"/> with the server's own words and the exit code that fits:
+/// The REST API of a running <c>serve</c> as commands use it: JSON in and out, and every problem as a <see cref="CommandException"/> with
+/// the server's own words and the exit code that fits:
 /// 2 for what is wrong with the command or its input, 75 for what will work later, 1 otherwise.
 /// </summary>
 internal sealed class MarketClient : IDisposable
@@ -21,7 +22,10 @@ internal sealed class MarketClient : IDisposable
     public MarketClient(Uri server, KeyFolder keys)
     {
         (Server, Keys) = (server, keys);
-        _http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false }) { BaseAddress = server, Timeout = LongestAnswer };
+        _http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false })
+        {
+            BaseAddress = server, Timeout = LongestAnswer,
+        };
         _http.DefaultRequestHeaders.Accept.Add(new MediaTypeWithQualityHeaderValue("application/json"));
     }
 
@@ -38,7 +42,8 @@ internal sealed class MarketClient : IDisposable
     public string? Token { get; set; }
 
     /// <summary>Reads something.</summary>
-    public Task<T> GetAsync<T>(string path, CancellationToken cancellationToken) => SendAsync<T>(HttpMethod.Get, path, null, null, cancellationToken);
+    public Task<T> GetAsync<T>(string path, CancellationToken cancellationToken) =>
+        SendAsync<T>(HttpMethod.Get, path, null, null, cancellationToken);
 
     /// <summary>Reads something; null when the server says that there is none.</summary>
     public async Task<T?> FindAsync<T>(string path, CancellationToken cancellationToken)
@@ -55,7 +60,8 @@ internal sealed class MarketClient : IDisposable
         string? cursor = null;
         do
         {
-            string page = cursor is null ? path : $"{path}{(path.Contains('?', StringComparison.Ordinal) ? '&' : '?')}cursor={Uri.EscapeDataString(cursor)}";
+            string page = cursor is null
+                ? path : $"{path}{(path.Contains('?', StringComparison.Ordinal) ? '&' : '?')}cursor={Uri.EscapeDataString(cursor)}";
             Page<T> answer = await GetAsync<Page<T>>(page, cancellationToken);
             all.AddRange(answer.Items);
             cursor = answer.Next;
@@ -90,20 +96,24 @@ internal sealed class MarketClient : IDisposable
         SendAsync<T>(HttpMethod.Post, path, body, idempotencyKey, cancellationToken);
 
     /// <summary>Sets something.</summary>
-    public Task<T> PutAsync<T>(string path, object body, CancellationToken cancellationToken) => SendAsync<T>(HttpMethod.Put, path, Body(body), null, cancellationToken);
+    public Task<T> PutAsync<T>(string path, object body, CancellationToken cancellationToken) =>
+        SendAsync<T>(HttpMethod.Put, path, Body(body), null, cancellationToken);
 
     /// <inheritdoc/>
     public void Dispose() => _http.Dispose();
 
-    private static StringContent Body(object body) => new(JsonSerializer.Serialize(body, body.GetType(), Json), Encoding.UTF8, "application/json");
+    private static StringContent Body(object body) =>
+        new(JsonSerializer.Serialize(body, body.GetType(), Json), Encoding.UTF8, "application/json");
 
-    private async Task<T> SendAsync<T>(HttpMethod method, string path, HttpContent? body, string? idempotencyKey, CancellationToken cancellationToken)
+    private async Task<T> SendAsync<T>(
+        HttpMethod method, string path, HttpContent? body, string? idempotencyKey, CancellationToken cancellationToken)
     {
         using HttpResponseMessage answer = await AnswerAsync(method, path, body, idempotencyKey, cancellationToken);
         return await ReadAsync<T>(answer, path, cancellationToken);
     }
 
-    private async Task<HttpResponseMessage> AnswerAsync(HttpMethod method, string path, HttpContent? body, string? idempotencyKey, CancellationToken cancellationToken)
+    private async Task<HttpResponseMessage> AnswerAsync(
+        HttpMethod method, string path, HttpContent? body, string? idempotencyKey, CancellationToken cancellationToken)
     {
         using HttpRequestMessage request = new(method, new Uri(path, UriKind.Relative)) { Content = body };
         if (Token is not null)
@@ -122,11 +132,13 @@ internal sealed class MarketClient : IDisposable
         }
         catch (HttpRequestException e)
         {
-            throw new CommandException(ExitCode.NotReady, $"no server answers at {Server}: start one with './emr serve', or name another with --server", e);
+            throw new CommandException(
+                ExitCode.NotReady, $"no server answers at {Server}: start one with './emr serve', or name another with --server", e);
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new CommandException(ExitCode.NotReady, $"{Server} did not answer within {LongestAnswer.TotalMinutes:0} minutes; the same command can be given again", e);
+            throw new CommandException(ExitCode.NotReady,
+                $"{Server} did not answer within {LongestAnswer.TotalMinutes:0} minutes; the same command can be given again", e);
         }
     }
 
@@ -145,7 +157,9 @@ internal sealed class MarketClient : IDisposable
         }
         catch (JsonException e)
         {
-            throw new CommandException(ExitCode.Failure, $"{Server} answers /{path.TrimStart('/')} in another form than this program reads: are both of one version? ({e.Message})", e);
+            throw new CommandException(ExitCode.Failure,
+                $"{Server} answers /{path.TrimStart('/')} in another form than this program reads: are both of one version? ({e.Message})",
+                e);
         }
     }
 
@@ -165,7 +179,8 @@ internal sealed class MarketClient : IDisposable
         }
         catch (Exception e) when (e is HttpRequestException or IOException)
         {
-            throw new CommandException(ExitCode.NotReady, $"{Server} broke off its answer: it may have been stopped; the same command can be given again", e);
+            throw new CommandException(
+                ExitCode.NotReady, $"{Server} broke off its answer: it may have been stopped; the same command can be given again", e);
         }
     }
 }

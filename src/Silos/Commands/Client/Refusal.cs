@@ -9,12 +9,13 @@ namespace EmrMarket.Silos.Commands.Client;
 internal sealed record Refusal
 {
     private static readonly HashSet<HttpStatusCode> Later =
-        [HttpStatusCode.RequestTimeout, HttpStatusCode.TooManyRequests, HttpStatusCode.BadGateway, HttpStatusCode.ServiceUnavailable, HttpStatusCode.GatewayTimeout];
+        [HttpStatusCode.RequestTimeout, HttpStatusCode.TooManyRequests, HttpStatusCode.BadGateway, HttpStatusCode.ServiceUnavailable,
+            HttpStatusCode.GatewayTimeout];
 
     private static readonly HashSet<HttpStatusCode> Wrong =
     [
-        HttpStatusCode.BadRequest, HttpStatusCode.NotFound, HttpStatusCode.MethodNotAllowed, HttpStatusCode.Conflict, HttpStatusCode.Gone, HttpStatusCode.RequestEntityTooLarge,
-        HttpStatusCode.UnsupportedMediaType, HttpStatusCode.UnprocessableEntity,
+        HttpStatusCode.BadRequest, HttpStatusCode.NotFound, HttpStatusCode.MethodNotAllowed, HttpStatusCode.Conflict, HttpStatusCode.Gone,
+        HttpStatusCode.RequestEntityTooLarge, HttpStatusCode.UnsupportedMediaType, HttpStatusCode.UnprocessableEntity,
     ];
 
     // Conflicts with something that passes.
@@ -64,11 +65,15 @@ internal sealed record Refusal
     /// <summary>The failure of the command: 75 for what passes, 2 for what is wrong with the call, 1 otherwise.</summary>
     public CommandException ToException(Uri server, string path, TimeSpan? retryAfter = null)
     {
-        string said = Detail ?? Title ?? string.Create(CultureInfo.InvariantCulture, $"{server} answers /{path.TrimStart('/')} with status {Status}");
+        string said = Detail ?? Title
+            ?? string.Create(CultureInfo.InvariantCulture, $"{server} answers /{path.TrimStart('/')} with status {Status}");
         if (Errors is { Length: > 0 } errors)
         {
-            said += string.Concat(errors.Select(error => "\nemr: " + new InputProblem(error.Code, error.File ?? "the file", error.Line, error.Column ?? "", error.Message, error.Fix ?? "")));
-            said += ErrorCount > errors.Length ? string.Create(CultureInfo.InvariantCulture, $"\nemr: {ErrorCount - errors.Length} more errors.") : "";
+            said += string.Concat(
+                errors.Select(error => "\nemr: " + new InputProblem(
+                    error.Code, error.File ?? "the file", error.Line, error.Column ?? "", error.Message, error.Fix ?? "")));
+            said += ErrorCount > errors.Length
+                ? string.Create(CultureInfo.InvariantCulture, $"\nemr: {ErrorCount - errors.Length} more errors.") : "";
         }
         else if (Fix is { Length: > 0 })
         {
@@ -78,7 +83,9 @@ internal sealed record Refusal
         bool passes = Later.Contains((HttpStatusCode)Status) || Passing.Contains(Code);
         return new CommandException(
             passes ? ExitCode.NotReady : Wrong.Contains((HttpStatusCode)Status) ? ExitCode.Usage : ExitCode.Failure,
-            passes && retryAfter is { } delay ? string.Create(CultureInfo.InvariantCulture, $"{said} (The same command can be given again in {delay.TotalSeconds:0} s.)") : said)
+            passes && retryAfter is { } delay
+                ? string.Create(CultureInfo.InvariantCulture, $"{said} (The same command can be given again in {delay.TotalSeconds:0} s.)")
+                : said)
         {
             Problem = Code,
         };

@@ -21,16 +21,19 @@ internal static class Relay
     /// <param name="cancellationToken">Ends the wait; what was sent stays sent.</param>
     /// <exception cref="CommandException">The chain refuses one, or does not take it into a block in time.</exception>
     public static async Task<IReadOnlyList<ReceiptInfo>> SendAsync(
-        this MarketClient market, EthereumAccount account, IReadOnlyList<(string What, ContractCall Call)> calls, CancellationToken cancellationToken)
+        this MarketClient market, EthereumAccount account, IReadOnlyList<(string What, ContractCall Call)> calls,
+        CancellationToken cancellationToken)
     {
-        AccountInfo state = await market.GetAsync<AccountInfo>("api/v1/ledger/accounts/" + account.Address.ToString().ToLowerInvariant(), cancellationToken);
+        AccountInfo state = await market.GetAsync<AccountInfo>(
+            "api/v1/ledger/accounts/" + account.Address.ToString().ToLowerInvariant(), cancellationToken);
 
         // Room for the base fee to double before the transaction is taken (EIP-1559).
         GasPrice price = new GasPrice.Dynamic(Tip, (2 * BigInteger.Parse(state.BaseFeePerGas, CultureInfo.InvariantCulture)) + Tip);
         List<(string What, string Hash)> sent = [];
         for (int i = 0; i < calls.Count; i++)
         {
-            SignedTransaction signed = new Transaction(state.ChainId, state.Nonce + (ulong)i, price, state.Gas, calls[i].Call.To, 0, calls[i].Call.Data).Sign(account);
+            SignedTransaction signed = new Transaction(
+                state.ChainId, state.Nonce + (ulong)i, price, state.Gas, calls[i].Call.To, 0, calls[i].Call.Data).Sign(account);
             await market.PostAsync<object>("api/v1/ledger/transactions", new { raw = Hex.Encode(signed.Raw.Span) }, cancellationToken);
             sent.Add((calls[i].What, Hashes.Text(signed.Hash)));
         }
@@ -40,7 +43,9 @@ internal static class Relay
         {
             ReceiptInfo receipt = await ReceiptAsync(market, what, hash, cancellationToken);
             receipts.Add(receipt.Succeeded ? receipt : throw new CommandException(
-                ExitCode.Failure, $"the contract refuses to {what} (transaction {hash}): the account may lack tokens, or the book may have been closed meanwhile; nothing else changed"));
+                ExitCode.Failure,
+                $"the contract refuses to {what} (transaction {hash}): the account may lack tokens, or the book may have been closed "
+                    + "meanwhile; nothing else changed"));
         }
 
         return receipts;
@@ -64,7 +69,8 @@ internal static class Relay
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new CommandException(ExitCode.NotReady, $"the transaction to {what} ({hash}) is in no block yet: it was sent, and the same command goes on from it", e);
+            throw new CommandException(ExitCode.NotReady,
+                $"the transaction to {what} ({hash}) is in no block yet: it was sent, and the same command goes on from it", e);
         }
     }
 }

@@ -4,8 +4,8 @@ using Spectre.Console;
 namespace EmrMarket.Silos.Commands.Client;
 
 /// <summary>
-/// Passphrases, passwords and recovery phrases: asked for at the terminal or read from a file that only its owner can read, never taken from an argument, which every process of the machine may
-/// see.
+/// Passphrases, passwords and recovery phrases: asked for at the terminal or read from a file that only its owner can read, never taken
+/// from an argument, which every process of the machine may see.
 /// </summary>
 internal static class Secrets
 {
@@ -91,10 +91,13 @@ internal static class Secrets
     {
         string text = FindText(file) ?? throw new CommandException(ExitCode.Usage, $"{option}: there is no file {file}");
         string line = text.Split('\n')[0].TrimEnd('\r');
-        return line.Length > 0 ? line : throw new CommandException(ExitCode.Usage, $"{option}: {file} is empty, expected {what} on its first line");
+        return line.Length > 0
+            ? line : throw new CommandException(ExitCode.Usage, $"{option}: {file} is empty, expected {what} on its first line");
     }
 
     private static string Ask(string what, string option) => !Console.IsInputRedirected
-        ? AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) }).Prompt(new TextPrompt<string>($"{Markup.Escape(what)}: ").Secret(null))
-        : throw new CommandException(ExitCode.Usage, $"{what} is needed, and there is no terminal to ask at: name a file that holds it with {option}");
+        ? AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) })
+        .Prompt(new TextPrompt<string>($"{Markup.Escape(what)}: ").Secret(null))
+        : throw new CommandException(
+            ExitCode.Usage, $"{what} is needed, and there is no terminal to ask at: name a file that holds it with {option}");
 }

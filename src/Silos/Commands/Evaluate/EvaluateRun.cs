@@ -61,7 +61,8 @@ internal sealed class EvaluateRun(EvaluateOptions options)
         catch (ToolMissingException e)
         {
             throw new CommandException(
-                ExitCode.Failure, $"the market needs the embedded chain and database: {e.Message} Install Node 20 or later with npm and run ./emr "
+                ExitCode.Failure,
+                $"the market needs the embedded chain and database: {e.Message} Install Node 20 or later with npm and run ./emr "
                     + $"chain start once, or evaluate the statistics only: ./emr evaluate --no-market", e);
         }
     }

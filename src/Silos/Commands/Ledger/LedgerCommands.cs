@@ -22,16 +22,24 @@ internal static class LedgerCommands
     /// <summary>The command and its verbs.</summary>
     public static Command Create()
     {
-        var folder = new Option<string?>("--folder") { Description = "Where the embedded chain keeps its state; what the configuration says without it.", HelpName = "DIR" };
-        var rebuild = new Command("rebuild", "Builds the tables again from the chain alone and compares them to the byte; not while 'serve' runs.") { folder };
+        var folder = new Option<string?>("--folder")
+        {
+            Description = "Where the embedded chain keeps its state; what the configuration says without it.", HelpName = "DIR",
+        };
+        var rebuild = new Command(
+            "rebuild", "Builds the tables again from the chain alone and compares them to the byte; not while 'serve' runs.") { folder };
         rebuild.SetAction((parsed, cancellation) => Engines.UseAsync(
             ServeOptions.From(Settings.Load(commandLine: parsed.GetValue(folder) is { } named
-                ? [KeyValuePair.Create(SettingKeys.Roles, (string?)"market"), KeyValuePair.Create(SettingKeys.Folder, (string?)named)] : [KeyValuePair.Create(SettingKeys.Roles, (string?)"market")])),
+                ? [KeyValuePair.Create(SettingKeys.Roles, (string?)"market"), KeyValuePair.Create(SettingKeys.Folder, (string?)named)]
+                : [KeyValuePair.Create(SettingKeys.Roles, (string?)"market")])),
             async engines =>
             {
                 await using MarketStorage storage = await engines.OpenMarketAsync(cancellation);
-                LedgerRebuild rebuilt = await LedgerRebuild.RunAsync(engines.Client, engines.Deployment, storage.Ledger, engines.Settings.Confirmations, cancellation);
-                Console.WriteLine($"events    {rebuilt.Events}\nto block  {rebuilt.Block}\nbefore    {rebuilt.Before}\nafter     {rebuilt.After}\n{(rebuilt.IsEqual ? "equal" : "different: the tables are now the chain's")}");
+                LedgerRebuild rebuilt = await LedgerRebuild.RunAsync(
+                    engines.Client, engines.Deployment, storage.Ledger, engines.Settings.Confirmations, cancellation);
+                Console.WriteLine(
+                    $"events    {rebuilt.Events}\nto block  {rebuilt.Block}\nbefore    {rebuilt.Before}\nafter     {rebuilt.After}\n"
+                        + $"{(rebuilt.IsEqual ? "equal" : "different: the tables are now the chain's")}");
                 return rebuilt.IsEqual ? ExitCode.Success : ExitCode.Failure;
             },
             cancellation));

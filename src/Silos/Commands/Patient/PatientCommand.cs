@@ -22,5 +22,6 @@ internal static class PatientCommand
 
     /// <summary>The command and its verbs.</summary>
     public static Command Create() =>
-        new("patient", Description) { PolicyCommand.Create(), OfferCommands.CreateOffers(), OfferCommands.CreateHistory(), PolicyCommand.CreateWithdraw(), WalletCommands.Create() };
+        new("patient", Description) { PolicyCommand.Create(), OfferCommands.CreateOffers(), OfferCommands.CreateHistory(),
+            PolicyCommand.CreateWithdraw(), WalletCommands.Create() };
 }

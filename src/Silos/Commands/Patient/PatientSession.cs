@@ -13,8 +13,14 @@ namespace EmrMarket.Silos.Commands.Patient;
 internal sealed class PatientOptions
 {
     private readonly Option<string?> _wallet = new("--wallet") { Description = "The wallet file.", HelpName = "FILE" };
-    private readonly Option<string?> _site = new("--site") { Description = "The site by its name; without it the only one that the server runs.", HelpName = "NAME" };
-    private readonly Option<string?> _pseudonym = new("--pseudonym") { Description = "The pseudonym, or how it begins; without it the wallet's only one.", HelpName = "HEX" };
+    private readonly Option<string?> _site = new("--site")
+    {
+        Description = "The site by its name; without it the only one that the server runs.", HelpName = "NAME",
+    };
+    private readonly Option<string?> _pseudonym = new("--pseudonym")
+    {
+        Description = "The pseudonym, or how it begins; without it the wallet's only one.", HelpName = "HEX",
+    };
     private readonly Option<string?> _passphrase = WalletStore.Passphrase();
 
     /// <summary>Puts them on a command.</summary>
@@ -32,14 +38,17 @@ internal sealed class PatientOptions
     public bool HasWallet(ParseResult parsed) => parsed.GetValue(_wallet) is not null;
 
     /// <summary>The wallet.</summary>
-    public WalletFile Open(ParseResult parsed) => parsed.GetValue(_wallet) is { } file ? WalletStore.Open(file, parsed.GetValue(_passphrase))
-        : throw new CommandException(ExitCode.Usage, "--wallet is needed: the file that holds the patient's keys ('emr patient wallet' makes one)");
+    public WalletFile Open(ParseResult parsed) =>
+        parsed.GetValue(_wallet) is { } file ? WalletStore.Open(file, parsed.GetValue(_passphrase))
+        : throw new CommandException(
+            ExitCode.Usage, "--wallet is needed: the file that holds the patient's keys ('emr patient wallet' makes one)");
 
     /// <summary>The entry that is meant.</summary>
     public WalletEntry Choose(ParseResult parsed, WalletFile wallet) => wallet.Choose(parsed.GetValue(_pseudonym));
 
     /// <summary>The entries that are meant: all of the wallet when no pseudonym is named.</summary>
-    public IReadOnlyList<WalletEntry> Entries(ParseResult parsed, WalletFile wallet) => parsed.GetValue(_pseudonym) is null ? wallet.Entries : [Choose(parsed, wallet)];
+    public IReadOnlyList<WalletEntry> Entries(ParseResult parsed, WalletFile wallet) =>
+        parsed.GetValue(_pseudonym) is null ? wallet.Entries : [Choose(parsed, wallet)];
 
     /// <summary>The site's name.</summary>
     public async Task<string> SiteAsync(ParseResult parsed, MarketClient market, CancellationToken cancellationToken)
@@ -50,7 +59,10 @@ internal sealed class PatientOptions
         }
 
         string[] sites = (await market.GetAsync<MarketInfo>("api/v1/market", cancellationToken)).Sites;
-        return sites.Length == 1 ? sites[0] : throw new CommandException(ExitCode.Usage, $"--site is needed: the server runs {(sites.Length == 0 ? "no site" : string.Join(", ", sites))}");
+        return sites.Length == 1
+            ? sites[0]
+            : throw new CommandException(
+                ExitCode.Usage, $"--site is needed: the server runs {(sites.Length == 0 ? "no site" : string.Join(", ", sites))}");
     }
 }
 
@@ -64,7 +76,8 @@ internal sealed class PatientSession(MarketClient market, string site, WalletEnt
     private string Path => $"api/v1/sites/{site}/publishers/{Hashes.Text(entry.SchemaId)}/{Hashes.Text(entry.Pseudonym)}";
 
     /// <summary>Signs in.</summary>
-    public static async Task<PatientSession> OpenAsync(MarketClient market, string site, WalletFile wallet, WalletEntry entry, CancellationToken cancellationToken)
+    public static async Task<PatientSession> OpenAsync(
+        MarketClient market, string site, WalletFile wallet, WalletEntry entry, CancellationToken cancellationToken)
     {
         EthereumAccount controller = wallet.Controller(entry.Pseudonym);
         await market.SignInAsync(controller, $"{site}/{Hashes.Text(entry.SchemaId)}/{Hashes.Text(entry.Pseudonym)}", cancellationToken);
@@ -75,7 +88,8 @@ internal sealed class PatientSession(MarketClient market, string site, WalletEnt
     public Task<OfferInfo> OfferAsync(CancellationToken cancellationToken) => market.GetAsync<OfferInfo>(Path, cancellationToken);
 
     /// <summary>Every use, oldest first.</summary>
-    public async Task<IReadOnlyList<UseInfo>> HistoryAsync(CancellationToken cancellationToken) => await market.ListAsync<UseInfo>(Path + "/history", cancellationToken);
+    public async Task<IReadOnlyList<UseInfo>> HistoryAsync(CancellationToken cancellationToken) =>
+        await market.ListAsync<UseInfo>(Path + "/history", cancellationToken);
 
     /// <summary>Signs a command and hands it in.</summary>
     /// <param name="command">The command; nonce and signature are filled in.</param>

@@ -32,26 +32,38 @@ internal static class PolicyCommand
     /// <summary>The command.</summary>
     public static Command Create()
     {
-        var profile = new Option<string?>("--profile") { Description = "The profile, by name or by its number on the menu.", HelpName = "NAME|N" };
+        var profile = new Option<string?>("--profile")
+        {
+            Description = "The profile, by name or by its number on the menu.", HelpName = "NAME|N",
+        };
         var rate = new Option<byte?>("--rate") { Description = "The asking price, by its number on the menu.", HelpName = "N" };
-        var quota = new Option<ushort?>("--quota") { Description = "How often a record may be sold in a round, at least 1.", HelpName = "N" };
-        var purpose = new Option<byte?>("--purpose") { Description = "The purpose that is admitted, with all below it, by its number on the menu.", HelpName = "N" };
+        var quota = new Option<ushort?>("--quota")
+        {
+            Description = "How often a record may be sold in a round, at least 1.", HelpName = "N",
+        };
+        var purpose = new Option<byte?>("--purpose")
+        {
+            Description = "The purpose that is admitted, with all below it, by its number on the menu.", HelpName = "N",
+        };
         var until = new Option<string?>("--until") { Description = "The last day, in UTC.", HelpName = "YYYY-MM-DD" };
         var pause = new Option<bool>("--pause") { Description = "Take no part until further notice." };
         var resume = new Option<bool>("--resume") { Description = "Take part again under the policy as it was." };
         SchemaOption schema = new();
         PatientOptions patient = new();
         ClientOptions client = new();
-        Command command = client.AddTo(patient.AddTo(new Command("policy", Description) { profile, rate, quota, purpose, until, pause, resume, schema.Option }));
+        Command command = client.AddTo(
+            patient.AddTo(new Command("policy", Description) { profile, rate, quota, purpose, until, pause, resume, schema.Option }));
         command.Validators.Add(result =>
         {
-            bool sets = new Option[] { profile, rate, quota, purpose, until }.Any(option => result.GetResult(option) is { Implicit: false });
+            bool sets = new Option[] { profile, rate, quota, purpose, until }.Any(
+                option => result.GetResult(option) is { Implicit: false });
             if ((sets ? 1 : 0) + (result.GetValue(pause) ? 1 : 0) + (result.GetValue(resume) ? 1 : 0) > 1)
             {
                 result.AddError("Give settings, --pause or --resume, and one of them only.");
             }
 
-            if (result.GetValue(until) is { } day && !DateOnly.TryParseExact(day, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out _))
+            if (result.GetValue(until) is { } day
+                && !DateOnly.TryParseExact(day, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out _))
             {
                 result.AddError("--until is a day such as 2027-12-31.");
             }
@@ -62,7 +74,8 @@ internal static class PolicyCommand
             if (!patient.HasWallet(parsed))
             {
                 string shown = await schema.FindAsync(parsed, market, cancellation);
-                return Show(await MenuAsync(market, await patient.SiteAsync(parsed, market, cancellation), shown, cancellation), client.Json(parsed));
+                return Show(await MenuAsync(market, await patient.SiteAsync(parsed, market, cancellation), shown, cancellation),
+                    client.Json(parsed));
             }
 
             WalletFile wallet = patient.Open(parsed);
@@ -73,7 +86,10 @@ internal static class PolicyCommand
             PublisherCommand wish;
             if (parsed.GetValue(pause) || parsed.GetValue(resume))
             {
-                wish = new PublisherCommand { Nonce = 0, Kind = parsed.GetValue(pause) ? PublisherCommandKind.Pause : PublisherCommandKind.Resume, Signature = [] };
+                wish = new PublisherCommand
+                {
+                    Nonce = 0, Kind = parsed.GetValue(pause) ? PublisherCommandKind.Pause : PublisherCommandKind.Resume, Signature = [],
+                };
             }
             else
             {
@@ -84,11 +100,20 @@ internal static class PolicyCommand
                     Nonce = 0,
                     Kind = PublisherCommandKind.SetPolicy,
                     Profile = parsed.GetValue(profile) is { } named ? ProfileOf(menu, named)
-                        : first ? throw new CommandException(ExitCode.Usage, "--profile is needed, since there is no policy yet: './emr patient policy' shows what each means") : now.Profile,
-                    Rate = parsed.GetValue(rate) ?? (first ? throw new CommandException(ExitCode.Usage, "--rate is needed, since there is no policy yet: './emr patient policy' shows the menu") : now.Rate),
+                        : first ? throw new CommandException(ExitCode.Usage,
+                            "--profile is needed, since there is no policy yet: './emr patient policy' shows what each means")
+                                : now.Profile,
+                    Rate = parsed.GetValue(rate)
+                        ?? (first
+                            ? throw new CommandException(ExitCode.Usage,
+                                "--rate is needed, since there is no policy yet: './emr patient policy' shows the menu") : now.Rate),
                     Quota = parsed.GetValue(quota) ?? (first ? UsualQuota : now.Quota),
-                    Purpose = parsed.GetValue(purpose) ?? (first ? throw new CommandException(ExitCode.Usage, "--purpose is needed, since there is no policy yet: './emr patient policy' shows the menu") : now.Purpose),
-                    ExpirySeconds = parsed.GetValue(until) is { } day ? EndOf(day) : first ? DateTimeOffset.UtcNow.AddDays(UsualDays).ToUnixTimeSeconds() : now.ExpirySeconds,
+                    Purpose = parsed.GetValue(purpose)
+                        ?? (first
+                            ? throw new CommandException(ExitCode.Usage,
+                                "--purpose is needed, since there is no policy yet: './emr patient policy' shows the menu") : now.Purpose),
+                    ExpirySeconds = parsed.GetValue(until) is { } day ? EndOf(day) : first
+                        ? DateTimeOffset.UtcNow.AddDays(UsualDays).ToUnixTimeSeconds() : now.ExpirySeconds,
                     Signature = [],
                 };
             }
@@ -105,7 +130,12 @@ internal static class PolicyCommand
         var yes = new Option<bool>("--yes") { Description = "Do not ask: it cannot be taken back." };
         PatientOptions patient = new();
         ClientOptions client = new();
-        Command command = client.AddTo(patient.AddTo(new Command("withdraw", "Takes the patient's records out of the market for ever: nothing is published or delivered any more. What was delivered stays delivered, and paid.") { yes }));
+        Command command =
+            client.AddTo(
+                patient.AddTo(
+                    new Command("withdraw",
+                        "Takes the patient's records out of the market for ever: nothing is published or delivered any more. What was "
+                            + "delivered stays delivered, and paid.") { yes }));
         command.SetAction(async (parsed, cancellation) =>
         {
             WalletFile wallet = patient.Open(parsed);
@@ -115,7 +145,8 @@ internal static class PolicyCommand
             string site = await patient.SiteAsync(parsed, market, cancellation);
             PatientSession session = await PatientSession.OpenAsync(market, site, wallet, entry, cancellation);
             MenuInfo menu = await MenuAsync(market, site, Hashes.Text(entry.SchemaId), cancellation);
-            OfferInfo offer = await session.CommandAsync(new PublisherCommand { Nonce = 0, Kind = PublisherCommandKind.Withdraw, Signature = [] }, cancellation);
+            OfferInfo offer = await session.CommandAsync(
+                new PublisherCommand { Nonce = 0, Kind = PublisherCommandKind.Withdraw, Signature = [] }, cancellation);
             OfferCommands.Show([(entry, offer, menu)], client.Json(parsed));
             return ExitCode.Success;
         });
@@ -135,7 +166,8 @@ internal static class PolicyCommand
             throw new CommandException(ExitCode.Usage, "it cannot be taken back and there is no terminal to ask at: give --yes");
         }
 
-        if (!AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) }).Confirm(question, defaultValue: false))
+        if (!AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) })
+            .Confirm(question, defaultValue: false))
         {
             throw new CommandException(ExitCode.Failure, "nothing was done");
         }
@@ -145,12 +177,15 @@ internal static class PolicyCommand
         market.GetAsync<MenuInfo>($"api/v1/sites/{site}/menus/{schemaId}", cancellationToken);
 
     private static byte ProfileOf(MenuInfo menu, string named) =>
-        menu.Profiles.FirstOrDefault(profile => string.Equals(profile.Name, named, StringComparison.Ordinal) || profile.Index.ToString(CultureInfo.InvariantCulture) == named) is { } found
+        menu.Profiles.FirstOrDefault(profile => string.Equals(profile.Name, named, StringComparison.Ordinal)
+            || profile.Index.ToString(CultureInfo.InvariantCulture) == named) is { } found
             ? (byte)found.Index
-            : throw new CommandException(ExitCode.Usage, $"--profile: the menu has no '{named}', it has {string.Join(", ", menu.Profiles.Select(profile => profile.Name))}");
+            : throw new CommandException(ExitCode.Usage,
+                $"--profile: the menu has no '{named}', it has {string.Join(", ", menu.Profiles.Select(profile => profile.Name))}");
 
     private static long EndOf(string day) =>
-        new DateTimeOffset(DateOnly.ParseExact(day, "yyyy-MM-dd", CultureInfo.InvariantCulture).AddDays(1).ToDateTime(TimeOnly.MinValue), TimeSpan.Zero).ToUnixTimeSeconds();
+        new DateTimeOffset(DateOnly.ParseExact(day, "yyyy-MM-dd", CultureInfo.InvariantCulture).AddDays(1).ToDateTime(TimeOnly.MinValue),
+            TimeSpan.Zero).ToUnixTimeSeconds();
 
     private static int Show(MenuInfo menu, bool json)
     {
@@ -162,22 +197,30 @@ internal static class PolicyCommand
 
         foreach (ProfileMeaning profile in menu.Profiles)
         {
-            Output.Say(string.Create(CultureInfo.InvariantCulture, $"{profile.Index}  {profile.Name}: all answers together change the odds by e^{profile.LossMicro / 1e6:0.##} at most")
-                + (profile.Reidentified is { } share ? string.Create(CultureInfo.InvariantCulture, $"; who knows the record picks it out of 1,000 in {share:P1} of cases (measured)") : ""));
+            Output.Say(string.Create(CultureInfo.InvariantCulture,
+                $"{profile.Index}  {profile.Name}: all answers together change the odds by e^{profile.LossMicro / 1e6:0.##} at most")
+                + (profile.Reidentified is { } share
+                    ? string.Create(CultureInfo.InvariantCulture,
+                        $"; who knows the record picks it out of 1,000 in {share:P1} of cases (measured)") : ""));
             Output.Table(
                 ["attribute", "tier", " grade", " epsilon", " an observer of this answer is right"],
                 profile.Attributes.Select(attribute => (string[])
                 [
-                    attribute.Name, attribute.Tier, attribute.Grade == 0 ? "withheld" : attribute.Grade.ToString(CultureInfo.InvariantCulture),
+                    attribute.Name, attribute.Tier,
+                    attribute.Grade == 0 ? "withheld" : attribute.Grade.ToString(CultureInfo.InvariantCulture),
                     (attribute.EpsilonMicro / 1e6).ToString("0.###", CultureInfo.InvariantCulture),
-                    attribute.Grade == 0 ? "50 %" : string.Create(CultureInfo.InvariantCulture, $"{100 * attribute.GuessRight:0.#} % instead of 50 %"),
+                    attribute.Grade == 0
+                        ? "50 %" : string.Create(CultureInfo.InvariantCulture, $"{100 * attribute.GuessRight:0.#} % instead of 50 %"),
                 ]));
         }
 
-        Output.Table([" rate", " Public", " Low", " Moderate", " Private"], menu.Rates.Select(rate => (string[])[rate.Index.ToString(CultureInfo.InvariantCulture), .. rate.PerEpsilon]));
+        Output.Table([" rate", " Public", " Low", " Moderate", " Private"],
+            menu.Rates.Select(rate => (string[])[rate.Index.ToString(CultureInfo.InvariantCulture), .. rate.PerEpsilon]));
         Output.Table([" purpose", "with all below it", "is a kind of"], menu.Purposes.Select(purpose => (string[])
-            [purpose.Code.ToString(CultureInfo.InvariantCulture), purpose.Title, purpose.Parent == purpose.Code ? "" : purpose.Parent.ToString(CultureInfo.InvariantCulture)]));
-        Output.Say(string.Create(CultureInfo.InvariantCulture, $"Rates are token units per epsilon. All releases of a person together may cost epsilon {menu.CapMicro / 1e6:0.##} at most."));
+            [purpose.Code.ToString(CultureInfo.InvariantCulture), purpose.Title,
+                purpose.Parent == purpose.Code ? "" : purpose.Parent.ToString(CultureInfo.InvariantCulture)]));
+        Output.Say(string.Create(CultureInfo.InvariantCulture,
+            $"Rates are token units per epsilon. All releases of a person together may cost epsilon {menu.CapMicro / 1e6:0.##} at most."));
         return ExitCode.Success;
     }
 }

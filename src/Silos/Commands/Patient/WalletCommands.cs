@@ -27,7 +27,8 @@ internal static class WalletCommands
         """;
 
     /// <summary>The command and its verbs.</summary>
-    public static Command Create() => new("wallet", Description) { CreateIssue(), CreateShow(), CreateRestore(), CreatePassphrase(), CreatePayout() };
+    public static Command Create() =>
+        new("wallet", Description) { CreateIssue(), CreateShow(), CreateRestore(), CreatePassphrase(), CreatePayout() };
 
     private static Argument<string> FileArgument() => new("FILE") { Description = "The wallet file." };
 
@@ -36,11 +37,21 @@ internal static class WalletCommands
         Argument<string> file = FileArgument();
         SchemaOption schema = new();
         var site = new Option<string>("--site") { Description = "The site whose patient it is.", HelpName = "NAME", Required = true };
-        var record = new Option<int>("--record") { Description = "The position of one of the patient's records, from 0, in the order of loading.", HelpName = "N", Required = true };
-        var name = new Option<string?>("--as") { Description = "The site's account that signed in; without it whoever runs 'serve' on this machine.", HelpName = "NAME" };
+        var record = new Option<int>("--record")
+        {
+            Description = "The position of one of the patient's records, from 0, in the order of loading.", HelpName = "N", Required = true,
+        };
+        var name = new Option<string?>("--as")
+        {
+            Description = "The site's account that signed in; without it whoever runs 'serve' on this machine.", HelpName = "NAME",
+        };
         Option<string?> passphrase = WalletStore.Passphrase();
         ClientOptions client = new();
-        Command command = client.AddTo(new Command("create", "Makes the wallet of the person of a record, at the site's desk. The passphrase is the patient's.") { file, schema.Option, site, record, name, passphrase });
+        Command command =
+            client.AddTo(
+                new Command("create",
+                    "Makes the wallet of the person of a record, at the site's desk. The passphrase is the patient's.") { file,
+                    schema.Option, site, record, name, passphrase });
         record.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<int>() < 0)
@@ -64,7 +75,8 @@ internal static class WalletCommands
             // For the way only: the file that the site seals is opened here and sealed again under the patient's own words.
             string onTheWay = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
             string issued = await market.PostAsync<string>(
-                $"api/v1/sites/{parsed.GetValue(site)}/wallets", new { schemaId, record = parsed.GetValue(record), passphrase = onTheWay }, cancellation);
+                $"api/v1/sites/{parsed.GetValue(site)}/wallets", new { schemaId, record = parsed.GetValue(record), passphrase = onTheWay },
+                cancellation);
             WalletFile wallet = WalletFile.Read(System.Text.Encoding.UTF8.GetBytes(issued), onTheWay);
             WalletStore.Write(wallet, place, chosen, replace: false);
             Show(wallet, client.Json(parsed), phrase: false);
@@ -80,19 +92,31 @@ internal static class WalletCommands
         var phrase = new Option<bool>("--phrase") { Description = "Print the recovery phrase as well: whoever reads it has the wallet." };
         Option<string?> passphrase = WalletStore.Passphrase();
         var json = new Option<bool>("--json") { Description = "Print JSON on standard output." };
-        var command = new Command("show", "Prints the pseudonyms of a wallet and the addresses that command them.") { file, phrase, passphrase, json };
-        command.SetAction(parsed => Show(WalletStore.Open(parsed.GetValue(file)!, parsed.GetValue(passphrase)), parsed.GetValue(json), parsed.GetValue(phrase)));
+        var command = new Command(
+            "show", "Prints the pseudonyms of a wallet and the addresses that command them.") { file, phrase, passphrase, json };
+        command.SetAction(parsed => Show(
+            WalletStore.Open(parsed.GetValue(file)!, parsed.GetValue(passphrase)), parsed.GetValue(json), parsed.GetValue(phrase)));
         return command;
     }
 
     private static Command CreateRestore()
     {
         Argument<string> file = FileArgument();
-        var words = new Option<string?>("--phrase-file") { Description = "A file, readable by its owner only, with the 18 words on its first line; without it they are asked for.", HelpName = "FILE" };
-        var entries = new Option<string[]>("--entry") { Description = "A pseudonym of the wallet: the site's number on the ledger, the schema's id and the pseudonym. Once per pseudonym.", HelpName = "SITE/SCHEMAID/PSEUDONYM" };
+        var words = new Option<string?>("--phrase-file")
+        {
+            Description = "A file, readable by its owner only, with the 18 words on its first line; without it they are asked for.",
+            HelpName = "FILE",
+        };
+        var entries = new Option<string[]>("--entry")
+        {
+            Description =
+                "A pseudonym of the wallet: the site's number on the ledger, the schema's id and the pseudonym. Once per pseudonym.",
+                HelpName = "SITE/SCHEMAID/PSEUDONYM",
+        };
         Option<string?> passphrase = WalletStore.Passphrase();
         var json = new Option<bool>("--json") { Description = "Print JSON on standard output." };
-        var command = new Command("restore", "Makes a wallet again from its recovery phrase; the site tells the pseudonyms.") { file, words, entries, passphrase, json };
+        var command = new Command("restore", "Makes a wallet again from its recovery phrase; the site tells the pseudonyms.") { file, words,
+            entries, passphrase, json };
         command.SetAction(parsed =>
         {
             WalletEntry[] known = [.. (parsed.GetValue(entries) ?? []).Select(Entry)];
@@ -107,7 +131,8 @@ internal static class WalletCommands
             }
 
             WalletFile wallet = new(seed, known);
-            WalletStore.Write(wallet, parsed.GetValue(file)!, Secrets.ReadNew("a passphrase for the wallet", parsed.GetValue(passphrase), WalletStore.PassphraseOption), replace: false);
+            WalletStore.Write(wallet, parsed.GetValue(file)!,
+                Secrets.ReadNew("a passphrase for the wallet", parsed.GetValue(passphrase), WalletStore.PassphraseOption), replace: false);
             return Show(wallet, parsed.GetValue(json), phrase: false);
         });
         return command;
@@ -117,13 +142,17 @@ internal static class WalletCommands
     {
         Argument<string> file = FileArgument();
         Option<string?> passphrase = WalletStore.Passphrase();
-        var changed = new Option<string?>("--new-passphrase-file") { Description = "A file that holds the new passphrase on its first line; without it it is asked for.", HelpName = "FILE" };
+        var changed = new Option<string?>("--new-passphrase-file")
+        {
+            Description = "A file that holds the new passphrase on its first line; without it it is asked for.", HelpName = "FILE",
+        };
         var command = new Command("passphrase", "Seals a wallet under another passphrase.") { file, passphrase, changed };
         command.SetAction(parsed =>
         {
             string place = parsed.GetValue(file)!;
             WalletFile wallet = WalletStore.Open(place, parsed.GetValue(passphrase));
-            WalletStore.Write(wallet, place, Secrets.ReadNew("the new passphrase", parsed.GetValue(changed), "--new-passphrase-file"), replace: true);
+            WalletStore.Write(wallet, place, Secrets.ReadNew("the new passphrase", parsed.GetValue(changed), "--new-passphrase-file"),
+                replace: true);
             Output.Say($"{place} opens with the new passphrase. Copies of the old file still open with the old one: delete them.");
             return ExitCode.Success;
         });
@@ -133,12 +162,19 @@ internal static class WalletCommands
     private static Command CreatePayout()
     {
         Argument<string> file = FileArgument();
-        var pseudonym = new Option<string?>("--pseudonym") { Description = "The pseudonym that was paid, or how it begins; without it the wallet's only one.", HelpName = "HEX" };
-        var epoch = new Option<uint>("--epoch") { Description = "The epoch under which it was sold ('patient history').", HelpName = "N", Required = true };
+        var pseudonym = new Option<string?>("--pseudonym")
+        {
+            Description = "The pseudonym that was paid, or how it begins; without it the wallet's only one.", HelpName = "HEX",
+        };
+        var epoch = new Option<uint>("--epoch")
+        {
+            Description = "The epoch under which it was sold ('patient history').", HelpName = "N", Required = true,
+        };
         var index = new Option<uint>("--index") { Description = "The index among the epoch's payout addresses.", HelpName = "N" };
         var output = new Option<string>("--out") { Description = "The key file to write.", HelpName = "FILE", Required = true };
         Option<string?> passphrase = WalletStore.Passphrase();
-        var command = new Command("payout", "Writes the key of a payout address, with which its money is spent.") { file, pseudonym, epoch, index, output, passphrase };
+        var command = new Command("payout", "Writes the key of a payout address, with which its money is spent.") { file, pseudonym, epoch,
+            index, output, passphrase };
         command.SetAction(parsed =>
         {
             WalletFile wallet = WalletStore.Open(parsed.GetValue(file)!, parsed.GetValue(passphrase));
@@ -168,7 +204,8 @@ internal static class WalletCommands
             {
                 Entries = wallet.Entries.Select(entry => new
                 {
-                    entry.Site, SchemaId = Hashes.Text(entry.SchemaId), Pseudonym = Hashes.Text(entry.Pseudonym), Controller = wallet.Controller(entry.Pseudonym).Address.ToString().ToLowerInvariant(),
+                    entry.Site, SchemaId = Hashes.Text(entry.SchemaId), Pseudonym = Hashes.Text(entry.Pseudonym),
+                    Controller = wallet.Controller(entry.Pseudonym).Address.ToString().ToLowerInvariant(),
                 }),
                 Phrase = phrase ? RecoveryPhrase.Write(wallet.Seed) : null,
             });
@@ -179,7 +216,8 @@ internal static class WalletCommands
             [" site", "schema", "pseudonym", "commanded by"],
             wallet.Entries.Select(entry => (string[])
             [
-                entry.Site.ToString(CultureInfo.InvariantCulture), Hashes.Text(entry.SchemaId), Hashes.Text(entry.Pseudonym), wallet.Controller(entry.Pseudonym).Address.ToString(),
+                entry.Site.ToString(CultureInfo.InvariantCulture), Hashes.Text(entry.SchemaId), Hashes.Text(entry.Pseudonym),
+                wallet.Controller(entry.Pseudonym).Address.ToString(),
             ]));
         if (phrase)
         {
@@ -189,16 +227,22 @@ internal static class WalletCommands
         return ExitCode.Success;
     }
 
-    private static WalletEntry Entry(string text) => text.Split('/') is [var site, var schema, var pseudonym] && uint.TryParse(site, NumberStyles.None, CultureInfo.InvariantCulture, out uint number)
+    private static WalletEntry Entry(string text) => text.Split('/') is [var site, var schema, var pseudonym]
+        && uint.TryParse(site, NumberStyles.None, CultureInfo.InvariantCulture, out uint number)
         ? new WalletEntry(number, Hashes.Parse(schema, "--entry: a schema's id"), Hashes.Parse(pseudonym, "--entry: a pseudonym"))
-        : throw new CommandException(ExitCode.Usage, $"--entry is SITE/SCHEMAID/PSEUDONYM with the site's number on the ledger, got '{text}'");
+        : throw new CommandException(
+            ExitCode.Usage, $"--entry is SITE/SCHEMAID/PSEUDONYM with the site's number on the ledger, got '{text}'");
 
     /// <summary>The entry of a pseudonym, or of how it begins.</summary>
     internal static WalletEntry Choose(this WalletFile wallet, string? begins)
     {
-        string head = begins is null ? "" : (begins.StartsWith("0x", StringComparison.OrdinalIgnoreCase) ? begins[2..] : begins).ToLowerInvariant();
+        string head = begins is null
+            ? "" : (begins.StartsWith("0x", StringComparison.OrdinalIgnoreCase) ? begins[2..] : begins).ToLowerInvariant();
         WalletEntry[] found = [.. wallet.Entries.Where(entry => Hashes.Text(entry.Pseudonym).StartsWith(head, StringComparison.Ordinal))];
         return found.Length == 1 ? found[0] : throw new CommandException(
-            ExitCode.Usage, string.Create(CultureInfo.InvariantCulture, $"{found.Length} of the wallet's {wallet.Entries.Count} pseudonyms begin with '{head}': name one with --pseudonym ('patient wallet show' lists them)"));
+            ExitCode.Usage,
+            string.Create(CultureInfo.InvariantCulture,
+                $"{found.Length} of the wallet's {wallet.Entries.Count} pseudonyms begin with '{head}': name one with --pseudonym "
+                    + $"('patient wallet show' lists them)"));
     }
 }

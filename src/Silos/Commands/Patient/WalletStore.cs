@@ -16,12 +16,15 @@ internal static class WalletStore
     /// <summary>The option for a wallet's passphrase.</summary>
     public static Option<string?> Passphrase() => new(PassphraseOption)
     {
-        Description = "A file, readable by its owner only, that holds the passphrase on its first line; without it the passphrase is asked for.", HelpName = "FILE",
+        Description =
+            "A file, readable by its owner only, that holds the passphrase on its first line; without it the passphrase is asked for.",
+            HelpName = "FILE",
     };
 
     /// <summary>Opens a wallet.</summary>
     /// <exception cref="CommandException">There is no such file, or it does not open.</exception>
-    public static WalletFile Open(string file, string? passphraseFile) => OpenWith(file, Secrets.Read("the wallet's passphrase", passphraseFile, PassphraseOption));
+    public static WalletFile Open(string file, string? passphraseFile) =>
+        OpenWith(file, Secrets.Read("the wallet's passphrase", passphraseFile, PassphraseOption));
 
     /// <summary>Opens a wallet with a passphrase that is known.</summary>
     private static WalletFile OpenWith(string file, string passphrase)
@@ -54,5 +57,6 @@ internal static class WalletStore
     }
 
     /// <summary>The account that commands a pseudonym.</summary>
-    public static EthereumAccount Controller(this WalletFile wallet, Bytes32 pseudonym) => new(PatientKeys.Controller(wallet.Seed, pseudonym));
+    public static EthereumAccount Controller(this WalletFile wallet, Bytes32 pseudonym) =>
+        new(PatientKeys.Controller(wallet.Seed, pseudonym));
 }

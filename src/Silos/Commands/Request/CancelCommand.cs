@@ -33,16 +33,19 @@ internal static class CancelCommand
         {
             using ResearcherSession session = await ResearcherSession.OpenAsync(parsed, client, parsed.GetValue(key), cancellation);
             RequestInfo known = await session.FindAsync(parsed.GetValue(request)!, cancellation);
-            CancelInfo answer = await session.Market.PostAsync<CancelInfo>($"api/v1/requests/{known.Key}/cancellation", new { }, cancellation);
+            CancelInfo answer = await session.Market.PostAsync<CancelInfo>(
+                $"api/v1/requests/{known.Key}/cancellation", new { }, cancellation);
             if (!answer.Cancelled)
             {
                 MarketInfo market = await session.Market.GetAsync<MarketInfo>("api/v1/market", cancellation);
                 using JsonRpcEthereumClient nobody = new(session.Market.Server);
                 ContractCall own = new MatchingDecision(nobody, Address.Parse(market.Contracts.Matching)).CancelRequest(known.RequestId);
-                if (answer.Calls is not [var theirs] || !string.Equals(theirs.Data, Hex.Encode(own.Data.Span), StringComparison.OrdinalIgnoreCase)
+                if (answer.Calls is not [var theirs]
+                    || !string.Equals(theirs.Data, Hex.Encode(own.Data.Span), StringComparison.OrdinalIgnoreCase)
                     || !string.Equals(theirs.To, own.To.ToString(), StringComparison.OrdinalIgnoreCase))
                 {
-                    throw new CommandException(ExitCode.Failure, "the market's call is not the one that cancels the request: nothing was signed");
+                    throw new CommandException(
+                        ExitCode.Failure, "the market's call is not the one that cancels the request: nothing was signed");
                 }
 
                 await session.Market.SendAsync(session.Account, [(theirs.What, own)], cancellation);
@@ -54,7 +57,12 @@ internal static class CancelCommand
             }
             else
             {
-                Output.Say(string.Create(CultureInfo.InvariantCulture, $"request {(known.RequestId > 0 ? known.RequestId : known.Key[..12])} is cancelled{(answer.Cancelled ? ": it was never funded" : "; its money comes back once its book is closed")}"));
+                Output.Say(
+                    string.Create(CultureInfo.InvariantCulture,
+                        $"request {(known.RequestId > 0 ? known.RequestId : known.Key[..12])} is "
+                            + $"cancelled{(answer.Cancelled
+                                ? ": it was never funded"
+                                : "; its money comes back once its book is closed")}"));
             }
 
             return ExitCode.Success;

@@ -22,9 +22,15 @@ internal static class FollowCommands
     public static Command CreateStatus()
     {
         Argument<string> request = ResearcherSession.RequestArgument();
-        var until = new Option<string?>("--until") { Description = "Wait until it has come that far: matched, delivered, evaluated or ended.", HelpName = "STATE" };
+        var until = new Option<string?>("--until")
+        {
+            Description = "Wait until it has come that far: matched, delivered, evaluated or ended.", HelpName = "STATE",
+        };
         until.AcceptOnlyFromAmong("funded", "matched", "delivered", "evaluated", "ended");
-        var longest = new Option<int>("--timeout") { Description = "The longest wait, in seconds.", HelpName = "N", DefaultValueFactory = _ => 600 };
+        var longest = new Option<int>("--timeout")
+        {
+            Description = "The longest wait, in seconds.", HelpName = "N", DefaultValueFactory = _ => 600,
+        };
         Option<string?> key = ResearcherSession.KeyOption();
         ClientOptions client = new();
         Command command = client.AddTo(new Command(
@@ -73,8 +79,9 @@ internal static class FollowCommands
                     [" request", "key", "title", "state", " sold", " delivered", " paid", " given back"],
                     requests.Select(r => (string[])
                     [
-                        r.RequestId == 0 ? "-" : r.RequestId.ToString(CultureInfo.InvariantCulture), r.Key[..12], r.Title, r.State, r.Sold.ToString("N0", CultureInfo.InvariantCulture),
-                        r.Delivered.ToString("N0", CultureInfo.InvariantCulture), r.Paid, r.Refunded,
+                        r.RequestId == 0 ? "-" : r.RequestId.ToString(CultureInfo.InvariantCulture), r.Key[..12], r.Title, r.State,
+                        r.Sold.ToString("N0", CultureInfo.InvariantCulture), r.Delivered.ToString("N0", CultureInfo.InvariantCulture),
+                        r.Paid, r.Refunded,
                     ]));
             }
 
@@ -133,7 +140,10 @@ internal static class FollowCommands
 
             foreach (SiteFinding finding in results.Findings)
             {
-                Output.Remark(string.Create(CultureInfo.InvariantCulture, $"site {finding.Site}'s reports of {finding.Attribute} are odd ({finding.Kind}, p = {finding.AdjustedPValue:0.######}): a statistic, never proof"));
+                Output.Remark(
+                    string.Create(CultureInfo.InvariantCulture,
+                        $"site {finding.Site}'s reports of {finding.Attribute} are odd ({finding.Kind}, p = "
+                            + $"{finding.AdjustedPValue:0.######}): a statistic, never proof"));
             }
 
             return results.Statistics.All(answer => answer.Result is not null) ? ExitCode.Success : ExitCode.Failure;
@@ -155,13 +165,16 @@ internal static class FollowCommands
             ("key", request.Key),
             ("title", request.Title),
             ("state", $"{request.State}: {request.Reason}"),
-            ("records", string.Create(CultureInfo.InvariantCulture, $"{request.Sold:N0} sold, {request.Delivered:N0} delivered, worth {request.EffectiveRecords:N1} effective ones")),
+            ("records",
+                string.Create(CultureInfo.InvariantCulture,
+                    $"{request.Sold:N0} sold, {request.Delivered:N0} delivered, worth {request.EffectiveRecords:N1} effective ones")),
             ("token units", $"{request.Paid} paid, {request.Refunded} given back"));
         Output.Table(["when", "state", "why"], request.Steps.Select(step => (string[])
             [DateTimeOffset.FromUnixTimeSeconds(step.Seconds).ToString("u", CultureInfo.InvariantCulture), step.State, step.Reason]));
     }
 
-    private static async Task<RequestInfo> WaitAsync(ResearcherSession session, RequestInfo status, string state, TimeSpan longest, CancellationToken cancellationToken)
+    private static async Task<RequestInfo> WaitAsync(
+        ResearcherSession session, RequestInfo status, string state, TimeSpan longest, CancellationToken cancellationToken)
     {
         using CancellationTokenSource late = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         late.CancelAfter(longest);
@@ -192,9 +205,12 @@ internal static class FollowCommands
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new CommandException(ExitCode.NotReady, $"request {status.Key} is still {status.State} after {longest.TotalSeconds:0} s ({status.Reason}): give the command again, or --timeout", e);
+            throw new CommandException(ExitCode.NotReady,
+                $"request {status.Key} is still {status.State} after {longest.TotalSeconds:0} s ({status.Reason}): give the command "
+                    + "again, or --timeout", e);
         }
     }
 
-    private static bool Reached(RequestInfo status, string state) => status.HasEnded || (Array.IndexOf(Way, status.State) >= Array.IndexOf(Way, state) && Array.IndexOf(Way, state) >= 0);
+    private static bool Reached(RequestInfo status, string state) =>
+        status.HasEnded || (Array.IndexOf(Way, status.State) >= Array.IndexOf(Way, state) && Array.IndexOf(Way, state) >= 0);
 }

@@ -26,6 +26,7 @@ internal static class RequestCommand
     /// <summary>The command with its verbs.</summary>
     public static Command Create() => new("request", Description)
     {
-        PlanCommand.Create(), OpenCommand.Create(), FollowCommands.CreateStatus(), FollowCommands.CreateResults(), CancelCommand.Create(), FollowCommands.CreateList(), VerifyCommand.Create(),
+        PlanCommand.Create(), OpenCommand.Create(), FollowCommands.CreateStatus(), FollowCommands.CreateResults(), CancelCommand.Create(),
+        FollowCommands.CreateList(), VerifyCommand.Create(),
     };
 }

@@ -23,13 +23,21 @@ internal sealed class ResearcherSession : IDisposable
     public string Address => Account.Address.ToString().ToLowerInvariant();
 
     /// <summary>The option that names the key file.</summary>
-    public static Option<string?> KeyOption() => new("--key") { Description = "The researcher's key file; without it researcher.key in the folder of keys ('emr account key' makes one).", HelpName = "FILE" };
+    public static Option<string?> KeyOption() => new("--key")
+    {
+        Description = "The researcher's key file; without it researcher.key in the folder of keys ('emr account key' makes one).",
+        HelpName = "FILE",
+    };
 
     /// <summary>The argument that names a request.</summary>
-    public static Argument<string> RequestArgument() => new("REQUEST") { Description = "The request: its number on the ledger, its key, or how the key begins (6 digits or more)." };
+    public static Argument<string> RequestArgument() => new("REQUEST")
+    {
+        Description = "The request: its number on the ledger, its key, or how the key begins (6 digits or more).",
+    };
 
     /// <summary>Signs in.</summary>
-    public static async Task<ResearcherSession> OpenAsync(ParseResult parsed, ClientOptions client, string? keyFile, CancellationToken cancellationToken)
+    public static async Task<ResearcherSession> OpenAsync(
+        ParseResult parsed, ClientOptions client, string? keyFile, CancellationToken cancellationToken)
     {
         MarketClient market = client.Connect(parsed);
         try
@@ -46,10 +54,12 @@ internal sealed class ResearcherSession : IDisposable
     }
 
     /// <summary>The researcher's requests, newest first.</summary>
-    public Task<IReadOnlyList<RequestInfo>> ListAsync(CancellationToken cancellationToken) => Market.ListAsync<RequestInfo>("api/v1/requests", cancellationToken);
+    public Task<IReadOnlyList<RequestInfo>> ListAsync(CancellationToken cancellationToken) =>
+        Market.ListAsync<RequestInfo>("api/v1/requests", cancellationToken);
 
     /// <summary>A request by its key.</summary>
-    public Task<RequestInfo> StatusAsync(string key, CancellationToken cancellationToken) => Market.GetAsync<RequestInfo>("api/v1/requests/" + key, cancellationToken);
+    public Task<RequestInfo> StatusAsync(string key, CancellationToken cancellationToken) =>
+        Market.GetAsync<RequestInfo>("api/v1/requests/" + key, cancellationToken);
 
     /// <summary>A request by what a person calls it.</summary>
     /// <exception cref="CommandException">None or several are called so.</exception>
@@ -63,9 +73,12 @@ internal sealed class ResearcherSession : IDisposable
 
         bool isNumber = ulong.TryParse(named, NumberStyles.None, CultureInfo.InvariantCulture, out ulong number);
         RequestInfo[] found = [.. (await ListAsync(cancellationToken)).Where(request =>
-            (isNumber && request.RequestId == number && number > 0) || (text.Length >= ShortestBeginning && request.Key.StartsWith(text, StringComparison.Ordinal)))];
+            (isNumber && request.RequestId == number && number > 0)
+                || (text.Length >= ShortestBeginning && request.Key.StartsWith(text, StringComparison.Ordinal)))];
         return found.Length == 1 ? found[0]
-            : throw new CommandException(ExitCode.Usage, $"{(found.Length == 0 ? "no request" : $"{found.Length} requests")} of {Address} {(found.Length == 1 ? "is" : "are")} called '{named}': './emr request list' lists them");
+            : throw new CommandException(ExitCode.Usage,
+                $"{(found.Length == 0 ? "no request" : $"{found.Length} requests")} of {Address} {(found.Length == 1 ? "is" : "are")} "
+                    + $"called '{named}': './emr request list' lists them");
     }
 
     /// <inheritdoc/>

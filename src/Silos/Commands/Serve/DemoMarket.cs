@@ -19,11 +19,12 @@ namespace EmrMarket.Silos.Commands.Serve;
 /// <param name="Seed">The seed of one of the site's patients, whose record was sold.</param>
 /// <param name="SiteNumber">The site's number on the ledger.</param>
 /// <param name="Pseudonyms">That patient's pseudonyms.</param>
-internal sealed record DemoPeople(string ResearcherKey, string Site, string SchemaId, byte[] Seed, uint SiteNumber, IReadOnlyList<string> Pseudonyms);
+internal sealed record DemoPeople(
+    string ResearcherKey, string Site, string SchemaId, byte[] Seed, uint SiteNumber, IReadOnlyList<string> Pseudonyms);
 
 /// <summary>
-/// Fills a market for visitors: 10,000 synthetic records at two sites, their policies and epochs, and five requests that stand at different places. It does nothing that people could not do
-/// by the same services, and nothing again that was done.
+/// Fills a market for visitors: 10,000 synthetic records at two sites, their policies and epochs, and five requests that stand at different
+/// places. It does nothing that people could not do by the same services, and nothing again that was done.
 /// </summary>
 internal sealed class DemoMarket(RunningRoles roles, IServiceProvider services, string folder, CancellationToken cancellation)
 {
@@ -36,7 +37,8 @@ internal sealed class DemoMarket(RunningRoles roles, IServiceProvider services, 
     private static readonly (string Title, string Why, string[] Statistics, uint Target, decimal BidFactor)[] Settled =
     [
         ("Length of stay", "Hospitals plan beds by how long patients stay.", ["mean:length_of_stay"], 800, 2),
-        ("Ways of discharge", "Which care do patients need after the hospital?", ["frequency:disposition", "frequency:diabetes"], 600, 2.5m),
+        ("Ways of discharge", "Which care do patients need after the hospital?",
+            ["frequency:disposition", "frequency:diabetes"], 600, 2.5m),
     ];
 
     private readonly Schema _schema = DataFolder.LoadSchema(SchemaName);
@@ -67,14 +69,16 @@ internal sealed class DemoMarket(RunningRoles roles, IServiceProvider services, 
 
         string first = roles.Sites.Keys.First();
         SiteEnrolment sold = await SoldAsync(first);
-        return new DemoPeople((await File.ReadAllTextAsync(key, cancellation)).Trim(), first, _schema.Id, sold.Seed, sold.Site, sold.Pseudonyms);
+        return new DemoPeople((await File.ReadAllTextAsync(key, cancellation)).Trim(), first, _schema.Id, sold.Seed, sold.Site,
+            sold.Pseudonyms);
     }
 
     private async Task LoadAsync(SiteService desk, string site)
     {
         // Every site has people of its own.
         string file = Path.Combine(folder, site + ".csv");
-        SyntheticFile.Write(DataFolder.LoadSynthetic(DataFolder.SyntheticSeed((ulong)roles.Sites.Keys.ToList().IndexOf(site) + 1)), RecordsPerSite, file, cancellation);
+        SyntheticFile.Write(DataFolder.LoadSynthetic(DataFolder.SyntheticSeed((ulong)roles.Sites.Keys.ToList().IndexOf(site) + 1)),
+            RecordsPerSite, file, cancellation);
         await desk.LoadAsync(site, _schema, [file], cancellation);
         int profiles = _schema.Profiles.Count;
         await desk.SetDefaultPoliciesAsync(site, new DefaultPolicies
@@ -96,16 +100,19 @@ internal sealed class DemoMarket(RunningRoles roles, IServiceProvider services, 
     private async Task OpenAllAsync(EthereumAccount researcher, string address)
     {
         await roles.Consortium!.EndowAsync(researcher.Address, 1_000_000_000, cancellation);
-        await using RoleHost wallet = await RoleHost.StartAsync(new MemoryLedgerStore(), roles.Client, roles.View.Deployment, [researcher], (_, _) => { });
+        await using RoleHost wallet = await RoleHost.StartAsync(
+            new MemoryLedgerStore(), roles.Client, roles.View.Deployment, [researcher], (_, _) => { });
         List<string> served = [];
         foreach ((string title, string why, string[] statistics, uint target, decimal bid) in Settled)
         {
             served.Add(await OpenAsync(wallet, address, title, why, statistics, target, bid));
         }
 
-        await OpenAsync(wallet, address, "Ways of admission", "Too low a bid: nobody sells, and the money goes back.", ["frequency:admission"], 500, 0.05m);
+        await OpenAsync(wallet, address, "Ways of admission", "Too low a bid: nobody sells, and the money goes back.",
+            ["frequency:admission"], 500, 0.05m);
         await UntilAsync(() => AllAsync(address, served, request => request.HasEnded || request.State == "evaluated"));
-        string cancelled = await OpenAsync(wallet, address, "Payers", "Withdrawn by its researcher before the book was closed.", ["frequency:payer"], 300, 2);
+        string cancelled = await OpenAsync(
+            wallet, address, "Payers", "Withdrawn by its researcher before the book was closed.", ["frequency:payer"], 300, 2);
         try
         {
             await SendAsync(wallet, cancelled + "/cancel", (await Research.CancelAsync(address, cancelled)).Calls);
@@ -115,11 +122,13 @@ internal sealed class DemoMarket(RunningRoles roles, IServiceProvider services, 
             // Its book was closed meanwhile: it is served instead, which is a state as well.
         }
 
-        TermsInfo draft = await TermsAsync(address, "First diagnoses", "Which illnesses bring people to hospital?", ["topCodes:diagnosis"], 1_000, 2);
+        TermsInfo draft = await TermsAsync(
+            address, "First diagnoses", "Which illnesses bring people to hospital?", ["topCodes:diagnosis"], 1_000, 2);
         await Research.OpenAsync(address, draft.TermsJson);
     }
 
-    private Task<TermsInfo> TermsAsync(string address, string title, string why, string[] statistics, uint target, decimal bid) => Research.WriteTermsAsync(address, new RequestWish
+    private Task<TermsInfo> TermsAsync(string address, string title, string why, string[] statistics, uint target, decimal bid) =>
+        Research.WriteTermsAsync(address, new RequestWish
     {
         SchemaId = _schema.Id, Statistics = statistics, Title = title, Why = why, TargetRecords = target, BidFactor = bid,
 
@@ -127,7 +136,8 @@ internal sealed class DemoMarket(RunningRoles roles, IServiceProvider services, 
         DeadlineSeconds = roles.View.NowSeconds + DeadlineSeconds,
     });
 
-    private async Task<string> OpenAsync(RoleHost wallet, string address, string title, string why, string[] statistics, uint target, decimal bid)
+    private async Task<string> OpenAsync(
+        RoleHost wallet, string address, string title, string why, string[] statistics, uint target, decimal bid)
     {
         OpenInfo opened = await Research.OpenAsync(address, (await TermsAsync(address, title, why, statistics, target, bid)).TermsJson);
         await SendAsync(wallet, opened.Key, opened.Calls);
@@ -137,7 +147,8 @@ internal sealed class DemoMarket(RunningRoles roles, IServiceProvider services, 
 
     private async Task SendAsync(RoleHost wallet, string id, IReadOnlyList<CallInfo> calls)
     {
-        await wallet.SubmitAsync(0, id, [.. calls.Select(call => new ContractCall(Address.Parse(call.To), Convert.FromHexString(call.Data[2..])))]);
+        await wallet.SubmitAsync(
+            0, id, [.. calls.Select(call => new ContractCall(Address.Parse(call.To), Convert.FromHexString(call.Data[2..])))]);
         await UntilAsync(async () => (await wallet.Senders[0].AdvanceAsync()).WaitsFor.Length == 0);
     }
 

@@ -15,14 +15,16 @@ using Npgsql;
 
 namespace EmrMarket.Silos.Commands.Serve;
 
-/// <summary>What the roles stand on: a chain with the contracts, and databases. Embedded ones are started where they do not run, and ended with whoever started them.</summary>
+/// <summary>What the roles stand on: a chain with the contracts, and databases. Embedded ones are started where they do not run, and ended
+/// with whoever started them.</summary>
 /// <param name="Options">What was asked for.</param>
 /// <param name="Client">The node.</param>
 /// <param name="Deployment">The contracts, which stand on the node's chain.</param>
 /// <param name="Settings">How roles read this chain.</param>
 /// <param name="Consortium">The account that admits, on an embedded chain; null on any other.</param>
 /// <param name="Database">The embedded server; null when no role needs it.</param>
-internal sealed record Engines(ServeOptions Options, JsonRpcEthereumClient Client, ContractDeployment Deployment, RoleSettings Settings, EthereumAccount? Consortium, EmbeddedPostgres? Database)
+internal sealed record Engines(ServeOptions Options, JsonRpcEthereumClient Client, ContractDeployment Deployment, RoleSettings Settings,
+    EthereumAccount? Consortium, EmbeddedPostgres? Database)
 {
     private const ulong UsualConfirmations = 10;
     private const int UsualNumberInFlight = 256;
@@ -49,7 +51,8 @@ internal sealed record Engines(ServeOptions Options, JsonRpcEthereumClient Clien
             Uri node = options.Chain ?? await EmbeddedAsync();
             using JsonRpcEthereumClient client = new(node);
             ContractDeployment deployment = ContractDeployment.Load(File.Exists(options.Deployment) ? options.Deployment
-                : throw new CommandException(ExitCode.Usage, $"there is no deployment file {options.Deployment}: get it from the consortium, and name it with --deployment"));
+                : throw new CommandException(ExitCode.Usage,
+                    $"there is no deployment file {options.Deployment}: get it from the consortium, and name it with --deployment"));
             if (options.Chain is not null)
             {
                 await deployment.VerifyAsync(client, cancellationToken);
@@ -67,10 +70,12 @@ internal sealed record Engines(ServeOptions Options, JsonRpcEthereumClient Clien
                 LargestNumberInFlight = isDevelopment ? RoleSettings.Embedded.LargestNumberInFlight : UsualNumberInFlight,
                 Configuration = options.Configuration,
             };
-            EthereumAccount? consortium = options.Chain is null ? EthereumAccount.Load(Path.Combine(ChainFolders.Keys(options.Folder), "consortium.key")) : null;
+            EthereumAccount? consortium = options.Chain is null
+                ? EthereumAccount.Load(Path.Combine(ChainFolders.Keys(options.Folder), "consortium.key")) : null;
             return await work(new Engines(options, client, deployment, settings, consortium, database));
         }
-        catch (Exception e) when (e is ToolMissingException or ProcessFolderInUseException or ProcessFailedException or EthereumException or MigrationException or SealException or StoreInUseException)
+        catch (Exception e) when (e is ToolMissingException or ProcessFolderInUseException or ProcessFailedException or EthereumException
+            or MigrationException or SealException or StoreInUseException)
         {
             throw new CommandException(e is EthereumException { IsTransient: true } ? ExitCode.NotReady : ExitCode.Failure, e.Message, e);
         }
@@ -92,7 +97,11 @@ internal sealed record Engines(ServeOptions Options, JsonRpcEthereumClient Clien
             string full = Path.GetFullPath(options.Folder);
             if (EmbeddedChain.FindRunning(full) is null)
             {
-                own = await EmbeddedChain.StartAsync(new EmbeddedChainOptions { Folder = full, Tools = ChainFolders.Tools, BlockTime = BlockTime, IdleBlockTime = BlockTime }, cancellationToken);
+                own = await EmbeddedChain.StartAsync(
+                    new EmbeddedChainOptions
+                    {
+                        Folder = full, Tools = ChainFolders.Tools, BlockTime = BlockTime, IdleBlockTime = BlockTime,
+                    }, cancellationToken);
             }
 
             await ChainDeploy.RunAsync(new ChainDeployment { Folder = full }, cancellationToken);
@@ -109,7 +118,9 @@ internal sealed record Engines(ServeOptions Options, JsonRpcEthereumClient Clien
             : throw new CommandException(ExitCode.Usage, $"there is no key file {file} of the market's account: name it with --market-key");
         Address named = await MarketAddressAsync(cancellationToken);
         return account.Address == named ? account
-            : throw new CommandException(ExitCode.Usage, $"{file} is the key of {account.Address}, and the ledger names {named} as its market: name the right key with --market-key, or let the consortium rotate it");
+            : throw new CommandException(ExitCode.Usage,
+                $"{file} is the key of {account.Address}, and the ledger names {named} as its market: name the right key with "
+                    + "--market-key, or let the consortium rotate it");
     }
 
     /// <summary>The account that the ledger names as its market.</summary>
@@ -120,9 +131,11 @@ internal sealed record Engines(ServeOptions Options, JsonRpcEthereumClient Clien
     public LinkDomain LinkDomain => new(Deployment.ChainId, Address.Parse(Deployment.AccessControl.Address));
 
     /// <summary>
-    /// How a role goes on: only while its store is its own, and seeing to its bonds, which on an embedded chain the consortium did and on any other somebody has to give the account money for.
+    /// How a role goes on: only while its store is its own, and seeing to its bonds, which on an embedded chain the consortium did and on
+    /// any other somebody has to give the account money for.
     /// </summary>
-    public RoleLoop Loop(string name, Func<Task<Advance>> advance, StoreOwner owner, RoleHost role, Address account) => new(name, async () =>
+    public RoleLoop Loop(string name, Func<Task<Advance>> advance, StoreOwner owner, RoleHost role, Address account) =>
+        new(name, async () =>
     {
         try
         {
@@ -144,11 +157,14 @@ internal sealed record Engines(ServeOptions Options, JsonRpcEthereumClient Clien
 
     /// <summary>Opens what the market keeps.</summary>
     public Task<MarketStorage> OpenMarketAsync(CancellationToken cancellationToken) =>
-        ConnectAsync("Market:Database", () => MarketStorage.OpenAsync(Options.MarketDatabase ?? Database!.MarketConnectionString, cancellationToken));
+        ConnectAsync("Market:Database",
+            () => MarketStorage.OpenAsync(Options.MarketDatabase ?? Database!.MarketConnectionString, cancellationToken));
 
     /// <summary>Opens what a site keeps.</summary>
-    public Task<SiteStorage> OpenSiteAsync(string name, CancellationToken cancellationToken) => ConnectAsync("Site:Database", async () => await SiteStorage.OpenAsync(
-        Options.SiteDatabase ?? await Database!.GetSiteConnectionStringAsync(name, cancellationToken), Path.Combine(Options.SiteFolder(name), "storage.key"), cancellationToken));
+    public Task<SiteStorage> OpenSiteAsync(string name, CancellationToken cancellationToken) =>
+        ConnectAsync("Site:Database", async () => await SiteStorage.OpenAsync(
+        Options.SiteDatabase ?? await Database!.GetSiteConnectionStringAsync(name, cancellationToken),
+        Path.Combine(Options.SiteFolder(name), "storage.key"), cancellationToken));
 
     private static async Task<T> ConnectAsync<T>(string key, Func<Task<T>> open)
     {
@@ -159,13 +175,15 @@ internal sealed record Engines(ServeOptions Options, JsonRpcEthereumClient Clien
         catch (ArgumentException e)
         {
             // The parser's own message quotes what it stumbled over, which may be a piece of the password.
-            throw new CommandException(ExitCode.Usage, $"{key} is not of Npgsql's form: Host=...;Database=...;Username=...;Password=..., a value with a semicolon in quotes", e);
+            throw new CommandException(ExitCode.Usage,
+                $"{key} is not of Npgsql's form: Host=...;Database=...;Username=...;Password=..., a value with a semicolon in quotes", e);
         }
         catch (NpgsqlException e)
         {
             // Its message may name the user and the server, never the password.
             throw new CommandException(
-                e.IsTransient ? ExitCode.NotReady : ExitCode.Failure, $"the database of {key} cannot be opened: {e.Message}. See that the server runs, and that {key} names it", e);
+                e.IsTransient ? ExitCode.NotReady : ExitCode.Failure,
+                $"the database of {key} cannot be opened: {e.Message}. See that the server runs, and that {key} names it", e);
         }
     }
 }

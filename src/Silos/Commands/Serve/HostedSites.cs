@@ -29,7 +29,8 @@ internal sealed class HostedSites(Engines engines, MarketRole? market, Consortiu
     public IEnumerable<RoleLoop> Loops =>
     [
         .. Connection is { } connection ? new[] { new RoleLoop("the link", connection.AdvanceAsync) } : [],
-        .. _roles.Values.Select(site => engines.Loop("site " + site.Name, site.AdvanceAsync, _storages[site.Name].Owner, site.Host, site.Options.Account)),
+        .. _roles.Values.Select(
+            site => engines.Loop("site " + site.Name, site.AdvanceAsync, _storages[site.Name].Owner, site.Host, site.Options.Account)),
     ];
 
     /// <summary>Starts them.</summary>
@@ -53,8 +54,8 @@ internal sealed class HostedSites(Engines engines, MarketRole? market, Consortiu
 
             ISiteMarketLink link = market?.Link ?? await LinkAsync(name, account, cancellationToken);
             SiteRole site = await SiteRole.StartAsync(
-                name, new SiteOptions(SiteKeyFile.Read(siteKey), account.Address, SiteRole.DefaultRates), account, engines.Client, engines.Deployment, link, storage.Ledger,
-                services => services.AddSiteStorage(storage), engines.Settings);
+                name, new SiteOptions(SiteKeyFile.Read(siteKey), account.Address, SiteRole.DefaultRates), account, engines.Client,
+                engines.Deployment, link, storage.Ledger, services => services.AddSiteStorage(storage), engines.Settings);
             _roles.Add(name, site);
             if (consortium is not null)
             {
@@ -87,7 +88,8 @@ internal sealed class HostedSites(Engines engines, MarketRole? market, Consortiu
         Address named = await engines.MarketAddressAsync(cancellationToken);
         HttpSiteMarketLink link = new(options.Market!, account, named, engines.LinkDomain, options.MarketPin, TimeProvider.System);
         _links.Add(link);
-        Connection ??= new MarketConnection(options.Market!, link, engines.Deployment, Path.Combine(options.SiteFolder(name), "market.json"), TimeProvider.System);
+        Connection ??= new MarketConnection(
+            options.Market!, link, engines.Deployment, Path.Combine(options.SiteFolder(name), "market.json"), TimeProvider.System);
         return link;
     }
 }

@@ -37,28 +37,40 @@ internal static class ServeCommand
             {
                 (SettingKeys.Roles, "market|site|both", "The roles of this process; both without it."),
                 (SettingKeys.Urls, "URL", "Where pages and API listen; http://127.0.0.1:5080 without it."),
-                (SettingKeys.Folder, "DIR", "Where the embedded chain keeps its state, and beside it everything else; .emr/chain without it."),
+                (SettingKeys.Folder, "DIR",
+                    "Where the embedded chain keeps its state, and beside it everything else; .emr/chain without it."),
                 (SettingKeys.ChainUrl, "URL", "A node of another chain."),
                 (SettingKeys.ChainDeployment, "FILE", "The deployment file; deployment.json of the chain's folder without it."),
                 (SettingKeys.MarketKeyFile, "FILE", "The key file of the market's account; goes with --chain."),
                 (SettingKeys.LinkUrls, "URL", "Where the market takes sites of other processes, https."),
                 (SettingKeys.LinkMarket, "URL", "Where a site's market is, https."),
-                (SettingKeys.LinkPin, "HEX", "SHA-256 of the market's public TLS key, which it prints when it starts; without it a public authority vouches for it."),
+                (SettingKeys.LinkPin, "HEX",
+                    "SHA-256 of the market's public TLS key, which it prints when it starts; without it a public authority vouches for "
+                        + "it."),
             }.Select(one => new Option<string?>(SettingKeys.Of(one.Key).Option!) { Description = one.Text, HelpName = one.Name }),
         ];
         Option<bool>[] flags =
         [
             new(SettingKeys.Of(SettingKeys.Demo).Option!)
             {
-                Description = "Fill a market of its own (in .emr/demo) with 10,000 synthetic patients, two sites and five requests, and print a link to sign in as each kind of user.",
+                Description =
+                    "Fill a market of its own (in .emr/demo) with 10,000 synthetic patients, two sites and five requests, and print a "
+                        + "link to sign in as each kind of user.",
             },
-            new(SettingKeys.Of(SettingKeys.InsecureDemo).Option!) { Description = "Listen on an address that others reach, although whoever has this machine can forge the embedded chain." },
+            new(SettingKeys.Of(SettingKeys.InsecureDemo).Option!)
+            {
+                Description = "Listen on an address that others reach, although whoever has this machine can forge the embedded chain.",
+            },
         ];
         var sites = new Option<string[]>(SettingKeys.Of(SettingKeys.Sites).Option!)
         {
-            Description = "A site that runs in this process, once per site; 'hospital' without it.", HelpName = "NAME", DefaultValueFactory = _ => [],
+            Description = "A site that runs in this process, once per site; 'hospital' without it.", HelpName = "NAME",
+            DefaultValueFactory = _ => [],
         };
-        var file = new Option<string?>("--config") { Description = "The configuration file; emr.json of the working folder without it, if there is one.", HelpName = "FILE" };
+        var file = new Option<string?>("--config")
+        {
+            Description = "The configuration file; emr.json of the working folder without it, if there is one.", HelpName = "FILE",
+        };
         var command = new Command("serve", Description) { sites, file };
         foreach (Option option in (IEnumerable<Option>)[.. texts, .. flags])
         {
@@ -71,7 +83,8 @@ internal static class ServeCommand
             foreach (Setting setting in SettingKeys.All.Where(setting => setting.Option is not null))
             {
                 string? value = texts.FirstOrDefault(option => option.Name == setting.Option) is { } text ? parsed.GetValue(text)
-                    : flags.FirstOrDefault(option => option.Name == setting.Option) is { } flag ? parsed.GetResult(flag) is null ? null : parsed.GetValue(flag) ? "true" : "false"
+                    : flags.FirstOrDefault(option => option.Name == setting.Option) is { } flag ? parsed.GetResult(flag) is null
+                    ? null : parsed.GetValue(flag) ? "true" : "false"
                     : setting.Key == SettingKeys.Sites && parsed.GetValue(sites) is { Length: > 0 } names ? string.Join(',', names) : null;
                 if (value is not null)
                 {

@@ -40,7 +40,8 @@ internal static class WebHost
     /// <param name="whenListening">Done beside the loops, once it listens; its failure ends the host.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="CommandException">It cannot listen.</exception>
-    public static async Task RunAsync(WebApplication web, Uri url, string who, IReadOnlyList<RoleLoop> loops, Func<CancellationToken, Task> whenListening, CancellationToken cancellationToken)
+    public static async Task RunAsync(WebApplication web, Uri url, string who, IReadOnlyList<RoleLoop> loops,
+        Func<CancellationToken, Task> whenListening, CancellationToken cancellationToken)
     {
         try
         {
@@ -52,7 +53,8 @@ internal static class WebHost
         }
 
         Console.WriteLine($"{who} listens at " + string.Join(", ", web.Urls));
-        using CancellationTokenSource stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, web.Lifetime.ApplicationStopping);
+        using CancellationTokenSource stopping = CancellationTokenSource.CreateLinkedTokenSource(
+            cancellationToken, web.Lifetime.ApplicationStopping);
         Task driven = Task.WhenAll(loops.Select(loop => Task.Run(() => loop.RunAsync(stopping.Token), CancellationToken.None)));
         try
         {

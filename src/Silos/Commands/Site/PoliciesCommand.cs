@@ -24,18 +24,28 @@ internal static class PoliciesCommand
     /// <summary>The command.</summary>
     public static Command Create()
     {
-        var profile = new Option<string?>("--profile") { Description = "One profile for all, by name or by its number.", HelpName = "NAME|N" };
+        var profile = new Option<string?>("--profile")
+        {
+            Description = "One profile for all, by name or by its number.", HelpName = "NAME|N",
+        };
         var rate = new Option<int?>("--rate") { Description = "One rate for all, by its number.", HelpName = "N" };
         var profiles = new Option<string?>("--profiles") { Description = "A share per profile, millionths.", HelpName = "N,N,..." };
         var rates = new Option<string?>("--rates") { Description = "A share per rate, millionths.", HelpName = "N,N,..." };
-        var purpose = new Option<byte>("--purpose") { Description = "The purpose that is admitted, with all below it.", HelpName = "N", DefaultValueFactory = _ => 1 };
-        var quota = new Option<ushort>("--quota") { Description = "Sales per record and round.", HelpName = "N", DefaultValueFactory = _ => 4 };
+        var purpose = new Option<byte>("--purpose")
+        {
+            Description = "The purpose that is admitted, with all below it.", HelpName = "N", DefaultValueFactory = _ => 1,
+        };
+        var quota = new Option<ushort>("--quota")
+        {
+            Description = "Sales per record and round.", HelpName = "N", DefaultValueFactory = _ => 4,
+        };
         SiteOptions site = new();
         ClientOptions client = new();
         Command command = client.AddTo(site.AddTo(new Command("policies", Description) { profile, rate, profiles, rates, purpose, quota }));
         command.Validators.Add(result =>
         {
-            if (result.GetValue(profile) is null == (result.GetValue(profiles) is null) || result.GetValue(rate) is null == (result.GetValue(rates) is null))
+            if (result.GetValue(profile) is null == (result.GetValue(profiles) is null)
+                || result.GetValue(rate) is null == (result.GetValue(rates) is null))
             {
                 result.AddError("Give --profile or --profiles, and --rate or --rates.");
             }
@@ -54,8 +64,10 @@ internal static class PoliciesCommand
             {
                 SchemaId = schema,
                 ProfileShares = parsed.GetValue(profiles) is { } shares ? Shares(shares, "--profiles", menu.Profiles.Length)
-                    : All(Array.FindIndex(menu.Profiles, p => p.Name == parsed.GetValue(profile) || p.Index.ToString(CultureInfo.InvariantCulture) == parsed.GetValue(profile)), menu.Profiles.Length,
-                        $"--profile: the menu has no '{parsed.GetValue(profile)}', it has {string.Join(", ", menu.Profiles.Select(p => p.Name))}"),
+                    : All(Array.FindIndex(menu.Profiles, p => p.Name == parsed.GetValue(profile)
+                        || p.Index.ToString(CultureInfo.InvariantCulture) == parsed.GetValue(profile)), menu.Profiles.Length,
+                        $"--profile: the menu has no '{parsed.GetValue(profile)}', it has "
+                            + $"{string.Join(", ", menu.Profiles.Select(p => p.Name))}"),
                 RateShares = parsed.GetValue(rates) is { } parts ? Shares(parts, "--rates", menu.Rates.Length)
                     : All(parsed.GetValue(rate)!.Value, menu.Rates.Length, $"--rate: the menu has rates 0 to {menu.Rates.Length - 1}"),
                 Purpose = parsed.GetValue(purpose),
@@ -68,7 +80,8 @@ internal static class PoliciesCommand
             }
             else
             {
-                Output.Say(string.Create(CultureInfo.InvariantCulture, $"{answer.Persons:N0} persons have a policy now who had none; it is published with the next epoch"));
+                Output.Say(string.Create(CultureInfo.InvariantCulture,
+                    $"{answer.Persons:N0} persons have a policy now who had none; it is published with the next epoch"));
             }
 
             return ExitCode.Success;
@@ -82,10 +95,12 @@ internal static class PoliciesCommand
 
     private static int[] Shares(string text, string option, int count)
     {
-        int[] shares = [.. text.Split(',').Select(part => int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out int share) ? share
+        int[] shares =
+            [.. text.Split(',').Select(part => int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out int share) ? share
             : throw new CommandException(ExitCode.Usage, $"{option}: '{part}' is no share in millionths"))];
         return shares.Length == count && shares.Sum(share => (long)share) == Whole ? shares
-            : throw new CommandException(ExitCode.Usage, $"{option} takes {count} shares that sum to {Whole}, got {shares.Length} that sum to {shares.Sum(share => (long)share)}");
+            : throw new CommandException(ExitCode.Usage,
+                $"{option} takes {count} shares that sum to {Whole}, got {shares.Length} that sum to {shares.Sum(share => (long)share)}");
     }
 
     private sealed record Answer(int Persons);

@@ -26,7 +26,8 @@ internal static class SiteCommand
 
     /// <summary>The command and its verbs.</summary>
     public static Command Create() =>
-        new("site", Description) { LoadCommand.Create(), PoliciesCommand.Create(), CreatePostEpoch(), CreateDeliver(), CreateStatus(), RotateKeyCommand.Create() };
+        new("site", Description) { LoadCommand.Create(), PoliciesCommand.Create(), CreatePostEpoch(), CreateDeliver(), CreateStatus(),
+            RotateKeyCommand.Create() };
 
     private static Command CreatePostEpoch()
     {
@@ -62,7 +63,9 @@ internal static class SiteCommand
             else
             {
                 Output.Say(string.Create(
-                    CultureInfo.InvariantCulture, $"epoch {epoch.Epoch} is {epoch.Status}: {epoch.Members:N0} records in {epoch.Classes:N0} classes; {epoch.Withheld:N0} are withheld, since too few are like them or their person takes no part"));
+                    CultureInfo.InvariantCulture,
+                    $"epoch {epoch.Epoch} is {epoch.Status}: {epoch.Members:N0} records in {epoch.Classes:N0} classes; "
+                        + $"{epoch.Withheld:N0} are withheld, since too few are like them or their person takes no part"));
             }
 
             return epoch.Status == "void" ? ExitCode.Failure : ExitCode.Success;
@@ -72,7 +75,10 @@ internal static class SiteCommand
 
     private static Command CreateDeliver()
     {
-        var wait = new Option<ulong[]>("--request") { Description = "Wait until these requests have been delivered to, or refused; once per request.", HelpName = "ID" };
+        var wait = new Option<ulong[]>("--request")
+        {
+            Description = "Wait until these requests have been delivered to, or refused; once per request.", HelpName = "ID",
+        };
         SiteOptions site = new();
         ClientOptions client = new();
         Command command = client.AddTo(site.AddTo(new Command(
@@ -111,7 +117,9 @@ internal static class SiteCommand
     {
         SiteOptions site = new();
         ClientOptions client = new();
-        Command command = client.AddTo(site.AddTo(new Command("status", "Prints where the site stands: records, epochs, deliveries, and the highest loss of any person.")));
+        Command command =
+            client.AddTo(site.AddTo(
+                new Command("status", "Prints where the site stands: records, epochs, deliveries, and the highest loss of any person.")));
         command.SetAction(async (parsed, cancellation) =>
         {
             using MarketClient market = site.Connect(parsed, client);
@@ -127,12 +135,15 @@ internal static class SiteCommand
                 ("site", string.Create(CultureInfo.InvariantCulture, $"{status.Name}, number {status.Site} on the ledger")),
                 ("account", status.Account),
                 ("records", string.Create(CultureInfo.InvariantCulture, $"{status.Records:N0} of {status.Persons:N0} persons")),
-                ("highest loss", string.Create(CultureInfo.InvariantCulture, $"epsilon {status.HighestLossMicro / 1e6:0.######} of at most {status.CapMicro / 1e6:0.##}")));
+                ("highest loss",
+                    string.Create(CultureInfo.InvariantCulture,
+                        $"epsilon {status.HighestLossMicro / 1e6:0.######} of at most {status.CapMicro / 1e6:0.##}")));
             Output.Table(
                 [" epoch", "status", " records", " classes", " withheld"],
                 status.Epochs.Select(epoch => (string[])
                 [
-                    epoch.Epoch.ToString(CultureInfo.InvariantCulture), epoch.Status, epoch.Members.ToString("N0", CultureInfo.InvariantCulture), epoch.Classes.ToString("N0", CultureInfo.InvariantCulture),
+                    epoch.Epoch.ToString(CultureInfo.InvariantCulture), epoch.Status,
+                    epoch.Members.ToString("N0", CultureInfo.InvariantCulture), epoch.Classes.ToString("N0", CultureInfo.InvariantCulture),
                     epoch.Withheld.ToString("N0", CultureInfo.InvariantCulture),
                 ]));
             ShowDeliveries(status.Deliveries);
@@ -145,7 +156,9 @@ internal static class SiteCommand
         [" order", " request", " sold", " delivered", " over the cap", " not allowed", "refused because"],
         deliveries.Select(delivery => (string[])
         [
-            delivery.Sequence.ToString(CultureInfo.InvariantCulture), delivery.RequestId.ToString(CultureInfo.InvariantCulture), delivery.Sold.ToString("N0", CultureInfo.InvariantCulture),
-            delivery.Delivered.ToString("N0", CultureInfo.InvariantCulture), delivery.OverCap.ToString("N0", CultureInfo.InvariantCulture), delivery.NotAllowed.ToString("N0", CultureInfo.InvariantCulture), delivery.Refusal,
+            delivery.Sequence.ToString(CultureInfo.InvariantCulture), delivery.RequestId.ToString(CultureInfo.InvariantCulture),
+            delivery.Sold.ToString("N0", CultureInfo.InvariantCulture), delivery.Delivered.ToString("N0", CultureInfo.InvariantCulture),
+            delivery.OverCap.ToString("N0", CultureInfo.InvariantCulture), delivery.NotAllowed.ToString("N0", CultureInfo.InvariantCulture),
+            delivery.Refusal,
         ]));
 }

@@ -9,9 +9,18 @@ internal sealed class SiteOptions
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
-    private readonly Option<string?> _site = new("--site") { Description = "The site by its name; without it the only one that the server runs.", HelpName = "NAME" };
-    private readonly Option<string?> _as = new("--as") { Description = "The account that signed in; without it whoever runs 'serve' on this machine.", HelpName = "NAME" };
-    private readonly Option<int> _timeout = new("--timeout") { Description = "The longest wait, in seconds.", HelpName = "N", DefaultValueFactory = _ => 600 };
+    private readonly Option<string?> _site = new("--site")
+    {
+        Description = "The site by its name; without it the only one that the server runs.", HelpName = "NAME",
+    };
+    private readonly Option<string?> _as = new("--as")
+    {
+        Description = "The account that signed in; without it whoever runs 'serve' on this machine.", HelpName = "NAME",
+    };
+    private readonly Option<int> _timeout = new("--timeout")
+    {
+        Description = "The longest wait, in seconds.", HelpName = "N", DefaultValueFactory = _ => 600,
+    };
     private readonly SchemaOption _schema = new();
 
     /// <summary>Puts them on a command.</summary>
@@ -37,11 +46,13 @@ internal sealed class SiteOptions
     public string? SchemaName(ParseResult parsed) => parsed.GetValue(_schema.Option);
 
     /// <summary>The site's name and the schema's id.</summary>
-    public async Task<(string Site, string SchemaId)> PlaceAsync(ParseResult parsed, MarketClient market, CancellationToken cancellationToken)
+    public async Task<(string Site, string SchemaId)> PlaceAsync(
+        ParseResult parsed, MarketClient market, CancellationToken cancellationToken)
     {
         string[] sites = (await market.GetAsync<MarketInfo>("api/v1/market", cancellationToken)).Sites;
         string site = parsed.GetValue(_site) ?? (sites.Length == 1 ? sites[0]
-            : throw new CommandException(ExitCode.Usage, $"--site is needed: the server runs {(sites.Length == 0 ? "no site" : string.Join(", ", sites))}"));
+            : throw new CommandException(
+                ExitCode.Usage, $"--site is needed: the server runs {(sites.Length == 0 ? "no site" : string.Join(", ", sites))}"));
         return (site, await _schema.FindAsync(parsed, market, cancellationToken));
     }
 
@@ -52,7 +63,8 @@ internal sealed class SiteOptions
     /// <summary>Asks until something holds.</summary>
     /// <exception cref="CommandException">75: it does not within --timeout.</exception>
     public async Task<SiteInfo> WaitAsync(
-        ParseResult parsed, MarketClient market, string site, string schemaId, Func<SiteInfo, bool> reached, string otherwise, CancellationToken cancellationToken)
+        ParseResult parsed, MarketClient market, string site, string schemaId, Func<SiteInfo, bool> reached, string otherwise,
+        CancellationToken cancellationToken)
     {
         using CancellationTokenSource late = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         late.CancelAfter(TimeSpan.FromSeconds(parsed.GetValue(_timeout)));

@@ -18,8 +18,8 @@ using LedgerRequest = EmrMarket.Grains.Ledger.View.RequestRow;
 namespace EmrMarket.Silos.Commands.Trace;
 
 /// <summary>
-/// The ledger as an auditor reads it: tables that this process built from the chain's own log, and files whose SHA-256 that log names. Where a file comes from is of no account, since one with
-/// another hash is never opened.
+/// The ledger as an auditor reads it: tables that this process built from the chain's own log, and files whose SHA-256 that log names.
+/// Where a file comes from is of no account, since one with another hash is never opened.
 /// </summary>
 internal sealed class AuditedLedger : IAsyncDisposable
 {
@@ -33,7 +33,8 @@ internal sealed class AuditedLedger : IAsyncDisposable
     private readonly HashSet<Bytes32> _checked = [];
     private readonly List<string> _missing = [];
 
-    private AuditedLedger(JsonRpcEthereumClient node, LedgerReadModel view, IReadOnlyCollection<Schema> schemas, string? mirror, MarketClient? server)
+    private AuditedLedger(JsonRpcEthereumClient node, LedgerReadModel view, IReadOnlyCollection<Schema> schemas, string? mirror,
+        MarketClient? server)
     {
         (_node, _view, _mirror, _server) = (node, view, mirror, server);
 
@@ -59,7 +60,8 @@ internal sealed class AuditedLedger : IAsyncDisposable
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="CommandException">The node does not answer, or the chain holds other contracts.</exception>
     public static async Task<AuditedLedger> OpenAsync(
-        Uri node, ContractDeployment deployment, IReadOnlyList<string> schemas, string? mirror, MarketClient? server, CancellationToken cancellationToken)
+        Uri node, ContractDeployment deployment, IReadOnlyList<string> schemas, string? mirror, MarketClient? server,
+        CancellationToken cancellationToken)
     {
         JsonRpcEthereumClient client = new(node);
         LedgerReadModel view = new(client, deployment, new MemoryLedgerStore(), Confirmations);
@@ -67,7 +69,8 @@ internal sealed class AuditedLedger : IAsyncDisposable
         {
             await deployment.VerifyAsync(client, cancellationToken);
             await view.SyncAsync(cancellationToken);
-            return new AuditedLedger(client, view, [.. DataFolder.SchemaNames.Concat(schemas).Select(DataFolder.LoadSchema)], mirror, server);
+            return new AuditedLedger(
+                client, view, [.. DataFolder.SchemaNames.Concat(schemas).Select(DataFolder.LoadSchema)], mirror, server);
         }
         catch (EthereumException e)
         {
@@ -91,14 +94,16 @@ internal sealed class AuditedLedger : IAsyncDisposable
         await FetchSaleAsync(request, _ => true, cancellationToken);
     }
 
-    /// <summary>Gets what the trace of a pseudonym opens: the epochs, and what was sold and delivered by the sites that published it.</summary>
+    /// <summary>Gets what the trace of a pseudonym opens: the epochs, and what was sold and delivered by the sites that published
+    /// it.</summary>
     public async Task FetchPseudonymAsync(Bytes32 pseudonym, CancellationToken cancellationToken)
     {
         HashSet<(uint Site, Bytes32 Schema)> homes = [];
         foreach (EpochRow epoch in _view.Epochs())
         {
             await FetchAsync(epoch.Header.DataHash, cancellationToken);
-            if (await Market.EpochAsync(epoch.Header.DataHash) is { } opened && Array.Exists(opened.File.Members, member => member.Pseudonym == pseudonym))
+            if (await Market.EpochAsync(epoch.Header.DataHash) is { } opened
+                && Array.Exists(opened.File.Members, member => member.Pseudonym == pseudonym))
             {
                 homes.Add((epoch.Header.Site, epoch.Header.SchemaId));
             }
@@ -135,7 +140,9 @@ internal sealed class AuditedLedger : IAsyncDisposable
         if (!SHA256.HashData(content).AsSpan().SequenceEqual(wanted.ToArray()))
         {
             throw new CommandException(
-                ExitCode.Failure, $"{(mirrored ? place : $"{_server!.Server}: the file of hash {name}")} has SHA-256 {Convert.ToHexStringLower(SHA256.HashData(content))}, expected {name}: it was altered");
+                ExitCode.Failure,
+                $"{(mirrored ? place : $"{_server!.Server}: the file of hash {name}")} has SHA-256 "
+                    + $"{Convert.ToHexStringLower(SHA256.HashData(content))}, expected {name}: it was altered");
         }
 
         await _store.KeepFileAsync(name, content, cancellationToken);
@@ -149,13 +156,16 @@ internal sealed class AuditedLedger : IAsyncDisposable
 
     private async Task FetchSaleAsync(LedgerRequest request, Func<LedgerDelivery, bool> wanted, CancellationToken cancellationToken)
     {
-        LedgerDelivery[] deliveries = [.. _view.Deliveries(request.RequestId).Where(delivery => delivery.Status == BatchStatus.Final && delivery.Header.Count > 0 && wanted(delivery))];
+        LedgerDelivery[] deliveries =
+            [.. _view.Deliveries(request.RequestId)
+                .Where(delivery => delivery.Status == BatchStatus.Final && delivery.Header.Count > 0 && wanted(delivery))];
         foreach (LedgerDelivery delivery in deliveries)
         {
             await FetchAsync(delivery.Header.DataHash, cancellationToken);
         }
 
-        foreach (EmrMarket.Grains.Ledger.View.RoundRow round in _view.Rounds(request.Terms.SchemaId).Where(round => round.Header.Ordinal == request.Book && round.Status == BatchStatus.Final))
+        foreach (EmrMarket.Grains.Ledger.View.RoundRow round in _view.Rounds(request.Terms.SchemaId)
+            .Where(round => round.Header.Ordinal == request.Book && round.Status == BatchStatus.Final))
         {
             await FetchAsync(round.Header.DataHash, cancellationToken);
         }
@@ -163,7 +173,8 @@ internal sealed class AuditedLedger : IAsyncDisposable
 
     /// <summary>A sentence about what the answer rests on.</summary>
     public string Grounds() => string.Create(
-        CultureInfo.InvariantCulture, $"chain {_view.Deployment.ChainId} up to block {_view.FollowedTo}, {_checked.Count} files checked by their hashes");
+        CultureInfo.InvariantCulture,
+        $"chain {_view.Deployment.ChainId} up to block {_view.FollowedTo}, {_checked.Count} files checked by their hashes");
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync()

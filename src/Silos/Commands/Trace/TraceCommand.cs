@@ -36,7 +36,8 @@ internal static class TraceCommand
             IReadOnlyList<string> told = await SaleTrace.FollowAsync(ledger.Market, followed, cancellation);
             if (client.Json(parsed))
             {
-                Output.Json(new { Pseudonym = Hashes.Text(followed), ChainId = ledger.Market.ChainId, Block = ledger.Market.View.FollowedTo, Steps = told, Files = ledger.Files, ledger.Missing });
+                Output.Json(new { Pseudonym = Hashes.Text(followed), ChainId = ledger.Market.ChainId, Block = ledger.Market.View.FollowedTo,
+                    Steps = told, Files = ledger.Files, ledger.Missing });
             }
             else
             {
@@ -49,8 +50,11 @@ internal static class TraceCommand
             }
 
             return ledger.Missing.Count > 0 ? throw new CommandException(
-                    ExitCode.Failure, $"{ledger.Missing.Count} files that the ledger names are missing, so the trace may be incomplete; the first is {ledger.Missing[0]}")
-                : told.Count == 0 ? throw new CommandException(ExitCode.Failure, $"no epoch on this ledger holds pseudonym {Hashes.Text(followed)}")
+                    ExitCode.Failure,
+                    $"{ledger.Missing.Count} files that the ledger names are missing, so the trace may be incomplete; the first is "
+                        + $"{ledger.Missing[0]}")
+                : told.Count == 0
+                ? throw new CommandException(ExitCode.Failure, $"no epoch on this ledger holds pseudonym {Hashes.Text(followed)}")
                 : ExitCode.Success;
         });
         return command;

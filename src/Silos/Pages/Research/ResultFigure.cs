@@ -5,11 +5,13 @@ using EmrMarket.Silos.Reporting;
 
 namespace EmrMarket.Silos.Pages.Research;
 
-/// <summary>An answered statistic as a plot: a row per cell, the estimate with its interval, and the error that was guaranteed before the data were seen.</summary>
+/// <summary>An answered statistic as a plot: a row per cell, the estimate with its interval, and the error that was guaranteed before the
+/// data were seen.</summary>
 internal static class ResultFigure
 {
     /// <summary>Whether the numbers are shares of the records.</summary>
-    public static bool IsShare(StatisticKind kind) => kind is StatisticKind.Frequency or StatisticKind.Bins or StatisticKind.Table or StatisticKind.TopCodes;
+    public static bool IsShare(StatisticKind kind) =>
+        kind is StatisticKind.Frequency or StatisticKind.Bins or StatisticKind.Table or StatisticKind.TopCodes;
 
     /// <summary>The plot.</summary>
     /// <param name="result">The answer.</param>
@@ -18,25 +20,31 @@ internal static class ResultFigure
     public static Figure Of(StatisticResult result, Func<string, string> titleOf, string unit)
     {
         // A variance is in another unit than its mean: it stands in the table.
-        IEnumerable<StatisticCell> comparable = result.Cells.Where(cell => double.IsFinite(cell.Estimate) && (result.Kind != StatisticKind.Mean || cell.Value != "variance"));
-        StatisticCell[] cells = [.. comparable.OrderByDescending(cell => result.Cells.Count > StatisticFigures.MostRows ? cell.Estimate : 0).Take(StatisticFigures.MostRows)];
+        IEnumerable<StatisticCell> comparable = result.Cells.Where(
+            cell => double.IsFinite(cell.Estimate) && (result.Kind != StatisticKind.Mean || cell.Value != "variance"));
+        StatisticCell[] cells =
+            [.. comparable.OrderByDescending(cell => result.Cells.Count > StatisticFigures.MostRows ? cell.Estimate : 0)
+                .Take(StatisticFigures.MostRows)];
         bool shares = IsShare(result.Kind);
         FigurePoint[] guaranteed =
         [
             .. cells.Select((cell, row) => (cell, row)).Where(each => each.cell.GuaranteedHalfWidth is not null)
-                .Select(each => new FigurePoint(each.cell.Estimate, each.row, each.cell.Estimate - each.cell.GuaranteedHalfWidth, each.cell.Estimate + each.cell.GuaranteedHalfWidth)),
+                .Select(each => new FigurePoint(each.cell.Estimate, each.row, each.cell.Estimate - each.cell.GuaranteedHalfWidth,
+                    each.cell.Estimate + each.cell.GuaranteedHalfWidth)),
         ];
         return new Figure
         {
             Id = "r-" + string.Concat(result.Id.Select(c => char.IsAsciiLetterOrDigit(c) ? char.ToLowerInvariant(c) : '-')),
             Title = $"{Name(result.Kind)}: {string.Join(" × ", result.Attributes.Select(titleOf))}",
             Reading = guaranteed.Length > 0 ? ResearchTexts.FigureReading : ResearchTexts.FigureReadingBare,
-            X = new FigureAxis(shares ? ResearchTexts.Share : unit.Length > 0 ? unit : ResearchTexts.Value, FigureScale.Linear, shares ? FigureFormat.Percent : FigureFormat.Number),
+            X = new FigureAxis(shares ? ResearchTexts.Share : unit.Length > 0 ? unit : ResearchTexts.Value, FigureScale.Linear,
+                shares ? FigureFormat.Percent : FigureFormat.Number),
             Y = new FigureAxis(""),
             Rows = [.. cells.Select(cell => cell.Value)],
             Series =
             [
-                new FigureSeries(ResearchTexts.EstimateAndInterval, FigureMark.Point, [.. cells.Select((cell, row) => new FigurePoint(cell.Estimate, row, Finite(cell.Low), Finite(cell.High)))]),
+                new FigureSeries(ResearchTexts.EstimateAndInterval, FigureMark.Point,
+                    [.. cells.Select((cell, row) => new FigurePoint(cell.Estimate, row, Finite(cell.Low), Finite(cell.High)))]),
                 .. guaranteed.Length > 0 ? new[] { new FigureSeries(ResearchTexts.GuaranteedRange, FigureMark.Point, guaranteed) } : [],
             ],
         };

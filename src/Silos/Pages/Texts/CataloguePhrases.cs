@@ -4,7 +4,8 @@ namespace EmrMarket.Silos.Pages.Texts;
 internal static class CataloguePhrases
 {
     /// <summary>What a plan starts from: the name in the address, and the words.</summary>
-    public static (string Name, string Label)[] Wishes => [("error", CatalogueTexts.WishOfError), ("records", CatalogueTexts.WishOfRecords), ("budget", CatalogueTexts.WishOfBudget)];
+    public static (string Name, string Label)[] Wishes =>
+        [("error", CatalogueTexts.WishOfError), ("records", CatalogueTexts.WishOfRecords), ("budget", CatalogueTexts.WishOfBudget)];
 
     public static string Best(string wish, long records, string expected, string guaranteed, string cost) =>
         Phrase.Of(wish == "error" ? CatalogueTexts.BestForError : CatalogueTexts.BestForMoney, records, expected, guaranteed, cost);
@@ -13,5 +14,6 @@ internal static class CataloguePhrases
 
     public static string Suppressed(int smallest) => Phrase.Of(CatalogueTexts.Suppressed, smallest);
 
-    public static string Values(int count, string unit) => unit.Length > 0 ? Phrase.Of(CatalogueTexts.Steps, count, unit) : Phrase.Of("{0}", count);
+    public static string Values(int count, string unit) =>
+        unit.Length > 0 ? Phrase.Of(CatalogueTexts.Steps, count, unit) : Phrase.Of("{0}", count);
 }

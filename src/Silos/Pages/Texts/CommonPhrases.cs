@@ -18,18 +18,21 @@ internal static class CommonPhrases
     public static string Epsilon(long micro) => Phrase.Of("{0:0.######}", micro / 1e6);
 
     /// <summary>Token units with thousands separators.</summary>
-    public static string Amount(string units) => UInt128.TryParse(units, NumberStyles.None, CultureInfo.InvariantCulture, out UInt128 amount)
+    public static string Amount(string units) =>
+        UInt128.TryParse(units, NumberStyles.None, CultureInfo.InvariantCulture, out UInt128 amount)
         ? string.Join(',', Groups(amount.ToString(CultureInfo.InvariantCulture))) : units;
 
     /// <summary>A time of the ledger.</summary>
     public static string Time(long seconds) => Phrase.Of(CommonTexts.TimeOf, DateTimeOffset.FromUnixTimeSeconds(seconds));
 
-    public static string Machine(long seconds) => DateTimeOffset.FromUnixTimeSeconds(seconds).ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+    public static string Machine(long seconds) =>
+        DateTimeOffset.FromUnixTimeSeconds(seconds).ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 
     /// <summary>The tiers, for people.</summary>
     public static string Tier(string tier) => CommonTexts.ResourceManager.GetString("Tier_" + tier, CultureInfo.CurrentUICulture) ?? tier;
 
-    public static string Grade(int grade, long micro) => grade == 0 ? CommonTexts.Withheld : Phrase.Of(CommonTexts.GradeOf, grade, micro / 1e6);
+    public static string Grade(int grade, long micro) =>
+        grade == 0 ? CommonTexts.Withheld : Phrase.Of(CommonTexts.GradeOf, grade, micro / 1e6);
 
     public static string Range(string from, string to) => Phrase.Of(CommonTexts.RangeOf, from, to);
 

@@ -14,5 +14,6 @@ internal static class ResearchPhrases
     /// <summary>The unit behind a name.</summary>
     public static string In(string unit) => Phrase.Of(ResearchTexts.In, unit);
 
-    public static string Facts(long n, double effective, string epsilon, double confidence) => Phrase.Of(ResearchTexts.Facts, n, effective, epsilon, confidence * 100);
+    public static string Facts(long n, double effective, string epsilon, double confidence) =>
+        Phrase.Of(ResearchTexts.Facts, n, effective, epsilon, confidence * 100);
 }

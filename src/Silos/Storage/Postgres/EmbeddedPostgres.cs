@@ -6,7 +6,8 @@ using Npgsql;
 
 namespace EmrMarket.Silos.Storage.Postgres;
 
-/// <summary>A role of the program. The market and every site have a database, a database role and a password of their own; none can connect to another's.</summary>
+/// <summary>A role of the program. The market and every site have a database, a database role and a password of their own; none can connect
+/// to another's.</summary>
 internal enum DatabaseRole
 {
     /// <summary>A site's: raw records, policies, budgets.</summary>
@@ -17,8 +18,8 @@ internal enum DatabaseRole
 }
 
 /// <summary>
-/// PostgreSQL as a child of this process, from npm's binaries, under one folder: data, passwords (0600), log. It answers on a socket in a folder that only this user may enter, and to
-/// passwords only. It ends with this process, however that ends.
+/// PostgreSQL as a child of this process, from npm's binaries, under one folder: data, passwords (0600), log. It answers on a socket in a
+/// folder that only this user may enter, and to passwords only. It ends with this process, however that ends.
 /// </summary>
 internal sealed class EmbeddedPostgres : IAsyncDisposable
 {
@@ -43,26 +44,32 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
         string inside = Path.Combine(folder, "run");
         _socket = inside.Length <= LongestSocketFolder
             ? inside
-            : Path.Combine(Path.GetTempPath(), "emrmarket-" + Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(folder)))[..16]);
+            : Path.Combine(Path.GetTempPath(),
+                "emrmarket-" + Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(folder)))[..16]);
     }
 
-    /// <summary>Ends when the server ends: in success after <see cref="DisposeAsync"/>, with an error when it cannot be started again.</summary>
+    /// <summary>Ends when the server ends: in success after <see cref="DisposeAsync"/>, with an error when it cannot be started
+    /// again.</summary>
     public Task Completion => _process!.Completion;
 
     /// <summary>The server's process; another one after each restart.</summary>
     internal int ProcessId => _process!.ProcessId;
 
     /// <summary>Starts the server on the folder's data, and makes it, its databases and roles the first time.</summary>
-    /// <exception cref="ToolMissingException">npm or the binaries are missing, or this user may not run them; the message says what to do.</exception>
+    /// <exception cref="ToolMissingException">npm or the binaries are missing, or this user may not run them; the message says what to
+    /// do.</exception>
     /// <exception cref="ProcessFolderInUseException">Another process runs a server on this folder.</exception>
-    /// <exception cref="ProcessFailedException">The server did not start: no room, a read-only disk, damaged data. The message ends with its log.</exception>
+    /// <exception cref="ProcessFailedException">The server did not start: no room, a read-only disk, damaged data. The message ends with
+    /// its log.</exception>
     public static async Task<EmbeddedPostgres> StartAsync(string folder, EmbeddedTools tools, CancellationToken cancellationToken)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
         ArgumentNullException.ThrowIfNull(tools);
         if (OperatingSystem.IsWindows())
         {
-            throw new PlatformNotSupportedException("embedded engines run on Linux and macOS: use the Windows Subsystem for Linux, or a server of your own by a connection string");
+            throw new PlatformNotSupportedException(
+                "embedded engines run on Linux and macOS: use the Windows Subsystem for Linux, or a server of your own by a connection "
+                    + "string");
         }
 
         string programs = await tools.GetPostgresAsync(cancellationToken);
@@ -76,12 +83,15 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new ProcessFailedException(Name, $"its folder {postgres._folder} cannot be made: {e.Message}. Name another one, or free the disk", "(it was not started)");
+            throw new ProcessFailedException(Name,
+                $"its folder {postgres._folder} cannot be made: {e.Message}. Name another one, or free the disk", "(it was not started)");
         }
 
         string[] asUser = await AsUserAsync(cancellationToken);
-        string[] command = [.. asUser, Path.Combine(programs, "postgres"), "-D", postgres.Data, "-c", "listen_addresses=", "-c", "unix_socket_directories=" + postgres._socket,
-            "-c", "unix_socket_permissions=0700", "-c", "password_encryption=scram-sha-256", "-c", "max_connections=128", "-c", "log_min_messages=warning"];
+        string[] command = [.. asUser, Path.Combine(programs, "postgres"), "-D", postgres.Data, "-c", "listen_addresses=", "-c",
+            "unix_socket_directories=" + postgres._socket,
+            "-c", "unix_socket_permissions=0700", "-c", "password_encryption=scram-sha-256", "-c", "max_connections=128", "-c",
+            "log_min_messages=warning"];
         postgres._process = await SupervisedProcess.StartAsync(
             new SupervisedProcessOptions
             {
@@ -91,7 +101,8 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
                 Folder = postgres._folder,
                 Endpoint = postgres._socket,
                 StopSignal = "INT",
-                BeforeFirstStartAsync = cancellation => postgres.WithRoomAsync(() => postgres.InitialiseAsync(asUser, programs, cancellation)),
+                BeforeFirstStartAsync = cancellation =>
+                    postgres.WithRoomAsync(() => postgres.InitialiseAsync(asUser, programs, cancellation)),
                 IsReadyAsync = postgres.AnswersAsync,
                 PrepareAsync = cancellation => postgres.WithRoomAsync(() => postgres.PrepareAsync(cancellation)),
             },
@@ -107,7 +118,8 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
     /// <param name="cancellationToken">Ends it.</param>
     public async Task<string> GetSiteConnectionStringAsync(string site, CancellationToken cancellationToken)
     {
-        if (site is not { Length: > 0 and <= LongestSite } || !site.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-'))
+        if (site is not { Length: > 0 and <= LongestSite }
+            || !site.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-'))
         {
             throw new ArgumentException($"a site's name has 1 to {LongestSite} lower-case letters, digits and hyphens", nameof(site));
         }
@@ -137,7 +149,11 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
     private string Keys => Path.Combine(_folder, "keys");
 
     private string Connection(string user, string database, string password) =>
-        new NpgsqlConnectionStringBuilder { Host = _socket, Username = user, Database = database, Password = password, IncludeErrorDetail = false, MaxPoolSize = MostConnectionsOfARole }.ConnectionString;
+        new NpgsqlConnectionStringBuilder
+        {
+            Host = _socket, Username = user, Database = database, Password = password, IncludeErrorDetail = false,
+            MaxPoolSize = MostConnectionsOfARole,
+        }.ConnectionString;
 
     private string PasswordFile(string user) => Path.Combine(Keys, user + ".password");
 
@@ -154,7 +170,8 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
         string[] unshare = ["unshare", "--user", "--map-user=1000", "--map-group=1000"];
         (int exit, string output) = await RunAsync([.. unshare, "true"], cancellationToken);
         return exit == 0 ? unshare : throw new ToolMissingException(
-            $"PostgreSQL does not run as root, and this system gives no user namespace to run it in ({output.Trim()}): start ./emr as a normal user, or name a server of your own by a connection string");
+            $"PostgreSQL does not run as root, and this system gives no user namespace to run it in ({output.Trim()}): start ./emr as a "
+                + "normal user, or name a server of your own by a connection string");
     }
 
     /// <summary>Tells a full, read-only or forbidden disk as what it is, whoever meets it first.</summary>
@@ -164,9 +181,12 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
         {
             await work();
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or PostgresException { SqlState: PostgresErrorCodes.DiskFull or PostgresErrorCodes.IoError })
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException
+            or PostgresException { SqlState: PostgresErrorCodes.DiskFull or PostgresErrorCodes.IoError })
         {
-            throw new ProcessFailedException(Name, $"it cannot write to {_folder}: {e.Message}. Free or change the disk that holds it, then start again; nothing that was stored is lost", "(see postgres.log there)");
+            throw new ProcessFailedException(Name,
+                $"it cannot write to {_folder}: {e.Message}. Free or change the disk that holds it, then start again; nothing that was "
+                    + "stored is lost", "(see postgres.log there)");
         }
     }
 
@@ -186,12 +206,14 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
         }
 
         (int exit, string output) = await RunAsync(
-            [.. asUser, Path.Combine(programs, "initdb"), "-D", unfinished, "-U", Administrator, "-A", "scram-sha-256", "--pwfile", PasswordFile(Administrator),
+            [.. asUser, Path.Combine(programs, "initdb"), "-D", unfinished, "-U", Administrator, "-A", "scram-sha-256", "--pwfile",
+                PasswordFile(Administrator),
                 "-E", "UTF8", "--locale=C"],
             cancellationToken);
         if (exit != 0)
         {
-            throw new ProcessFailedException(Name, $"initdb ended with exit code {exit}. Free or change the disk that holds {_folder}, then start again", output);
+            throw new ProcessFailedException(
+                Name, $"initdb ended with exit code {exit}. Free or change the disk that holds {_folder}, then start again", output);
         }
 
         Directory.Move(unfinished, Data);
@@ -229,7 +251,8 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
 
         // The password every time: its file is written before the role is made, and either may be lost without the other.
         string verb = await ExistsAsync(connection, "pg_roles", "rolname", name, cancellationToken) ? "ALTER" : "CREATE";
-        await ExecuteAsync(connection, $"{verb} ROLE {name} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD '{Password(name)}'", cancellationToken);
+        await ExecuteAsync(connection, $"{verb} ROLE {name} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD '{Password(name)}'",
+            cancellationToken);
         if (!await ExistsAsync(connection, "pg_database", "datname", name, cancellationToken))
         {
             await ExecuteAsync(connection, $"CREATE DATABASE {name} OWNER {name}", cancellationToken);
@@ -249,15 +272,20 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
         string unfinished = PasswordFile(user) + ".part";
         await using (FileStream stream = new(unfinished, options))
         {
-            await stream.WriteAsync(System.Text.Encoding.ASCII.GetBytes(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32))), cancellationToken);
+            await stream.WriteAsync(
+                System.Text.Encoding.ASCII.GetBytes(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32))), cancellationToken);
         }
 
         File.Move(unfinished, PasswordFile(user), overwrite: true);
     }
 
-    private static async Task<bool> ExistsAsync(NpgsqlConnection connection, string table, string column, string name, CancellationToken cancellationToken)
+    private static async Task<bool> ExistsAsync(
+        NpgsqlConnection connection, string table, string column, string name, CancellationToken cancellationToken)
     {
-        await using NpgsqlCommand command = new($"SELECT 1 FROM {table} WHERE {column} = $1", connection) { Parameters = { new() { Value = name } } };
+        await using NpgsqlCommand command = new($"SELECT 1 FROM {table} WHERE {column} = $1", connection)
+        {
+            Parameters = { new() { Value = name } },
+        };
         return await command.ExecuteScalarAsync(cancellationToken) is not null;
     }
 
@@ -269,11 +297,15 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
 
     private static async Task<(int ExitCode, string Output)> RunAsync(string[] command, CancellationToken cancellationToken)
     {
-        ProcessStartInfo start = new(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
+        ProcessStartInfo start = new(command[0], command[1..])
+        {
+            RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false,
+        };
         try
         {
             using Process process = Process.Start(start)!;
-            Task<string> output = process.StandardOutput.ReadToEndAsync(cancellationToken), errors = process.StandardError.ReadToEndAsync(cancellationToken);
+            Task<string> output = process.StandardOutput.ReadToEndAsync(cancellationToken),
+            errors = process.StandardError.ReadToEndAsync(cancellationToken);
             await process.WaitForExitAsync(cancellationToken);
             return (process.ExitCode, await output + await errors);
         }

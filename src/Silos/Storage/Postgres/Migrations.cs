@@ -6,8 +6,9 @@ using Npgsql;
 namespace EmrMarket.Silos.Storage.Postgres;
 
 /// <summary>
-/// Brings a role's database to the form that this program needs: numbered SQL files, each in one transaction, recorded with its SHA-256. Numbers rise over all folders; a role gets the files
-/// in Common and its own. A database that is newer than the program, or whose past differs from the program's, is left alone and refused.
+/// Brings a role's database to the form that this program needs: numbered SQL files, each in one transaction, recorded with its SHA-256.
+/// Numbers rise over all folders; a role gets the files in Common and its own. A database that is newer than the program, or whose past
+/// differs from the program's, is left alone and refused.
 /// </summary>
 internal static class Migrations
 {
@@ -24,14 +25,18 @@ internal static class Migrations
         return await ApplyAsync(database, Of(role), cancellationToken);
     }
 
-    internal static async Task<int> ApplyAsync(NpgsqlDataSource database, IReadOnlyList<Migration> wanted, CancellationToken cancellationToken)
+    internal static async Task<int> ApplyAsync(
+        NpgsqlDataSource database, IReadOnlyList<Migration> wanted, CancellationToken cancellationToken)
     {
         await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
-        await ExecuteAsync(connection, string.Create(CultureInfo.InvariantCulture, $"SELECT pg_advisory_lock({LockKey})"), cancellationToken);
+        await ExecuteAsync(connection, string.Create(CultureInfo.InvariantCulture, $"SELECT pg_advisory_lock({LockKey})"),
+            cancellationToken);
         try
         {
             await ExecuteAsync(
-                connection, "CREATE TABLE IF NOT EXISTS migration (number int PRIMARY KEY, name text NOT NULL, sha256 text NOT NULL, applied timestamptz NOT NULL DEFAULT now())",
+                connection,
+                "CREATE TABLE IF NOT EXISTS migration (number int PRIMARY KEY, name text NOT NULL, sha256 text NOT NULL, applied "
+                    + "timestamptz NOT NULL DEFAULT now())",
                 cancellationToken);
             List<(int Number, string Name, string Sha256)> applied = await AppliedAsync(connection, cancellationToken);
             foreach ((int number, string name, string sha256) in applied)
@@ -40,8 +45,10 @@ internal static class Migrations
                 if (same is null || same.Sha256 != sha256)
                 {
                     throw new MigrationException(same is null
-                        ? $"The database has migration {number:0000} ({name}), which this program does not know: it was made by a later version. Use that one."
-                        : $"Migration {number:0000} ({name}) was applied in another form than this program's: expected SHA-256 {same.Sha256}, applied {sha256}. A past migration is never changed; add a new one.");
+                        ? $"The database has migration {number:0000} ({name}), which this program does not know: it was made by a later "
+                            + "version. Use that one."
+                        : $"Migration {number:0000} ({name}) was applied in another form than this program's: expected SHA-256 "
+                            + $"{same.Sha256}, applied {sha256}. A past migration is never changed; add a new one.");
                 }
             }
 
@@ -52,7 +59,8 @@ internal static class Migrations
                 await ExecuteAsync(connection, migration.Sql, cancellationToken);
                 await using NpgsqlCommand record = new("INSERT INTO migration (number, name, sha256) VALUES ($1, $2, $3)", connection)
                 {
-                    Parameters = { new() { Value = migration.Number }, new() { Value = migration.Name }, new() { Value = migration.Sha256 } },
+                    Parameters = { new() { Value = migration.Number }, new() { Value = migration.Name },
+                        new() { Value = migration.Sha256 } },
                 };
                 await record.ExecuteNonQueryAsync(cancellationToken);
                 await transaction.CommitAsync(cancellationToken);
@@ -62,7 +70,8 @@ internal static class Migrations
         }
         finally
         {
-            await ExecuteAsync(connection, string.Create(CultureInfo.InvariantCulture, $"SELECT pg_advisory_unlock({LockKey})"), CancellationToken.None);
+            await ExecuteAsync(connection, string.Create(CultureInfo.InvariantCulture, $"SELECT pg_advisory_unlock({LockKey})"),
+                CancellationToken.None);
         }
     }
 
@@ -70,13 +79,15 @@ internal static class Migrations
     internal static Migration[] Of(DatabaseRole role) =>
     [
         .. typeof(Migrations).Assembly.GetManifestResourceNames()
-            .Where(resource => resource.StartsWith(Prefix + "Common/", StringComparison.Ordinal) || resource.StartsWith($"{Prefix}{role}/", StringComparison.Ordinal))
+            .Where(resource => resource.StartsWith(Prefix + "Common/", StringComparison.Ordinal)
+                || resource.StartsWith($"{Prefix}{role}/", StringComparison.Ordinal))
             .Select(resource =>
             {
                 using Stream stream = typeof(Migrations).Assembly.GetManifestResourceStream(resource)!;
                 using StreamReader reader = new(stream);
                 string name = resource[(resource.LastIndexOf('/') + 1)..];
-                return new Migration(int.Parse(name[..4], CultureInfo.InvariantCulture), name[5..], reader.ReadToEnd().ReplaceLineEndings("\n"));
+                return new Migration(int.Parse(name[..4], CultureInfo.InvariantCulture), name[5..],
+                    reader.ReadToEnd().ReplaceLineEndings("\n"));
             })
             .OrderBy(migration => migration.Number),
     ];

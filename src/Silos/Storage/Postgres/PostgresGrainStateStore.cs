@@ -15,15 +15,21 @@ internal sealed class PostgresGrainStateStore(NpgsqlDataSource database) : IGrai
     {
         await using NpgsqlCommand command = Command($"SELECT payload, version FROM grain_state WHERE {Place}", key);
         await using NpgsqlDataReader reader = await command.ExecuteReaderAsync(cancellationToken);
-        return await reader.ReadAsync(cancellationToken) ? new StoredGrainState(reader.GetFieldValue<byte[]>(0), Etag(reader.GetInt64(1))) : null;
+        return await reader.ReadAsync(cancellationToken)
+            ? new StoredGrainState(reader.GetFieldValue<byte[]>(0), Etag(reader.GetInt64(1))) : null;
     }
 
     /// <inheritdoc/>
-    public async Task<string> WriteAsync(GrainStateKey key, ReadOnlyMemory<byte> payload, string? expectedEtag, CancellationToken cancellationToken)
+    public async Task<string> WriteAsync(
+        GrainStateKey key, ReadOnlyMemory<byte> payload, string? expectedEtag, CancellationToken cancellationToken)
     {
         await using NpgsqlCommand command = expectedEtag is null
-            ? Command("INSERT INTO grain_state (grain_type, grain_key, state_name, payload) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING RETURNING version", key, payload)
-            : Command($"UPDATE grain_state SET payload = $4, version = nextval('grain_state_version') WHERE {Place} AND version = $5 RETURNING version", key, payload, Version(expectedEtag));
+            ? Command(
+                "INSERT INTO grain_state (grain_type, grain_key, state_name, payload) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING "
+                    + "RETURNING version", key, payload)
+            : Command(
+                $"UPDATE grain_state SET payload = $4, version = nextval('grain_state_version') WHERE {Place} AND version = $5 RETURNING "
+                    + "version", key, payload, Version(expectedEtag));
         return await command.ExecuteScalarAsync(cancellationToken) is long version
             ? Etag(version)
             : throw key.Conflict((await ReadAsync(key, cancellationToken))?.Etag, expectedEtag);
@@ -63,5 +69,6 @@ internal sealed class PostgresGrainStateStore(NpgsqlDataSource database) : IGrai
     private static string Etag(long version) => version.ToString(CultureInfo.InvariantCulture);
 
     // What is no version of this store is never stored: versions begin at 1.
-    private static long Version(string etag) => long.TryParse(etag, NumberStyles.None, CultureInfo.InvariantCulture, out long version) ? version : 0;
+    private static long Version(string etag) => long.TryParse(etag, NumberStyles.None, CultureInfo.InvariantCulture, out long version)
+        ? version : 0;
 }

@@ -17,7 +17,8 @@ internal sealed class PostgresLedgerStore(NpgsqlDataSource database) : ILedgerSt
         reader => new LogCheckpoint((ulong)reader.GetInt64(0), new Bytes32(reader.GetFieldValue<byte[]>(1))), cancellationToken);
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<LedgerEvent>> LoadEventsAsync(LedgerPosition from, int most, CancellationToken cancellationToken) => ReadAsync(
+    public Task<IReadOnlyList<LedgerEvent>> LoadEventsAsync(LedgerPosition from, int most, CancellationToken cancellationToken) =>
+        ReadAsync(
         """
         SELECT block_number, log_index, block_seconds, transaction_hash, contract, topics, data FROM ledger_event
         WHERE (block_number, log_index) >= ($1, $2) ORDER BY block_number, log_index LIMIT $3
@@ -36,7 +37,8 @@ internal sealed class PostgresLedgerStore(NpgsqlDataSource database) : ILedgerSt
         (long)from.BlockNumber, (long)from.LogIndex, (long)most);
 
     /// <inheritdoc/>
-    public async Task AppendAsync(ulong? undoFrom, IReadOnlyList<LedgerEvent> events, IReadOnlyList<LogCheckpoint> checkpoints, CancellationToken cancellationToken)
+    public async Task AppendAsync(
+        ulong? undoFrom, IReadOnlyList<LedgerEvent> events, IReadOnlyList<LogCheckpoint> checkpoints, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(events);
         ArgumentNullException.ThrowIfNull(checkpoints);
@@ -56,15 +58,18 @@ internal sealed class PostgresLedgerStore(NpgsqlDataSource database) : ILedgerSt
                 SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bytea[], $5::bytea[], $6::bytea[], $7::bytea[]) ON CONFLICT DO NOTHING
                 """,
                 cancellationToken,
-                events.Select(logged => (long)logged.BlockNumber).ToArray(), events.Select(logged => (long)logged.LogIndex).ToArray(), events.Select(logged => (long)logged.BlockSeconds).ToArray(),
-                events.Select(logged => logged.TransactionHash.ToArray()).ToArray(), events.Select(logged => logged.Contract.ToArray()).ToArray(),
+                events.Select(logged => (long)logged.BlockNumber).ToArray(), events.Select(logged => (long)logged.LogIndex).ToArray(),
+                events.Select(logged => (long)logged.BlockSeconds).ToArray(),
+                events.Select(logged => logged.TransactionHash.ToArray()).ToArray(),
+                events.Select(logged => logged.Contract.ToArray()).ToArray(),
                 events.Select(logged => logged.Topics).ToArray(), events.Select(logged => logged.Data).ToArray());
         }
 
         await ExecuteAsync(connection, "DELETE FROM ledger_checkpoint", cancellationToken);
         await ExecuteAsync(
-            connection, "INSERT INTO ledger_checkpoint (block_number, block_hash) SELECT * FROM unnest($1::bigint[], $2::bytea[])", cancellationToken,
-            checkpoints.Select(checkpoint => (long)checkpoint.Number).ToArray(), checkpoints.Select(checkpoint => checkpoint.Hash.ToArray()).ToArray());
+            connection, "INSERT INTO ledger_checkpoint (block_number, block_hash) SELECT * FROM unnest($1::bigint[], $2::bytea[])",
+            cancellationToken, checkpoints.Select(checkpoint => (long)checkpoint.Number).ToArray(),
+            checkpoints.Select(checkpoint => checkpoint.Hash.ToArray()).ToArray());
         await transaction.CommitAsync(cancellationToken);
     }
 
@@ -81,7 +86,8 @@ internal sealed class PostgresLedgerStore(NpgsqlDataSource database) : ILedgerSt
             ORDER BY place ON CONFLICT DO NOTHING
             """,
             cancellationToken,
-            sender, commands.Select(command => command.Id).ToArray(), commands.Select(command => command.To.ToArray()).ToArray(), commands.Select(command => command.Data).ToArray(),
+            sender, commands.Select(command => command.Id).ToArray(), commands.Select(command => command.To.ToArray()).ToArray(),
+            commands.Select(command => command.Data).ToArray(),
             commands.Select(command => unchecked((long?)command.GasLimit)).ToArray());
     }
 
@@ -94,14 +100,17 @@ internal sealed class PostgresLedgerStore(NpgsqlDataSource database) : ILedgerSt
         Command, cancellationToken, sender);
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<StoredCommand>> FindCommandsAsync(string sender, IReadOnlyCollection<string> ids, CancellationToken cancellationToken) => ReadAsync(
-        "SELECT id, target, data, gas_limit, refusal FROM ledger_command WHERE sender = $1 AND id = ANY ($2)", Command, cancellationToken, sender, ids.ToArray());
+    public Task<IReadOnlyList<StoredCommand>> FindCommandsAsync(
+        string sender, IReadOnlyCollection<string> ids, CancellationToken cancellationToken) => ReadAsync(
+        "SELECT id, target, data, gas_limit, refusal FROM ledger_command WHERE sender = $1 AND id = ANY ($2)", Command, cancellationToken,
+        sender, ids.ToArray());
 
     /// <inheritdoc/>
     public async Task RefuseAsync(string sender, string id, string refusal, CancellationToken cancellationToken)
     {
         await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
-        await ExecuteAsync(connection, "UPDATE ledger_command SET refusal = $3 WHERE sender = $1 AND id = $2", cancellationToken, sender, id, refusal);
+        await ExecuteAsync(connection, "UPDATE ledger_command SET refusal = $3 WHERE sender = $1 AND id = $2", cancellationToken,
+            sender, id, refusal);
     }
 
     /// <inheritdoc/>
@@ -116,7 +125,8 @@ internal sealed class PostgresLedgerStore(NpgsqlDataSource database) : ILedgerSt
         Refusal = reader.IsDBNull(4) ? null : reader.GetString(4),
     };
 
-    private async Task<IReadOnlyList<T>> ReadAsync<T>(string sql, Func<NpgsqlDataReader, T> row, CancellationToken cancellationToken, params object[] values)
+    private async Task<IReadOnlyList<T>> ReadAsync<T>(
+        string sql, Func<NpgsqlDataReader, T> row, CancellationToken cancellationToken, params object[] values)
     {
         await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
         await using NpgsqlCommand command = With(new NpgsqlCommand(sql, connection), values);
@@ -130,7 +140,8 @@ internal sealed class PostgresLedgerStore(NpgsqlDataSource database) : ILedgerSt
         return rows;
     }
 
-    private static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken, params object[] values)
+    private static async Task ExecuteAsync(
+        NpgsqlConnection connection, string sql, CancellationToken cancellationToken, params object[] values)
     {
         await using NpgsqlCommand command = With(new NpgsqlCommand(sql, connection), values);
         await command.ExecuteNonQueryAsync(cancellationToken);
@@ -152,10 +163,12 @@ internal sealed class PostgresLedgerStore(NpgsqlDataSource database) : ILedgerSt
             EntriesAsync("SELECT entry FROM ledger_transaction WHERE sender = $1 AND is_open ORDER BY nonce", cancellationToken, sender);
 
         public Task<IReadOnlyList<OutboxEntry>> LoadFromNonceAsync(ulong nonce, CancellationToken cancellationToken) =>
-            EntriesAsync("SELECT entry FROM ledger_transaction WHERE sender = $1 AND nonce >= $2 ORDER BY nonce", cancellationToken, sender, (long)nonce);
+            EntriesAsync("SELECT entry FROM ledger_transaction WHERE sender = $1 AND nonce >= $2 ORDER BY nonce", cancellationToken,
+                sender, (long)nonce);
 
         public Task<IReadOnlyList<OutboxEntry>> FindAsync(IReadOnlyCollection<string> ids, CancellationToken cancellationToken) =>
-            EntriesAsync("SELECT entry FROM ledger_transaction WHERE sender = $1 AND id = ANY ($2)", cancellationToken, sender, ids.ToArray());
+            EntriesAsync("SELECT entry FROM ledger_transaction WHERE sender = $1 AND id = ANY ($2)", cancellationToken, sender,
+                ids.ToArray());
 
         public async Task SaveAsync(IReadOnlyList<OutboxEntry> entries, CancellationToken cancellationToken)
         {
@@ -168,7 +181,8 @@ internal sealed class PostgresLedgerStore(NpgsqlDataSource database) : ILedgerSt
                 """,
                 cancellationToken,
                 sender, entries.Select(entry => entry.Id).ToArray(), entries.Select(entry => (long)entry.Transaction.Nonce).ToArray(),
-                entries.Select(entry => entry.Outcome is null).ToArray(), entries.Select(entry => Encoding.UTF8.GetString(OutboxEntryJson.Write([entry]))).ToArray());
+                entries.Select(entry => entry.Outcome is null).ToArray(),
+                entries.Select(entry => Encoding.UTF8.GetString(OutboxEntryJson.Write([entry]))).ToArray());
         }
 
         private Task<IReadOnlyList<OutboxEntry>> EntriesAsync(string sql, CancellationToken cancellationToken, params object[] values) =>

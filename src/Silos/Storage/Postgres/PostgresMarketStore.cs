@@ -13,7 +13,8 @@ internal sealed class PostgresMarketStore(NpgsqlDataSource database) : IMarketSt
 {
     /// <inheritdoc/>
     public Task KeepFileAsync(string sha256, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) =>
-        ExecuteAsync("INSERT INTO market_file (sha256, content) VALUES ($1, $2) ON CONFLICT DO NOTHING", cancellationToken, sha256, content);
+        ExecuteAsync("INSERT INTO market_file (sha256, content) VALUES ($1, $2) ON CONFLICT DO NOTHING", cancellationToken,
+            sha256, content);
 
     /// <inheritdoc/>
     public async Task<byte[]?> FindFileAsync(string sha256, CancellationToken cancellationToken) =>
@@ -30,13 +31,15 @@ internal sealed class PostgresMarketStore(NpgsqlDataSource database) : IMarketSt
         string body = JsonSerializer.Serialize(row with { Version = row.Version + 1 });
         int saved = row.Version == 0
             ? await ExecuteAsync(
-                "INSERT INTO market_request (key, version, researcher, ended, body) VALUES ($1, 1, $2, $3, $4) ON CONFLICT DO NOTHING", cancellationToken,
-                row.Key, row.Researcher, row.HasEnded, body)
+                "INSERT INTO market_request (key, version, researcher, ended, body) VALUES ($1, 1, $2, $3, $4) ON CONFLICT DO NOTHING",
+                cancellationToken, row.Key, row.Researcher, row.HasEnded, body)
             : await ExecuteAsync(
-                "UPDATE market_request SET version = version + 1, ended = $2, body = $3 WHERE key = $1 AND version = $4", cancellationToken, row.Key, row.HasEnded, body, row.Version);
+                "UPDATE market_request SET version = version + 1, ended = $2, body = $3 WHERE key = $1 AND version = $4", cancellationToken,
+                row.Key, row.HasEnded, body, row.Version);
         if (saved == 0)
         {
-            throw new MarketStoreConflictException($"request {row.Key} is not stored as version {row.Version}, which the writer had read: read it again");
+            throw new MarketStoreConflictException(
+                $"request {row.Key} is not stored as version {row.Version}, which the writer had read: read it again");
         }
     }
 
@@ -53,10 +56,11 @@ internal sealed class PostgresMarketStore(NpgsqlDataSource database) : IMarketSt
     {
         ArgumentNullException.ThrowIfNull(row);
         await ExecuteAsync(
-            "INSERT INTO market_round (schema_id, ordinal, attempt, body) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING", cancellationToken,
-            row.SchemaId, (long)row.Ordinal, (long)row.Attempt, JsonSerializer.Serialize(row));
+            "INSERT INTO market_round (schema_id, ordinal, attempt, body) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+            cancellationToken, row.SchemaId, (long)row.Ordinal, (long)row.Attempt, JsonSerializer.Serialize(row));
         return (await RowsAsync<RoundRow>(
-            "SELECT body FROM market_round WHERE schema_id = $1 AND ordinal = $2 AND attempt = $3", cancellationToken, row.SchemaId, (long)row.Ordinal, (long)row.Attempt))[0];
+            "SELECT body FROM market_round WHERE schema_id = $1 AND ordinal = $2 AND attempt = $3", cancellationToken, row.SchemaId,
+            (long)row.Ordinal, (long)row.Attempt))[0];
     }
 
     /// <inheritdoc/>
@@ -96,7 +100,8 @@ internal sealed class PostgresMarketStore(NpgsqlDataSource database) : IMarketSt
     public async Task<OrderRow[]> FindOrdersAsync(uint site, long afterSequence, int most, CancellationToken cancellationToken)
     {
         List<OrderRow> orders = [];
-        await using NpgsqlCommand command = database.CreateCommand("SELECT body, sequence FROM market_order WHERE site = $1 AND sequence > $2 ORDER BY sequence LIMIT $3");
+        await using NpgsqlCommand command = database.CreateCommand(
+            "SELECT body, sequence FROM market_order WHERE site = $1 AND sequence > $2 ORDER BY sequence LIMIT $3");
         Bind(command, (long)site, afterSequence, most);
         await using NpgsqlDataReader reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))
@@ -113,21 +118,25 @@ internal sealed class PostgresMarketStore(NpgsqlDataSource database) : IMarketSt
         ArgumentNullException.ThrowIfNull(row);
         object[] key = [(BigInteger)row.RequestId, (long)row.Site, (long)row.Attempt, row.FileHash];
         await ExecuteAsync(
-            "INSERT INTO market_delivery (request_id, site, attempt, file_hash, body) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING", cancellationToken,
+            "INSERT INTO market_delivery (request_id, site, attempt, file_hash, body) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+            cancellationToken,
             [.. key, JsonSerializer.Serialize(row)]);
         return (await RowsAsync<DeliveryRow>(
-            "SELECT body FROM market_delivery WHERE request_id = $1 AND site = $2 AND attempt = $3 AND file_hash = $4", cancellationToken, key))[0];
+            "SELECT body FROM market_delivery WHERE request_id = $1 AND site = $2 AND attempt = $3 AND file_hash = $4",
+            cancellationToken, key))[0];
     }
 
     /// <inheritdoc/>
     public Task<DeliveryRow[]> FindDeliveriesAsync(ulong requestId, CancellationToken cancellationToken) =>
         RowsAsync<DeliveryRow>(
-            "SELECT body FROM market_delivery WHERE request_id = $1 ORDER BY site, attempt, file_hash COLLATE \"C\"", cancellationToken, (BigInteger)requestId);
+            "SELECT body FROM market_delivery WHERE request_id = $1 ORDER BY site, attempt, file_hash COLLATE \"C\"", cancellationToken,
+            (BigInteger)requestId);
 
     /// <inheritdoc/>
     public async Task<string> KeepResultsAsync(string requestKey, string resultsJson, CancellationToken cancellationToken)
     {
-        await ExecuteAsync("INSERT INTO market_results (request_key, body) VALUES ($1, $2) ON CONFLICT DO NOTHING", cancellationToken, requestKey, resultsJson);
+        await ExecuteAsync("INSERT INTO market_results (request_key, body) VALUES ($1, $2) ON CONFLICT DO NOTHING", cancellationToken,
+            requestKey, resultsJson);
         return (await FindResultsAsync(requestKey, cancellationToken))!;
     }
 
@@ -167,7 +176,8 @@ internal sealed class PostgresMarketStore(NpgsqlDataSource database) : IMarketSt
     {
         foreach (object value in values)
         {
-            command.Parameters.Add(value is BigInteger number ? new NpgsqlParameter { Value = number, NpgsqlDbType = NpgsqlDbType.Numeric } : new NpgsqlParameter { Value = value });
+            command.Parameters.Add(value is BigInteger number
+                ? new NpgsqlParameter { Value = number, NpgsqlDbType = NpgsqlDbType.Numeric } : new NpgsqlParameter { Value = value });
         }
     }
 }

@@ -5,8 +5,9 @@ using Npgsql;
 namespace EmrMarket.Silos.Storage.Postgres;
 
 /// <summary>
-/// That one process alone works on a role's database: with the embedded runtime a grain is active once in a process, so two processes on one store would each decide for themselves. It is a lock
-/// of the server that a connection of its own holds, which therefore goes with the process, however that ends. A cluster of silos shares its stores by design and takes none.
+/// That one process alone works on a role's database: with the embedded runtime a grain is active once in a process, so two processes on
+/// one store would each decide for themselves. It is a lock of the server that a connection of its own holds, which therefore goes with the
+/// process, however that ends. A cluster of silos shares its stores by design and takes none.
 /// </summary>
 internal sealed class StoreOwner : IAsyncDisposable
 {
@@ -29,7 +30,9 @@ internal sealed class StoreOwner : IAsyncDisposable
     {
         StoreOwner owner = new(new NpgsqlConnectionStringBuilder(connectionString)
         {
-            Pooling = false, ApplicationName = string.Create(CultureInfo.InvariantCulture, $"emr, process {Environment.ProcessId} on {Environment.MachineName}"),
+            Pooling = false,
+            ApplicationName = string.Create(
+                CultureInfo.InvariantCulture, $"emr, process {Environment.ProcessId} on {Environment.MachineName}"),
         }.ConnectionString);
         try
         {
@@ -100,7 +103,8 @@ internal sealed class StoreOwner : IAsyncDisposable
             if (Environment.TickCount64 >= until)
             {
                 throw new StoreInUseException(
-                    $"database {_connection.Database} is in use by {await HolderAsync(_connection, cancellationToken)}: end that one first, or give this one a database of its own. Two that work on one store would each decide for themselves");
+                    $"database {_connection.Database} is in use by {await HolderAsync(_connection, cancellationToken)}: end that one "
+                        + "first, or give this one a database of its own. Two that work on one store would each decide for themselves");
             }
 
             await Task.Delay(Pause, cancellationToken);
@@ -109,7 +113,10 @@ internal sealed class StoreOwner : IAsyncDisposable
 
     private static async Task<bool> TryAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        await using NpgsqlCommand command = new("SELECT pg_try_advisory_lock($1)", connection) { Parameters = { new() { Value = LockKey } } };
+        await using NpgsqlCommand command = new("SELECT pg_try_advisory_lock($1)", connection)
+        {
+            Parameters = { new() { Value = LockKey } },
+        };
         return await command.ExecuteScalarAsync(cancellationToken) is true;
     }
 

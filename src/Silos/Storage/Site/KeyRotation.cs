@@ -4,8 +4,8 @@ using Npgsql;
 namespace EmrMarket.Silos.Storage.Site;
 
 /// <summary>
-/// Gives a site's database a new storage key and a new data key, and seals everything again. It may be broken off anywhere and called again: it goes on from what the database says, and at
-/// every moment one of the two storage keys opens everything.
+/// Gives a site's database a new storage key and a new data key, and seals everything again. It may be broken off anywhere and called
+/// again: it goes on from what the database says, and at every moment one of the two storage keys opens everything.
 /// </summary>
 internal static class KeyRotation
 {
@@ -13,14 +13,18 @@ internal static class KeyRotation
     private const int PartsAtOnce = 16;
 
     /// <summary>Rotates, or goes on with a rotation that was broken off.</summary>
-    /// <param name="database">The site's database, migrated; no other process should work on it, and one that does fails and loses nothing.</param>
-    /// <param name="keyFile">The file of the storage key; the next one is beside it until the end. With keys in the environment, both must be there.</param>
+    /// <param name="database">The site's database, migrated; no other process should work on it, and one that does fails and loses
+    /// nothing.</param>
+    /// <param name="keyFile">The file of the storage key; the next one is beside it until the end. With keys in the environment, both must
+    /// be there.</param>
     /// <param name="afterStep">Called after every step that is lasting; tests break off there.</param>
     /// <param name="cancellationToken">Ends it after the step under way.</param>
     /// <returns>The parts that were sealed again.</returns>
-    /// <exception cref="SealException">No key opens the database, or something in it was damaged; what was sealed again before stays so.</exception>
+    /// <exception cref="SealException">No key opens the database, or something in it was damaged; what was sealed again before stays
+    /// so.</exception>
     /// <exception cref="InputException">The environment holds the key, but not the next one.</exception>
-    public static async Task<int> RunAsync(NpgsqlDataSource database, string keyFile, Action<string>? afterStep, CancellationToken cancellationToken)
+    public static async Task<int> RunAsync(
+        NpgsqlDataSource database, string keyFile, Action<string>? afterStep, CancellationToken cancellationToken)
     {
         SiteVault vault = await SiteVault.OpenAsync(database, keyFile, cancellationToken);
         bool byEnvironment = StorageKey.FromEnvironment(StorageKey.Variable) is not null;
@@ -87,24 +91,28 @@ internal static class KeyRotation
         {
             return StorageKey.FromEnvironment(StorageKey.NextVariable) ?? throw new InputException(new InputProblem(
                 "no-next-key", StorageKey.NextVariable, 0, "", $"{StorageKey.Variable} holds the key, so the next one has to be there too",
-                $"Set {StorageKey.NextVariable} to 64 new random hexadecimal digits; when the rotation is over, move it to {StorageKey.Variable}."));
+                $"Set {StorageKey.NextVariable} to 64 new random hexadecimal digits; when the rotation is over, move it to "
+                    + $"{StorageKey.Variable}."));
         }
 
         string file = StorageKey.NextFile(keyFile);
         return File.Exists(file) ? StorageKey.Read(file) : StorageKey.Create(file);
     }
 
-    private static async Task<int> SealAgainAsync(NpgsqlDataSource database, SiteVault vault, string select, string update, CancellationToken cancellationToken)
+    private static async Task<int> SealAgainAsync(
+        NpgsqlDataSource database, SiteVault vault, string select, string update, CancellationToken cancellationToken)
     {
         await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
         await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync(cancellationToken);
         List<(string Place, int Part, int Parts, byte[] Sealed, string Row)> rows = [];
-        await using (NpgsqlCommand command = new(select, connection) { Parameters = { new() { Value = vault.Newest }, new() { Value = PartsAtOnce } } })
+        await using (NpgsqlCommand command = new(
+            select, connection) { Parameters = { new() { Value = vault.Newest }, new() { Value = PartsAtOnce } } })
         await using (NpgsqlDataReader reader = await command.ExecuteReaderAsync(cancellationToken))
         {
             while (await reader.ReadAsync(cancellationToken))
             {
-                rows.Add((reader.GetString(0), reader.GetInt32(1), reader.GetInt32(2), reader.GetFieldValue<byte[]>(3), reader.GetString(4)));
+                rows.Add(
+                    (reader.GetString(0), reader.GetInt32(1), reader.GetInt32(2), reader.GetFieldValue<byte[]>(3), reader.GetString(4)));
             }
         }
 
@@ -112,7 +120,8 @@ internal static class KeyRotation
         {
             await using NpgsqlCommand command = new(update, connection)
             {
-                Parameters = { new() { Value = vault.Seal(place, part, parts, vault.Open(place, part, parts, bytes)) }, new() { Value = place }, new() { Value = part }, new() { Value = row } },
+                Parameters = { new() { Value = vault.Seal(place, part, parts, vault.Open(place, part, parts, bytes)) },
+                    new() { Value = place }, new() { Value = part }, new() { Value = row } },
             };
             await command.ExecuteNonQueryAsync(cancellationToken);
         }

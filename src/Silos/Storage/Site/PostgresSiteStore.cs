@@ -7,7 +7,8 @@ using Npgsql;
 namespace EmrMarket.Silos.Storage.Site;
 
 /// <summary>
-/// A site's store in PostgreSQL. What it keeps is sealed; in the clear stand ids of schemas and batches, hashes of files, and numbers. Every write is one transaction.
+/// A site's store in PostgreSQL. What it keeps is sealed; in the clear stand ids of schemas and batches, hashes of files, and numbers.
+/// Every write is one transaction.
 /// </summary>
 /// <param name="database">The site's database, migrated.</param>
 /// <param name="vault">Its keys.</param>
@@ -26,7 +27,8 @@ internal sealed class PostgresSiteStore(NpgsqlDataSource database, SiteVault vau
     {
         ArgumentNullException.ThrowIfNull(batch);
         return InsertOnceAsync(
-            "INSERT INTO site_records (schema_id, batch_id) VALUES ($1, $2) ON CONFLICT DO NOTHING", [schemaId, batch.Id], RecordsPlace(batch.Id), () => SiteRowFormat.Write(batch), cancellationToken);
+            "INSERT INTO site_records (schema_id, batch_id) VALUES ($1, $2) ON CONFLICT DO NOTHING", [schemaId, batch.Id],
+            RecordsPlace(batch.Id), () => SiteRowFormat.Write(batch), cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -36,7 +38,8 @@ internal sealed class PostgresSiteStore(NpgsqlDataSource database, SiteVault vau
         List<LoadRecords> batches = [];
 
         // One at a time: raw records are large, and each is held in three forms for a moment.
-        foreach (string id in await ColumnAsync<string>(connection, "SELECT batch_id FROM site_records WHERE schema_id = $1 ORDER BY ordinal", cancellationToken, schemaId))
+        foreach (string id in await ColumnAsync<string>(
+            connection, "SELECT batch_id FROM site_records WHERE schema_id = $1 ORDER BY ordinal", cancellationToken, schemaId))
         {
             batches.Add(SiteRowFormat.ReadRecords(await OneAsync(connection, RecordsPlace(id), cancellationToken)));
         }
@@ -48,7 +51,8 @@ internal sealed class PostgresSiteStore(NpgsqlDataSource database, SiteVault vau
     public async Task<string[]> ReadSchemasAsync(CancellationToken cancellationToken)
     {
         await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
-        return [.. await ColumnAsync<string>(connection, "SELECT DISTINCT schema_id COLLATE \"C\" FROM site_records ORDER BY 1", cancellationToken)];
+        return [.. await ColumnAsync<string>(
+            connection, "SELECT DISTINCT schema_id COLLATE \"C\" FROM site_records ORDER BY 1", cancellationToken)];
     }
 
     /// <inheritdoc/>
@@ -68,7 +72,9 @@ internal sealed class PostgresSiteStore(NpgsqlDataSource database, SiteVault vau
             await ExecuteAsync(connection, "DELETE FROM site_policies WHERE schema_id = $1", cancellationToken, policies.SchemaId);
         }
 
-        long ordinal = (await ColumnAsync<long>(connection, "INSERT INTO site_policies (schema_id) VALUES ($1) RETURNING ordinal", cancellationToken, policies.SchemaId))[0];
+        long ordinal =
+            (await ColumnAsync<long>(connection, "INSERT INTO site_policies (schema_id) VALUES ($1) RETURNING ordinal", cancellationToken,
+                policies.SchemaId))[0];
         await _rows.InsertAsync(connection, [(PoliciesPlace(ordinal), SiteRowFormat.Write(policies))], cancellationToken);
         await transaction.CommitAsync(cancellationToken);
     }
@@ -79,13 +85,16 @@ internal sealed class PostgresSiteStore(NpgsqlDataSource database, SiteVault vau
         await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
 
         // One snapshot: rows may be folded between two statements.
-        await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead, cancellationToken);
-        return Fold(schemaId, await PoliciesAsync(connection, await PolicyOrdinalsAsync(connection, schemaId, cancellationToken), cancellationToken));
+        await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync(
+            System.Data.IsolationLevel.RepeatableRead, cancellationToken);
+        return Fold(schemaId,
+            await PoliciesAsync(connection, await PolicyOrdinalsAsync(connection, schemaId, cancellationToken), cancellationToken));
     }
 
     /// <inheritdoc/>
     public Task KeepFileAsync(string sha256, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) =>
-        InsertOnceAsync("INSERT INTO site_file (sha256) VALUES ($1) ON CONFLICT DO NOTHING", [sha256], FilePlace(sha256), () => content, cancellationToken);
+        InsertOnceAsync("INSERT INTO site_file (sha256) VALUES ($1) ON CONFLICT DO NOTHING", [sha256], FilePlace(sha256), () => content,
+            cancellationToken);
 
     /// <inheritdoc/>
     public async Task<byte[]?> FindFileAsync(string sha256, CancellationToken cancellationToken)
@@ -100,7 +109,8 @@ internal sealed class PostgresSiteStore(NpgsqlDataSource database, SiteVault vau
         ArgumentNullException.ThrowIfNull(row);
         string place = EpochPlace(row.SchemaId, row.Epoch.Epoch);
         await InsertOnceAsync(
-            "INSERT INTO site_epoch (schema_id, epoch) VALUES ($1, $2) ON CONFLICT DO NOTHING", [row.SchemaId, (long)row.Epoch.Epoch], place, () => SiteRowFormat.Write(row), cancellationToken);
+            "INSERT INTO site_epoch (schema_id, epoch) VALUES ($1, $2) ON CONFLICT DO NOTHING", [row.SchemaId, (long)row.Epoch.Epoch],
+            place, () => SiteRowFormat.Write(row), cancellationToken);
         await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
         return SiteRowFormat.ReadEpoch(await OneAsync(connection, place, cancellationToken));
     }
@@ -109,7 +119,9 @@ internal sealed class PostgresSiteStore(NpgsqlDataSource database, SiteVault vau
     public async Task<SiteEpochRow[]> ReadEpochsAsync(string schemaId, CancellationToken cancellationToken)
     {
         await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
-        string[] places = [.. (await ColumnAsync<long>(connection, "SELECT epoch FROM site_epoch WHERE schema_id = $1 ORDER BY epoch", cancellationToken, schemaId)).Select(epoch => EpochPlace(schemaId, epoch))];
+        string[] places =
+            [.. (await ColumnAsync<long>(connection, "SELECT epoch FROM site_epoch WHERE schema_id = $1 ORDER BY epoch", cancellationToken,
+                schemaId)).Select(epoch => EpochPlace(schemaId, epoch))];
         return [.. (await ManyAsync(connection, places, cancellationToken)).Select(SiteRowFormat.ReadEpoch)];
     }
 
@@ -120,11 +132,14 @@ internal sealed class PostgresSiteStore(NpgsqlDataSource database, SiteVault vau
         await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
         await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync(cancellationToken);
         int saved = row.Version == 0
-            ? await ExecuteAsync(connection, "INSERT INTO site_order (sequence, version) VALUES ($1, 1) ON CONFLICT DO NOTHING", cancellationToken, row.Sequence)
-            : await ExecuteAsync(connection, "UPDATE site_order SET version = version + 1 WHERE sequence = $1 AND version = $2", cancellationToken, row.Sequence, row.Version);
+            ? await ExecuteAsync(connection, "INSERT INTO site_order (sequence, version) VALUES ($1, 1) ON CONFLICT DO NOTHING",
+                cancellationToken, row.Sequence)
+            : await ExecuteAsync(connection, "UPDATE site_order SET version = version + 1 WHERE sequence = $1 AND version = $2",
+                cancellationToken, row.Sequence, row.Version);
         if (saved == 0)
         {
-            throw new SiteStoreConflictException($"order {row.Sequence} is not stored as version {row.Version}, which the writer had read: read it again");
+            throw new SiteStoreConflictException(
+                $"order {row.Sequence} is not stored as version {row.Version}, which the writer had read: read it again");
         }
 
         SiteOrderRow next = row with { Version = row.Version + 1 };
@@ -137,7 +152,8 @@ internal sealed class PostgresSiteStore(NpgsqlDataSource database, SiteVault vau
     public async Task<SiteOrderRow[]> ReadOrdersAsync(CancellationToken cancellationToken)
     {
         await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
-        await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead, cancellationToken);
+        await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync(
+            System.Data.IsolationLevel.RepeatableRead, cancellationToken);
         List<(long Sequence, long Version)> stored = [];
         await using (NpgsqlCommand command = Command(connection, "SELECT sequence, version FROM site_order ORDER BY sequence"))
         await using (NpgsqlDataReader reader = await command.ExecuteReaderAsync(cancellationToken))
@@ -164,9 +180,11 @@ internal sealed class PostgresSiteStore(NpgsqlDataSource database, SiteVault vau
 
     private static string FilePlace(string sha256) => "file/" + sha256;
 
-    private static string EpochPlace(string schemaId, long epoch) => string.Create(CultureInfo.InvariantCulture, $"epoch/{schemaId}/{epoch}");
+    private static string EpochPlace(string schemaId, long epoch) =>
+        string.Create(CultureInfo.InvariantCulture, $"epoch/{schemaId}/{epoch}");
 
-    private static string OrderPlace(long sequence, long version) => string.Create(CultureInfo.InvariantCulture, $"order/{sequence}/{version}");
+    private static string OrderPlace(long sequence, long version) =>
+        string.Create(CultureInfo.InvariantCulture, $"order/{sequence}/{version}");
 
     private static SetPolicies Fold(string schemaId, SetPolicies[] rows)
     {
@@ -212,14 +230,18 @@ internal sealed class PostgresSiteStore(NpgsqlDataSource database, SiteVault vau
         return true;
     }
 
-    private static Task<List<long>> PolicyOrdinalsAsync(NpgsqlConnection connection, string schemaId, CancellationToken cancellationToken) =>
-        ColumnAsync<long>(connection, "SELECT ordinal FROM site_policies WHERE schema_id = $1 ORDER BY ordinal", cancellationToken, schemaId);
+    private static Task<List<long>> PolicyOrdinalsAsync(
+        NpgsqlConnection connection, string schemaId, CancellationToken cancellationToken) =>
+        ColumnAsync<long>(connection, "SELECT ordinal FROM site_policies WHERE schema_id = $1 ORDER BY ordinal",
+            cancellationToken, schemaId);
 
-    private async Task<SetPolicies[]> PoliciesAsync(NpgsqlConnection connection, List<long> ordinals, CancellationToken cancellationToken) =>
+    private async Task<SetPolicies[]> PoliciesAsync(
+        NpgsqlConnection connection, List<long> ordinals, CancellationToken cancellationToken) =>
         [.. (await ManyAsync(connection, [.. ordinals.Select(PoliciesPlace)], cancellationToken)).Select(SiteRowFormat.ReadPolicies)];
 
     /// <summary>Inserts a row and its content, both or nothing, unless the row is there.</summary>
-    private async Task InsertOnceAsync(string sql, object[] values, string place, Func<ReadOnlyMemory<byte>> content, CancellationToken cancellationToken)
+    private async Task InsertOnceAsync(
+        string sql, object[] values, string place, Func<ReadOnlyMemory<byte>> content, CancellationToken cancellationToken)
     {
         await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
         await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync(cancellationToken);
@@ -232,15 +254,18 @@ internal sealed class PostgresSiteStore(NpgsqlDataSource database, SiteVault vau
         await transaction.CommitAsync(cancellationToken);
     }
 
-    private async Task<byte[]> OneAsync(NpgsqlConnection connection, string place, CancellationToken cancellationToken) => (await ManyAsync(connection, [place], cancellationToken))[0];
+    private async Task<byte[]> OneAsync(NpgsqlConnection connection, string place, CancellationToken cancellationToken) =>
+        (await ManyAsync(connection, [place], cancellationToken))[0];
 
     private async Task<byte[][]> ManyAsync(NpgsqlConnection connection, string[] places, CancellationToken cancellationToken)
     {
         byte[]?[] found = places.Length == 0 ? [] : await _rows.ReadAsync(connection, places, cancellationToken);
-        return [.. found.Select((content, i) => content ?? throw new SealException($"the site's database lost the content of '{places[i]}': restore it from a backup"))];
+        return [.. found.Select((content, i) => content
+            ?? throw new SealException($"the site's database lost the content of '{places[i]}': restore it from a backup"))];
     }
 
-    private static async Task<List<T>> ColumnAsync<T>(NpgsqlConnection connection, string sql, CancellationToken cancellationToken, params object[] values)
+    private static async Task<List<T>> ColumnAsync<T>(
+        NpgsqlConnection connection, string sql, CancellationToken cancellationToken, params object[] values)
     {
         List<T> column = [];
         await using NpgsqlCommand command = Command(connection, sql, values);
@@ -253,7 +278,8 @@ internal sealed class PostgresSiteStore(NpgsqlDataSource database, SiteVault vau
         return column;
     }
 
-    private static async Task<int> ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken, params object[] values)
+    private static async Task<int> ExecuteAsync(
+        NpgsqlConnection connection, string sql, CancellationToken cancellationToken, params object[] values)
     {
         await using NpgsqlCommand command = Command(connection, sql, values);
         return await command.ExecuteNonQueryAsync(cancellationToken);

@@ -7,14 +7,19 @@ internal sealed class SealedGrainStateStore(IGrainStateStore store, SiteVault va
 {
     /// <inheritdoc/>
     public async Task<StoredGrainState?> ReadAsync(GrainStateKey key, CancellationToken cancellationToken) =>
-        await store.ReadAsync(key, cancellationToken) is { } stored ? stored with { Payload = vault.Open(PlaceOf(key), 0, 1, stored.Payload.Span) } : null;
+        await store.ReadAsync(key, cancellationToken) is { } stored ? stored with
+        {
+            Payload = vault.Open(PlaceOf(key), 0, 1, stored.Payload.Span),
+        } : null;
 
     /// <inheritdoc/>
-    public Task<string> WriteAsync(GrainStateKey key, ReadOnlyMemory<byte> payload, string? expectedEtag, CancellationToken cancellationToken) =>
+    public Task<string> WriteAsync(
+        GrainStateKey key, ReadOnlyMemory<byte> payload, string? expectedEtag, CancellationToken cancellationToken) =>
         store.WriteAsync(key, vault.Seal(PlaceOf(key), 0, 1, payload.Span), expectedEtag, cancellationToken);
 
     /// <inheritdoc/>
-    public Task ClearAsync(GrainStateKey key, string? expectedEtag, CancellationToken cancellationToken) => store.ClearAsync(key, expectedEtag, cancellationToken);
+    public Task ClearAsync(GrainStateKey key, string? expectedEtag, CancellationToken cancellationToken) =>
+        store.ClearAsync(key, expectedEtag, cancellationToken);
 
     private static string PlaceOf(GrainStateKey key) => SiteVault.GrainPlace(key.GrainType, key.GrainKey, key.StateName);
 }

@@ -3,15 +3,18 @@ using NpgsqlTypes;
 
 namespace EmrMarket.Silos.Storage.Site;
 
-/// <summary>The table of sealed content. A row is one or more parts, each sealed for its place among them, so that a part that is missing, added or moved is found.</summary>
+/// <summary>The table of sealed content. A row is one or more parts, each sealed for its place among them, so that a part that is missing,
+/// added or moved is found.</summary>
 internal sealed class SealedRows(SiteVault vault)
 {
     private const int PartBytes = 16 << 20;
 
     /// <summary>Seals and inserts rows; they must not exist.</summary>
-    public async Task InsertAsync(NpgsqlConnection connection, IReadOnlyList<(string Place, ReadOnlyMemory<byte> Content)> rows, CancellationToken cancellationToken)
+    public async Task InsertAsync(
+        NpgsqlConnection connection, IReadOnlyList<(string Place, ReadOnlyMemory<byte> Content)> rows, CancellationToken cancellationToken)
     {
-        await using NpgsqlBinaryImporter importer = await connection.BeginBinaryImportAsync("COPY site_sealed (place, part, sealed) FROM STDIN (FORMAT BINARY)", cancellationToken);
+        await using NpgsqlBinaryImporter importer = await connection.BeginBinaryImportAsync(
+            "COPY site_sealed (place, part, sealed) FROM STDIN (FORMAT BINARY)", cancellationToken);
         foreach ((string place, ReadOnlyMemory<byte> content) in rows)
         {
             int parts = Math.Max(1, (content.Length + PartBytes - 1) / PartBytes);
@@ -31,7 +34,10 @@ internal sealed class SealedRows(SiteVault vault)
     /// <summary>Deletes rows.</summary>
     public static async Task DeleteAsync(NpgsqlConnection connection, IReadOnlyList<string> places, CancellationToken cancellationToken)
     {
-        await using NpgsqlCommand command = new("DELETE FROM site_sealed WHERE place = ANY ($1)", connection) { Parameters = { new() { Value = places.ToArray() } } };
+        await using NpgsqlCommand command = new("DELETE FROM site_sealed WHERE place = ANY ($1)", connection)
+        {
+            Parameters = { new() { Value = places.ToArray() } },
+        };
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
@@ -39,7 +45,8 @@ internal sealed class SealedRows(SiteVault vault)
     public async Task<byte[]?[]> ReadAsync(NpgsqlConnection connection, IReadOnlyList<string> places, CancellationToken cancellationToken)
     {
         Dictionary<string, List<byte[]>> found = new(StringComparer.Ordinal);
-        await using NpgsqlCommand command = new("SELECT place, sealed FROM site_sealed WHERE place = ANY ($1) ORDER BY place, part", connection)
+        await using NpgsqlCommand command = new(
+            "SELECT place, sealed FROM site_sealed WHERE place = ANY ($1) ORDER BY place, part", connection)
         {
             Parameters = { new() { Value = places.ToArray() } },
         };

@@ -5,8 +5,9 @@ using System.Text;
 namespace EmrMarket.Silos.Storage.Site;
 
 /// <summary>
-/// AES-256-GCM (NIST SP 800-38D) of content that is bound to its place: nonce (12 bytes, random), ciphertext, tag (16 bytes), with the place as associated data. Random nonces are safe for
-/// 2^32 sealings under one key (SP 800-38D, 8.3), which is more than a site's rows will ever be.
+/// AES-256-GCM (NIST SP 800-38D) of content that is bound to its place: nonce (12 bytes, random), ciphertext, tag (16 bytes), with the
+/// place as associated data. Random nonces are safe for 2^32 sealings under one key (SP 800-38D, 8.3), which is more than a site's rows
+/// will ever be.
 /// </summary>
 internal static class Sealing
 {
@@ -54,7 +55,8 @@ internal static class Sealing
     public static string KeyPlace(int id) => string.Create(CultureInfo.InvariantCulture, $"emr-site 1 key {id}");
 
     /// <summary>The place of a row's part. The numbers stand last, so that no two rows share a place whatever they are called.</summary>
-    public static string PartPlace(int key, string place, int part, int parts) => string.Create(CultureInfo.InvariantCulture, $"emr-site 1 row {place} {part} {parts} {key}");
+    public static string PartPlace(int key, string place, int part, int parts) =>
+        string.Create(CultureInfo.InvariantCulture, $"emr-site 1 row {place} {part} {parts} {key}");
 }
 
 /// <summary>What a site's database holds cannot be opened: another key, damage or alteration.</summary>

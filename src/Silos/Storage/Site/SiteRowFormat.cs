@@ -7,8 +7,8 @@ using EmrMarket.Grains.Site.Storage;
 namespace EmrMarket.Silos.Storage.Site;
 
 /// <summary>
-/// The content of a site's rows before it is sealed (docs/DATA_MODEL.md, "What a site keeps"): a version byte, then texts (UTF-8 after their length) and columns (their number of entries, then
-/// the entries), little-endian. What is small and has names is JSON.
+/// The content of a site's rows before it is sealed (docs/DATA_MODEL.md, "What a site keeps"): a version byte, then texts (UTF-8 after
+/// their length) and columns (their number of entries, then the entries), little-endian. What is small and has names is JSON.
 /// </summary>
 internal static class SiteRowFormat
 {
@@ -75,7 +75,8 @@ internal static class SiteRowFormat
         Column<byte>(writer, row.Grades);
     });
 
-    public static SiteOrderRow ReadOrder(byte[] content) => Read(content, reader => JsonSerializer.Deserialize<SiteOrderRow>(reader.ReadString())! with
+    public static SiteOrderRow ReadOrder(byte[] content) =>
+        Read(content, reader => JsonSerializer.Deserialize<SiteOrderRow>(reader.ReadString())! with
     {
         RecordKeys = Column<ulong>(reader),
         Attributes = Column<int>(reader),
@@ -84,7 +85,8 @@ internal static class SiteRowFormat
 
     public static byte[] Write(SiteEpochRow row) => Write(writer => writer.Write(JsonSerializer.Serialize(row)));
 
-    public static SiteEpochRow ReadEpoch(byte[] content) => Read(content, reader => JsonSerializer.Deserialize<SiteEpochRow>(reader.ReadString())!);
+    public static SiteEpochRow ReadEpoch(byte[] content) =>
+        Read(content, reader => JsonSerializer.Deserialize<SiteEpochRow>(reader.ReadString())!);
 
     private static byte[] Write(Action<BinaryWriter> write)
     {
@@ -102,7 +104,9 @@ internal static class SiteRowFormat
         using BinaryReader reader = new(stream, Encoding.UTF8);
         byte version = reader.ReadByte();
         return version == Version ? read(reader)
-            : throw new SealException($"a row of the site's database has version {version}, and this program reads version {Version}: it was written by a later one. Use that one");
+            : throw new SealException(
+                $"a row of the site's database has version {version}, and this program reads version {Version}: it was written by a "
+                    + "later one. Use that one");
     }
 
     private static void Column<T>(BinaryWriter writer, ReadOnlySpan<T> column)

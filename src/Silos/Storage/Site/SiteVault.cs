@@ -6,8 +6,8 @@ using Npgsql;
 namespace EmrMarket.Silos.Storage.Site;
 
 /// <summary>
-/// The data keys of a site's database, unwrapped in memory. What is sealed begins with the number of its key (4 bytes, big-endian); new content is sealed under the newest key, and old content
-/// stays readable until the rotation that made the newest one has sealed it again.
+/// The data keys of a site's database, unwrapped in memory. What is sealed begins with the number of its key (4 bytes, big-endian); new
+/// content is sealed under the newest key, and old content stays readable until the rotation that made the newest one has sealed it again.
 /// </summary>
 internal sealed class SiteVault
 {
@@ -52,7 +52,8 @@ internal sealed class SiteVault
         {
             try
             {
-                return new SiteVault(new SortedDictionary<int, byte[]>(stored.ToDictionary(key => key.Id, key => candidate.Unwrap(key.Id, key.Wrapped))), candidate);
+                return new SiteVault(new SortedDictionary<int, byte[]>(
+                    stored.ToDictionary(key => key.Id, key => candidate.Unwrap(key.Id, key.Wrapped))), candidate);
             }
             catch (CryptographicException)
             {
@@ -61,8 +62,10 @@ internal sealed class SiteVault
         }
 
         throw new SealException(candidates.Length == 0
-            ? $"the site's database is sealed, and there is no storage key: neither {StorageKey.Variable} nor {keyFile}. Restore the key from its backup; without it the data cannot be read"
-            : $"the storage key ({StorageKey.Variable} or {keyFile}) does not open the site's database: it was made with another key, or its table site_key was altered. Restore the right key from its backup");
+            ? $"the site's database is sealed, and there is no storage key: neither {StorageKey.Variable} nor {keyFile}. Restore the key "
+                + "from its backup; without it the data cannot be read"
+            : $"the storage key ({StorageKey.Variable} or {keyFile}) does not open the site's database: it was made with another key, or "
+                + "its table site_key was altered. Restore the right key from its backup");
     }
 
     /// <summary>The place of a grain's state; its parts cannot run into each other, since each comes after its length.</summary>
@@ -87,7 +90,9 @@ internal sealed class SiteVault
         if (!_keys.TryGetValue(number, out byte[]? key))
         {
             throw new SealException(string.Create(
-                CultureInfo.InvariantCulture, $"row '{place}' of the site's database is sealed with key {number}, which was not there when this process began: the keys were rotated. Start it again"));
+                CultureInfo.InvariantCulture,
+                $"row '{place}' of the site's database is sealed with key {number}, which was not there when this process began: the "
+                    + $"keys were rotated. Start it again"));
         }
 
         try
@@ -96,11 +101,13 @@ internal sealed class SiteVault
         }
         catch (CryptographicException e)
         {
-            throw new SealException($"part {part + 1} of {parts} of row '{place}' of the site's database was damaged or altered: restore it from a backup", e);
+            throw new SealException(
+                $"part {part + 1} of {parts} of row '{place}' of the site's database was damaged or altered: restore it from a backup", e);
         }
     }
 
-    /// <summary>Wraps the data keys under another storage key and adds a new data key, all at once. This vault is out of date afterwards.</summary>
+    /// <summary>Wraps the data keys under another storage key and adds a new data key, all at once. This vault is out of date
+    /// afterwards.</summary>
     public async Task WrapAgainAsync(NpgsqlDataSource database, StorageKey next, CancellationToken cancellationToken)
     {
         await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
@@ -111,7 +118,8 @@ internal sealed class SiteVault
         }
 
         int added = Newest + 1;
-        await ExecuteAsync("INSERT INTO site_key (id, wrapped) VALUES ($1, $2)", added, next.Wrap(added, RandomNumberGenerator.GetBytes(Sealing.KeyBytes)));
+        await ExecuteAsync("INSERT INTO site_key (id, wrapped) VALUES ($1, $2)", added,
+            next.Wrap(added, RandomNumberGenerator.GetBytes(Sealing.KeyBytes)));
         await transaction.CommitAsync(cancellationToken);
 
         async Task ExecuteAsync(string sql, int id, byte[] wrapped)

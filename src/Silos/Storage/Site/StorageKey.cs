@@ -5,8 +5,8 @@ using EmrMarket.Silos.Records;
 namespace EmrMarket.Silos.Storage.Site;
 
 /// <summary>
-/// The key that wraps the data keys of a site's database, 32 bytes: from the environment, or from a file of mode 0600. A database and its backups are readable by whoever has both, and by
-/// nobody, the site included, without the key.
+/// The key that wraps the data keys of a site's database, 32 bytes: from the environment, or from a file of mode 0600. A database and its
+/// backups are readable by whoever has both, and by nobody, the site included, without the key.
 /// </summary>
 internal sealed class StorageKey : IEquatable<StorageKey>
 {
@@ -33,24 +33,30 @@ internal sealed class StorageKey : IEquatable<StorageKey>
     /// <summary>The file that holds the next key while a rotation is under way.</summary>
     public static string NextFile(string file) => file + ".next";
 
-    /// <summary>The keys that may open the database, the usual one first: a rotation that was interrupted leaves two. Empty when there is none yet.</summary>
+    /// <summary>The keys that may open the database, the usual one first: a rotation that was interrupted leaves two. Empty when there is
+    /// none yet.</summary>
     /// <param name="file">The key file, read when the environment holds no key.</param>
     /// <exception cref="InputException">A key is malformed, or others may read its file.</exception>
     public static StorageKey[] Find(string file)
     {
         ArgumentException.ThrowIfNullOrEmpty(file);
-        return FromEnvironment(Variable) is { } key ? [key, .. FromEnvironment(NextVariable) is { } next ? [next] : Array.Empty<StorageKey>()]
+        return FromEnvironment(Variable) is { } key
+            ? [key, .. FromEnvironment(NextVariable) is { } next ? [next] : Array.Empty<StorageKey>()]
             : [.. new[] { file, NextFile(file) }.Where(File.Exists).Select(Read)];
     }
 
     /// <summary>The key in a variable of the environment; null when it is not set.</summary>
-    public static StorageKey? FromEnvironment(string variable) => Environment.GetEnvironmentVariable(variable) is not { Length: > 0 } text ? null
+    public static StorageKey? FromEnvironment(string variable) => Environment.GetEnvironmentVariable(variable) is not { Length: > 0 } text
+        ? null
         : text.Length == 2 * SecretFile.Bytes && text.All(char.IsAsciiHexDigit) ? new StorageKey(Convert.FromHexString(text))
-        : throw new InputException(new InputProblem("malformed-key", variable, 0, "", $"expected {2 * SecretFile.Bytes} hexadecimal digits", "Set it to the key that the database was made with."));
+        : throw new InputException(
+            new InputProblem("malformed-key", variable, 0, "", $"expected {2 * SecretFile.Bytes} hexadecimal digits",
+                "Set it to the key that the database was made with."));
 
     /// <summary>The key in a file.</summary>
     /// <exception cref="InputException">There is no such file, others may read it, or it holds no key.</exception>
-    public static StorageKey Read(string file) => new(SecretFile.Read(file, "Restore the storage key from its backup: the site's database cannot be read without it."));
+    public static StorageKey Read(string file) =>
+        new(SecretFile.Read(file, "Restore the storage key from its backup: the site's database cannot be read without it."));
 
     /// <summary>Makes a new random key in a file that does not exist yet.</summary>
     public static StorageKey Create(string file)

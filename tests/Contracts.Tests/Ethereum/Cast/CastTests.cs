@@ -26,7 +26,8 @@ public class CastTests
         }
 
         string[] answers = CastOracle.Ask([.. cases.Select(item => (string[])
-            ["abi-encode", "f" + item.Type.Name, "--", .. item.Values.Zip(item.Type.Components).Select(pair => RandomValues.Text(pair.Second, pair.First))])]);
+            ["abi-encode", "f" + item.Type.Name, "--",
+                .. item.Values.Zip(item.Type.Components).Select(pair => RandomValues.Text(pair.Second, pair.First))])]);
         int values = 0;
         for (int i = 0; i < cases.Count; i++)
         {
@@ -46,20 +47,27 @@ public class CastTests
         List<(string Signature, AbiType[] Types, bool[] Indexed, object[] Values)> cases = [];
         for (int i = 0; i < 100; i++)
         {
-            // In events cast encodes no tuples, indexed parameters of one word alone, and data right only where at most one parameter is dynamic and
-            // alone (with two it leaves their heads out); the other shapes are held against the compiler by the bindings' tests.
-            AbiType[] types = i % 5 == 0 ? [new AbiArray(random.Type(0), null)] : [.. Enumerable.Range(0, random.Random.Next(1, 6)).Select(_ => random.WordType())];
+            // In events cast encodes no tuples, indexed parameters of one word alone, and data right only where at most one parameter is
+            // dynamic and alone (with two it leaves their heads out); the other shapes are held against the compiler by the bindings'
+            // tests.
+            AbiType[] types = i % 5 == 0
+                ? [new AbiArray(random.Type(0), null)] : [.. Enumerable.Range(0, random.Random.Next(1, 6)).Select(_ => random.WordType())];
             int free = 3;
-            bool[] indexed = [.. types.Select(type => type is not (AbiArray or AbiTuple or AbiBytes or AbiString) && random.Random.Next(2) == 0 && free-- > 0)];
-            string signature = "E(" + string.Join(',', types.Zip(indexed).Select(pair => pair.First.Name + (pair.Second ? " indexed" : ""))) + ")";
+            bool[] indexed =
+                [.. types.Select(type => type is not (AbiArray or AbiTuple or AbiBytes or AbiString) && random.Random.Next(2) == 0
+                    && free-- > 0)];
+            string signature = "E("
+                + string.Join(',', types.Zip(indexed).Select(pair => pair.First.Name + (pair.Second ? " indexed" : ""))) + ")";
             cases.Add((signature, types, indexed, [.. types.Select(random.Value)]));
         }
 
         string[] answers = CastOracle.Ask([.. cases.Select(item => (string[])
-            ["abi-encode-event", "event " + item.Signature, "--", .. item.Values.Zip(item.Types).Select(pair => RandomValues.Text(pair.Second, pair.First))])]);
+            ["abi-encode-event", "event " + item.Signature, "--",
+                .. item.Values.Zip(item.Types).Select(pair => RandomValues.Text(pair.Second, pair.First))])]);
         for (int i = 0; i < cases.Count; i++)
         {
-            string[] words = answers[i].Split(['\n', ' ', ':', '[', ']', ','], StringSplitOptions.RemoveEmptyEntries).Where(word => word.StartsWith("0x", StringComparison.Ordinal)).ToArray();
+            string[] words = answers[i].Split(['\n', ' ', ':', '[', ']', ','], StringSplitOptions.RemoveEmptyEntries)
+                .Where(word => word.StartsWith("0x", StringComparison.Ordinal)).ToArray();
             AbiEvent definition = new(cases[i].Signature);
             int topicCount = 1 + cases[i].Indexed.Count(indexed => indexed);
             Bytes32[] topics = [.. words.Take(topicCount).Select(Bytes32.Parse)];
@@ -94,14 +102,16 @@ public class CastTests
             Address? to = i % 5 == 0 ? null : new Address(random.Bytes(20));
             byte[] data = random.Bytes(to is null ? 1 + random.Random.Next(100) : random.Random.Next(100));
             Transaction transaction = new(
-                (ulong)random.Random.Next(1, 1 << 30), (ulong)random.Random.NextInt64(0, 1L << 40), price, (ulong)random.Random.Next(21_000, 30_000_000), to,
+                (ulong)random.Random.Next(1, 1 << 30), (ulong)random.Random.NextInt64(0, 1L << 40), price,
+                (ulong)random.Random.Next(21_000, 30_000_000), to,
                 i % 3 == 0 ? BigInteger.Zero : new BigInteger(random.Bytes(11), isUnsigned: true), data);
             ours.Add(Hex.Encode(transaction.Sign(new EthereumAccount(key)).Raw.Span));
             string Number(BigInteger value) => value.ToString(CultureInfo.InvariantCulture);
             questions.Add(
             [
-                "mktx", "--private-key", Hex.Encode(key), "--chain", Number(transaction.ChainId), "--nonce", Number(transaction.Nonce), "--gas-limit", Number(transaction.GasLimit),
-                "--gas-price", Number(fee), .. legacy ? ["--legacy"] : (string[])["--priority-gas-price", Number(tip)], "--value", Number(transaction.Value),
+                "mktx", "--private-key", Hex.Encode(key), "--chain", Number(transaction.ChainId), "--nonce", Number(transaction.Nonce),
+                "--gas-limit", Number(transaction.GasLimit), "--gas-price", Number(fee),
+                .. legacy ? ["--legacy"] : (string[])["--priority-gas-price", Number(tip)], "--value", Number(transaction.Value),
                 .. to is { } receiver ? [receiver.ToString(), Hex.Encode(data)] : (string[])["--create", Hex.Encode(data)],
             ]);
         }
@@ -114,8 +124,12 @@ public class CastTests
     {
         RandomValues random = new(20260805);
         (byte[] Key, Bytes32 Hash)[] cases = [.. Enumerable.Range(0, 150).Select(_ => (random.Bytes(32), new Bytes32(random.Bytes(32))))];
-        string[] signatures = CastOracle.Ask([.. cases.Select(item => (string[])["wallet", "sign", "--no-hash", "--private-key", Hex.Encode(item.Key), item.Hash.ToString()])]);
-        string[] addresses = CastOracle.Ask([.. cases.Select(item => (string[])["wallet", "address", "--private-key", Hex.Encode(item.Key)])]);
+        string[] signatures =
+            CastOracle.Ask(
+                [.. cases.Select(
+                    item => (string[])["wallet", "sign", "--no-hash", "--private-key", Hex.Encode(item.Key), item.Hash.ToString()])]);
+        string[] addresses = CastOracle.Ask(
+            [.. cases.Select(item => (string[])["wallet", "address", "--private-key", Hex.Encode(item.Key)])]);
         for (int i = 0; i < cases.Length; i++)
         {
             EthereumAccount account = new(cases[i].Key);
@@ -137,7 +151,8 @@ public class CastTests
             "message":{"holder":{"name":"NAME","wallet":"WALLET"},"grades":[1,2,GRADE],"rates":["RATE","0"],"past":[{"name":"","wallet":"WALLET"},{"name":"x","wallet":"WALLET"}],"salt":"SALT","note":"NOTE","paused":true}}
             """;
         TypedDataType type = TypedDataType.Parse(
-            "Policy(Holder holder,uint8[] grades,uint96[2] rates,Holder[] past,bytes32 salt,bytes note,bool paused)Holder(string name,address wallet)");
+            "Policy(Holder holder,uint8[] grades,uint96[2] rates,Holder[] past,bytes32 salt,bytes note,bool paused)Holder(string "
+                + "name,address wallet)");
         RandomValues random = new(20260806);
         List<string[]> questions = [];
         List<string> ours = [];
@@ -160,9 +175,12 @@ public class CastTests
                     new object[] { new object[] { "", wallet }, new object[] { "x", wallet } }, salt, note, true,
                 ]);
             ours.Add(Hex.Encode(new EthereumAccount(key).Sign(hash).ToBytes()));
-            string json = Json.Replace("CHAIN", chain.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal).Replace("NAME", name, StringComparison.Ordinal)
-                .Replace("WALLET", wallet.ToString(), StringComparison.Ordinal).Replace("GRADE", grade.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal)
-                .Replace("RATE", rate.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal).Replace("SALT", salt.ToString(), StringComparison.Ordinal)
+            string json = Json.Replace("CHAIN", chain.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal)
+                .Replace("NAME", name, StringComparison.Ordinal)
+                .Replace("WALLET", wallet.ToString(), StringComparison.Ordinal)
+                .Replace("GRADE", grade.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal)
+                .Replace("RATE", rate.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal)
+                .Replace("SALT", salt.ToString(), StringComparison.Ordinal)
                 .Replace("NOTE", Hex.Encode(note), StringComparison.Ordinal);
             questions.Add(["wallet", "sign", "--private-key", Hex.Encode(key), "--data", json]);
         }

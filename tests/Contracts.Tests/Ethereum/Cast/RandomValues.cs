@@ -6,7 +6,8 @@ using EmrMarket.Contracts.Ethereum.Abi;
 
 namespace EmrMarket.Contracts.Tests.Ethereum.Cast;
 
-/// <summary>Random types of the ABI with values in the codec's form, and the same values as cast reads them. Edge values are as likely as middle ones.</summary>
+/// <summary>Random types of the ABI with values in the codec's form, and the same values as cast reads them. Edge values are as likely as
+/// middle ones.</summary>
 internal sealed class RandomValues(int seed)
 {
     private readonly Random _random = new(seed);
@@ -61,7 +62,8 @@ internal sealed class RandomValues(int seed)
     public static string Text(AbiType type, object value) => (type, value) switch
     {
         (AbiArray array, object[] items) => "[" + string.Join(',', items.Select(item => Text(array.Element, item))) + "]",
-        (AbiTuple tuple, object[] items) => "(" + string.Join(',', items.Zip(tuple.Components).Select(pair => Text(pair.Second, pair.First))) + ")",
+        (AbiTuple tuple, object[] items) =>
+            "(" + string.Join(',', items.Zip(tuple.Components).Select(pair => Text(pair.Second, pair.First))) + ")",
         (AbiString, string text) => "\"" + text + "\"",
         (_, byte[] bytes) => Hex.Encode(bytes),
         (_, bool flag) => flag ? "true" : "false",

@@ -37,12 +37,17 @@ public class MutatedAnswerTests(ChainFixture fixture) : IClassFixture<ChainFixtu
             (async node => (await node.GetReceiptsAsync([receipt.TransactionHash], CancellationToken.None))[0],
                 answer => Assert.True(answer is null || ((TransactionReceipt)answer).TransactionHash == receipt.TransactionHash), 25_000),
             (async node => await node.GetBlockReceiptsAsync(receipt.BlockNumber, CancellationToken.None),
-                answer => Assert.All((IReadOnlyList<TransactionReceipt>?)answer ?? [], one => Assert.Equal(receipt.BlockNumber, one.BlockNumber)), 10_000),
+                answer =>
+                    Assert.All((IReadOnlyList<TransactionReceipt>?)answer ?? [], one => Assert.Equal(receipt.BlockNumber, one.BlockNumber)),
+                    10_000),
             (async node => await node.GetLogsAsync(filter, CancellationToken.None),
-                answer => Assert.All((IReadOnlyList<LogEntry>)answer!, log => Assert.Equal((probe.Address, receipt.BlockNumber), (log.Address, log.BlockNumber))), 15_000),
+                answer =>
+                    Assert.All((IReadOnlyList<LogEntry>)answer!,
+                        log => Assert.Equal((probe.Address, receipt.BlockNumber), (log.Address, log.BlockNumber))), 15_000),
             (async node => await node.GetBlockAsync(BlockReference.At(receipt.BlockNumber), CancellationToken.None),
                 answer => Assert.True(answer is null || ((BlockHeader)answer).Number == receipt.BlockNumber), 5_000),
-            (async node => await node.CallAsync(new ContractCall(probe.Address, new byte[] { 0x06, 0x66, 0x1a, 0xbd }), BlockReference.Latest, CancellationToken.None), _ => { }, 2_500),
+            (async node => await node.CallAsync(new ContractCall(probe.Address, new byte[] { 0x06, 0x66, 0x1a, 0xbd }),
+                BlockReference.Latest, CancellationToken.None), _ => { }, 2_500),
             (async node => await new Probe(node, probe.Address).RefuseAsync(1), _ => { }, 2_500),
         ];
         foreach ((Func<IEthereumClient, Task<object?>> ask, Action<object?> check, int times) in questions)
@@ -86,7 +91,8 @@ public class MutatedAnswerTests(ChainFixture fixture) : IClassFixture<ChainFixtu
         await chain.FundAsync([account.Address], CancellationToken.None);
         await fixture.SettleAsync(1);
 
-        // One answer in five is damaged, and one receipt in ten has its status and gas changed in a way that nothing else in it need contradict. No two lies are equal:
+        // One answer in five is damaged, and one receipt in ten has its status and gas changed in a way that nothing else in it need
+        // contradict. No two lies are equal:
         // the sender believes what it reads twice, which a line that always tells the same lie would pass.
         Random random = new(20260902);
         int damaged = 0;
@@ -95,7 +101,8 @@ public class MutatedAnswerTests(ChainFixture fixture) : IClassFixture<ChainFixtu
             if (random.Next(10) == 0 && question.Contains("eth_getTransactionReceipt", StringComparison.Ordinal))
             {
                 damaged++;
-                return Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(answer).Replace("\"status\":\"0x1\",\"cumulative", "\"status\":\"0x0\",\"cumulative", StringComparison.Ordinal)
+                return Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(answer)
+                    .Replace("\"status\":\"0x1\",\"cumulative", "\"status\":\"0x0\",\"cumulative", StringComparison.Ordinal)
                     .Replace("\"gasUsed\":\"0x", FormattableString.Invariant($"\"gasUsed\":\"0x{damaged:x}"), StringComparison.Ordinal));
             }
 
@@ -110,8 +117,11 @@ public class MutatedAnswerTests(ChainFixture fixture) : IClassFixture<ChainFixtu
         JsonRpcOptions options = new() { Attempts = 1 };
         using JsonRpcEthereumClient client = new(chain.Endpoint, options, line);
         MemoryOutbox outbox = new();
-        using TransactionSender sender = new(client, account, EmbeddedChain.DevelopmentChainId, outbox, ChainFixture.Fast with { LargestNumberInFlight = 8 });
-        TransactionIntent[] intents = [.. Enumerable.Range(0, 120).Select(i => new TransactionIntent($"{i}", i % 10 == 9 ? probe.OnlyOwner() : probe.Record((ulong)i, default, 1), 200_000))];
+        using TransactionSender sender = new(
+            client, account, EmbeddedChain.DevelopmentChainId, outbox, ChainFixture.Fast with { LargestNumberInFlight = 8 });
+        TransactionIntent[] intents =
+            [.. Enumerable.Range(0, 120)
+                .Select(i => new TransactionIntent($"{i}", i % 10 == 9 ? probe.OnlyOwner() : probe.Record((ulong)i, default, 1), 200_000))];
         for (bool isEnqueued = false; !isEnqueued;)
         {
             isEnqueued = await TryAsync(() => sender.EnqueueAsync(intents, CancellationToken.None));
@@ -125,10 +135,12 @@ public class MutatedAnswerTests(ChainFixture fixture) : IClassFixture<ChainFixtu
 
         Assert.InRange(damaged, 30, int.MaxValue);
         Assert.Equal(108, await probe.CountAsync());
-        IReadOnlyList<TransactionReceipt?> truth = await chain.Client.GetReceiptsAsync([.. outbox.Entries.Select(entry => entry.Outcome!.TransactionHash)], CancellationToken.None);
+        IReadOnlyList<TransactionReceipt?> truth = await chain.Client.GetReceiptsAsync(
+            [.. outbox.Entries.Select(entry => entry.Outcome!.TransactionHash)], CancellationToken.None);
         foreach ((OutboxEntry entry, TransactionReceipt? real) in outbox.Entries.Zip(truth))
         {
-            Assert.Equal((real!.Succeeded, real.GasUsed, real.BlockNumber, real.BlockHash), (entry.Outcome!.Succeeded, entry.Outcome.GasUsed, entry.Outcome.BlockNumber, entry.Outcome.BlockHash));
+            Assert.Equal((real!.Succeeded, real.GasUsed, real.BlockNumber, real.BlockHash),
+                (entry.Outcome!.Succeeded, entry.Outcome.GasUsed, entry.Outcome.BlockNumber, entry.Outcome.BlockHash));
         }
     }
 

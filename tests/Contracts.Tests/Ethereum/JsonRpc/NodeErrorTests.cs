@@ -15,7 +15,8 @@ public class NodeErrorTests
     public async Task Unreachable_node_is_named_without_its_secrets()
     {
         using JsonRpcEthereumClient client = new(Node, Once, new StubNode(_ => throw new HttpRequestException("connection refused")));
-        NodeUnreachableException error = await Assert.ThrowsAsync<NodeUnreachableException>(() => client.GetChainIdAsync(CancellationToken.None));
+        NodeUnreachableException error = await Assert.ThrowsAsync<NodeUnreachableException>(
+            () => client.GetChainIdAsync(CancellationToken.None));
         Assert.True(error.IsTransient);
         Assert.Contains("node.example", error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("secret", error.Message, StringComparison.Ordinal);
@@ -26,7 +27,9 @@ public class NodeErrorTests
     public async Task Node_that_does_not_answer_in_time_is_an_error_and_cancellation_is_not()
     {
         using JsonRpcEthereumClient slow = new(Node, Once with { Timeout = TimeSpan.FromMilliseconds(20) }, new SilentNode());
-        Assert.Contains("within", (await Assert.ThrowsAsync<NodeUnreachableException>(() => slow.GetChainIdAsync(CancellationToken.None))).Message, StringComparison.Ordinal);
+        Assert.Contains("within",
+            (await Assert.ThrowsAsync<NodeUnreachableException>(() => slow.GetChainIdAsync(CancellationToken.None))).Message,
+            StringComparison.Ordinal);
         using JsonRpcEthereumClient patient = new(Node, Once, new SilentNode());
         using CancellationTokenSource cancelled = new(20);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => patient.GetChainIdAsync(cancelled.Token));
@@ -43,7 +46,8 @@ public class NodeErrorTests
         }
 
         using JsonRpcEthereumClient client = new(Node, Once, new StubNode(_ => Limited()));
-        Assert.Equal(TimeSpan.FromSeconds(7), (await Assert.ThrowsAsync<RateLimitedException>(() => client.GetChainIdAsync(CancellationToken.None))).RetryAfter);
+        Assert.Equal(TimeSpan.FromSeconds(7),
+            (await Assert.ThrowsAsync<RateLimitedException>(() => client.GetChainIdAsync(CancellationToken.None))).RetryAfter);
         using JsonRpcEthereumClient inBody = new(Node, Once, new StubNode(_ => StubNode.Json("""{"jsonrpc":"2.0","id":0,"error":{"code":-32005,"message":"limit exceeded"}}""")));
         await Assert.ThrowsAsync<RateLimitedException>(() => inBody.GetChainIdAsync(CancellationToken.None));
 
@@ -90,7 +94,8 @@ public class NodeErrorTests
     public async Task Damaged_answer_is_refused(string body)
     {
         using JsonRpcEthereumClient client = new(Node, Once, new StubNode(_ => StubNode.Json(body)));
-        MalformedAnswerException error = await Assert.ThrowsAsync<MalformedAnswerException>(() => client.GetChainIdAsync(CancellationToken.None));
+        MalformedAnswerException error = await Assert.ThrowsAsync<MalformedAnswerException>(
+            () => client.GetChainIdAsync(CancellationToken.None));
         Assert.True(error.IsTransient);
         Assert.Contains("eth_chainId", error.Message, StringComparison.Ordinal);
     }
@@ -98,7 +103,8 @@ public class NodeErrorTests
     [Fact]
     public async Task Answer_beyond_the_bound_is_refused()
     {
-        using JsonRpcEthereumClient client = new(Node, Once with { LargestAnswer = 1_000 }, new StubNode(_ => StubNode.Json(new byte[2_000])));
+        using JsonRpcEthereumClient client = new(
+            Node, Once with { LargestAnswer = 1_000 }, new StubNode(_ => StubNode.Json(new byte[2_000])));
         await Assert.ThrowsAsync<NodeUnreachableException>(() => client.GetChainIdAsync(CancellationToken.None));
     }
 
@@ -110,17 +116,24 @@ public class NodeErrorTests
             StubNode.Json("""[{"jsonrpc":"2.0","id":1,"result":null},{"jsonrpc":"2.0","id":0,"result":null}]""")));
         Assert.Equal([null, null], await swapped.GetReceiptsAsync(hashes, CancellationToken.None));
         using JsonRpcEthereumClient missing = new(Node, Once, new StubNode(_ => StubNode.Json("""[{"jsonrpc":"2.0","id":1,"result":null}]""")));
-        Assert.Contains("1 of 2", (await Assert.ThrowsAsync<MalformedAnswerException>(() => missing.GetReceiptsAsync(hashes, CancellationToken.None))).Message, StringComparison.Ordinal);
+        Assert.Contains("1 of 2",
+            (await Assert.ThrowsAsync<MalformedAnswerException>(() => missing.GetReceiptsAsync(hashes, CancellationToken.None))).Message,
+            StringComparison.Ordinal);
         using JsonRpcEthereumClient refused = new(Node, Once, new StubNode(_ =>
             StubNode.Json("""{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"batches are not supported"}}""")));
-        Assert.Contains("batches are not supported", (await Assert.ThrowsAsync<NodeErrorException>(() => refused.GetReceiptsAsync(hashes, CancellationToken.None))).Message, StringComparison.Ordinal);
+        Assert.Contains("batches are not supported",
+            (await Assert.ThrowsAsync<NodeErrorException>(() => refused.GetReceiptsAsync(hashes, CancellationToken.None))).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task Http_error_without_json_is_unreachable_and_with_json_is_read()
     {
-        using JsonRpcEthereumClient gateway = new(Node, Once, new StubNode(_ => new HttpResponseMessage(HttpStatusCode.BadGateway) { Content = new StringContent("bad gateway") }));
-        Assert.Contains("502", (await Assert.ThrowsAsync<NodeUnreachableException>(() => gateway.GetChainIdAsync(CancellationToken.None))).Message, StringComparison.Ordinal);
+        using JsonRpcEthereumClient gateway = new(Node, Once,
+            new StubNode(_ => new HttpResponseMessage(HttpStatusCode.BadGateway) { Content = new StringContent("bad gateway") }));
+        Assert.Contains("502",
+            (await Assert.ThrowsAsync<NodeUnreachableException>(() => gateway.GetChainIdAsync(CancellationToken.None))).Message,
+            StringComparison.Ordinal);
         using JsonRpcEthereumClient refused = new(Node, Once, new StubNode(_ =>
             StubNode.Json("""{"jsonrpc":"2.0","id":0,"error":{"code":-32601,"message":"method not found"}}""", HttpStatusCode.BadRequest)));
         Assert.Equal(-32601, (await Assert.ThrowsAsync<NodeErrorException>(() => refused.GetChainIdAsync(CancellationToken.None))).Code);
@@ -154,7 +167,8 @@ public class NodeErrorTests
     public async Task Refusals_of_transactions_are_sorted_by_what_to_do(string words, SendStatus expected)
     {
         using JsonRpcEthereumClient client = new(Node, Once, new StubNode(_ => StubNode.Json($$$"""{"jsonrpc":"2.0","id":0,"error":{"code":-32000,"message":"{{{words}}}"}}""")));
-        SendOutcome outcome = (await client.SendRawAsync([new SignedTransaction(0, Keccak256.Hash("x"), new byte[] { 1 })], CancellationToken.None))[0];
+        SendOutcome outcome =
+            (await client.SendRawAsync([new SignedTransaction(0, Keccak256.Hash("x"), new byte[] { 1 })], CancellationToken.None))[0];
         Assert.Equal(expected, outcome.Status);
         Assert.NotNull(outcome.Error);
     }
@@ -168,7 +182,8 @@ public class NodeErrorTests
     }
 
     [Fact]
-    public void Url_of_another_scheme_is_refused() => Assert.Throws<ArgumentException>(() => new JsonRpcEthereumClient(new Uri("ws://node.example")));
+    public void Url_of_another_scheme_is_refused() =>
+        Assert.Throws<ArgumentException>(() => new JsonRpcEthereumClient(new Uri("ws://node.example")));
 
     private sealed class SilentNode : HttpMessageHandler
     {

@@ -17,11 +17,14 @@ public class LogFollowerTests(ChainFixture fixture) : IClassFixture<ChainFixture
         Probe probe = await DeployAsync();
         using TransactionSender sender = await fixture.SenderAsync();
         await sender.SendAsync(
-            [.. Enumerable.Range(0, 40).Select(i => new TransactionIntent(Guid.NewGuid().ToString(), probe.RecordMany((ulong)i * 5, 5), 2_000_000))], CancellationToken.None);
+            [.. Enumerable.Range(0, 40)
+                .Select(i => new TransactionIntent(Guid.NewGuid().ToString(), probe.RecordMany((ulong)i * 5, 5), 2_000_000))],
+                    CancellationToken.None);
         ulong head = (await chain.Client.GetBlockAsync(BlockReference.Latest, CancellationToken.None))!.Number;
         foreach (ulong range in (ulong[])[1, 3, 2_000])
         {
-            LogFollower follower = new(chain.Client, new LogFollowerOptions { Addresses = [probe.Address], EventTopics = [RecordedEvent.Topic], LargestRange = range });
+            LogFollower follower = new(chain.Client,
+                new LogFollowerOptions { Addresses = [probe.Address], EventTopics = [RecordedEvent.Topic], LargestRange = range });
             List<ulong> ids = [];
             IReadOnlyList<LogCheckpoint> checkpoints = [];
             while (checkpoints.Count == 0 || checkpoints[^1].Number < head)
@@ -70,7 +73,8 @@ public class LogFollowerTests(ChainFixture fixture) : IClassFixture<ChainFixture
             }
 
             ulong head = (await chain.Client.GetBlockAsync(BlockReference.Latest, CancellationToken.None))!.Number;
-            IReadOnlyList<LogEntry> truth = await chain.Client.GetLogsAsync(new LogFilter(0, Math.Min(head, checkpoints[^1].Number), [probe.Address], []), CancellationToken.None);
+            IReadOnlyList<LogEntry> truth = await chain.Client.GetLogsAsync(
+                new LogFilter(0, Math.Min(head, checkpoints[^1].Number), [probe.Address], []), CancellationToken.None);
             Assert.NotEmpty(truth);
             Assert.Equal(truth.Select(log => RecordedEvent.Decode(log).Id), model.Values.SelectMany(ids => ids));
             await fixture.ReorganiseAsync(4 + round);

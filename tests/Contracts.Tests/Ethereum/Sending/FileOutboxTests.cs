@@ -16,7 +16,10 @@ public sealed class FileOutboxTests : IDisposable
     {
         OutboxEntry[] entries = [Entry("a", 0, new GasPrice.Dynamic(1, 2)), Entry("b", 1, new GasPrice.Fixed(7))];
         OutboxEntry replaced = Entry("a", 2, new GasPrice.Dynamic(3, 4)) with { ReplacedHashes = [entries[0].Hash] };
-        OutboxEntry done = entries[1] with { Outcome = new TransactionOutcome("b", entries[1].Hash, 9, Keccak256.Hash("block"), true, 21_000, Address.Zero) };
+        OutboxEntry done = entries[1] with
+        {
+            Outcome = new TransactionOutcome("b", entries[1].Hash, 9, Keccak256.Hash("block"), true, 21_000, Address.Zero),
+        };
         using (FileOutbox outbox = new(Path))
         {
             await outbox.SaveAsync(entries, CancellationToken.None);
@@ -27,7 +30,8 @@ public sealed class FileOutboxTests : IDisposable
 
         using FileOutbox again = new(Path);
         OutboxEntry open = Assert.Single(await again.LoadOpenAsync(CancellationToken.None));
-        Assert.Equal(("a", 2UL, replaced.Hash, Hex.Encode(replaced.Raw.Span)), (open.Id, open.Transaction.Nonce, open.Hash, Hex.Encode(open.Raw.Span)));
+        Assert.Equal(("a", 2UL, replaced.Hash, Hex.Encode(replaced.Raw.Span)),
+            (open.Id, open.Transaction.Nonce, open.Hash, Hex.Encode(open.Raw.Span)));
         Assert.Equal(replaced.ReplacedHashes, open.ReplacedHashes);
         Assert.Equal(replaced.Transaction.GasPrice, open.Transaction.GasPrice);
         Assert.Equal(["b", "a"], (await again.LoadFromNonceAsync(1, CancellationToken.None)).Select(entry => entry.Id));

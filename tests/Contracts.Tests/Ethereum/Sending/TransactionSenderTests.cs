@@ -43,10 +43,14 @@ public class TransactionSenderTests(ChainFixture fixture) : IClassFixture<ChainF
         (Probe probe, EthereumAccount account, _) = await PrepareAsync();
         MemoryOutbox outbox = new();
         using TransactionSender sender = Sender(account, outbox);
-        await Assert.ThrowsAsync<ArgumentException>(() => sender.EnqueueAsync([Command(probe, 1), Command(probe, 2) with { Id = "1" }], CancellationToken.None));
-        await Assert.ThrowsAsync<ArgumentException>(() => sender.EnqueueAsync([Command(probe, 1) with { GasLimit = 21_000 }], CancellationToken.None));
-        await Assert.ThrowsAsync<ArgumentException>(() => sender.EnqueueAsync([Command(probe, 1) with { GasLimit = ulong.MaxValue }], CancellationToken.None));
-        await Assert.ThrowsAsync<ContractRevertException>(() => sender.EnqueueAsync([Command(probe, 1), new TransactionIntent("2", probe.OnlyOwner())], CancellationToken.None));
+        await Assert.ThrowsAsync<ArgumentException>(
+            () => sender.EnqueueAsync([Command(probe, 1), Command(probe, 2) with { Id = "1" }], CancellationToken.None));
+        await Assert.ThrowsAsync<ArgumentException>(
+            () => sender.EnqueueAsync([Command(probe, 1) with { GasLimit = 21_000 }], CancellationToken.None));
+        await Assert.ThrowsAsync<ArgumentException>(
+            () => sender.EnqueueAsync([Command(probe, 1) with { GasLimit = ulong.MaxValue }], CancellationToken.None));
+        await Assert.ThrowsAsync<ContractRevertException>(
+            () => sender.EnqueueAsync([Command(probe, 1), new TransactionIntent("2", probe.OnlyOwner())], CancellationToken.None));
         Assert.Empty(outbox.Entries);
         using TransactionSender elsewhere = new((await fixture.GetAsync()).Client, account, 1, outbox);
         await Assert.ThrowsAsync<WrongChainException>(() => elsewhere.EnqueueAsync([Command(probe, 1)], CancellationToken.None));
@@ -81,8 +85,8 @@ public class TransactionSenderTests(ChainFixture fixture) : IClassFixture<ChainF
     [RequiresFact(Tool.Anvil)]
     public async Task Crash_after_every_step_loses_and_doubles_nothing()
     {
-        // The faulty client stops the process (throws something that nobody handles) at its n-th question, before or after the node heard it; a new sender takes the
-        // same outbox. Every n from the first to the last question of the whole story is tried.
+        // The faulty client stops the process (throws something that nobody handles) at its n-th question, before or after the node heard
+        // it; a new sender takes the same outbox. Every n from the first to the last question of the whole story is tried.
         (Probe probe, EthereumAccount account, IEthereumClient client) = await PrepareAsync();
         int expected = 0;
         bool crashed = true;
@@ -123,7 +127,8 @@ public class TransactionSenderTests(ChainFixture fixture) : IClassFixture<ChainF
         using JsonRpcEthereumClient client = new(
             (await fixture.GetAsync()).Endpoint, Impatient, line);
         MemoryOutbox outbox = new();
-        using TransactionSender sender = new(client, account, EmbeddedChain.DevelopmentChainId, outbox, ChainFixture.Fast with { LargestNumberInFlight = 8 });
+        using TransactionSender sender = new(
+            client, account, EmbeddedChain.DevelopmentChainId, outbox, ChainFixture.Fast with { LargestNumberInFlight = 8 });
         TransactionIntent[] intents = [.. Enumerable.Range(0, 200).Select(i => Command(probe, i))];
         for (bool isEnqueued = false; !isEnqueued;)
         {
@@ -154,7 +159,8 @@ public class TransactionSenderTests(ChainFixture fixture) : IClassFixture<ChainF
         (Probe probe, EthereumAccount account, _) = await PrepareAsync();
         await fixture.SettleAsync(8);
         MemoryOutbox outbox = new();
-        using TransactionSender sender = new(chain.Client, account, EmbeddedChain.DevelopmentChainId, outbox, ChainFixture.Fast with { Confirmations = 15 });
+        using TransactionSender sender = new(
+            chain.Client, account, EmbeddedChain.DevelopmentChainId, outbox, ChainFixture.Fast with { Confirmations = 15 });
         await sender.EnqueueAsync([.. Enumerable.Range(0, 20).Select(i => Command(probe, i))], CancellationToken.None);
         Bytes32[] hashes = [.. outbox.Entries.Select(entry => entry.Hash)];
         while ((await sender.AdvanceAsync(CancellationToken.None)).Included < 20)
@@ -189,11 +195,13 @@ public class TransactionSenderTests(ChainFixture fixture) : IClassFixture<ChainF
         Bytes32[] first = [.. outbox.Entries.Select(entry => entry.Hash)];
 
         // Another program sends from the same account before the sender does.
-        Transaction foreign = new(EmbeddedChain.DevelopmentChainId, 0, await client.GetGasPriceAsync(CancellationToken.None), 50_000, account.Address, 1, default);
+        Transaction foreign = new(EmbeddedChain.DevelopmentChainId, 0, await client.GetGasPriceAsync(CancellationToken.None), 50_000,
+            account.Address, 1, default);
         Assert.Equal(SendStatus.Accepted, (await client.SendRawAsync([foreign.Sign(account)], CancellationToken.None))[0].Status);
         await (await fixture.GetAsync()).MineAsync(CancellationToken.None);
 
-        Assert.All(await sender.SendAsync([Command(probe, 1), Command(probe, 2)], CancellationToken.None), outcome => Assert.True(outcome.Succeeded));
+        Assert.All(await sender.SendAsync([Command(probe, 1), Command(probe, 2)], CancellationToken.None),
+            outcome => Assert.True(outcome.Succeeded));
         Assert.Equal(2, await probe.CountAsync());
         Assert.Single(outbox.Entries, entry => entry.ReplacedHashes.Count == 1 && first.Contains(entry.ReplacedHashes[0]));
     }
@@ -209,7 +217,8 @@ public class TransactionSenderTests(ChainFixture fixture) : IClassFixture<ChainF
         do
         {
             // A block that the pace is just making takes the fee of before, and sets its own successor's.
-            await chain.CommandAsync("anvil_setNextBlockBaseFeePerGas", parameters => parameters.WriteStringValue("0x174876e8000"), CancellationToken.None);
+            await chain.CommandAsync(
+                "anvil_setNextBlockBaseFeePerGas", parameters => parameters.WriteStringValue("0x174876e8000"), CancellationToken.None);
             await chain.MineAsync(CancellationToken.None);
         }
         while ((await chain.Client.GetBlockAsync(BlockReference.Latest, CancellationToken.None))!.BaseFeePerGas < 100_000_000_000);
@@ -221,7 +230,8 @@ public class TransactionSenderTests(ChainFixture fixture) : IClassFixture<ChainF
     }
 
     private static TransactionIntent Command(Probe probe, int i) =>
-        new(i.ToString(System.Globalization.CultureInfo.InvariantCulture), probe.Record((ulong)i, Keccak256.Hash(BitConverter.GetBytes(i)), 1), Gas);
+        new(i.ToString(System.Globalization.CultureInfo.InvariantCulture),
+            probe.Record((ulong)i, Keccak256.Hash(BitConverter.GetBytes(i)), 1), Gas);
 
     private TransactionSender Sender(EthereumAccount account, MemoryOutbox outbox) =>
         new(fixture.GetAsync().Result.Client, account, EmbeddedChain.DevelopmentChainId, outbox, ChainFixture.Fast);
@@ -247,11 +257,14 @@ internal sealed class CrashingClient(IEthereumClient inner, int questions, bool 
 
     public Task<ulong> GetChainIdAsync(CancellationToken cancellationToken) => CrashAsync(() => inner.GetChainIdAsync(cancellationToken));
 
-    public Task<BlockHeader?> GetBlockAsync(BlockReference block, CancellationToken cancellationToken) => CrashAsync(() => inner.GetBlockAsync(block, cancellationToken));
+    public Task<BlockHeader?> GetBlockAsync(BlockReference block, CancellationToken cancellationToken) =>
+        CrashAsync(() => inner.GetBlockAsync(block, cancellationToken));
 
-    public Task<byte[]> CallAsync(ContractCall call, BlockReference block, CancellationToken cancellationToken) => CrashAsync(() => inner.CallAsync(call, block, cancellationToken));
+    public Task<byte[]> CallAsync(ContractCall call, BlockReference block, CancellationToken cancellationToken) =>
+        CrashAsync(() => inner.CallAsync(call, block, cancellationToken));
 
-    public Task<ulong> EstimateGasAsync(ContractCall call, CancellationToken cancellationToken) => CrashAsync(() => inner.EstimateGasAsync(call, cancellationToken));
+    public Task<ulong> EstimateGasAsync(ContractCall call, CancellationToken cancellationToken) =>
+        CrashAsync(() => inner.EstimateGasAsync(call, cancellationToken));
 
     public Task<ulong> GetNonceAsync(Address account, BlockReference block, CancellationToken cancellationToken) =>
         CrashAsync(() => inner.GetNonceAsync(account, block, cancellationToken));
@@ -262,12 +275,15 @@ internal sealed class CrashingClient(IEthereumClient inner, int questions, bool 
     public Task<byte[]> GetCodeAsync(Address account, BlockReference block, CancellationToken cancellationToken) =>
         CrashAsync(() => inner.GetCodeAsync(account, block, cancellationToken));
 
-    public Task<GasPrice> GetGasPriceAsync(CancellationToken cancellationToken) => CrashAsync(() => inner.GetGasPriceAsync(cancellationToken));
+    public Task<GasPrice> GetGasPriceAsync(CancellationToken cancellationToken) =>
+        CrashAsync(() => inner.GetGasPriceAsync(cancellationToken));
 
-    public Task<IReadOnlyList<SendOutcome>> SendRawAsync(IReadOnlyList<SignedTransaction> transactions, CancellationToken cancellationToken) =>
+    public Task<IReadOnlyList<SendOutcome>> SendRawAsync(
+        IReadOnlyList<SignedTransaction> transactions, CancellationToken cancellationToken) =>
         CrashAsync(() => inner.SendRawAsync(transactions, cancellationToken));
 
-    public Task<IReadOnlyList<TransactionReceipt?>> GetReceiptsAsync(IReadOnlyList<Bytes32> transactionHashes, CancellationToken cancellationToken) =>
+    public Task<IReadOnlyList<TransactionReceipt?>> GetReceiptsAsync(
+        IReadOnlyList<Bytes32> transactionHashes, CancellationToken cancellationToken) =>
         CrashAsync(() => inner.GetReceiptsAsync(transactionHashes, cancellationToken));
 
     public Task<IReadOnlyList<TransactionReceipt>?> GetBlockReceiptsAsync(ulong blockNumber, CancellationToken cancellationToken) =>

@@ -16,13 +16,15 @@ public class AddressesOfTests
     public void Addresses_of_many_keys_are_those_of_the_librarys_multiplication()
     {
         Random random = new(7);
-        List<BigInteger> keys = [BigInteger.One, BigInteger.Two, Curve.N.Subtract(BigInteger.One), Curve.N.Subtract(BigInteger.Two), Curve.N.ShiftRight(1)];
+        List<BigInteger> keys = [
+            BigInteger.One, BigInteger.Two, Curve.N.Subtract(BigInteger.One), Curve.N.Subtract(BigInteger.Two), Curve.N.ShiftRight(1)];
 
         // One digit, two digits, and all but one: every place is once the first, the last and left out.
         for (int place = 0; place < 32; place++)
         {
             BigInteger unit = BigInteger.One.ShiftLeft(8 * place);
-            keys.AddRange([unit, unit.Multiply(BigInteger.ValueOf(254)), unit.Add(BigInteger.One), Curve.N.Subtract(unit), Curve.N.Subtract(unit.Multiply(BigInteger.ValueOf(200)))]);
+            keys.AddRange([unit, unit.Multiply(BigInteger.ValueOf(254)), unit.Add(BigInteger.One), Curve.N.Subtract(unit),
+                Curve.N.Subtract(unit.Multiply(BigInteger.ValueOf(200)))]);
         }
 
         while (keys.Count < 700)
@@ -33,7 +35,9 @@ public class AddressesOfTests
         }
 
         byte[][] words = [.. keys.Select(key => BigIntegers.AsUnsignedByteArray(32, key))];
-        Address[] expected = [.. keys.Select(key => new Address(Keccak256.Hash(Curve.G.Multiply(key).Normalize().GetEncoded(false).AsSpan(1)).ToArray().AsSpan(12)))];
+        Address[] expected =
+            [.. keys.Select(
+                key => new Address(Keccak256.Hash(Curve.G.Multiply(key).Normalize().GetEncoded(false).AsSpan(1)).ToArray().AsSpan(12)))];
         Assert.Equal(expected, EthereumAccount.AddressesOf(words));
         Assert.Equal(expected, words.Select(word => new EthereumAccount(word).Address));
         Assert.Equal(expected[..1], EthereumAccount.AddressesOf(words[..1]));

@@ -26,7 +26,9 @@ public class KnownAnswerTests
     {
         Assert.Equal(text, Address.Parse(text.ToLowerInvariant()).ToString());
         Assert.Equal(Address.Parse(text), Address.Parse(text.ToLowerInvariant()));
-        string mistyped = text[..^1] + (char.IsUpper(text[^1]) ? char.ToLowerInvariant(text[^1]) : char.IsDigit(text[^1]) ? (char)(text[^1] ^ 1) : char.ToUpperInvariant(text[^1]));
+        string mistyped = text[..^1]
+            + (char.IsUpper(text[^1]) ? char.ToLowerInvariant(text[^1]) : char.IsDigit(text[^1])
+                ? (char)(text[^1] ^ 1) : char.ToUpperInvariant(text[^1]));
         Assert.Throws<FormatException>(() => Address.Parse(mistyped));
     }
 
@@ -36,14 +38,18 @@ public class KnownAnswerTests
         // RFC 6979, A.2.5: P-256 with SHA-256, message "sample".
         BigInteger order = new("FFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551", 16);
         HMacDsaKCalculator nonces = new(new Sha256Digest());
-        nonces.Init(order, new BigInteger("C9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721", 16), SHA256.HashData("sample"u8));
+        nonces.Init(order, new BigInteger("C9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721", 16),
+            SHA256.HashData("sample"u8));
         Assert.Equal(new BigInteger("A6E3C57DD01ABE90086538398355DD4C3B17AA873382B0F24D6129493D8AAD60", 16), nonces.NextK());
     }
 
     // secp256k1 has no vectors in the RFC; these are the ones that its implementations share (key 1, SHA-256 of the text).
     [Theory]
-    [InlineData("Satoshi Nakamoto", "934b1ea10a4b3c1757e2b0c017d0b6143ce3c9a7e6a4a49860d7a6ab210ee3d8", "2442ce9d2b916064108014783e923ec36b49743e2ffa1c4496f01a512aafd9e5")]
-    [InlineData("All those moments will be lost in time, like tears in rain. Time to die...", "8600dbd41e348fe5c9465ab92d23e3db8b98b873beecd930736488696438cb6b", "547fe64427496db33bf66019dacbf0039c04199abb0122918601db38a72cfc21")]
+    [InlineData("Satoshi Nakamoto", "934b1ea10a4b3c1757e2b0c017d0b6143ce3c9a7e6a4a49860d7a6ab210ee3d8",
+        "2442ce9d2b916064108014783e923ec36b49743e2ffa1c4496f01a512aafd9e5")]
+    [InlineData("All those moments will be lost in time, like tears in rain. Time to die...",
+        "8600dbd41e348fe5c9465ab92d23e3db8b98b873beecd930736488696438cb6b",
+        "547fe64427496db33bf66019dacbf0039c04199abb0122918601db38a72cfc21")]
     public void Signature_is_deterministic_with_low_s(string message, string r, string s)
     {
         byte[] one = new byte[32];
@@ -87,10 +93,15 @@ public class KnownAnswerTests
         EthereumAccount account = EthereumAccount.Generate();
         Bytes32 hash = Keccak256.Hash("message");
         Signature good = account.Sign(hash);
-        System.Numerics.BigInteger order = System.Numerics.BigInteger.Parse("0fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141", System.Globalization.NumberStyles.HexNumber, System.Globalization.CultureInfo.InvariantCulture);
-        Bytes32 highS = new((order - new System.Numerics.BigInteger(good.S.ToArray(), isUnsigned: true, isBigEndian: true)).ToByteArray(isUnsigned: true, isBigEndian: true));
+        System.Numerics.BigInteger order =
+            System.Numerics.BigInteger.Parse("0fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141",
+                System.Globalization.NumberStyles.HexNumber, System.Globalization.CultureInfo.InvariantCulture);
+        Bytes32 highS =
+            new((order - new System.Numerics.BigInteger(good.S.ToArray(), isUnsigned: true, isBigEndian: true))
+                .ToByteArray(isUnsigned: true, isBigEndian: true));
         Assert.Equal(account.Address, EthereumAccount.Recover(hash, good));
-        foreach (Signature bad in (Signature[])[good with { R = default }, good with { S = default }, good with { S = highS }, good with { YParity = 2 },
+        foreach (Signature bad in (Signature[])[
+            good with { R = default }, good with { S = default }, good with { S = highS }, good with { YParity = 2 },
             good with { R = Bytes32.Parse("0x" + new string('f', 64)) }, good with { R = Bytes32.Parse("0x" + new string('0', 63) + "5") }])
         {
             Assert.Throws<InvalidSignatureException>(() => EthereumAccount.Recover(hash, bad));
@@ -106,7 +117,8 @@ public class KnownAnswerTests
     {
         Assert.Throws<ArgumentException>(() => new EthereumAccount(new byte[32]));
         Assert.Throws<ArgumentException>(() => new EthereumAccount(new byte[31]));
-        Assert.Throws<ArgumentException>(() => new EthereumAccount(Bytes32.Parse("0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141").ToArray()));
+        Assert.Throws<ArgumentException>(
+            () => new EthereumAccount(Bytes32.Parse("0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141").ToArray()));
         _ = new EthereumAccount(Bytes32.Parse("0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364140").ToArray());
     }
 
@@ -127,10 +139,12 @@ public class KnownAnswerTests
             Assert.Throws<IOException>(() => account.Save(path));
             Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(path));
             File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.GroupRead);
-            Assert.Contains("chmod 600", Assert.Throws<KeyFileException>(() => EthereumAccount.Load(path)).Message, StringComparison.Ordinal);
+            Assert.Contains("chmod 600", Assert.Throws<KeyFileException>(() => EthereumAccount.Load(path)).Message,
+                StringComparison.Ordinal);
             File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
             File.WriteAllText(path, "abcdefgh");
-            Assert.DoesNotContain("abcdefgh", Assert.Throws<KeyFileException>(() => EthereumAccount.Load(path)).Message, StringComparison.Ordinal);
+            Assert.DoesNotContain("abcdefgh", Assert.Throws<KeyFileException>(() => EthereumAccount.Load(path)).Message,
+                StringComparison.Ordinal);
             Assert.Throws<KeyFileException>(() => EthereumAccount.Load(path + "-missing"));
         }
         finally

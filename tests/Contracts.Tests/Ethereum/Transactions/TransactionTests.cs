@@ -13,7 +13,8 @@ public class TransactionTests
     public void Legacy_transaction_equals_the_example_of_EIP_155()
     {
         SignedTransaction signed = new Transaction(
-            1, 9, new GasPrice.Fixed(20_000_000_000), 21_000, Address.Parse("0x3535353535353535353535353535353535353535"), BigInteger.Pow(10, 18), default).Sign(Account);
+            1, 9, new GasPrice.Fixed(20_000_000_000), 21_000, Address.Parse("0x3535353535353535353535353535353535353535"),
+            BigInteger.Pow(10, 18), default).Sign(Account);
         Assert.Equal(
             "0xf86c098504a817c800825208943535353535353535353535353535353535353535880de0b6b3a76400008025a028ef61340bd939bc2195fe537567866003e1a15d3c71ff63e1590620aa636276a067cbe9d8997f761aecb703304b3800ccf555c9f3dc64214b297fb1966a3b6d83",
             Hex.Encode(signed.Raw.Span));
@@ -33,7 +34,9 @@ public class TransactionTests
             Hex.Encode(Rlp.Bytes("Lorem ipsum dolor sit amet, consectetur adipisicing elit"u8)));
         Assert.Equal("0x80", Hex.Encode(Rlp.Integer(0)));
         Assert.Equal("0x8203e8", Hex.Encode(Rlp.Integer(1000)));
-        Assert.Equal("0x8f102030405060708090a0b0c0d0e0f2", Hex.Encode(Rlp.Integer(BigInteger.Parse("83729609699884896815286331701780722", System.Globalization.CultureInfo.InvariantCulture))));
+        Assert.Equal("0x8f102030405060708090a0b0c0d0e0f2",
+            Hex.Encode(
+                Rlp.Integer(BigInteger.Parse("83729609699884896815286331701780722", System.Globalization.CultureInfo.InvariantCulture))));
         Assert.Equal("0xc0", Hex.Encode(Rlp.List()));
         Assert.Equal("0xcc83646f6783676f6483636174", Hex.Encode(Rlp.List(Rlp.Bytes("dog"u8), Rlp.Bytes("god"u8), Rlp.Bytes("cat"u8))));
         Assert.Equal("0xc4c2c0c0c0", Hex.Encode(Rlp.List(Rlp.List(Rlp.List(), Rlp.List()), Rlp.List())));
@@ -51,7 +54,10 @@ public class TransactionTests
     {
         Transaction good = new(1, 0, new GasPrice.Dynamic(1, 2), 21_000, Address.Zero, 0, default);
         foreach (Transaction bad in (Transaction[])[good with { Value = -1 }, good with { Value = BigInteger.One << 256 },
-            good with { GasPrice = new GasPrice.Dynamic(3, 2) }, good with { GasPrice = new GasPrice.Dynamic(-1, 2) }, good with { GasPrice = new GasPrice.Fixed(-1) }])
+            good with
+            {
+                GasPrice = new GasPrice.Dynamic(3, 2),
+            }, good with { GasPrice = new GasPrice.Dynamic(-1, 2) }, good with { GasPrice = new GasPrice.Fixed(-1) }])
         {
             Assert.Throws<ArgumentOutOfRangeException>(() => bad.Sign(Account));
         }

@@ -264,7 +264,8 @@ public sealed class DeactivationTests
     {
         var runtime = new TestRuntime();
         runtime.Script.OnActivate = grain => { grain.Script.Note("activated"); return Task.CompletedTask; };
-        runtime.Script.OnDeactivate = (grain, reason) => { grain.Script.Note($"deactivated {reason.ReasonCode}"); return Task.CompletedTask; };
+        runtime.Script.OnDeactivate = (grain, reason) =>
+            { grain.Script.Note($"deactivated {reason.ReasonCode}"); return Task.CompletedTask; };
         return runtime;
     }
 }

@@ -202,7 +202,8 @@ public sealed class TimerTests
         var gate = new TaskCompletionSource();
         runtime.Script.OnActivate = async grain =>
         {
-            grain.RegisterGrainTimer(() => { grain.Script.Note("tick"); return Task.CompletedTask; }, TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+            grain.RegisterGrainTimer(
+                () => { grain.Script.Note("tick"); return Task.CompletedTask; }, TimeSpan.Zero, Timeout.InfiniteTimeSpan);
             await gate.Task;
             grain.Script.Note("activated");
         };
@@ -225,7 +226,8 @@ public sealed class TimerTests
         runtime.Script.Do("keep", grain => { kept = grain; return ""; });
         runtime.Script.Do("start", grain =>
         {
-            Assert.Throws<ArgumentOutOfRangeException>(() => grain.RegisterGrainTimer(() => Task.CompletedTask, TimeSpan.FromSeconds(-2), Second));
+            Assert.Throws<ArgumentOutOfRangeException>(
+                () => grain.RegisterGrainTimer(() => Task.CompletedTask, TimeSpan.FromSeconds(-2), Second));
             Assert.Throws<ArgumentOutOfRangeException>(() => grain.RegisterGrainTimer(() => Task.CompletedTask, Second, TimeSpan.MaxValue));
             return "refused";
         });

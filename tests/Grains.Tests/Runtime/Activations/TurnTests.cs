@@ -132,7 +132,8 @@ public sealed class TurnTests
 
                 return "done";
             };
-            var calls = Enumerable.Range(0, 6).Select(i => runtime.Grains.GetGrain<IPlainGrain>($"{(char)('a' + i)}").RunAsync("step")).ToList();
+            var calls = Enumerable.Range(0, 6).Select(i => runtime.Grains.GetGrain<IPlainGrain>($"{(char)('a' + i)}").RunAsync("step"))
+                .ToList();
             runtime.Answers(calls);
             return runtime.Journal;
         }

@@ -61,7 +61,8 @@ public sealed class CallTests
         Task<string>? nothing = null;
         runtime.Script["null"] = (_, _) => nothing!;
 
-        var fault = Assert.Throws<InvalidOperationException>(() => runtime.Answer(runtime.Grains.GetGrain<IPlainGrain>("a").RunAsync("null")));
+        var fault = Assert.Throws<InvalidOperationException>(
+            () => runtime.Answer(runtime.Grains.GetGrain<IPlainGrain>("a").RunAsync("null")));
         Assert.Contains("RunAsync", fault.Message, StringComparison.Ordinal);
     }
 
@@ -153,7 +154,8 @@ public sealed class CallTests
         using var runtime = new TestRuntime();
 
         var fault = Assert.Throws<Orleans.Serialization.CodecNotFoundException>(
-            () => runtime.Answer(runtime.Grains.GetGrain<ICollectingGrain>("a").PassItselfAsync(runtime.Grains.GetGrain<ICollectingGrain>("b"))));
+            () => runtime.Answer(
+                runtime.Grains.GetGrain<ICollectingGrain>("a").PassItselfAsync(runtime.Grains.GetGrain<ICollectingGrain>("b"))));
         Assert.Contains("AsReference", fault.Message, StringComparison.Ordinal);
     }
 

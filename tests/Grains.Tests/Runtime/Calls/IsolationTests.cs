@@ -84,7 +84,8 @@ public sealed class IsolationTests
         var thrown = new InvalidOperationException("mine");
         runtime.Script["step"] = (_, _) => throw thrown;
 
-        Assert.NotSame(thrown, Assert.Throws<InvalidOperationException>(() => runtime.Answer(runtime.Grains.GetGrain<IPlainGrain>("a").RunAsync("step"))));
+        Assert.NotSame(thrown,
+            Assert.Throws<InvalidOperationException>(() => runtime.Answer(runtime.Grains.GetGrain<IPlainGrain>("a").RunAsync("step"))));
     }
 
     private sealed class HomeMadeException(string message) : Exception(message);

@@ -116,7 +116,8 @@ public sealed class DeepCopyTests
     [MemberData(nameof(Refused))]
     public void Type_that_no_serializer_could_take_is_refused_by_name_even_while_null(Type type, string name)
     {
-        var copy = typeof(DeepCopyTests).GetMethod(nameof(CopyDefault), System.Reflection.BindingFlags.NonPublic | System.Reflection.BindingFlags.Static)!
+        var copy = typeof(DeepCopyTests)
+            .GetMethod(nameof(CopyDefault), System.Reflection.BindingFlags.NonPublic | System.Reflection.BindingFlags.Static)!
             .MakeGenericMethod(type)
             .CreateDelegate<Action>();
 

@@ -7,7 +7,8 @@ namespace EmrMarket.Grains.Tests.Runtime.Driving;
 /// <summary>What the scripted grains do, by the name of the step that a test calls, and what they wrote down.</summary>
 internal sealed class Script
 {
-    private readonly ConcurrentDictionary<string, Func<ScriptedGrain, CancellationToken, Task<string>>> _steps = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, Func<ScriptedGrain, CancellationToken, Task<string>>> _steps = new(
+        StringComparer.Ordinal);
     private readonly ConcurrentQueue<string> _journal = new();
 
     internal IReadOnlyList<string> Journal => [.. _journal];

@@ -3,8 +3,8 @@ using EmrMarket.Grains.Embedded.Hosting;
 namespace EmrMarket.Grains.Tests.Runtime.Driving;
 
 /// <summary>
-/// Runs turns one at a time on the test's thread, in an order drawn from a seed: what has not happened when no turn is left never will, which makes
-/// "nothing happens" something a test can state without waiting.
+/// Runs turns one at a time on the test's thread, in an order drawn from a seed: what has not happened when no turn is left never will,
+/// which makes "nothing happens" something a test can state without waiting.
 /// </summary>
 internal sealed class SteppedTurns(int? seed = null) : ITurnScheduler
 {

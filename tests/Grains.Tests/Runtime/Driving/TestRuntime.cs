@@ -9,7 +9,8 @@ internal sealed class TestRuntime : IDisposable
 {
     private readonly ServiceProvider _services;
 
-    internal TestRuntime(int? seed = null, IGrainStateStore? store = null, FakeClock? clock = null, Action<EmbeddedGrainOptions>? configure = null)
+    internal TestRuntime(int? seed = null, IGrainStateStore? store = null, FakeClock? clock = null,
+        Action<EmbeddedGrainOptions>? configure = null)
     {
         Clock = clock ?? new();
         Turns = new(seed);

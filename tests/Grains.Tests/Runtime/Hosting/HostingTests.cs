@@ -12,7 +12,10 @@ public sealed class HostingTests
     [Fact]
     public async Task Host_ends_every_activation_in_order_when_it_stops()
     {
-        var script = new Script { OnDeactivate = (grain, reason) => { grain.Script.Note($"{reason.ReasonCode}"); return Task.CompletedTask; } };
+        var script = new Script
+        {
+            OnDeactivate = (grain, reason) => { grain.Script.Note($"{reason.ReasonCode}"); return Task.CompletedTask; },
+        };
         script.Do("step", _ => "done");
         using var host = Build(script, new MemoryGrainStateStore());
         await host.StartAsync();

@@ -4,7 +4,8 @@ using EmrMarket.Grains.Tests.Runtime.State;
 
 namespace EmrMarket.Grains.Tests.Runtime.Hosting;
 
-/// <summary>A runtime is killed between every two turns of a run and opened again on the same store: what was answered is there, and nothing is there twice.</summary>
+/// <summary>A runtime is killed between every two turns of a run and opened again on the same store: what was answered is there, and
+/// nothing is there twice.</summary>
 public sealed class KillTests
 {
     private const int Transfers = 4;
@@ -37,7 +38,8 @@ public sealed class KillTests
             }
 
             using var second = new TestRuntime(seed, store);
-            var balance = int.Parse(second.Answer(second.Grains.GetGrain<IAccountGrain>("a").ShowAsync()).Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture);
+            var balance = int.Parse(second.Answer(second.Grains.GetGrain<IAccountGrain>("a").ShowAsync()).Split(' ')[0],
+                System.Globalization.CultureInfo.InvariantCulture);
             Assert.InRange(balance, answered, Transfers);
         }
 

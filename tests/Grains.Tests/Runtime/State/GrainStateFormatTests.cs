@@ -82,7 +82,8 @@ public sealed class GrainStateFormatTests
 
     [Fact]
     public void State_that_cannot_begin_empty_is_refused() =>
-        Assert.Contains("constructor", Assert.Throws<CodecNotFoundException>(GrainStateFormat<WithoutConstructor>.New).Message, StringComparison.Ordinal);
+        Assert.Contains("constructor", Assert.Throws<CodecNotFoundException>(GrainStateFormat<WithoutConstructor>.New).Message,
+            StringComparison.Ordinal);
 
     [GenerateSerializer]
     internal sealed class Everything

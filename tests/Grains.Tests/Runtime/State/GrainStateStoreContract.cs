@@ -12,7 +12,8 @@ public abstract class GrainStateStoreContract
     protected abstract Task<IGrainStateStore> CreateAsync();
 
     [Fact]
-    public async Task Nothing_is_read_where_nothing_was_written() => Assert.Null(await (await CreateAsync()).ReadAsync(Key, CancellationToken.None));
+    public async Task Nothing_is_read_where_nothing_was_written() =>
+        Assert.Null(await (await CreateAsync()).ReadAsync(Key, CancellationToken.None));
 
     [Fact]
     public async Task Write_answers_with_a_version_that_the_next_write_must_know()
@@ -21,7 +22,8 @@ public abstract class GrainStateStoreContract
         var first = await store.WriteAsync(Key, new byte[] { 1 }, null, CancellationToken.None);
 
         await Assert.ThrowsAsync<InconsistentStateException>(() => store.WriteAsync(Key, new byte[] { 2 }, null, CancellationToken.None));
-        var conflict = await Assert.ThrowsAsync<InconsistentStateException>(() => store.WriteAsync(Key, new byte[] { 2 }, "999", CancellationToken.None));
+        var conflict = await Assert.ThrowsAsync<InconsistentStateException>(
+            () => store.WriteAsync(Key, new byte[] { 2 }, "999", CancellationToken.None));
         Assert.Equal((first, "999"), (conflict.StoredEtag, conflict.CurrentEtag));
         Assert.Equal([1], (await store.ReadAsync(Key, CancellationToken.None))!.Payload.ToArray());
 
@@ -35,7 +37,8 @@ public abstract class GrainStateStoreContract
     {
         var store = await CreateAsync();
 
-        var conflict = await Assert.ThrowsAsync<InconsistentStateException>(() => store.WriteAsync(Key, new byte[] { 1 }, "1", CancellationToken.None));
+        var conflict = await Assert.ThrowsAsync<InconsistentStateException>(
+            () => store.WriteAsync(Key, new byte[] { 1 }, "1", CancellationToken.None));
 
         Assert.Null(conflict.StoredEtag);
         Assert.Null(await store.ReadAsync(Key, CancellationToken.None));
@@ -71,7 +74,8 @@ public abstract class GrainStateStoreContract
     public async Task Every_part_of_the_key_tells_states_apart()
     {
         var store = await CreateAsync();
-        GrainStateKey[] keys = [Key, Key with { GrainType = "other" }, Key with { GrainKey = "A" }, Key with { GrainKey = "a/state" }, Key with { StateName = "other" }];
+        GrainStateKey[] keys = [Key, Key with { GrainType = "other" }, Key with { GrainKey = "A" }, Key with { GrainKey = "a/state" },
+            Key with { StateName = "other" }];
         for (byte i = 0; i < keys.Length; i++)
         {
             await store.WriteAsync(keys[i], new[] { i }, null, CancellationToken.None);

@@ -90,7 +90,8 @@ public sealed class PersistentStateTests
         other.Answer(other.Grains.GetGrain<IAccountGrain>("a").ShowAsync());
         one.Answer(one.Grains.GetGrain<IAccountGrain>("a").AddAsync(1));
 
-        Assert.StartsWith("3 True ", other.Answer(other.Grains.GetGrain<IAccountGrain>("a").AddAfterReadingAgainAsync(2)), StringComparison.Ordinal);
+        Assert.StartsWith("3 True ", other.Answer(other.Grains.GetGrain<IAccountGrain>("a").AddAfterReadingAgainAsync(2)),
+            StringComparison.Ordinal);
         Assert.Equal(1, other.Grains.ActivationCount);
     }
 
@@ -178,26 +179,32 @@ public sealed class PersistentStateTests
 
         internal int Writes { get; private set; }
 
-        public Task<StoredGrainState?> ReadAsync(GrainStateKey key, CancellationToken cancellationToken) => _memory.ReadAsync(key, cancellationToken);
+        public Task<StoredGrainState?> ReadAsync(GrainStateKey key, CancellationToken cancellationToken) =>
+            _memory.ReadAsync(key, cancellationToken);
 
-        public async Task<string> WriteAsync(GrainStateKey key, ReadOnlyMemory<byte> payload, string? expectedEtag, CancellationToken cancellationToken)
+        public async Task<string> WriteAsync(
+            GrainStateKey key, ReadOnlyMemory<byte> payload, string? expectedEtag, CancellationToken cancellationToken)
         {
             Writes++;
             await (Gate?.Task ?? Task.CompletedTask);
             return await _memory.WriteAsync(key, payload, expectedEtag, cancellationToken);
         }
 
-        public Task ClearAsync(GrainStateKey key, string? expectedEtag, CancellationToken cancellationToken) => _memory.ClearAsync(key, expectedEtag, cancellationToken);
+        public Task ClearAsync(GrainStateKey key, string? expectedEtag, CancellationToken cancellationToken) =>
+            _memory.ClearAsync(key, expectedEtag, cancellationToken);
     }
 
     private sealed class BrokenStore : IGrainStateStore
     {
-        public Task<StoredGrainState?> ReadAsync(GrainStateKey key, CancellationToken cancellationToken) => throw new IOException("disk is full");
-
-        public Task<string> WriteAsync(GrainStateKey key, ReadOnlyMemory<byte> payload, string? expectedEtag, CancellationToken cancellationToken) =>
+        public Task<StoredGrainState?> ReadAsync(GrainStateKey key, CancellationToken cancellationToken) =>
             throw new IOException("disk is full");
 
-        public Task ClearAsync(GrainStateKey key, string? expectedEtag, CancellationToken cancellationToken) => throw new IOException("disk is full");
+        public Task<string> WriteAsync(
+            GrainStateKey key, ReadOnlyMemory<byte> payload, string? expectedEtag, CancellationToken cancellationToken) =>
+            throw new IOException("disk is full");
+
+        public Task ClearAsync(GrainStateKey key, string? expectedEtag, CancellationToken cancellationToken) =>
+            throw new IOException("disk is full");
     }
 }
 
@@ -235,7 +242,8 @@ internal sealed class NotesState
 }
 
 internal sealed class AccountGrain(
-    [PersistentState("account")] IPersistentState<AccountState> account, [PersistentState("notes", "second")] IPersistentState<NotesState> notes) : Grain, IAccountGrain
+    [PersistentState("account")] IPersistentState<AccountState> account,
+    [PersistentState("notes", "second")] IPersistentState<NotesState> notes) : Grain, IAccountGrain
 {
     private string _seen = "";
 

@@ -5,7 +5,8 @@ using Microsoft.AspNetCore.Identity;
 
 namespace EmrMarket.Silos.Api.Access.Accounts;
 
-/// <summary>Time-based codes of six digits and thirty seconds (RFC 6238), each good for one session: Identity's own provider takes a code again for as long as it is valid.</summary>
+/// <summary>Time-based codes of six digits and thirty seconds (RFC 6238), each good for one session: Identity's own provider takes a code
+/// again for as long as it is valid.</summary>
 internal sealed class Authenticator(TimeProvider clock) : IUserTwoFactorTokenProvider<Account>
 {
     /// <summary>The provider's name.</summary>
@@ -25,7 +26,9 @@ internal sealed class Authenticator(TimeProvider clock) : IUserTwoFactorTokenPro
     {
         Span<byte> counter = stackalloc byte[8];
         BinaryPrimitives.WriteInt64BigEndian(counter, step);
-#pragma warning disable CA5350 // HMAC-SHA-1 is what authenticator programs compute; its weakness is in collisions, which do not matter here (RFC 6238, appendix B).
+        // HMAC-SHA-1 is what authenticator programs compute; its weakness is in collisions, which do not matter here (RFC 6238, appendix
+        // B).
+#pragma warning disable CA5350
         byte[] mac = HMACSHA1.HashData(Bytes(key), counter);
 #pragma warning restore CA5350
         int value = BinaryPrimitives.ReadInt32BigEndian(mac.AsSpan(mac[^1] & 0xf)) & int.MaxValue;
@@ -33,13 +36,16 @@ internal sealed class Authenticator(TimeProvider clock) : IUserTwoFactorTokenPro
     }
 
     /// <summary>The address by which authenticator programs take a key (a QR code's text).</summary>
-    public static string Uri(string account, string key) => $"otpauth://totp/EmrMarket:{System.Uri.EscapeDataString(account)}?secret={key}&issuer=EmrMarket&digits=6&period=30";
+    public static string Uri(string account, string key) =>
+        $"otpauth://totp/EmrMarket:{System.Uri.EscapeDataString(account)}?secret={key}&issuer=EmrMarket&digits=6&period=30";
 
     /// <inheritdoc/>
-    public Task<bool> CanGenerateTwoFactorTokenAsync(UserManager<Account> manager, Account user) => Task.FromResult(user.AuthenticatorKey.Length > 0);
+    public Task<bool> CanGenerateTwoFactorTokenAsync(UserManager<Account> manager, Account user) =>
+        Task.FromResult(user.AuthenticatorKey.Length > 0);
 
     /// <inheritdoc/>
-    public Task<string> GenerateAsync(string purpose, UserManager<Account> manager, Account user) => throw new NotSupportedException("codes are made by the account's authenticator");
+    public Task<string> GenerateAsync(string purpose, UserManager<Account> manager, Account user) =>
+        throw new NotSupportedException("codes are made by the account's authenticator");
 
     /// <inheritdoc/>
     public Task<bool> ValidateAsync(string purpose, string token, UserManager<Account> manager, Account user)

@@ -8,8 +8,8 @@ using EmrMarket.Silos.Api.Problems;
 namespace EmrMarket.Silos.Api.Access.SignIn;
 
 /// <summary>
-/// Makes sign-in messages and checks them. A nonce is random and carries a code of the whole message under a key of this process, so that nothing is kept of challenges that nobody answers;
-/// what is kept are the nonces that opened a session, until they expire.
+/// Makes sign-in messages and checks them. A nonce is random and carries a code of the whole message under a key of this process, so that
+/// nothing is kept of challenges that nobody answers; what is kept are the nonces that opened a session, until they expire.
 /// </summary>
 /// <param name="clock">Wall time: sessions have nothing to do with the ledger's clock.</param>
 /// <param name="chainId">The chain that messages name.</param>
@@ -34,7 +34,8 @@ internal sealed class Challenges(TimeProvider clock, ulong chainId)
         long now = clock.GetUtcNow().ToUnixTimeSeconds();
         SignInMessage message = new()
         {
-            Domain = domain, Address = address, Uri = uri, ChainId = chainId, Nonce = "", IssuedSeconds = now, ExpirySeconds = now + (long)Life.TotalSeconds, Publisher = publisher,
+            Domain = domain, Address = address, Uri = uri, ChainId = chainId, Nonce = "", IssuedSeconds = now,
+            ExpirySeconds = now + (long)Life.TotalSeconds, Publisher = publisher,
         };
         byte[] random = RandomNumberGenerator.GetBytes(RandomBytes);
         return message with { Nonce = Convert.ToHexStringLower([.. random, .. Code(random, message)]) };
@@ -49,8 +50,11 @@ internal sealed class Challenges(TimeProvider clock, ulong chainId)
     {
         SignInMessage message = SignInMessage.Read(text) ?? throw Refused("the message is not one that this server wrote");
         long now = clock.GetUtcNow().ToUnixTimeSeconds();
-        byte[] nonce = message.Nonce.Length == 2 * (RandomBytes + CodeBytes) && message.Nonce.All(char.IsAsciiHexDigitLower) ? Convert.FromHexString(message.Nonce) : [];
-        if (nonce.Length == 0 || !CryptographicOperations.FixedTimeEquals(nonce.AsSpan(RandomBytes), Code(nonce.AsSpan(0, RandomBytes), message with { Nonce = "" })))
+        byte[] nonce = message.Nonce.Length == 2 * (RandomBytes + CodeBytes) && message.Nonce.All(char.IsAsciiHexDigitLower)
+            ? Convert.FromHexString(message.Nonce) : [];
+        if (nonce.Length == 0
+            || !CryptographicOperations.FixedTimeEquals(
+                nonce.AsSpan(RandomBytes), Code(nonce.AsSpan(0, RandomBytes), message with { Nonce = "" })))
         {
             throw Refused("the message is not one that this server wrote, or it was changed");
         }
@@ -94,7 +98,8 @@ internal sealed class Challenges(TimeProvider clock, ulong chainId)
         }
     }
 
-    private byte[] Code(ReadOnlySpan<byte> random, SignInMessage bare) => HMACSHA256.HashData(_key, (byte[])[.. random, .. Encoding.UTF8.GetBytes(bare.Write())])[..CodeBytes];
+    private byte[] Code(ReadOnlySpan<byte> random, SignInMessage bare) =>
+        HMACSHA256.HashData(_key, (byte[])[.. random, .. Encoding.UTF8.GetBytes(bare.Write())])[..CodeBytes];
 
     private static ApiException Refused(string detail) => new(ProblemType.ChallengeRefused, detail);
 }

@@ -4,7 +4,8 @@ using EmrMarket.Contracts.Ethereum;
 
 namespace EmrMarket.Silos.Api.Access.SignIn;
 
-/// <summary>A message that a wallet signs to sign in: EIP-4361, https://eips.ethereum.org/EIPS/eip-4361, in the one form that this server writes.</summary>
+/// <summary>A message that a wallet signs to sign in: EIP-4361, https://eips.ethereum.org/EIPS/eip-4361, in the one form that this server
+/// writes.</summary>
 internal sealed record SignInMessage
 {
     /// <summary>What people read above the fields.</summary>
@@ -39,7 +40,8 @@ internal sealed record SignInMessage
     {
         string text = string.Create(
             CultureInfo.InvariantCulture,
-            $"{Domain} wants you to sign in with your Ethereum account:\n{Address}\n\n{Statement}\n\nURI: {Uri}\nVersion: 1\nChain ID: {ChainId}\nNonce: {Nonce}\nIssued At: {Time(IssuedSeconds)}\nExpiration Time: {Time(ExpirySeconds)}");
+            $"{Domain} wants you to sign in with your Ethereum account:\n{Address}\n\n{Statement}\n\nURI: {Uri}\nVersion: 1\nChain ID: "
+                + $"{ChainId}\nNonce: {Nonce}\nIssued At: {Time(IssuedSeconds)}\nExpiration Time: {Time(ExpirySeconds)}");
         return Publisher is null ? text : $"{text}\nResources:\n- {Publisher.Urn}";
     }
 
@@ -50,7 +52,8 @@ internal sealed record SignInMessage
         string[] lines = text.Split('\n');
         if (lines.Length is not (11 or 13) || !lines[0].EndsWith(First, StringComparison.Ordinal)
             || !ulong.TryParse(After(lines[7], "Chain ID: "), NumberStyles.None, CultureInfo.InvariantCulture, out ulong chain)
-            || Seconds(After(lines[9], "Issued At: ")) is not { } issued || Seconds(After(lines[10], "Expiration Time: ")) is not { } expiry)
+            || Seconds(After(lines[9], "Issued At: ")) is not { } issued
+            || Seconds(After(lines[10], "Expiration Time: ")) is not { } expiry)
         {
             return null;
         }
@@ -59,8 +62,10 @@ internal sealed record SignInMessage
         {
             SignInMessage message = new()
             {
-                Domain = lines[0][..^First.Length], Address = Address.Parse(lines[1]), Uri = After(lines[5], "URI: "), ChainId = chain, Nonce = After(lines[8], "Nonce: "),
-                IssuedSeconds = issued, ExpirySeconds = expiry, Publisher = lines.Length == 13 ? PublisherName.ParseUrn(After(lines[12], "- ")) : null,
+                Domain = lines[0][..^First.Length], Address = Address.Parse(lines[1]), Uri = After(lines[5], "URI: "), ChainId = chain,
+                Nonce = After(lines[8], "Nonce: "),
+                IssuedSeconds = issued, ExpirySeconds = expiry,
+                Publisher = lines.Length == 13 ? PublisherName.ParseUrn(After(lines[12], "- ")) : null,
             };
 
             // Whatever the reader overlooked shows here: there is one text of a message.
@@ -76,7 +81,8 @@ internal sealed record SignInMessage
     public static Bytes32 Digest(string text)
     {
         byte[] bytes = Encoding.UTF8.GetBytes(text);
-        byte[] head = Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"\u0019Ethereum Signed Message:\n{bytes.Length}"));
+        byte[] head = Encoding.ASCII.GetBytes(
+            string.Create(CultureInfo.InvariantCulture, $"\u0019Ethereum Signed Message:\n{bytes.Length}"));
         return Keccak256.Hash([.. head, .. bytes]);
     }
 
@@ -85,7 +91,8 @@ internal sealed record SignInMessage
     private static string Time(long seconds) => DateTimeOffset.FromUnixTimeSeconds(seconds).ToString(Format, CultureInfo.InvariantCulture);
 
     private static long? Seconds(string text) =>
-        DateTimeOffset.TryParseExact(text, Format, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset time) ? time.ToUnixTimeSeconds() : null;
+        DateTimeOffset.TryParseExact(text, Format, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset time)
+            ? time.ToUnixTimeSeconds() : null;
 
     private static string After(string line, string label) => line.StartsWith(label, StringComparison.Ordinal) ? line[label.Length..] : "";
 }

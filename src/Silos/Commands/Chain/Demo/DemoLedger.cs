@@ -8,7 +8,8 @@ using EmrMarket.Contracts.Ethereum.Signing;
 
 namespace EmrMarket.Silos.Commands.Chain.Demo;
 
-/// <summary>A ledger of its own for a demonstration: an embedded chain that is forgotten afterwards, the contracts, and people with keys, ether and tokens.</summary>
+/// <summary>A ledger of its own for a demonstration: an embedded chain that is forgotten afterwards, the contracts, and people with keys,
+/// ether and tokens.</summary>
 internal sealed class DemoLedger : IAsyncDisposable
 {
     private readonly string _folder;
@@ -37,18 +38,22 @@ internal sealed class DemoLedger : IAsyncDisposable
 
     /// <summary>Starts the chain, deploys the contracts and gives every person ether, tokens and a free balance for bonds.</summary>
     public static async Task<DemoLedger> StartAsync(
-        EmbeddedTools tools, EthereumAccount consortium, EthereumAccount market, EthereumAccount fund, IReadOnlyList<EthereumAccount> people, CancellationToken cancellationToken)
+        EmbeddedTools tools, EthereumAccount consortium, EthereumAccount market, EthereumAccount fund,
+        IReadOnlyList<EthereumAccount> people, CancellationToken cancellationToken)
     {
         string folder = Directory.CreateTempSubdirectory("emrmarket-demo-").FullName;
         EmbeddedChain chain = await EmbeddedChain.StartAsync(
-            new EmbeddedChainOptions { Folder = folder, Tools = tools, KeepsState = false, BlockTime = TimeSpan.FromMilliseconds(50) }, cancellationToken);
+            new EmbeddedChainOptions
+            {
+                Folder = folder, Tools = tools, KeepsState = false, BlockTime = TimeSpan.FromMilliseconds(50),
+            }, cancellationToken);
         DemoLedger ledger = new(chain, folder);
         try
         {
             await chain.FundAsync([.. people.Select(person => person.Address)], cancellationToken);
             ledger.Deployment = await ContractDeployment.DeployAsync(
-                ledger.SenderOf(consortium), ledger.Client, EmbeddedChain.DevelopmentChainId, new DeploymentRoles(consortium.Address, market.Address, fund.Address),
-                DeploymentTerms.Default, null, cancellationToken);
+                ledger.SenderOf(consortium), ledger.Client, EmbeddedChain.DevelopmentChainId,
+                new DeploymentRoles(consortium.Address, market.Address, fund.Address), DeploymentTerms.Default, null, cancellationToken);
             foreach (EthereumAccount person in people)
             {
                 await ledger.SendAsync(consortium, ledger.Token.Mint(person.Address, Wealth), cancellationToken);
@@ -73,15 +78,18 @@ internal sealed class DemoLedger : IAsyncDisposable
         TransactionOutcome outcome = (await SenderOf(person).SendAsync([intent], cancellationToken))[0];
         TransactionReceipt receipt = (await Client.GetReceiptsAsync([outcome.TransactionHash], cancellationToken))[0]
             ?? throw new CommandException(ExitCode.Failure, $"the chain lost transaction {outcome.TransactionHash}");
-        return outcome.Succeeded ? receipt : throw new CommandException(ExitCode.Failure, $"the contract refused transaction {outcome.TransactionHash}");
+        return outcome.Succeeded
+            ? receipt : throw new CommandException(ExitCode.Failure, $"the contract refused transaction {outcome.TransactionHash}");
     }
 
     /// <summary>Sends many calls of one person at once.</summary>
-    public async Task<IReadOnlyList<TransactionOutcome>> SendAllAsync(EthereumAccount person, IReadOnlyList<ContractCall> calls, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<TransactionOutcome>> SendAllAsync(
+        EthereumAccount person, IReadOnlyList<ContractCall> calls, CancellationToken cancellationToken)
     {
         TransactionIntent[] intents = [.. calls.Select(call => new TransactionIntent($"command {++_commands}", call))];
         IReadOnlyList<TransactionOutcome> outcomes = await SenderOf(person).SendAsync(intents, cancellationToken);
-        return outcomes.All(outcome => outcome.Succeeded) ? outcomes : throw new CommandException(ExitCode.Failure, "the contract refused one of several transactions");
+        return outcomes.All(outcome => outcome.Succeeded)
+            ? outcomes : throw new CommandException(ExitCode.Failure, "the contract refused one of several transactions");
     }
 
     /// <summary>Sends a posting and tells who posted it when: part of what the contract commits to.</summary>
@@ -94,7 +102,8 @@ internal sealed class DemoLedger : IAsyncDisposable
     }
 
     /// <summary>Lets time pass on the chain.</summary>
-    public Task WaitAsync(uint seconds, CancellationToken cancellationToken) => _chain.AdvanceTimeAsync(TimeSpan.FromSeconds(seconds + 1), cancellationToken);
+    public Task WaitAsync(uint seconds, CancellationToken cancellationToken) =>
+        _chain.AdvanceTimeAsync(TimeSpan.FromSeconds(seconds + 1), cancellationToken);
 
     /// <summary>Mines blocks in which nothing happens.</summary>
     public async Task MineAsync(int blocks, CancellationToken cancellationToken)

@@ -18,8 +18,9 @@ using TreeNode = EmrMarket.Contracts.Merkle.TreeNode;
 namespace EmrMarket.Silos.Commands.Chain.Demo;
 
 /// <summary>
-/// A sale from policy to payout on an embedded chain, told step by step: two sites, 1,000 pseudonyms, three requests; a leaf that is withheld until it is demanded, a wrong match
-/// that is challenged and voided, a short delivery that is refunded, and the trace of one pseudonym with every proof checked.
+/// A sale from policy to payout on an embedded chain, told step by step: two sites, 1,000 pseudonyms, three requests; a leaf that is
+/// withheld until it is demanded, a wrong match that is challenged and voided, a short delivery that is refunded, and the trace of one
+/// pseudonym with every proof checked.
 /// </summary>
 internal sealed class ScriptedSale : IAsyncDisposable
 {
@@ -31,8 +32,8 @@ internal sealed class ScriptedSale : IAsyncDisposable
     private const byte RequestBits = 2;
     private const byte AnyPurpose = 0;
 
-    // A schema of three attributes for the demonstration: region (Public), age group (Low), diagnosis group (Moderate), with the qualities in ppb of binary randomised
-    // response, tanh^2(epsilon / 2), at epsilon 0.5, 1 and 2 (docs/ESTIMATORS.md, "Effective records").
+    // A schema of three attributes for the demonstration: region (Public), age group (Low), diagnosis group (Moderate), with the qualities
+    // in ppb of binary randomised response, tanh^2(epsilon / 2), at epsilon 0.5, 1 and 2 (docs/ESTIMATORS.md, "Effective records").
     private static readonly uint[] LadderMicro = [500_000, 1_000_000, 2_000_000];
     private static readonly uint[] Quality =
         [1_000_000_000, 1_000_000_000, 1_000_000_000, 59_985_151, 213_552_267, 580_025_658, 59_985_151, 213_552_267, 580_025_658];
@@ -75,8 +76,10 @@ internal sealed class ScriptedSale : IAsyncDisposable
     private async Task TellAsync(EmbeddedTools tools)
     {
         Step("A ledger of its own");
-        _ledger = await DemoLedger.StartAsync(tools, _consortium, _market, _fund, [_consortium, _market, _auditor, _relayer, .. _sites, .. _researchers], _cancellation);
-        Say($"anvil runs on loopback; four contracts are deployed; everybody has tokens and {DemoLedger.Wealth / 10} units free for bonds.");
+        _ledger = await DemoLedger.StartAsync(
+            tools, _consortium, _market, _fund, [_consortium, _market, _auditor, _relayer, .. _sites, .. _researchers], _cancellation);
+        Say($"anvil runs on loopback; four contracts are deployed; everybody has tokens and {DemoLedger.Wealth / 10} units free for "
+            + "bonds.");
         BigInteger supply = await _ledger.Token.TotalSupplyAsync(cancellationToken: _cancellation);
 
         Step("The consortium admits two sites and an auditor, and publishes the schema's quality table");
@@ -86,7 +89,8 @@ internal sealed class ScriptedSale : IAsyncDisposable
         }
 
         await _ledger.SendAsync(_consortium, _ledger.Access.SetAuditor(_auditor.Address, true), _cancellation);
-        await _ledger.SendAsync(_consortium, _ledger.Evaluation.PublishSchema(_schemaId, 0b10_01_00, 20_000_000, LadderMicro, Quality), _cancellation);
+        await _ledger.SendAsync(
+            _consortium, _ledger.Evaluation.PublishSchema(_schemaId, 0b10_01_00, 20_000_000, LadderMicro, Quality), _cancellation);
         Say("an effective record is 10^9 ppb of score; a report of the diagnosis at epsilon 1 is worth 0.21 of one.");
 
         PostedEpoch[] epochs = await PostEpochsAsync();
@@ -107,7 +111,8 @@ internal sealed class ScriptedSale : IAsyncDisposable
 
         Require(held == free, $"the payments contract holds {held} units but owes {free}");
         Require(supply == await _ledger.Token.TotalSupplyAsync(cancellationToken: _cancellation), "tokens were made or lost");
-        Say($"no escrow is left; the contract holds {held} units, all of them free balances and what waits to be burned; not a unit was made or lost.");
+        Say($"no escrow is left; the contract holds {held} units, all of them free balances and what waits to be burned; not a unit was "
+            + "made or lost.");
     }
 
     private async Task<PostedEpoch[]> PostEpochsAsync()
@@ -123,30 +128,39 @@ internal sealed class ScriptedSale : IAsyncDisposable
                 BigInteger ceilings = 1 | ((BigInteger)Math.Min(3, 1 + k / 2) << 4) | ((BigInteger)Math.Min(3, 1 + k) << 8);
                 UInt128 rate = (UInt128)(1_000 + (400 * k) + (150 * s));
                 return new ClassLeaf(
-                    MembersPerSite / ClassesPerSite, 2, ceilings, 0, [0, rate, rate, rate], (BigInteger.One << 256) - 1, now + (300UL * 86_400),
+                    MembersPerSite / ClassesPerSite, 2, ceilings, 0, [0, rate, rate, rate], (BigInteger.One << 256) - 1,
+                    now + (300UL * 86_400),
                     BatchId.PublicCell(s == 0 ? "region=north" : "region=south"));
             })];
-            MemberLeaf[] members = [.. Enumerable.Range(0, MembersPerSite).Select(i => NewMember((uint)(i * ClassesPerSite / MembersPerSite)))];
+            MemberLeaf[] members = [
+                .. Enumerable.Range(0, MembersPerSite).Select(i => NewMember((uint)(i * ClassesPerSite / MembersPerSite)))];
             EpochBatch batch = EpochBatch.Build(
-                EmbeddedChain.DevelopmentChainId, _ledger.Access.Address, (uint)s + 1, _schemaId, 1, PayoutDepth, classes, members, RandomHash());
+                EmbeddedChain.DevelopmentChainId, _ledger.Access.Address, (uint)s + 1, _schemaId, 1, PayoutDepth, classes, members,
+                RandomHash());
             Posting posting = await _ledger.PostAsync(_sites[s], _ledger.Access.PostEpoch(batch.Header), _cancellation);
             epochs[s] = new PostedEpoch(batch, new Epoch(batch.Header, posting));
             Require(
-                await _ledger.Access.CommitmentOfAsync(batch.Id, cancellationToken: _cancellation) == Commitment.Of(epochs[s].Epoch), "the contract commits to another epoch");
-            Say($"site {s + 1}: members root {Short(batch.Header.MembersRoot)}, classes root {Short(batch.Header.ClassesRoot)}; the chain learns nothing else.");
+                await _ledger.Access.CommitmentOfAsync(batch.Id, cancellationToken: _cancellation) == Commitment.Of(epochs[s].Epoch),
+                "the contract commits to another epoch");
+            Say($"site {s + 1}: members root {Short(batch.Header.MembersRoot)}, classes root {Short(batch.Header.ClassesRoot)}; the "
+                + "chain learns nothing else.");
         }
 
         Step("A leaf is withheld; the auditor demands it");
         uint wanted = 123;
         await _ledger.SendAsync(_auditor, _ledger.Access.DemandLeaf(epochs[1].Epoch, (byte)LeafKind.Member, wanted), _cancellation);
         await _ledger.WaitAsync(_ledger.Deployment.Terms.EpochWindowSeconds / 3, _cancellation);
-        await RefusedAsync<DemandsOpenException>(_sites[1], _ledger.Access.FinaliseEpoch(epochs[1].Epoch), _ledger.Deployment.Terms.EpochWindowSeconds);
-        Say("that is how it ends for a site that stays silent: nothing is final while a demand is open. This one gave in too late; its epoch is void and its bond half burned:");
+        await RefusedAsync<DemandsOpenException>(
+            _sites[1], _ledger.Access.FinaliseEpoch(epochs[1].Epoch), _ledger.Deployment.Terms.EpochWindowSeconds);
+        Say("that is how it ends for a site that stays silent: nothing is final while a demand is open. This one gave in too late; its "
+            + "epoch is void and its bond half burned:");
         await _ledger.SendAsync(_auditor, _ledger.Access.VoidUnanswered(epochs[1].Epoch, (byte)LeafKind.Member, wanted), _cancellation);
-        await RequireStateAsync(_ledger.Access.BatchStateAsync(epochs[1].Batch.Id, cancellationToken: _cancellation), Contracts.Model.BatchStatus.Void);
+        await RequireStateAsync(
+            _ledger.Access.BatchStateAsync(epochs[1].Batch.Id, cancellationToken: _cancellation), Contracts.Model.BatchStatus.Void);
 
         EpochBatch again = EpochBatch.Build(
-            EmbeddedChain.DevelopmentChainId, _ledger.Access.Address, 2, _schemaId, 2, PayoutDepth, [.. epochs[1].Batch.Classes], [.. epochs[1].Batch.Members], RandomHash());
+            EmbeddedChain.DevelopmentChainId, _ledger.Access.Address, 2, _schemaId, 2, PayoutDepth, [.. epochs[1].Batch.Classes],
+            [.. epochs[1].Batch.Members], RandomHash());
         Posting second = await _ledger.PostAsync(_sites[1], _ledger.Access.PostEpoch(again.Header), _cancellation);
         epochs[1] = new PostedEpoch(again, new Epoch(again.Header, second));
         await _ledger.SendAsync(_auditor, _ledger.Access.DemandLeaf(epochs[1].Epoch, (byte)LeafKind.Member, wanted), _cancellation);
@@ -168,17 +182,20 @@ internal sealed class ScriptedSale : IAsyncDisposable
         ulong deadline = await NowAsync() + (60UL * 86_400);
         (string What, BigInteger Grades, UInt128 Bid, uint Target)[] wishes =
         [
-            ("age group at epsilon 1 and diagnosis at epsilon 1", 0x220, 40_000, 300), ("diagnosis at epsilon 2", 0x300, 30_000, 250), ("age group at epsilon 0.5", 0x010, 60_000, 200),
+            ("age group at epsilon 1 and diagnosis at epsilon 1", 0x220, 40_000, 300), ("diagnosis at epsilon 2", 0x300, 30_000, 250),
+            ("age group at epsilon 0.5", 0x010, 60_000, 200),
         ];
         ulong[] ids = new ulong[wishes.Length];
         RequestTerms[] terms = new RequestTerms[wishes.Length];
         for (int j = 0; j < wishes.Length; j++)
         {
             terms[j] = new RequestTerms(
-                RandomHash(), _schemaId, RandomHash(), wishes[j].Grades, wishes[j].Grades, Bytes32.Zero, wishes[j].Bid, 100_000_000, wishes[j].Target, 0, AnyPurpose, deadline);
+                RandomHash(), _schemaId, RandomHash(), wishes[j].Grades, wishes[j].Grades, Bytes32.Zero, wishes[j].Bid, 100_000_000,
+                wishes[j].Target, 0, AnyPurpose, deadline);
             await _ledger.SendAsync(_researchers[j], _ledger.Matching.OpenRequest(terms[j]), _cancellation);
             ids[j] = await _ledger.Matching.RequestCountAsync(cancellationToken: _cancellation);
-            Say($"request {ids[j]}: {wishes[j].What}, {wishes[j].Bid} units per effective record, up to {wishes[j].Target} records; {terms[j].Budget} units in escrow.");
+            Say($"request {ids[j]}: {wishes[j].What}, {wishes[j].Bid} units per effective record, up to {wishes[j].Target} records; "
+                + $"{terms[j].Budget} units in escrow.");
         }
 
         await _ledger.SendAsync(_market, _ledger.Matching.CloseBook(_schemaId), _cancellation);
@@ -205,7 +222,8 @@ internal sealed class ScriptedSale : IAsyncDisposable
         }
 
         MatchProblem problem = new(
-            [.. Enumerable.Range(0, weights.GetLength(0)).Select(c => new ClassSupply((int)ClassOf(epochs, c).Size, ClassOf(epochs, c).Quota))],
+            [.. Enumerable.Range(0, weights.GetLength(0))
+                .Select(c => new ClassSupply((int)ClassOf(epochs, c).Size, ClassOf(epochs, c).Quota))],
             [.. ids.Select((id, j) => new RequestDemand((long)id, stored[j].Capacity, 0))],
             WeightMatrix.Create(weights.GetLength(0), ids.Length, (c, row) =>
             {
@@ -218,22 +236,28 @@ internal sealed class ScriptedSale : IAsyncDisposable
         Require(MatchVerifier.FindFaults(problem, right).Count == 0, "the solver's match does not verify");
 
         // The operator would like to pay its friends of a class that did not even sell out.
-        int favoured = Enumerable.Range(0, problem.Classes.Count).First(c => right.SalesByClass.Where(sale => sale.ClassIndex == c).Sum(sale => sale.Records) < problem.Classes[c].Capacity);
+        int favoured = Enumerable.Range(0, problem.Classes.Count)
+            .First(c => right.SalesByClass.Where(sale => sale.ClassIndex == c).Sum(sale => sale.Records) < problem.Classes[c].Capacity);
         Dictionary<uint, PriceLeaf> prices = PricesOf(right);
         Dictionary<uint, PriceLeaf> cheating = new(prices) { [Position(favoured)] = new PriceLeaf(25, 0, 0, 0) };
         (RoundBatch wrong, Round wrongRound, _) = await CommitAsync(0, cheating, right, ids.Length);
-        Say($"attempt 0 gives class {favoured % ClassesPerSite} of site {favoured / ClassesPerSite + 1} a premium of 25 units, though it has records left to sell.");
+        Say($"attempt 0 gives class {favoured % ClassesPerSite} of site {favoured / ClassesPerSite + 1} a premium of 25 units, though it "
+            + "has records left to sell.");
         uint position = Position(favoured);
         ClassEvidence evidence = EvidenceOf(epochs, favoured);
         TransactionReceipt challenge = await _ledger.SendAsync(
-            _auditor, _ledger.Matching.ChallengeClass(wrongRound, evidence, wrong.OpenPrice(position), wrong.OpenClassRow(position)), _cancellation);
-        await RequireStateAsync(_ledger.Matching.BatchStateAsync(wrong.Id, cancellationToken: _cancellation), Contracts.Model.BatchStatus.Void);
-        Say($"the auditor opens three leaves and a row; the contract finds E3, an unsold premium, and voids the round ({challenge.GasUsed} gas). Half of the bond is the auditor's.");
+            _auditor, _ledger.Matching.ChallengeClass(wrongRound, evidence, wrong.OpenPrice(position), wrong.OpenClassRow(position)),
+            _cancellation);
+        await RequireStateAsync(
+            _ledger.Matching.BatchStateAsync(wrong.Id, cancellationToken: _cancellation), Contracts.Model.BatchStatus.Void);
+        Say($"the auditor opens three leaves and a row; the contract finds E3, an unsold premium, and voids the round "
+            + $"({challenge.GasUsed} gas). Half of the bond is the auditor's.");
 
         Step("The right match, final and seeded");
         (RoundBatch batch, Round round, Bytes32 reveal) = await CommitAsync(1, prices, right, ids.Length);
         await RefusedAsync<NoFaultException>(
-            _auditor, _ledger.Matching.ChallengeClass(round, evidence, batch.OpenPrice(position), batch.OpenClassRow(position)), waitSeconds: 0);
+            _auditor, _ledger.Matching.ChallengeClass(round, evidence, batch.OpenPrice(position), batch.OpenClassRow(position)),
+            waitSeconds: 0);
         await _ledger.MineAsync(3, _cancellation);
         await _ledger.SendAsync(_relayer, _ledger.Matching.SealSeed(round), _cancellation);
         await _ledger.WaitAsync(_ledger.Deployment.Terms.RoundWindowSeconds, _cancellation);
@@ -241,15 +265,18 @@ internal sealed class ScriptedSale : IAsyncDisposable
         Bytes32 seed = await _ledger.Matching.SeedOfAsync(batch.Id, cancellationToken: _cancellation);
         Bytes32 blockHash = await _ledger.Matching.SealedBlockHashAsync(batch.Id, cancellationToken: _cancellation);
         Require(seed == Drawing.Seed(reveal, blockHash), "the seed is not the hash of reveal and block");
-        Say($"{batch.Header.TotalSales} sales to {ids.Length} requests, of maximum welfare and with the least premiums; seed {Short(seed)}.");
+        Say($"{batch.Header.TotalSales} sales to {ids.Length} requests, of maximum welfare and with the least premiums; seed "
+            + $"{Short(seed)}.");
         return (batch, round, seed);
     }
 
-    private async Task<(RoundBatch Batch, Round Round, Bytes32 Reveal)> CommitAsync(uint attempt, Dictionary<uint, PriceLeaf> prices, MatchOutcome match, int requests)
+    private async Task<(RoundBatch Batch, Round Round, Bytes32 Reveal)> CommitAsync(
+        uint attempt, Dictionary<uint, PriceLeaf> prices, MatchOutcome match, int requests)
     {
         Bytes32 reveal = RandomHash();
         RoundHeader shape = new(
-            _schemaId, 0, attempt, SiteBits, ClassBits, RequestBits, 0, Drawing.SeedCommit(reveal), RandomHash(), default, default, default, default);
+            _schemaId, 0, attempt, SiteBits, ClassBits, RequestBits, 0, Drawing.SeedCommit(reveal), RandomHash(), default, default,
+            default, default);
         RoundBatch batch = RoundBatch.Build(
             EmbeddedChain.DevelopmentChainId, _ledger.Matching.Address, shape, prices,
             [.. Enumerable.Range(0, requests).Select(j => new RequestLeaf((UInt128)match.Requests[j].Surplus, match.Requests[j].Dropped))],
@@ -258,7 +285,8 @@ internal sealed class ScriptedSale : IAsyncDisposable
         return (batch, new Round(batch.Header, posting), reveal);
     }
 
-    private async Task<List<PostedDelivery>> DeliverAsync(PostedEpoch[] epochs, ulong[] ids, RequestTerms[] terms, RoundBatch round, Bytes32 seed)
+    private async Task<List<PostedDelivery>> DeliverAsync(
+        PostedEpoch[] epochs, ulong[] ids, RequestTerms[] terms, RoundBatch round, Bytes32 seed)
     {
         Step("The sites deliver; one delivers short");
         List<PostedDelivery> deliveries = [];
@@ -276,12 +304,15 @@ internal sealed class ScriptedSale : IAsyncDisposable
                 int missing = shortened ? 0 : leaves.Length / 10;
                 shortened |= missing > 0;
                 leaves.AsSpan(leaves.Length - missing).Fill(DeliveryBatch.Undelivered);
-                DeliveryBatch batch = DeliveryBatch.Build(EmbeddedChain.DevelopmentChainId, _ledger.Evaluation.Address, ids[j], (uint)s + 1, 0, leaves, RandomHash());
+                DeliveryBatch batch = DeliveryBatch.Build(
+                    EmbeddedChain.DevelopmentChainId, _ledger.Evaluation.Address, ids[j], (uint)s + 1, 0, leaves, RandomHash());
                 DeliveryHeader h = batch.Header;
                 Bytes32 digest = DeliveryReceipts.Digest(EmbeddedChain.DevelopmentChainId, _ledger.Evaluation.Address, batch.Id, h);
-                Posting posting = await _ledger.PostAsync(_sites[s], _ledger.Evaluation.RecordDelivery(h, _market.Sign(digest).ToBytes()), _cancellation);
+                Posting posting = await _ledger.PostAsync(
+                    _sites[s], _ledger.Evaluation.RecordDelivery(h, _market.Sign(digest).ToBytes()), _cancellation);
                 deliveries.Add(new PostedDelivery(batch, new Delivery(h, posting), j, s));
-                Say($"site {s + 1} to request {ids[j]}: {h.Count} of {leaves.Length} records, {(decimal)h.Effective / 1_000_000_000:0.0} effective ones, for {h.Amount} units.");
+                Say($"site {s + 1} to request {ids[j]}: {h.Count} of {leaves.Length} records, {(decimal)h.Effective / 1_000_000_000:0.0} "
+                    + $"effective ones, for {h.Amount} units.");
             }
         }
 
@@ -294,7 +325,8 @@ internal sealed class ScriptedSale : IAsyncDisposable
         return deliveries;
     }
 
-    private async Task<DeliveryLeaf[]> LeavesAsync(PostedEpoch epoch, int site, uint request, RequestTerms terms, RoundBatch round, Bytes32 seed)
+    private async Task<DeliveryLeaf[]> LeavesAsync(
+        PostedEpoch epoch, int site, uint request, RequestTerms terms, RoundBatch round, Bytes32 seed)
     {
         DeliveryLeaf[] leaves = new DeliveryLeaf[round.OpenSiteRow(request, (uint)site + 1).Sum];
         for (uint k = 0; k < ClassesPerSite; k++)
@@ -308,7 +340,8 @@ internal sealed class ScriptedSale : IAsyncDisposable
             {
                 (uint offset, uint lap) = Drawing.Draw(key, class_.Size, round.SoldBefore(position, request), i);
                 uint member = epoch.Batch.Starts[(int)k] + offset;
-                Address payee = _payouts[epoch.Batch.Members[(int)member].Pseudonym][Drawing.PayoutIndex(0, class_.Quota, lap, PayoutDepth)];
+                Address payee = _payouts[epoch.Batch.Members[(int)member].Pseudonym][
+                    Drawing.PayoutIndex(0, class_.Quota, lap, PayoutDepth)];
                 leaves[round.FirstSlot(position, request) + i] = new DeliveryLeaf(
                     k, member, payee, RandomHash(), (UInt128)ask + round.OpenPrice(position).Leaf.Premium, (UInt128)score);
             }
@@ -342,12 +375,14 @@ internal sealed class ScriptedSale : IAsyncDisposable
             {
                 DeliveryLeaf leaf = delivery.Batch.Leaves[slot];
                 Require(
-                    leaf.PayoutAddress == Address.Zero || await _ledger.Payments.IsClaimedAsync(delivery.Batch.Id, (uint)slot, cancellationToken: _cancellation),
+                    leaf.PayoutAddress == Address.Zero
+                        || await _ledger.Payments.IsClaimedAsync(delivery.Batch.Id, (uint)slot, cancellationToken: _cancellation),
                     $"slot {slot} of delivery {delivery.Batch.Id} is not paid");
             }
         }
 
-        Say($"{payees} payees are paid by {calls.Count} transactions of a relayer, {gas / (ulong)payees} gas each; the relayer earns {_ledger.Deployment.Terms.RelayFeeUnits} units a leaf.");
+        Say($"{payees} payees are paid by {calls.Count} transactions of a relayer, {gas / (ulong)payees} gas each; the relayer earns "
+            + $"{_ledger.Deployment.Terms.RelayFeeUnits} units a leaf.");
     }
 
     private async Task RefundAsync(ulong[] ids, RequestTerms[] terms, RoundBatch batch, Round round, List<PostedDelivery> deliveries)
@@ -357,7 +392,8 @@ internal sealed class ScriptedSale : IAsyncDisposable
         for (int j = 0; j < ids.Length; j++)
         {
             PostedDelivery[] own = [.. deliveries.Where(delivery => delivery.RequestIndex == j)];
-            BigInteger paid = own.Aggregate(BigInteger.Zero, (sum, d) => sum + d.Batch.Header.Amount + (d.Batch.Header.Count * (BigInteger)_ledger.Deployment.Terms.RelayFeeUnits));
+            BigInteger paid = own.Aggregate(BigInteger.Zero,
+                (sum, d) => sum + d.Batch.Header.Amount + (d.Batch.Header.Count * (BigInteger)_ledger.Deployment.Terms.RelayFeeUnits));
             BigInteger before = await _ledger.Token.BalanceOfAsync(_researchers[j].Address, cancellationToken: _cancellation);
             ContractCall settled = _ledger.Payments.RefundSettled(ids[j], round, batch.OpenRequestRow((uint)j));
             bool whole = (ulong)own.Sum(delivery => delivery.Batch.Header.Count) == batch.OpenRequestRow((uint)j).Sum;
@@ -370,7 +406,8 @@ internal sealed class ScriptedSale : IAsyncDisposable
                 await RefusedAsync<NotSettledException>(_relayer, settled, waitSeconds: 0);
                 if (!waited)
                 {
-                    await _ledger.WaitAsync((uint)(terms[j].Deadline - await NowAsync()) + _ledger.Deployment.Terms.RepostGraceSeconds, _cancellation);
+                    await _ledger.WaitAsync(
+                        (uint)(terms[j].Deadline - await NowAsync()) + _ledger.Deployment.Terms.RepostGraceSeconds, _cancellation);
                     waited = true;
                 }
 
@@ -379,7 +416,8 @@ internal sealed class ScriptedSale : IAsyncDisposable
 
             BigInteger refund = await _ledger.Token.BalanceOfAsync(_researchers[j].Address, cancellationToken: _cancellation) - before;
             Require(refund + paid == terms[j].Budget, $"request {ids[j]}: {terms[j].Budget} funded, but {paid} paid and {refund} refunded");
-            Say($"request {ids[j]}: funded {terms[j].Budget} = paid with fees {paid} + refunded {refund}{(whole ? "" : "; delivered short, so only after the deadline")}.");
+            Say($"request {ids[j]}: funded {terms[j].Budget} = paid with fees {paid} + refunded "
+                + $"{refund}{(whole ? "" : "; delivered short, so only after the deadline")}.");
         }
     }
 
@@ -395,48 +433,66 @@ internal sealed class ScriptedSale : IAsyncDisposable
         uint position = Position((delivery.Site * ClassesPerSite) + (int)leaf.LocalClass);
         uint request = (uint)delivery.RequestIndex;
 
-        Require(await _ledger.Access.CommitmentOfAsync(epoch.Batch.Id, cancellationToken: _cancellation) == Commitment.Of(epoch.Epoch), "the epoch is not the chain's");
+        Require(await _ledger.Access.CommitmentOfAsync(epoch.Batch.Id, cancellationToken: _cancellation) == Commitment.Of(epoch.Epoch),
+            "the epoch is not the chain's");
         EpochHeader e = epoch.Epoch.Header;
         Require(
-            SumPath.Proves(new TreeNode(e.MembersRoot, new SumWord(e.MemberCount)), member.Position, Leaves.Member(epoch.Batch.Id, member.Position, member.Leaf), member.Path.Nodes())
-            && SumPath.Proves(new TreeNode(e.ClassesRoot, new SumWord(e.MemberCount)), class_.Index, Leaves.Class(epoch.Batch.Id, class_.Index, class_.Leaf), class_.Path.Nodes()),
+            SumPath.Proves(new TreeNode(e.MembersRoot, new SumWord(e.MemberCount)), member.Position,
+                Leaves.Member(epoch.Batch.Id, member.Position, member.Leaf), member.Path.Nodes())
+            && SumPath.Proves(new TreeNode(e.ClassesRoot, new SumWord(e.MemberCount)), class_.Index,
+                Leaves.Class(epoch.Batch.Id, class_.Index, class_.Leaf), class_.Path.Nodes()),
             "the policy's openings do not prove");
-        Say($"policy    {Short(member.Leaf.Pseudonym)} stands at position {member.Position} of site {e.Site}'s epoch {e.Epoch}, in class {class_.Index}: ceilings 0x{class_.Leaf.Ceilings:x}.");
+        Say($"policy    {Short(member.Leaf.Pseudonym)} stands at position {member.Position} of site {e.Site}'s epoch {e.Epoch}, in class "
+            + $"{class_.Index}: ceilings 0x{class_.Leaf.Ceilings:x}.");
 
-        Require(await _ledger.Matching.CommitmentOfAsync(batch.Id, cancellationToken: _cancellation) == Commitment.Of(round), "the round is not the chain's");
+        Require(await _ledger.Matching.CommitmentOfAsync(batch.Id, cancellationToken: _cancellation) == Commitment.Of(round),
+            "the round is not the chain's");
         SalesOpening sale = batch.OpenByClass(position, request);
         ulong at = ((ulong)position << RequestBits) | request;
         Require(
             SumPath.Proves(
-                new TreeNode(round.Header.SalesByClassRoot, new SumWord(round.Header.TotalSales)), at, Leaves.Sales(LeafKind.SalesByClass, batch.Id, at, sale.Quantity), sale.Path.Nodes()),
+                new TreeNode(round.Header.SalesByClassRoot, new SumWord(round.Header.TotalSales)), at,
+                Leaves.Sales(LeafKind.SalesByClass, batch.Id, at, sale.Quantity), sale.Path.Nodes()),
             "the sale's opening does not prove");
         ulong before = (ulong)SumPath.Prefix(at, sale.Path.Nodes(), RequestBits).Value;
-        (uint offset, _) = Drawing.Draw(Drawing.ClassKey(seed, e.Site, class_.Index), class_.Leaf.Size, before, slot - batch.FirstSlot(position, request));
+        (uint offset, _) = Drawing.Draw(
+            Drawing.ClassKey(seed, e.Site, class_.Index), class_.Leaf.Size, before, slot - batch.FirstSlot(position, request));
         uint start = (uint)SumPath.Prefix(class_.Index, class_.Path.Nodes()).Value;
         Require(start + offset == member.Position, "the seed draws another member");
-        Say($"match     the class sells {sale.Quantity} records to request {delivery.Delivery.Header.RequestId}; the seed draws offset {offset}, which is this member.");
+        Say($"match     the class sells {sale.Quantity} records to request {delivery.Delivery.Header.RequestId}; the seed draws offset "
+            + $"{offset}, which is this member.");
 
-        Require(await _ledger.Evaluation.CommitmentOfAsync(delivery.Batch.Id, cancellationToken: _cancellation) == Commitment.Of(delivery.Delivery), "the delivery is not the chain's");
+        Require(await _ledger.Evaluation.CommitmentOfAsync(delivery.Batch.Id, cancellationToken: _cancellation) == Commitment.Of(
+            delivery.Delivery), "the delivery is not the chain's");
         DeliveryHeader d = delivery.Delivery.Header;
         Require(
-            SumPath.Proves(new TreeNode(d.Root, new SumWord(d.Amount, d.Count, d.Effective)), slot, Leaves.Delivery(delivery.Batch.Id, slot, leaf), delivery.Batch.Open(slot).Path.Nodes()),
+            SumPath.Proves(new TreeNode(d.Root, new SumWord(d.Amount, d.Count, d.Effective)), slot,
+                Leaves.Delivery(delivery.Batch.Id, slot, leaf), delivery.Batch.Open(slot).Path.Nodes()),
             "the delivery's opening does not prove");
-        Say($"delivery  slot {slot}: report {Short(leaf.ReportHash)}, {(decimal)leaf.Effective / 1_000_000_000:0.000} effective records, {leaf.Amount} units.");
+        Say($"delivery  slot {slot}: report {Short(leaf.ReportHash)}, {(decimal)leaf.Effective / 1_000_000_000:0.000} effective records, "
+            + $"{leaf.Amount} units.");
 
-        LogFilter filter = new(_ledger.Deployment.FirstBlock, (await _ledger.Client.GetBlockAsync(BlockReference.Latest, _cancellation))!.Number, [_ledger.Payments.Address], [ClaimedEvent.Topic]);
-        ClaimedEvent claim = (await _ledger.Client.GetLogsAsync(filter, _cancellation)).Select(ClaimedEvent.Decode).Single(c => c.DeliveryId == delivery.Batch.Id && c.Slot == slot);
+        LogFilter filter = new(_ledger.Deployment.FirstBlock,
+            (await _ledger.Client.GetBlockAsync(BlockReference.Latest, _cancellation))!.Number, [_ledger.Payments.Address],
+            [ClaimedEvent.Topic]);
+        ClaimedEvent claim = (await _ledger.Client.GetLogsAsync(filter, _cancellation)).Select(ClaimedEvent.Decode)
+            .Single(c => c.DeliveryId == delivery.Batch.Id && c.Slot == slot);
         Require(claim.Payee == leaf.PayoutAddress && claim.Amount == leaf.Amount, "another payout was logged");
-        Require(await _ledger.Token.BalanceOfAsync(claim.Payee, cancellationToken: _cancellation) >= claim.Amount, "the payee does not hold the money");
+        Require(await _ledger.Token.BalanceOfAsync(claim.Payee, cancellationToken: _cancellation) >= claim.Amount,
+            "the payee does not hold the money");
         Say($"payout    {claim.Amount} units at the one-time address {claim.Payee}, as the chain's log says.");
     }
 
     private MemberLeaf NewMember(uint localClass)
     {
         Bytes32 pseudonym = RandomHash();
-        Address[] payouts = [.. Enumerable.Range(0, 1 << PayoutDepth).Select(_ => new Address(RandomNumberGenerator.GetBytes(Address.Length)))];
+        Address[] payouts =
+            [.. Enumerable.Range(0, 1 << PayoutDepth).Select(_ => new Address(RandomNumberGenerator.GetBytes(Address.Length)))];
         _payouts.Add(pseudonym, payouts);
-        Bytes32 payoutRoot = Contracts.Merkle.SumTree.Build(PayoutDepth, [.. payouts.Select((address, i) => Leaves.Payout(pseudonym, (uint)i, address))]).Root.Hash;
-        return new MemberLeaf(pseudonym, new Address(RandomNumberGenerator.GetBytes(Address.Length)), localClass, payoutRoot, 0, 0, RandomHash());
+        Bytes32 payoutRoot = Contracts.Merkle.SumTree.Build(
+            PayoutDepth, [.. payouts.Select((address, i) => Leaves.Payout(pseudonym, (uint)i, address))]).Root.Hash;
+        return new MemberLeaf(pseudonym, new Address(RandomNumberGenerator.GetBytes(Address.Length)), localClass, payoutRoot, 0, 0,
+            RandomHash());
     }
 
     private static Dictionary<uint, PriceLeaf> PricesOf(MatchOutcome match) => match.Classes
@@ -445,7 +501,8 @@ internal sealed class ScriptedSale : IAsyncDisposable
         .ToDictionary(
             pair => Position(pair.c),
             pair => new PriceLeaf(
-                (UInt128)pair.premium.Premium, (uint)pair.premium.SupportRequest, pair.premium.SupportClass < 0 ? 0 : Position(pair.premium.SupportClass), (uint)pair.premium.Rank));
+                (UInt128)pair.premium.Premium, (uint)pair.premium.SupportRequest,
+                pair.premium.SupportClass < 0 ? 0 : Position(pair.premium.SupportClass), (uint)pair.premium.Rank));
 
     private static ClassLeaf ClassOf(PostedEpoch[] epochs, int c) => epochs[c / ClassesPerSite].Batch.Classes[c % ClassesPerSite];
 
@@ -454,7 +511,8 @@ internal sealed class ScriptedSale : IAsyncDisposable
 
     private static uint Position(int c) => ((uint)(c / ClassesPerSite) << ClassBits) | (uint)(c % ClassesPerSite);
 
-    private Task<(bool Admissible, BigInteger Ask, BigInteger Score)> QuoteAsync(ClassLeaf class_, RequestTerms terms) => _ledger.Evaluation.QuoteAsync(
+    private Task<(bool Admissible, BigInteger Ask, BigInteger Score)> QuoteAsync(ClassLeaf class_, RequestTerms terms) =>
+        _ledger.Evaluation.QuoteAsync(
         _schemaId, class_.Ceilings, class_.Rates, terms.MinimumGrades, terms.TopGrades, cancellationToken: _cancellation);
 
     private async Task<ulong> NowAsync() => (await _ledger.Client.GetBlockAsync(BlockReference.Latest, _cancellation))!.Timestamp;

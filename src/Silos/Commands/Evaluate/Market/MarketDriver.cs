@@ -72,7 +72,10 @@ internal sealed class MarketDriver(EmbeddedChain chain, CancellationToken cancel
                 {
                     throw new CommandException(
                         ExitCode.Failure,
-                        $"the market stands still before {what}: " + string.Join("; ", answers.Concat(senders).Where(a => a.Advance.WaitsFor.Length > 0).Select(a => $"{a.Name} waits for {a.Advance.WaitsFor}")));
+                        $"the market stands still before {what}: "
+                            + string.Join("; ",
+                                answers.Concat(senders).Where(a => a.Advance.WaitsFor.Length > 0)
+                                    .Select(a => $"{a.Name} waits for {a.Advance.WaitsFor}")));
                 }
                 else
                 {

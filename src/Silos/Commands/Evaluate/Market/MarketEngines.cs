@@ -9,7 +9,8 @@ using EmrMarket.Silos.Storage.Postgres;
 
 namespace EmrMarket.Silos.Commands.Evaluate.Market;
 
-/// <summary>What an evaluated market stands on, as a served one does: a chain with the contracts, and a database for every role. All of it in a folder that ends with the run.</summary>
+/// <summary>What an evaluated market stands on, as a served one does: a chain with the contracts, and a database for every role. All of it
+/// in a folder that ends with the run.</summary>
 internal sealed class MarketEngines : IAsyncDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("emrmarket-evaluate-").FullName;
@@ -46,13 +47,15 @@ internal sealed class MarketEngines : IAsyncDisposable
     /// <param name="sites">How many sites there are.</param>
     /// <param name="cancellationToken">Ends it.</param>
     public static async Task<MarketEngines> StartAsync(
-        EthereumAccount consortium, DeploymentRoles roles, IReadOnlyList<EthereumAccount> accounts, int sites, CancellationToken cancellationToken)
+        EthereumAccount consortium, DeploymentRoles roles, IReadOnlyList<EthereumAccount> accounts, int sites,
+        CancellationToken cancellationToken)
     {
         MarketEngines engines = new();
         try
         {
             await Task.WhenAll(
-                engines.StartChainAsync(consortium, roles, accounts, cancellationToken), engines.StartDatabaseAsync(sites, cancellationToken));
+                engines.StartChainAsync(consortium, roles, accounts, cancellationToken),
+                engines.StartDatabaseAsync(sites, cancellationToken));
             return engines;
         }
         catch
@@ -81,7 +84,8 @@ internal sealed class MarketEngines : IAsyncDisposable
         Chain = await EmbeddedChain.StartAsync(
             new EmbeddedChainOptions
             {
-                Folder = Path.Combine(_folder, "chain"), Tools = ChainFolders.Tools, KeepsState = false, BlockTime = TimeSpan.FromMilliseconds(20),
+                Folder = Path.Combine(_folder, "chain"), Tools = ChainFolders.Tools, KeepsState = false,
+                BlockTime = TimeSpan.FromMilliseconds(20),
             },
             cancellationToken);
         await Chain.FundAsync([.. accounts.Select(account => account.Address)], cancellationToken);

@@ -92,7 +92,8 @@ internal sealed class MarketEvaluation : IAsyncDisposable
     /// <param name="display">Shows how far it is.</param>
     /// <param name="cancellation">Ends it.</param>
     /// <exception cref="ToolMissingException">The embedded chain is not installed and cannot be.</exception>
-    public static async Task<MarketSection> RunAsync(EvaluationData data, RequestBook book, byte[] key, IStageDisplay display, CancellationToken cancellation)
+    public static async Task<MarketSection> RunAsync(
+        EvaluationData data, RequestBook book, byte[] key, IStageDisplay display, CancellationToken cancellation)
     {
         await using MarketEvaluation evaluation = new(data, book, key, display, cancellation);
         return await evaluation.RunAsync();
@@ -117,16 +118,20 @@ internal sealed class MarketEvaluation : IAsyncDisposable
         Grains.Abstractions.Market.Catalogue catalogue = await _market.Grains.GetGrain<ICatalogueGrain>(Schema.Id).ReadAsync();
         List<string> keys = [];
         await StageAsync("market: plan and fund requests", async () => keys = await FundAsync(catalogue));
-        await StageAsync("market: match", () => _driver.UntilAsync("a final round", () => AllAsync(keys, state => state >= RequestState.Matched)));
-        await StageAsync("market: deliver", () => _driver.UntilAsync("the deliveries", () => AllAsync(keys, state => state >= RequestState.Delivered)));
+        await StageAsync("market: match",
+            () => _driver.UntilAsync("a final round", () => AllAsync(keys, state => state >= RequestState.Matched)));
+        await StageAsync("market: deliver",
+            () => _driver.UntilAsync("the deliveries", () => AllAsync(keys, state => state >= RequestState.Delivered)));
         for (int s = 0; s < Sites; s++)
         {
             // All deliveries are final: a site that went on would only read the log of everybody's claims.
             _driver.Remove($"site {s + 1}");
         }
 
-        await StageAsync("market: compute statistics", () => _driver.UntilAsync("the statistics", () => AllAsync(keys, state => state >= RequestState.Evaluated)));
-        await StageAsync("market: claims and refunds", () => _driver.UntilAsync("the settlement", () => AllAsync(keys, state => state >= RequestState.Settled)));
+        await StageAsync("market: compute statistics",
+            () => _driver.UntilAsync("the statistics", () => AllAsync(keys, state => state >= RequestState.Evaluated)));
+        await StageAsync("market: claims and refunds",
+            () => _driver.UntilAsync("the settlement", () => AllAsync(keys, state => state >= RequestState.Settled)));
         MarketSection section = null!;
         await StageAsync("market: replay, compare and trace", async () => section = await SummariseAsync(keys));
         return section with { Stages = _stages };
@@ -140,15 +145,17 @@ internal sealed class MarketEvaluation : IAsyncDisposable
         _driver = new MarketDriver(Chain, _cancellation);
         _people = await RoleHost.StartAsync(Chain.Client, _engines.Deployment, [_consortium, .. _researchers], (_, _) => { });
         _market = await MarketRole.StartAsync(
-            [Schema], _marketAccount, Chain.Client, _engines.Deployment, _engines.Market.Ledger, services => services.AddMarketStorage(_engines.Market));
+            [Schema], _marketAccount, Chain.Client, _engines.Deployment, _engines.Market.Ledger,
+            services => services.AddMarketStorage(_engines.Market));
         for (int s = 0; s < Sites; s++)
         {
             byte[] siteKey = HKDF.DeriveKey(
-                HashAlgorithmName.SHA256, _key, SiteOptions.KeyBytes, info: System.Text.Encoding.UTF8.GetBytes($"emrmarket evaluate site {s + 1}"));
+                HashAlgorithmName.SHA256, _key, SiteOptions.KeyBytes,
+                info: System.Text.Encoding.UTF8.GetBytes($"emrmarket evaluate site {s + 1}"));
             SiteStorage storage = _engines.Sites[s];
             _sites.Add(await SiteRole.StartAsync(
-                SiteName(s), new SiteOptions(siteKey, _siteAccounts[s].Address, SiteRole.DefaultRates), _siteAccounts[s], Chain.Client, _engines.Deployment, _market.Link,
-                storage.Ledger, services => services.AddSiteStorage(storage)));
+                SiteName(s), new SiteOptions(siteKey, _siteAccounts[s].Address, SiteRole.DefaultRates), _siteAccounts[s], Chain.Client,
+                _engines.Deployment, _market.Link, storage.Ledger, services => services.AddSiteStorage(storage)));
         }
 
         _driver.Add("a person's account", _people.Senders);
@@ -164,7 +171,8 @@ internal sealed class MarketEvaluation : IAsyncDisposable
         await _people.SubmitAsync(0, "admit",
         [
             .. everybody.Select(account => token.Mint(account.Address, Wealth)),
-            .. _siteAccounts.Select(site => new DynamicAccessControl(Chain.Client, Market.Access).RegisterSite(site.Address, Keccak256.Hash("site"))),
+            .. _siteAccounts.Select(
+                site => new DynamicAccessControl(Chain.Client, Market.Access).RegisterSite(site.Address, Keccak256.Hash("site"))),
             Market.Evaluation.PublishSchema(schema.SchemaId, schema.Tiers, schema.CapMicro, schema.LadderMicro, schema.Quality),
         ]);
         await _driver.SettleAsync("the sites and the schema");
@@ -173,7 +181,8 @@ internal sealed class MarketEvaluation : IAsyncDisposable
             await _people.SubmitAsync(r + 1, "approve", token.Approve(payments.Address, Wealth));
         }
 
-        foreach ((RoleHost host, EthereumAccount account) in (IEnumerable<(RoleHost, EthereumAccount)>)[(_market.Host, _marketAccount), .. _sites.Select(site => site.Host).Zip(_siteAccounts)])
+        foreach ((RoleHost host, EthereumAccount account) in (IEnumerable<(RoleHost, EthereumAccount)>)[
+            (_market.Host, _marketAccount), .. _sites.Select(site => site.Host).Zip(_siteAccounts)])
         {
             await host.SubmitAsync(0, "bonds", token.Approve(payments.Address, Wealth), payments.Deposit(account.Address, Wealth / 2));
         }
@@ -185,7 +194,8 @@ internal sealed class MarketEvaluation : IAsyncDisposable
     {
         long now = (long)(await Chain.Client.GetBlockAsync(BlockReference.Latest, _cancellation))!.Timestamp;
         int[] parts = Schema.Profiles.Count == ProfileParts.Length ? ProfileParts
-            : [.. Enumerable.Range(0, Schema.Profiles.Count).Select(i => (1_000_000 / Schema.Profiles.Count) + (i == 0 ? 1_000_000 % Schema.Profiles.Count : 0))];
+            : [.. Enumerable.Range(0, Schema.Profiles.Count)
+                .Select(i => (1_000_000 / Schema.Profiles.Count) + (i == 0 ? 1_000_000 % Schema.Profiles.Count : 0))];
         int[] profiles = Choice(parts, "profile");
         int[] rates = Choice(RateParts, "rate");
         int[] purposes = Choice(PurposeParts, "purpose");
@@ -200,7 +210,9 @@ internal sealed class MarketEvaluation : IAsyncDisposable
                 RecordKeys = [.. own.Select(record => _data.Records.RecordKeys[record])],
                 PersonKeys = [.. own.Select(record => _data.Records.PersonKeys[record])],
                 Codes = [.. _data.Records.Columns.Select(column => Array.ConvertAll(own, record => column.Codes[record]))],
-                Fractions = [.. _data.Records.Columns.Select(column => column.Fractions is null ? [] : Array.ConvertAll(own, record => column.Fractions[record]))],
+                Fractions =
+                    [.. _data.Records.Columns.Select(
+                        column => column.Fractions is null ? [] : Array.ConvertAll(own, record => column.Fractions[record]))],
             });
             int[] persons = [.. own.DistinctBy(record => _data.Records.PersonIndex[record])];
             await site.SetPoliciesAsync(new SetPolicies
@@ -237,14 +249,16 @@ internal sealed class MarketEvaluation : IAsyncDisposable
     private async Task<List<string>> FundAsync(Grains.Abstractions.Market.Catalogue catalogue)
     {
         TierRates middle = new(
-            new TokenAmount(catalogue.MedianRates[0]), new TokenAmount(catalogue.MedianRates[1]), new TokenAmount(catalogue.MedianRates[2]), new TokenAmount(catalogue.MedianRates[3]));
+            new TokenAmount(catalogue.MedianRates[0]), new TokenAmount(catalogue.MedianRates[1]), new TokenAmount(catalogue.MedianRates[2]),
+            new TokenAmount(catalogue.MedianRates[3]));
         QualityTable table = Market.Schemas[Schema.Id].Table;
         List<string> keys = [];
         for (int i = 0; i < _book.Requests.Count; i++)
         {
             string researcher = _researchers[i % Researchers].Address.ToString().ToLowerInvariant();
             TermsDocument terms = RequestBook.Terms(
-                _book.Requests[i], Schema, table, middle, _engines.Deployment.Terms.RelayFeeUnits, researcher, Market.View.NowSeconds + (60 * Day));
+                _book.Requests[i], Schema, table, middle, _engines.Deployment.Terms.RelayFeeUnits, researcher,
+                Market.View.NowSeconds + (60 * Day));
             FundingCall call = await _market.Grains.GetGrain<IRequesterGrain>(researcher).OpenAsync(terms.Write());
             await _people.SubmitAsync((i % Researchers) + 1, "open/" + call.Key, new ContractCall(new Address(call.To), call.Data));
             keys.Add(call.Key);
@@ -294,14 +308,17 @@ internal sealed class MarketEvaluation : IAsyncDisposable
     private async Task<List<(LedgerDelivery, OpenedDelivery, OpenedEpoch)>> DeliveriesAsync(List<RequestStatus> requests)
     {
         List<(LedgerDelivery, OpenedDelivery, OpenedEpoch)> all = [];
-        foreach (LedgerDelivery row in requests.Where(request => request.RequestId > 0).SelectMany(request => Market.View.Deliveries(request.RequestId))
+        foreach (LedgerDelivery row in requests.Where(request => request.RequestId > 0)
+            .SelectMany(request => Market.View.Deliveries(request.RequestId))
             .Where(row => row.Status == BatchStatus.Final && row.Header.Count > 0))
         {
             EpochRow epoch = Market.View.FinalEpoch(row.Header.Site, Schema.LedgerId())!;
             all.Add((row, (await Market.DeliveryAsync(row.Header.DataHash, Schema))!, (await Market.EpochAsync(epoch.Header.DataHash))!));
         }
 
-        return all.Count > 0 ? all : throw new CommandException(ExitCode.Failure, "no request of the book was served: raise its bids, or ask for lower grades");
+        return all.Count > 0
+            ? all : throw new CommandException(
+                ExitCode.Failure, "no request of the book was served: raise its bids, or ask for lower grades");
     }
 
     /// <summary>Whoever is paid most for one record.</summary>
@@ -318,7 +335,8 @@ internal sealed class MarketEvaluation : IAsyncDisposable
         {
             SiteStatus status = await _sites[s].Grain.StatusAsync(Schema.Id);
             SiteEpoch epoch = status.Epochs[^1];
-            sites.Add(new MarketSite((int)status.Site, status.Records, status.Persons, epoch.Members, epoch.Classes, epoch.Withheld, status.HighestLossMicro / 1e6));
+            sites.Add(new MarketSite((int)status.Site, status.Records, status.Persons, epoch.Members, epoch.Classes, epoch.Withheld,
+                status.HighestLossMicro / 1e6));
         }
 
         return sites;
@@ -350,7 +368,8 @@ internal sealed class MarketEvaluation : IAsyncDisposable
         {
             string json = await _market.Grains.GetGrain<IRequesterGrain>(request.Researcher).ResultsAsync(request.Key);
             RequestResults results = JsonSerializer.Deserialize<RequestResults>(json, RequestResults.Json)!;
-            answers.AddRange(results.Statistics.Select(answer => new CorePass.Answer(StatisticRequest.Parse(answer.Id), answer.Result, answer.Refusal)));
+            answers.AddRange(
+                results.Statistics.Select(answer => new CorePass.Answer(StatisticRequest.Parse(answer.Id), answer.Result, answer.Refusal)));
         }
 
         return new CorePass(Schema, EstimationOptions.Default, Environment.ProcessorCount).Compare(answers, _data.Records, _cancellation);
@@ -380,7 +399,8 @@ internal sealed class MarketEvaluation : IAsyncDisposable
         MatchOutcome outcome = decision.ToOutcome((await Market.RoundAsync(Bytes32.Parse("0x" + round.FileHash)))!.File);
         long[] none = new long[decision.Problem.Classes.Count];
         List<MarketMatching> matchings =
-            [Measured("exact", round.SolveMilliseconds, MatchMetrics.Of(decision.Problem, outcome.SalesByClass, decision.Asks, [.. outcome.Classes.Select(c => c.Premium)]))];
+            [Measured("exact", round.SolveMilliseconds,
+                MatchMetrics.Of(decision.Problem, outcome.SalesByClass, decision.Asks, [.. outcome.Classes.Select(c => c.Premium)]))];
         (string Name, Func<IReadOnlyList<Sale>> Match)[] others =
         [
             ("deferred acceptance", () => DeferredAcceptance.Match(decision.Problem, decision.Asks)),
@@ -392,7 +412,8 @@ internal sealed class MarketEvaluation : IAsyncDisposable
             long started = Stopwatch.GetTimestamp();
             IReadOnlyList<Sale> sales = match();
             double milliseconds = Stopwatch.GetElapsedTime(started).TotalMilliseconds;
-            matchings.Add(Measured(name, milliseconds, MatchMetrics.Of(decision.Problem, [.. sales.OrderBy(s => s.ClassIndex).ThenBy(s => s.RequestIndex)], decision.Asks, none)));
+            matchings.Add(Measured(name, milliseconds,
+                MatchMetrics.Of(decision.Problem, [.. sales.OrderBy(s => s.ClassIndex).ThenBy(s => s.RequestIndex)], decision.Asks, none)));
         }
 
         return matchings;
@@ -423,25 +444,30 @@ internal sealed class MarketEvaluation : IAsyncDisposable
 
         return [.. deliveries.Select(d => d.Epoch).Distinct().SelectMany(epoch => epoch.File.Classes).GroupBy(NameOf)
             .Select(group => new MarketProfile(
-                group.Key, group.Sum(leaf => (long)leaf.Size), earned.GetValueOrDefault(group.Key).Sales, earned.GetValueOrDefault(group.Key).Paid))
+                group.Key, group.Sum(leaf => (long)leaf.Size), earned.GetValueOrDefault(group.Key).Sales,
+                earned.GetValueOrDefault(group.Key).Paid))
             .OrderBy(profile => profile.Profile, StringComparer.Ordinal)];
     }
 
     private MarketMoney Money(List<RequestStatus> requests)
     {
-        EscrowRow[] escrows = [.. requests.Where(request => request.RequestId > 0).Select(request => Market.View.Escrow(request.RequestId)!)];
+        EscrowRow[] escrows =
+            [.. requests.Where(request => request.RequestId > 0).Select(request => Market.View.Escrow(request.RequestId)!)];
         long fees = requests.Sum(request => request.Delivered) * (long)_engines.Deployment.Terms.RelayFeeUnits;
         MarketMoney money = new(
-            (long)escrows.Aggregate(System.Numerics.BigInteger.Zero, (sum, e) => sum + e.Funded), (long)escrows.Aggregate(System.Numerics.BigInteger.Zero, (sum, e) => sum + e.Claimed), fees,
+            (long)escrows.Aggregate(System.Numerics.BigInteger.Zero, (sum, e) => sum + e.Funded),
+            (long)escrows.Aggregate(System.Numerics.BigInteger.Zero, (sum, e) => sum + e.Claimed), fees,
             (long)escrows.Aggregate(System.Numerics.BigInteger.Zero, (sum, e) => sum + e.Refunded));
         return money.Funded == money.Patients + money.Fees + money.Refunded ? money
-            : throw new CommandException(ExitCode.Failure, $"{money.Funded} token units were funded, but {money.Patients} paid, {money.Fees} in fees and {money.Refunded} refunded");
+            : throw new CommandException(ExitCode.Failure,
+                $"{money.Funded} token units were funded, but {money.Patients} paid, {money.Fees} in fees and {money.Refunded} refunded");
     }
 
     private static string SiteName(int site) => string.Create(CultureInfo.InvariantCulture, $"site-{site + 1}");
 
     private int[] Choice(int[] parts, string what) => PolicyChoice.Mix([.. parts.Select((part, i) => new ProfileShare(i, part))])
-        .Assign(_data.Records, HKDF.DeriveKey(HashAlgorithmName.SHA256, _key, 32, info: System.Text.Encoding.UTF8.GetBytes("emrmarket evaluate " + what)));
+        .Assign(_data.Records,
+            HKDF.DeriveKey(HashAlgorithmName.SHA256, _key, 32, info: System.Text.Encoding.UTF8.GetBytes("emrmarket evaluate " + what)));
 
     private async Task<bool> AllAsync(List<string> keys, Func<RequestState, bool> reached)
     {

@@ -65,12 +65,15 @@ internal sealed record RequestBook(IReadOnlyList<BookEntry> Requests)
     {
         try
         {
-            RequestBook book = JsonSerializer.Deserialize<RequestBook>(File.ReadAllText(path), Json) ?? throw new JsonException("it is null");
-            return book.Requests is { Count: > 0 and <= 1000 } ? book : throw new CommandException(ExitCode.Usage, $"--requests {path}: a book has 1 to 1,000 requests");
+            RequestBook book = JsonSerializer.Deserialize<RequestBook>(File.ReadAllText(path), Json)
+                ?? throw new JsonException("it is null");
+            return book.Requests is { Count: > 0 and <= 1000 }
+                ? book : throw new CommandException(ExitCode.Usage, $"--requests {path}: a book has 1 to 1,000 requests");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
         {
-            throw new CommandException(ExitCode.Usage, $"--requests {path} cannot be read: {e.Message}. docs/EVALUATION.md has an example.", e);
+            throw new CommandException(
+                ExitCode.Usage, $"--requests {path} cannot be read: {e.Message}. docs/EVALUATION.md has an example.", e);
         }
     }
 
@@ -114,12 +117,14 @@ internal sealed record RequestBook(IReadOnlyList<BookEntry> Requests)
     /// <param name="researcher">Who asks.</param>
     /// <param name="deadline">Unix seconds.</param>
     /// <exception cref="CommandException">The request asks for what the schema does not have.</exception>
-    public static TermsDocument Terms(BookEntry entry, Schema schema, QualityTable table, TierRates rates, ulong relayFee, string researcher, long deadline)
+    public static TermsDocument Terms(
+        BookEntry entry, Schema schema, QualityTable table, TierRates rates, ulong relayFee, string researcher, long deadline)
     {
         try
         {
             SortedDictionary<string, GradeRange> grades = TermsDocument.GradesFor(
-                schema, entry.Statistics.Select(StatisticRequest.Parse), attribute => entry.Grade > 0 ? entry.Grade : schema.DefaultGrade(attribute));
+                schema, entry.Statistics.Select(StatisticRequest.Parse),
+                attribute => entry.Grade > 0 ? entry.Grade : schema.DefaultGrade(attribute));
             (UInt128 ask, long score) = (0, 0);
             foreach ((string name, GradeRange range) in grades)
             {
