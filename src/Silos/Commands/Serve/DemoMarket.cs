@@ -112,7 +112,7 @@ internal sealed class DemoMarket(RunningRoles roles, IServiceProvider services, 
             ["frequency:admission"], 500, 0.05m);
         await UntilAsync(() => AllAsync(address, served, request => request.HasEnded || request.State == "evaluated"));
         string cancelled = await OpenAsync(
-            wallet, address, "Payers", "Withdrawn by its researcher before the book was closed.", ["frequency:payer"], 300, 2);
+            wallet, address, "Payers", "Who pays for which stays in hospital?", ["frequency:payer"], 300, 2);
         try
         {
             await SendAsync(wallet, cancelled + "/cancel", (await Research.CancelAsync(address, cancelled)).Calls);

@@ -21,7 +21,8 @@ export const texts = {
   demonstrationFirst: {
     patient: 'Try this: change a setting and read what it would mean; then check the proof of a use further down.',
     researcher: 'Try this: open “Length of stay” for its results, then write a request and see what it buys before you sign.',
-    account: 'Try this as staff: see what was delivered and why the rest was not. As auditor: compute a request again, or check a batch.',
+    staff: 'Try this: see what was delivered and why the rest was not, and hand a patient their wallet.',
+    auditor: 'Try this: compute a request again, check a batch, then open a leaf of it from the ledger.',
   },
   signingIn: 'Signing in …',
   sending: 'Sending …',

@@ -61,7 +61,8 @@ export async function followLink(): Promise<void> {
   try {
     const { addressOf, bytesOf, controllerKey } = await keys()
     // The page behind the door says it again.
-    sessionStorage.setItem('emr-said', `${'account' in who ? texts.demonstrationAccount : texts.demonstration} ${texts.demonstrationFirst['account' in who ? 'account' : 'researcher' in who ? 'researcher' : 'patient']}`)
+    const role = 'account' in who ? who.account.name === 'auditor' ? 'auditor' : 'staff' : 'researcher' in who ? 'researcher' : 'patient'
+    sessionStorage.setItem('emr-said', `${'account' in who ? texts.demonstrationAccount : texts.demonstration} ${texts.demonstrationFirst[role]}`)
     if ('account' in who) {
       endDemonstration()
       need<HTMLInputElement>('#name').value = who.account.name
