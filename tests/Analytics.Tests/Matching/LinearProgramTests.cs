@@ -6,8 +6,9 @@ using EmrMarket.Analytics.Matching;
 namespace EmrMarket.Analytics.Tests.Matching;
 
 /// <summary>
-/// The matching as a linear program, solved by GLPK's simplex in floating point. Markets are independent blocks of one program, so that one run of the solver answers for hundreds. All data are
-/// integers far below 2^53, so sums that differ differ by at least one, and a half tells them apart.
+/// The matching as a linear program, solved by GLPK's simplex in floating point. Markets are independent blocks of one program, so that one
+/// run of the solver answers for hundreds. All data are integers far below 2^53, so sums that differ differ by at least one, and a half
+/// tells them apart.
 /// </summary>
 public sealed class LinearProgramTests
 {
@@ -18,8 +19,11 @@ public sealed class LinearProgramTests
     {
         MatchProblem[] markets =
         [
-            .. Enumerable.Range(0, 250).Select(seed => Markets.Random(seed, maxClasses: 8, maxRequests: 6, maxMembers: 9, maxQuota: 4, maxRecords: 40, maxWeight: 12)),
-            .. Enumerable.Range(1_000, 60).Select(seed => Markets.Random(seed, maxClasses: 20, maxRequests: 10, maxMembers: 50, maxQuota: 3, maxRecords: 300, maxWeight: 1_000_000)),
+            .. Enumerable.Range(0, 250)
+            .Select(seed => Markets.Random(seed, maxClasses: 8, maxRequests: 6, maxMembers: 9, maxQuota: 4, maxRecords: 40, maxWeight: 12)),
+            .. Enumerable.Range(1_000, 60)
+            .Select(seed => Markets.Random(
+                seed, maxClasses: 20, maxRequests: 10, maxMembers: 50, maxQuota: 3, maxRecords: 300, maxWeight: 1_000_000)),
             Markets.Random(5_000, maxClasses: 120, maxRequests: 40, maxMembers: 40, maxQuota: 3, maxRecords: 500, maxWeight: 10_000),
         ];
         MatchOutcome[] outcomes = [.. markets.Select(market => ExactMatcher.Solve(market))];
@@ -76,7 +80,8 @@ public sealed class LinearProgramTests
             {
                 if (market.Weights[c, j] != WeightMatrix.Inadmissible)
                 {
-                    value += market.Classes[c].Members * Math.Max(0, market.Weights[c, j] - outcome.Classes[c].Premium - outcome.Requests[j].Surplus);
+                    value += market.Classes[c].Members * Math.Max(
+                        0, market.Weights[c, j] - outcome.Classes[c].Premium - outcome.Requests[j].Surplus);
                 }
             }
         }
@@ -98,7 +103,8 @@ public sealed class LinearProgramTests
         /// <summary>max w x, with x at most n, and the sums at most n q and N.</summary>
         public void AddMatch(MatchProblem market)
         {
-            List<int>[] byClass = [.. market.Classes.Select(_ => new List<int>())], byRequest = [.. market.Requests.Select(_ => new List<int>())];
+            List<int>[] byClass = [.. market.Classes.Select(_ => new List<int>())],
+            byRequest = [.. market.Requests.Select(_ => new List<int>())];
             for (int c = 0; c < market.Classes.Count; c++)
             {
                 for (int j = 0; j < market.Requests.Count; j++)
@@ -112,7 +118,8 @@ public sealed class LinearProgramTests
                 }
             }
 
-            foreach ((List<int> columns, long right) in byClass.Zip(market.Classes.Select(c => c.Capacity)).Concat(byRequest.Zip(market.Requests.Select(r => r.Records))).Where(row => row.First.Count > 0))
+            foreach ((List<int> columns, long right) in byClass.Zip(market.Classes.Select(c => c.Capacity))
+                .Concat(byRequest.Zip(market.Requests.Select(r => r.Records))).Where(row => row.First.Count > 0))
             {
                 AddRow(columns.Select(column => (1L, column)), "<=", right);
             }
@@ -126,7 +133,8 @@ public sealed class LinearProgramTests
             const long Free = -1;
             int[] u = [.. market.Classes.Select(_ => AddColumn(1, Free))];
             int[] v = [.. market.Requests.Select(_ => AddColumn(0, Free))];
-            List<(long, int)> objective = [.. u.Select((column, c) => (market.Classes[c].Capacity, column)), .. v.Select((column, j) => (market.Requests[j].Records, column))];
+            List<(long, int)> objective = [.. u.Select((column, c) => (market.Classes[c].Capacity, column)),
+                .. v.Select((column, j) => (market.Requests[j].Records, column))];
             for (int c = 0; c < u.Length; c++)
             {
                 for (int j = 0; j < v.Length; j++)
@@ -151,7 +159,9 @@ public sealed class LinearProgramTests
             {
                 (string program, string solution) = (Path.Combine(folder, "program.lp"), Path.Combine(folder, "solution.txt"));
                 await File.WriteAllTextAsync(program, $"{sense}\n o:{_objective}\nSubject To\n{_rows}Bounds\n{_bounds}End\n");
-                using Process solver = Process.Start(new ProcessStartInfo(Tools.Require(Tool.Glpk), ["--lp", program, "--write", solution]) { RedirectStandardOutput = true, UseShellExecute = false })!;
+                using Process solver =
+                    Process.Start(new ProcessStartInfo(Tools.Require(Tool.Glpk),
+                        ["--lp", program, "--write", solution]) { RedirectStandardOutput = true, UseShellExecute = false })!;
                 string said = await solver.StandardOutput.ReadToEndAsync();
                 await solver.WaitForExitAsync();
                 Assert.True(solver.ExitCode == 0 && File.Exists(solution), said);
@@ -167,7 +177,8 @@ public sealed class LinearProgramTests
         {
             int column = _columns.Count + 1;
             _objective.Append(CultureInfo.InvariantCulture, $" {cost:+0;-0;+0} x{column}\n");
-            _bounds.Append(CultureInfo.InvariantCulture, $" 0 <= x{column}{(upper < 0 ? "" : string.Create(CultureInfo.InvariantCulture, $" <= {upper}"))}\n");
+            _bounds.Append(CultureInfo.InvariantCulture,
+                $" 0 <= x{column}{(upper < 0 ? "" : string.Create(CultureInfo.InvariantCulture, $" <= {upper}"))}\n");
             _columns.Add((_blocks, cost, upper));
             return column;
         }
@@ -184,7 +195,8 @@ public sealed class LinearProgramTests
             _rows.Append(CultureInfo.InvariantCulture, $" {relation} {right}\n");
         }
 
-        /// <summary>Lines <c>i row status value dual</c> and <c>j column status value reduced-cost</c>, after <c>s bas rows columns f f objective</c>: feasible in both senses, so optimal.</summary>
+        /// <summary>Lines <c>i row status value dual</c> and <c>j column status value reduced-cost</c>, after <c>s bas rows columns f f
+        /// objective</c>: feasible in both senses, so optimal.</summary>
         private Solution Read(string[] lines)
         {
             Solution solution = new(new double[_blocks], new double[_blocks]);
@@ -193,7 +205,8 @@ public sealed class LinearProgramTests
             foreach (string[] parts in lines.Select(line => line.Split(' ')).Where(parts => parts[0] is "i" or "j"))
             {
                 int at = int.Parse(parts[1], CultureInfo.InvariantCulture) - 1;
-                (double value, double dual) = (double.Parse(parts[3], CultureInfo.InvariantCulture), double.Parse(parts[4], CultureInfo.InvariantCulture));
+                (double value, double dual) = (
+                    double.Parse(parts[3], CultureInfo.InvariantCulture), double.Parse(parts[4], CultureInfo.InvariantCulture));
                 if (parts[0] == "i")
                 {
                     solution.DualObjectives[_sides[at].Block] += dual * _sides[at].Right;
