@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 
 namespace EmrMarket.Silos.Tests.Commands;
@@ -8,6 +9,9 @@ public sealed class MarketStoryTests
 {
     private const int Records = 240;
     private const string Schema = "synthetic";
+    private const long PlantedRecord = 0x5EC2_E7AB_0000;
+    private const long PlantedPerson = 0x7B1D_C94E_0000;
+    private const string PlantedFraction = ".0719283746";
 
     [RequiresFact(Tool.Anvil, Tool.PostgreSQL)]
     [Trait("Duration", "Long")]
@@ -16,6 +20,7 @@ public sealed class MarketStoryTests
         await using ServedMarket market = new();
         string file = market.Place("records.csv");
         Assert.Equal(0, (await CommandProcess.RunAsync(market.Folder, "data", "generate", "--records", $"{Records}", "--out", file)).Code);
+        await PlantAsync(file);
         await market.StartAsync();
 
         await LoadAsync(market, file);
@@ -35,6 +40,56 @@ public sealed class MarketStoryTests
         JsonElement withdrawn = (await market.JsonAsync("patient", "withdraw", "--wallet", wallet, "--passphrase-file", market.Place("pass"), "--pseudonym", pseudonym, "--yes"))[0];
         Assert.Equal("withdrawn", withdrawn.GetProperty("offer").GetProperty("participation").GetString());
         await market.RefusedAsync(2, "withdrawn", "patient", "policy", "--wallet", wallet, "--passphrase-file", market.Place("pass"), "--pseudonym", pseudonym, "--resume");
+        await FindNothingRawAsync(market, file);
+    }
+
+    /// <summary>Gives the records ids, and a measurement a fraction, that stand nowhere else by chance.</summary>
+    private static async Task PlantAsync(string file)
+    {
+        string[] lines = await File.ReadAllLinesAsync(file);
+        int measured = Array.IndexOf(lines[0].Split(','), "bmi");
+        await File.WriteAllLinesAsync(file, lines.Select((line, row) =>
+        {
+            string[] values = line.Split(',');
+            if (row > 0)
+            {
+                values[0] = (PlantedRecord + long.Parse(values[0], CultureInfo.InvariantCulture)).ToString(CultureInfo.InvariantCulture);
+                values[1] = (PlantedPerson + long.Parse(values[1], CultureInfo.InvariantCulture)).ToString(CultureInfo.InvariantCulture);
+                values[measured] = values[measured].Length == 0 ? "" : values[measured].Split('.')[0] + PlantedFraction;
+            }
+
+            return string.Join(',', values);
+        }));
+    }
+
+    /// <summary>
+    /// Looks for what was planted in all that the server keeps: the databases of market and site with their logs of changes, the chain, exchanged files, spools and its own words. The site's
+    /// own database is sealed, so that it is nowhere, neither as text nor as a number in either order of bytes.
+    /// </summary>
+    private static async Task FindNothingRawAsync(ServedMarket market, string file)
+    {
+        string said = await market.StopAsync();
+        byte[][] planted =
+        [
+            .. new[] { PlantedRecord, PlantedPerson }.SelectMany(id =>
+            {
+                // The two last bytes count the records.
+                byte[] number = BitConverter.GetBytes(id)[2..], turned = [.. number.Reverse()];
+                return new[] { number, turned, Encoding.ASCII.GetBytes(id.ToString(CultureInfo.InvariantCulture)[..9]) };
+            }),
+            Encoding.ASCII.GetBytes(PlantedFraction),
+        ];
+        Assert.All(planted.Where(sought => sought.All(b => b is >= (byte)'.' and <= (byte)'9')), sought => Assert.True(File.ReadAllBytes(file).AsSpan().IndexOf(sought) >= 0));
+        Assert.All(planted, sought => Assert.True(Encoding.UTF8.GetBytes(said).AsSpan().IndexOf(sought) < 0, "a raw value is in what the server said"));
+        int looked = 0;
+        foreach (string path in Directory.EnumerateFiles(market.Folder, "*", SearchOption.AllDirectories).Where(path => Path.GetExtension(path) != ".csv"))
+        {
+            byte[] content = await File.ReadAllBytesAsync(path);
+            looked++;
+            Assert.All(planted, sought => Assert.True(content.AsSpan().IndexOf(sought) < 0, $"{path} holds {Convert.ToHexStringLower(sought)}"));
+        }
+
+        Assert.InRange(looked, 100, int.MaxValue);
     }
 
     private static async Task LoadAsync(ServedMarket market, string file)

@@ -93,6 +93,18 @@ internal sealed class ServedMarket : IAsyncDisposable
         _serve = null;
     }
 
+    /// <summary>SIGTERM, and what it said on standard error from its start to its end.</summary>
+    public async Task<string> StopAsync()
+    {
+        using Process kill = Process.Start("kill", ["-TERM", _serve!.Id.ToString(CultureInfo.InvariantCulture)]);
+        await _serve.WaitForExitAsync();
+        string said = await _errors!;
+        Assert.Equal(0, _serve.ExitCode);
+        _serve.Dispose();
+        _serve = null;
+        return said;
+    }
+
     /// <summary>Runs a client's command against it.</summary>
     public Task<(int Code, string Output, string Error)> RunAsync(params IEnumerable<string> arguments) =>
         CommandProcess.RunAsync(Folder, [.. arguments, "--server", _url, "--keys", Place("keys")]);
