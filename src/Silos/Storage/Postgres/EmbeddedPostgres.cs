@@ -61,7 +61,14 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
     /// <exception cref="ProcessFolderInUseException">Another process runs a server on this folder.</exception>
     /// <exception cref="ProcessFailedException">The server did not start: no room, a read-only disk, damaged data. The message ends with
     /// its log.</exception>
-    public static async Task<EmbeddedPostgres> StartAsync(string folder, EmbeddedTools tools, CancellationToken cancellationToken)
+    public static Task<EmbeddedPostgres> StartAsync(string folder, EmbeddedTools tools, CancellationToken cancellationToken) =>
+        StartAsync(folder, tools, durable: true, cancellationToken);
+
+    /// <summary>Starts one whose data end with the run: it does not wait for the disk, and would lose them if the machine failed.</summary>
+    public static Task<EmbeddedPostgres> StartForOneRunAsync(string folder, EmbeddedTools tools, CancellationToken cancellationToken) =>
+        StartAsync(folder, tools, durable: false, cancellationToken);
+
+    private static async Task<EmbeddedPostgres> StartAsync(string folder, EmbeddedTools tools, bool durable, CancellationToken cancellationToken)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
         ArgumentNullException.ThrowIfNull(tools);
@@ -91,7 +98,8 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
         string[] command = [.. asUser, Path.Combine(programs, "postgres"), "-D", postgres.Data, "-c", "listen_addresses=", "-c",
             "unix_socket_directories=" + postgres._socket,
             "-c", "unix_socket_permissions=0700", "-c", "password_encryption=scram-sha-256", "-c", "max_connections=128", "-c",
-            "log_min_messages=warning"];
+            "log_min_messages=warning",
+            .. durable ? (string[])[] : ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]];
         postgres._process = await SupervisedProcess.StartAsync(
             new SupervisedProcessOptions
             {
@@ -102,7 +110,7 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
                 Endpoint = postgres._socket,
                 StopSignal = "INT",
                 BeforeFirstStartAsync = cancellation =>
-                    postgres.WithRoomAsync(() => postgres.InitialiseAsync(asUser, programs, cancellation)),
+                    postgres.WithRoomAsync(() => postgres.InitialiseAsync(asUser, programs, durable, cancellation)),
                 IsReadyAsync = postgres.AnswersAsync,
                 PrepareAsync = cancellation => postgres.WithRoomAsync(() => postgres.PrepareAsync(cancellation)),
             },
@@ -191,7 +199,7 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
     }
 
     /// <summary>Makes the data, whole or not at all: what a killed attempt left is thrown away.</summary>
-    private async Task InitialiseAsync(string[] asUser, string programs, CancellationToken cancellationToken)
+    private async Task InitialiseAsync(string[] asUser, string programs, bool durable, CancellationToken cancellationToken)
     {
         if (Directory.Exists(Data))
         {
@@ -208,7 +216,7 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
         (int exit, string output) = await RunAsync(
             [.. asUser, Path.Combine(programs, "initdb"), "-D", unfinished, "-U", Administrator, "-A", "scram-sha-256", "--pwfile",
                 PasswordFile(Administrator),
-                "-E", "UTF8", "--locale=C"],
+                "-E", "UTF8", "--locale=C", .. durable ? (string[])[] : ["--no-sync"]],
             cancellationToken);
         if (exit != 0)
         {

@@ -98,7 +98,7 @@ internal sealed class MarketEngines : IAsyncDisposable
 
     private async Task StartDatabaseAsync(int sites, CancellationToken cancellationToken)
     {
-        _database = await EmbeddedPostgres.StartAsync(Path.Combine(_folder, "database"), ChainFolders.Tools, cancellationToken);
+        _database = await EmbeddedPostgres.StartForOneRunAsync(Path.Combine(_folder, "database"), ChainFolders.Tools, cancellationToken);
         Market = await MarketStorage.OpenAsync(_database.MarketConnectionString, cancellationToken);
         for (int site = 1; site <= sites; site++)
         {
