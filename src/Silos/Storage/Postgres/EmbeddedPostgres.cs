@@ -68,7 +68,8 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
     public static Task<EmbeddedPostgres> StartForOneRunAsync(string folder, EmbeddedTools tools, CancellationToken cancellationToken) =>
         StartAsync(folder, tools, durable: false, cancellationToken);
 
-    private static async Task<EmbeddedPostgres> StartAsync(string folder, EmbeddedTools tools, bool durable, CancellationToken cancellationToken)
+    private static async Task<EmbeddedPostgres> StartAsync(
+        string folder, EmbeddedTools tools, bool durable, CancellationToken cancellationToken)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
         ArgumentNullException.ThrowIfNull(tools);
