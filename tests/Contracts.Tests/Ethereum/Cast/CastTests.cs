@@ -78,21 +78,37 @@ public class CastTests
     }
 
     [RequiresFact(Tool.Cast)]
-    public void Keccak_of_every_length_around_the_rate_equals_casts()
+    [Trait("Duration", "Long")]
+    public void Hashes_signatures_addresses_and_transactions_equal_casts_thousands_of_times()
+    {
+        CompareHashes(2_000);
+        CompareTransactions(2_000);
+        CompareSignatures(2_000);
+    }
+
+    [RequiresFact(Tool.Cast)]
+    public void Keccak_of_every_length_around_the_rate_equals_casts() => CompareHashes(300);
+
+    [RequiresFact(Tool.Cast)]
+    public void Signed_transactions_of_both_types_equal_casts() => CompareTransactions(200);
+
+    [RequiresFact(Tool.Cast)]
+    public void Signatures_and_addresses_of_random_keys_equal_casts_and_recover() => CompareSignatures(150);
+
+    private static void CompareHashes(int count)
     {
         RandomValues random = new(20260803);
-        byte[][] messages = [.. Enumerable.Range(0, 300).Select(random.Bytes)];
+        byte[][] messages = [.. Enumerable.Range(0, count).Select(random.Bytes)];
         string[] answers = CastOracle.Ask([.. messages.Select(message => (string[])["keccak", Hex.Encode(message)])]);
         Assert.Equal(answers, messages.Select(message => Keccak256.Hash(message).ToString()));
     }
 
-    [RequiresFact(Tool.Cast)]
-    public void Signed_transactions_of_both_types_equal_casts()
+    private static void CompareTransactions(int count)
     {
         RandomValues random = new(20260804);
         List<string[]> questions = [];
         List<string> ours = [];
-        for (int i = 0; i < 200; i++)
+        for (int i = 0; i < count; i++)
         {
             byte[] key = random.Bytes(32);
             bool legacy = i % 2 == 0;
@@ -119,11 +135,11 @@ public class CastTests
         Assert.Equal(CastOracle.Ask(questions), ours);
     }
 
-    [RequiresFact(Tool.Cast)]
-    public void Signatures_and_addresses_of_random_keys_equal_casts_and_recover()
+    private static void CompareSignatures(int count)
     {
         RandomValues random = new(20260805);
-        (byte[] Key, Bytes32 Hash)[] cases = [.. Enumerable.Range(0, 150).Select(_ => (random.Bytes(32), new Bytes32(random.Bytes(32))))];
+        (byte[] Key, Bytes32 Hash)[] cases =
+            [.. Enumerable.Range(0, count).Select(_ => (random.Bytes(32), new Bytes32(random.Bytes(32))))];
         string[] signatures =
             CastOracle.Ask(
                 [.. cases.Select(
