@@ -55,7 +55,8 @@ public static class Tools
         Tool.Curl => OnPath("curl"),
         Tool.Python => OnPath("python3"),
         Tool.Glpk => OnPath("glpsol"),
-        Tool.RealData => Environment.GetEnvironmentVariable("EMR_DATA_DIR") is { Length: > 0 } folder && Directory.Exists(folder) ? folder : null,
+        Tool.RealData => Environment.GetEnvironmentVariable("EMR_DATA_DIR") is { Length: > 0 } folder && Directory.Exists(folder)
+            ? folder : null,
         _ => throw new ArgumentOutOfRangeException(nameof(tool), tool, "unknown tool"),
     };
 
@@ -76,7 +77,8 @@ public static class Tools
         _ => throw new ArgumentOutOfRangeException(nameof(tool), tool, "unknown tool"),
     };
 
-    /// <summary>The reason to skip a test that needs these tools: null when all are there, and always null in continuous integration.</summary>
+    /// <summary>The reason to skip a test that needs these tools: null when all are there, and always null in continuous
+    /// integration.</summary>
     internal static string? SkipReason(Tool[] needed)
     {
         if (IsContinuousIntegration)
@@ -110,6 +112,7 @@ public static class Tools
             }
         }
 
-        throw new InvalidOperationException($"no EmrMarket.sln above {AppContext.BaseDirectory}: run the tests from a clone of the repository");
+        throw new InvalidOperationException(
+            $"no EmrMarket.sln above {AppContext.BaseDirectory}: run the tests from a clone of the repository");
     }
 }

@@ -20,7 +20,8 @@ public sealed partial class LedgerModel
     private readonly Dictionary<Bytes32, List<Book>> _books = [];
     private readonly Dictionary<(Bytes32 Schema, uint Ordinal), Bytes32> _finalRounds = [];
 
-    private ulong MinimumLead => (ulong)_parameters.BookInterval + _parameters.RoundWindow + _parameters.RevealGrace + _parameters.DeliveryWindow;
+    private ulong MinimumLead =>
+        (ulong)_parameters.BookInterval + _parameters.RoundWindow + _parameters.RevealGrace + _parameters.DeliveryWindow;
 
     /// <summary>Number of requests ever opened; their ids are 1, 2, 3, ...</summary>
     public ulong RequestCount => (ulong)_requests.Count;
@@ -47,7 +48,8 @@ public sealed partial class LedgerModel
             .Require(existing == 0, "RequestExists", existing)
             .Require(terms.Deadline >= earliest, "DeadlineTooEarly", (BigInteger)terms.Deadline, (BigInteger)earliest)
             .Require(terms.Deadline <= latest, "DeadlineTooLate", (BigInteger)terms.Deadline, (BigInteger)latest)
-            .Require(terms.Budget >= _parameters.MinimumBudget, "BudgetTooSmall", (BigInteger)terms.Budget, (BigInteger)_parameters.MinimumBudget);
+            .Require(terms.Budget >= _parameters.MinimumBudget, "BudgetTooSmall", (BigInteger)terms.Budget,
+                (BigInteger)_parameters.MinimumBudget);
         RequireTokens(context.Sender, terms.Budget, rules);
         ModelSchema? schema = _schemas.GetValueOrDefault(terms.SchemaId);
         rules.Require(schema is not null, "UnknownSchema", terms.SchemaId);
@@ -55,7 +57,8 @@ public sealed partial class LedgerModel
         if (schema is not null)
         {
             int? invalid = schema.InvalidAttribute(terms.MinimumGrades, terms.TopGrades);
-            rules.Require(invalid is null, "InvalidGrades", (BigInteger)(invalid ?? 0)).Require(invalid is null, "GradesOutOfRange", (BigInteger)(invalid ?? 0));
+            rules.Require(invalid is null, "InvalidGrades", (BigInteger)(invalid ?? 0))
+                .Require(invalid is null, "GradesOutOfRange", (BigInteger)(invalid ?? 0));
             if (invalid is null)
             {
                 capacity = CapacityOf(schema, terms);
@@ -76,8 +79,8 @@ public sealed partial class LedgerModel
         ulong id = RequestCount + 1;
         books[^1] = books[^1] with { RequestCount = index + 1, FirstRequest = index == 0 ? id : books[^1].FirstRequest };
         _requests.Add(new Request(
-            terms.SchemaId, terms.MinimumGrades, terms.TopGrades, terms.PublicCell, context.Sender, terms.Deadline, books[^1].FirstRequest, terms.Bid, capacity,
-            terms.MinimumRecords, ordinal, index, terms.Purpose, false));
+            terms.SchemaId, terms.MinimumGrades, terms.TopGrades, terms.PublicCell, context.Sender, terms.Deadline, books[^1].FirstRequest,
+            terms.Bid, capacity, terms.MinimumRecords, ordinal, index, terms.Purpose, false));
         _references.Add((context.Sender, terms.ClientReference), RequestCount);
         _events.Add(new RequestOpenedEvent(RequestCount, context.Sender, terms.SchemaId, ordinal, index, capacity, terms));
         Fund(RequestCount, context.Sender, terms.Budget);
@@ -131,10 +134,12 @@ public sealed partial class LedgerModel
             .Require(closed, "BookNotClosed", header.SchemaId, header.Ordinal)
             .Require(header.SiteBits <= MaximumSiteBits && SiteCount <= BigInteger.One << header.SiteBits, "InvalidHeader", "siteBits")
             .Require(
-                header.ClassBits <= MaximumClassDepth && _maximumClassCount.GetValueOrDefault(header.SchemaId) <= BigInteger.One << header.ClassBits,
+                header.ClassBits <= MaximumClassDepth
+                    && _maximumClassCount.GetValueOrDefault(header.SchemaId) <= BigInteger.One << header.ClassBits,
                 "InvalidHeader", "classBits")
             .Require(
-                header.RequestBits <= MaximumRequestBits && (!closed || books[(int)header.Ordinal].RequestCount <= BigInteger.One << header.RequestBits),
+                header.RequestBits <= MaximumRequestBits
+                    && (!closed || books[(int)header.Ordinal].RequestCount <= BigInteger.One << header.RequestBits),
                 "InvalidHeader", "requestBits");
         if (header.Attempt > 0)
         {
@@ -202,7 +207,8 @@ public sealed partial class LedgerModel
     }
 
     /// <summary>E1, E2, E5 and E6 of one class and request.</summary>
-    public void ChallengePair(CallContext context, Round round, ClassEvidence @class, PriceOpening price, RequestOpening request, SalesOpening sale)
+    public void ChallengePair(
+        CallContext context, Round round, ClassEvidence @class, PriceOpening price, RequestOpening request, SalesOpening sale)
     {
         ArgumentNullException.ThrowIfNull(context);
         ArgumentNullException.ThrowIfNull(sale);
@@ -258,7 +264,8 @@ public sealed partial class LedgerModel
     }
 
     /// <summary>E7: the two sales trees differ.</summary>
-    public void ChallengeSymmetry(CallContext context, Round round, uint classPosition, uint requestIndex, SalesOpening byClass, SalesOpening byRequest)
+    public void ChallengeSymmetry(
+        CallContext context, Round round, uint classPosition, uint requestIndex, SalesOpening byClass, SalesOpening byRequest)
     {
         ArgumentNullException.ThrowIfNull(context);
         ArgumentNullException.ThrowIfNull(byClass);
@@ -271,8 +278,8 @@ public sealed partial class LedgerModel
 
     /// <summary>E8: a premium that its named support does not hold up. All evidence is given.</summary>
     public void ChallengeSupport(
-        CallContext context, Round round, ClassEvidence @class, PriceOpening price, RequestOpening request, SalesOpening sale, RowOpening row,
-        ClassEvidence supportClass, PriceOpening supportPrice, SalesOpening supportSale)
+        CallContext context, Round round, ClassEvidence @class, PriceOpening price, RequestOpening request, SalesOpening sale,
+        RowOpening row, ClassEvidence supportClass, PriceOpening supportPrice, SalesOpening supportSale)
     {
         ArgumentNullException.ThrowIfNull(context);
         ArgumentNullException.ThrowIfNull(price);
@@ -296,7 +303,8 @@ public sealed partial class LedgerModel
         RequireByClass(id, header, c, stored.Index, sale);
         BigInteger v = request.Leaf.Surplus;
         bool active = !stored.Cancelled && !request.Leaf.Dropped;
-        bool holds = active && Weight(@class.Class.Leaf, stored) == (BigInteger)price.Leaf.Premium + v && sale.Quantity < @class.Class.Leaf.Size;
+        bool holds = active && Weight(@class.Class.Leaf, stored) == (BigInteger)price.Leaf.Premium + v
+            && sale.Quantity < @class.Class.Leaf.Size;
         if (holds)
         {
             RequireRequestRow(header, stored.Index, row);
@@ -309,9 +317,11 @@ public sealed partial class LedgerModel
         VoidRound(context, id, batch, holds ? BatchFault.None : BatchFault.UnsupportedPremium);
     }
 
-    // The named class sells to the request at no gain, and needs no support itself or ranks below. One that sells nothing need not even exist.
+    // The named class sells to the request at no gain, and needs no support itself or ranks below. One that sells nothing need not even
+    // exist.
     private bool Supports(
-        Round round, Bytes32 id, PriceLeaf price, Request request, BigInteger surplus, ClassEvidence evidence, PriceOpening supportPrice, SalesOpening supportSale)
+        Round round, Bytes32 id, PriceLeaf price, Request request, BigInteger surplus, ClassEvidence evidence, PriceOpening supportPrice,
+        SalesOpening supportSale)
     {
         RoundHeader header = round.Header;
         if (price.SupportClass >> PositionBits(header) != 0)
@@ -398,7 +408,8 @@ public sealed partial class LedgerModel
     {
         ArgumentNullException.ThrowIfNull(context);
         ArgumentNullException.ThrowIfNull(sale);
-        new Rules().Require((LeafKind)kind is LeafKind.SalesByClass or LeafKind.SalesByRequest, "UnknownKind", kind).Gather(() => PostedRound(round)).Check();
+        new Rules().Require((LeafKind)kind is LeafKind.SalesByClass or LeafKind.SalesByRequest, "UnknownKind", kind)
+            .Gather(() => PostedRound(round)).Check();
         (Bytes32 id, ModelBatch batch) = PostedRound(round);
         new Rules().RequireOpening(OpensSale(id, round.Header, (LeafKind)kind, position, sale)).Check();
         Answer(id, batch, context, kind, position);
@@ -417,8 +428,8 @@ public sealed partial class LedgerModel
     private static int SalesDepth(RoundHeader header) => PositionBits(header) + header.RequestBits;
 
     private static bool OpensSale(Bytes32 id, RoundHeader header, LeafKind kind, ulong position, SalesOpening sale) => Proves(
-        kind == LeafKind.SalesByClass ? header.SalesByClassRoot : header.SalesByRequestRoot, header.TotalSales, SalesDepth(header), position,
-        Leaves.Sales(kind, id, position, sale.Quantity), sale.Path);
+        kind == LeafKind.SalesByClass ? header.SalesByClassRoot : header.SalesByRequestRoot, header.TotalSales,
+        SalesDepth(header), position, Leaves.Sales(kind, id, position, sale.Quantity), sale.Path);
 
     private static void RequireByClass(Bytes32 id, RoundHeader header, uint c, uint j, SalesOpening sale)
     {
@@ -443,7 +454,8 @@ public sealed partial class LedgerModel
         new Rules().Require(price.Position == position, "Unrelated").Check();
         TreeNode node = Leaves.Price(id, position, price.Leaf);
         new Rules()
-            .RequireOpening(ZeroIfEmpty(node, price.Leaf == RoundBatch.NoPremium) && Proves(header.PricesRoot, 0, PositionBits(header), position, node, price.Path))
+            .RequireOpening(ZeroIfEmpty(node, price.Leaf == RoundBatch.NoPremium)
+                && Proves(header.PricesRoot, 0, PositionBits(header), position, node, price.Path))
             .Check();
     }
 
@@ -498,7 +510,8 @@ public sealed partial class LedgerModel
         new Rules().Require(header.SchemaId == schemaId, "Unrelated").Check();
         new Rules()
             .Require(
-                header.Epoch > 0 && CurrentEpoch(header.Site, schemaId, block) == header.Epoch, "NotCurrentEpoch", header.Site, schemaId, header.Epoch, (BigInteger)block)
+                header.Epoch > 0 && CurrentEpoch(header.Site, schemaId, block) == header.Epoch, "NotCurrentEpoch", header.Site, schemaId,
+                header.Epoch, (BigInteger)block)
             .Check();
         Bytes32 id = EpochId(header.Site, schemaId, header.Epoch);
         Known(id, epoch);
@@ -518,7 +531,8 @@ public sealed partial class LedgerModel
         return (id, Posted(id, round));
     }
 
-    private Bytes32 RoundId(RoundHeader header) => BatchId.Round(_chainId, _contracts.Matching, header.SchemaId, header.Ordinal, header.Attempt);
+    private Bytes32 RoundId(RoundHeader header) =>
+        BatchId.Round(_chainId, _contracts.Matching, header.SchemaId, header.Ordinal, header.Attempt);
 
     private List<Book> Books(Bytes32 schemaId)
     {

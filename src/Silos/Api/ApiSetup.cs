@@ -63,7 +63,8 @@ internal static class ApiSetup
         web.UseHostFiltering();
         web.UseMiddleware<SecurityHeaders>();
         web.UseExceptionHandler();
-        web.UseStatusCodePages(context => ApiPaths.IsApi(context.HttpContext.Request.Path) && context.HttpContext.Response.ContentType is null
+        web.UseStatusCodePages(context => ApiPaths.IsApi(context.HttpContext.Request.Path)
+            && context.HttpContext.Response.ContentType is null
             ? ProblemWriter.WriteAsync(context.HttpContext, OfStatus(context.HttpContext.Response.StatusCode)) : Task.CompletedTask);
         web.UseRouting();
         web.UseAuthentication();
@@ -89,7 +90,8 @@ internal static class ApiSetup
         routes.MapApiDocument();
 
         // Where a problem's type leads to.
-        routes.MapGet(ProblemTypes.Prefix + "{code}", (string code) => Results.Redirect($"{ApiPaths.Root}{ProblemTypes.Prefix}{Uri.EscapeDataString(code)}"))
+        routes.MapGet(ProblemTypes.Prefix + "{code}",
+            (string code) => Results.Redirect($"{ApiPaths.Root}{ProblemTypes.Prefix}{Uri.EscapeDataString(code)}"))
             .ExcludeFromDescription().Named("ExplainProblem", "What a problem's type means.", Policies.Anyone);
     }
 

@@ -17,8 +17,8 @@ internal static class PagesHost
         return services;
     }
 
-    /// <summary>Answers paths that nothing answers with a page that says so. It is no fallback endpoint, for which any method and type would do: below
-    /// /api a wrong one has a problem of its own.</summary>
+    /// <summary>Answers paths that nothing answers with a page that says so. It is no fallback endpoint, for which any method and type
+    /// would do: below /api a wrong one has a problem of its own.</summary>
     public static void UsePages(this WebApplication web) => web.UseStatusCodePages(context =>
     {
         HttpContext http = context.HttpContext;
@@ -33,9 +33,11 @@ internal static class PagesHost
         web.MapRazorComponents<App>();
 
         // Doors of the head: each leads to the visitor's own place, or to the sign-in.
-        web.MapGet("/record", (HttpContext context) => Visitor.Of(context.User) is { Role: Visitor.Patient, Publisher: { } own } ? Results.Redirect("/records/" + own) : ToSignIn("/record"))
+        web.MapGet("/record", (HttpContext context) => Visitor.Of(context.User) is { Role: Visitor.Patient, Publisher: { } own }
+            ? Results.Redirect("/records/" + own) : ToSignIn("/record"))
             .RequireAuthorization(Policies.Anyone).ExcludeFromDescription();
-        web.MapGet("/site", (HttpContext context) => Visitor.Of(context.User) is { Role: Visitor.Staff, Site: { } own } ? Results.Redirect("/sites/" + own) : ToSignIn("/site"))
+        web.MapGet("/site", (HttpContext context) => Visitor.Of(context.User) is { Role: Visitor.Staff, Site: { } own }
+            ? Results.Redirect("/sites/" + own) : ToSignIn("/site"))
             .RequireAuthorization(Policies.Anyone).ExcludeFromDescription();
         web.MapPost("/sign-out", async (HttpContext context, Sessions sessions, IAntiforgery antiforgery) =>
         {

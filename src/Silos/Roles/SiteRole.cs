@@ -19,7 +19,8 @@ internal sealed class SiteRole : IAsyncDisposable
     private readonly RoleHost _host;
 
     /// <summary>
-    /// The menu of asks that a site begins with, token units per epsilon: 500, 1,000 and 2,000 for Private attributes, half of that for Moderate ones, a quarter for Low ones.
+    /// The menu of asks that a site begins with, token units per epsilon: 500, 1,000 and 2,000 for Private attributes, half of that for
+    /// Moderate ones, a quarter for Low ones.
     /// </summary>
     public static readonly IReadOnlyList<TierRates> DefaultRates = [.. new[] { 500, 1_000, 2_000 }.Select(rate => new TierRates(
         TokenAmount.Zero, new TokenAmount((UInt128)(rate / 4)), new TokenAmount((UInt128)(rate / 2)), new TokenAmount((UInt128)rate)))];

@@ -14,7 +14,8 @@ using EmrMarket.Silos.Roles;
 
 namespace EmrMarket.Silos.Services;
 
-/// <summary>What a site's staff do. Record files are read here, at the site; nothing that is answered holds a raw value but the problems of a file, which are for the staff's own eyes.</summary>
+/// <summary>What a site's staff do. Record files are read here, at the site; nothing that is answered holds a raw value but the problems of
+/// a file, which are for the staff's own eyes.</summary>
 internal sealed class SiteService(RunningRoles roles)
 {
     private const ushort DefaultQuota = 4;
@@ -38,11 +39,13 @@ internal sealed class SiteService(RunningRoles roles)
             CapMicro = here.Options.Cap.Micro,
             Epochs = [.. status.Epochs.Select(epoch => new EpochInfo
             {
-                Epoch = epoch.Epoch, Members = epoch.Members, Classes = epoch.Classes, Withheld = epoch.Withheld, FileHash = epoch.FileHash, Status = StatusOf(here, status.Site, epoch.FileHash),
+                Epoch = epoch.Epoch, Members = epoch.Members, Classes = epoch.Classes, Withheld = epoch.Withheld, FileHash = epoch.FileHash,
+                Status = StatusOf(here, status.Site, epoch.FileHash),
             })],
             Deliveries = [.. status.Deliveries.Select(delivery => new DeliveryInfo
             {
-                Sequence = delivery.Sequence, RequestId = delivery.RequestId, Sold = delivery.Sold, Delivered = delivery.Delivered, OverCap = delivery.OverCap, NotAllowed = delivery.NotAllowed,
+                Sequence = delivery.Sequence, RequestId = delivery.RequestId, Sold = delivery.Sold, Delivered = delivery.Delivered,
+                OverCap = delivery.OverCap, NotAllowed = delivery.NotAllowed,
                 Refusal = delivery.Refusal,
             })],
         };
@@ -77,7 +80,8 @@ internal sealed class SiteService(RunningRoles roles)
 
         RecordTable table = loader.Load(files, cancellationToken);
 
-        // The same content again is the same batch, whoever loads it and whatever the files are called; other values under the same keys are another one, which the site refuses.
+        // The same content again is the same batch, whoever loads it and whatever the files are called; other values under the same keys
+        // are another one, which the site refuses.
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(Convert.FromHexString(schema.Id));
         hash.AppendData(MemoryMarshal.AsBytes<ulong>(table.RecordKeys));
@@ -123,10 +127,15 @@ internal sealed class SiteService(RunningRoles roles)
     public async Task<EpochInfo> DecideEpochAsync(string site, string schemaId)
     {
         SiteEpoch epoch = await roles.Site(site).Grain.DecideEpochAsync(schemaId);
-        return new EpochInfo { Epoch = epoch.Epoch, Members = epoch.Members, Classes = epoch.Classes, Withheld = epoch.Withheld, FileHash = epoch.FileHash, Status = "decided" };
+        return new EpochInfo
+        {
+            Epoch = epoch.Epoch, Members = epoch.Members, Classes = epoch.Classes, Withheld = epoch.Withheld, FileHash = epoch.FileHash,
+            Status = "decided",
+        };
     }
 
-    /// <summary>The wallet of the person of a record, sealed for handing over: the site knows its seed, since it made it (docs/LIMITATIONS.md).</summary>
+    /// <summary>The wallet of the person of a record, sealed for handing over: the site knows its seed, since it made it
+    /// (docs/LIMITATIONS.md).</summary>
     /// <param name="site">The site.</param>
     /// <param name="schemaId">The schema.</param>
     /// <param name="record">The record's position, from 0, in the order of loading.</param>
@@ -136,11 +145,14 @@ internal sealed class SiteService(RunningRoles roles)
         SiteRole here = roles.Site(site);
         SiteEnrolment enrolment = await here.Grain.EnrolmentAsync(schemaId, record);
         Contracts.Ethereum.Bytes32 schema = Contracts.Ethereum.Bytes32.Parse("0x" + schemaId);
-        return new WalletFile(enrolment.Seed, [.. enrolment.Pseudonyms.Select(p => new WalletEntry(enrolment.Site, schema, Contracts.Ethereum.Bytes32.Parse("0x" + p)))]).Write(passphrase);
+        return new WalletFile(enrolment.Seed,
+            [.. enrolment.Pseudonyms.Select(p => new WalletEntry(enrolment.Site, schema, Contracts.Ethereum.Bytes32.Parse("0x" + p)))])
+                .Write(passphrase);
     }
 
     private static string StatusOf(SiteRole here, uint site, string fileHash) =>
-        here.View.Epochs().FirstOrDefault(row => row.Header.Site == site && Show.Hash(row.Header.DataHash) == fileHash) is { } row ? row.Status.ToString().ToLowerInvariant() : "decided";
+        here.View.Epochs().FirstOrDefault(row => row.Header.Site == site && Show.Hash(row.Header.DataHash) == fileHash) is { } row
+            ? row.Status.ToString().ToLowerInvariant() : "decided";
 }
 
 /// <summary>A site with a schema.</summary>

@@ -89,7 +89,9 @@ public sealed class AccessMatrixTests(ApiFixture api)
         List<(string Method, string Pattern, RouteEndpoint Endpoint)> endpoints = await EndpointsAsync();
         Assert.All(endpoints, one => Assert.Contains(Assert.Single(one.Endpoint.Metadata.OfType<PolicyName>()).Policy, Policies.All.Keys));
         Assert.All(endpoints, one => Assert.Single(one.Endpoint.Metadata.OfType<Microsoft.AspNetCore.Authorization.IAuthorizeData>()));
-        string[] rows = [.. endpoints.Select(one => $"{one.Method} {one.Pattern}").Where(row => !row.Contains("/api/docs", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+        string[] rows =
+            [.. endpoints.Select(one => $"{one.Method} {one.Pattern}").Where(row => !row.Contains("/api/docs", StringComparison.Ordinal))
+                .Order(StringComparer.Ordinal)];
         Assert.Equal(Table.Keys.Order(StringComparer.Ordinal), rows);
     }
 
@@ -121,13 +123,18 @@ public sealed class AccessMatrixTests(ApiFixture api)
         Dictionary<string, string> own = Own(market);
         foreach ((string who, string name, string other) in new[]
         {
-            ("patient", "pseudonym", new string('0', 64)), ("patient", "schemaId", new string('0', 64)), ("patient", "site", "elsewhere"), ("staff", "site", "elsewhere"),
-            ("staff", "site", SmallMarket.SiteName.ToUpperInvariant()), ("patient", "pseudonym", market.Publisher.Pseudonym.ToUpperInvariant()),
+            ("patient", "pseudonym", new string('0', 64)), ("patient", "schemaId", new string('0', 64)), ("patient", "site", "elsewhere"),
+            ("staff", "site", "elsewhere"),
+            ("staff", "site", SmallMarket.SiteName.ToUpperInvariant()),
+            ("patient", "pseudonym", market.Publisher.Pseudonym.ToUpperInvariant()),
         })
         {
-            foreach (string row in Table.Where(pair => pair.Value.Contains(who) && !pair.Value.Contains("nobody") && pair.Key.Contains($"{{{name}}}", StringComparison.Ordinal)).Select(pair => pair.Key))
+            foreach (string row in Table.Where(pair => pair.Value.Contains(who) && !pair.Value.Contains("nobody")
+                && pair.Key.Contains($"{{{name}}}", StringComparison.Ordinal)).Select(pair => pair.Key))
             {
-                Assert.Equal("forbidden", await RefusalAsync(await api.AsAsync(who), row, new Dictionary<string, string>(own, StringComparer.Ordinal) { [name] = other }));
+                Assert.Equal("forbidden",
+                    await RefusalAsync(await api.AsAsync(who), row,
+                        new Dictionary<string, string>(own, StringComparer.Ordinal) { [name] = other }));
             }
         }
 
@@ -144,13 +151,16 @@ public sealed class AccessMatrixTests(ApiFixture api)
         .. (await api.GetAsync()).Web.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
             .Select(endpoint => (endpoint, pattern: "/" + endpoint.RoutePattern.RawText!.Trim('/')))
             .Where(one => ApiPaths.IsApi(one.pattern) || one.pattern.StartsWith("/problems/", StringComparison.Ordinal))
-            .SelectMany(one => (one.endpoint.Metadata.GetMetadata<IHttpMethodMetadata>()?.HttpMethods ?? ["GET"]).Where(method => method != "HEAD").Select(method => (method, one.pattern, one.endpoint))),
+            .SelectMany(one => (one.endpoint.Metadata.GetMetadata<IHttpMethodMetadata>()?.HttpMethods ?? ["GET"])
+                .Where(method => method != "HEAD").Select(method => (method, one.pattern, one.endpoint))),
     ];
 
     private static Dictionary<string, string> Own(SmallMarket market) => new(StringComparer.Ordinal)
     {
-        ["site"] = SmallMarket.SiteName, ["schemaId"] = market.Publisher.SchemaId, ["pseudonym"] = market.Publisher.Pseudonym, ["key"] = new string('0', 64), ["id"] = "0", ["name"] = "no-such-account",
-        ["sha256"] = new string('0', 64), ["hash"] = new string('0', 64), ["address"] = "0x" + new string('0', 40), ["code"] = "defect", ["documentName"] = "v1", ["position"] = "0", ["slot"] = "0",
+        ["site"] = SmallMarket.SiteName, ["schemaId"] = market.Publisher.SchemaId, ["pseudonym"] = market.Publisher.Pseudonym,
+        ["key"] = new string('0', 64), ["id"] = "0", ["name"] = "no-such-account",
+        ["sha256"] = new string('0', 64), ["hash"] = new string('0', 64), ["address"] = "0x" + new string('0', 40), ["code"] = "defect",
+        ["documentName"] = "v1", ["position"] = "0", ["slot"] = "0",
     };
 
     // A session that is ended must be one of its own.
@@ -179,7 +189,8 @@ public sealed class AccessMatrixTests(ApiFixture api)
         }
 
         using HttpResponseMessage answer = await used.SendAsync(request);
-        Assert.True((int)answer.StatusCode < 500 || row == "GET /ready", $"{row}: {(int)answer.StatusCode} {await answer.Content.ReadAsStringAsync()}");
+        Assert.True((int)answer.StatusCode < 500 || row == "GET /ready",
+            $"{row}: {(int)answer.StatusCode} {await answer.Content.ReadAsStringAsync()}");
         if ((int)answer.StatusCode is not (401 or 403))
         {
             return null;

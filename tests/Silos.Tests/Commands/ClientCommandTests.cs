@@ -34,7 +34,8 @@ public sealed class ClientCommandTests : IDisposable
     public async Task Command_that_cannot_go_on_ends_with_its_code_and_says_what_to_do(int expected, string says, params string[] arguments)
     {
         bool named = arguments.Contains("--server");
-        (int code, string output, string error) = await CommandProcess.RunAsync(_folder, [.. arguments, .. named ? Array.Empty<string>() : ["--server", Nobody], "--keys", Path.Combine(_folder, "keys")]);
+        (int code, string output, string error) = await CommandProcess.RunAsync(
+            _folder, [.. arguments, .. named ? Array.Empty<string>() : ["--server", Nobody], "--keys", Path.Combine(_folder, "keys")]);
         Assert.True(expected == code, error);
         Assert.Contains(says, error, StringComparison.Ordinal);
         Assert.Equal("", output);
@@ -43,7 +44,8 @@ public sealed class ClientCommandTests : IDisposable
     [Fact]
     public void Every_verb_has_an_example_that_calls_it()
     {
-        foreach (Command noun in (Command[])[AccountCommand.Create(), SiteCommand.Create(), PatientCommand.Create(), CatalogueCommand.Create(), RequestCommand.Create(), TraceCommand.Create()])
+        foreach (Command noun in (Command[])[AccountCommand.Create(), SiteCommand.Create(), PatientCommand.Create(),
+            CatalogueCommand.Create(), RequestCommand.Create(), TraceCommand.Create()])
         {
             Check(noun, "emr " + noun.Name, "");
         }
@@ -51,7 +53,8 @@ public sealed class ClientCommandTests : IDisposable
         static void Check(Command command, string path, string above)
         {
             string known = above + command.Description;
-            Assert.True(command.Subcommands.Count > 0 || known.Contains(path + " ", StringComparison.Ordinal) || known.Contains(path + "\n", StringComparison.Ordinal), path + " has no example");
+            Assert.True(command.Subcommands.Count > 0 || known.Contains(path + " ", StringComparison.Ordinal)
+                || known.Contains(path + "\n", StringComparison.Ordinal), path + " has no example");
             foreach (Command verb in command.Subcommands)
             {
                 Check(verb, $"{path} {verb.Name}", known);

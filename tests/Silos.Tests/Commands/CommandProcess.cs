@@ -3,7 +3,8 @@ using System.Text;
 
 namespace EmrMarket.Silos.Tests.Commands;
 
-/// <summary>Runs the program as people do: a process with arguments, an exit code and two streams. Its standard input is closed, so nothing is asked.</summary>
+/// <summary>Runs the program as people do: a process with arguments, an exit code and two streams. Its standard input is closed, so nothing
+/// is asked.</summary>
 internal static class CommandProcess
 {
     /// <summary>The program.</summary>
@@ -14,7 +15,8 @@ internal static class CommandProcess
         RunAsync(folder, arguments, new Dictionary<string, string>(StringComparer.Ordinal));
 
     /// <summary>Runs to the end with more variables in its environment.</summary>
-    public static async Task<(int Code, string Output, string Error)> RunAsync(string folder, IEnumerable<string> arguments, IReadOnlyDictionary<string, string> variables)
+    public static async Task<(int Code, string Output, string Error)> RunAsync(
+        string folder, IEnumerable<string> arguments, IReadOnlyDictionary<string, string> variables)
     {
         using Process process = Start(folder, arguments, variables);
         process.StandardInput.Close();

@@ -4,7 +4,8 @@ using System.Text.Json;
 
 namespace EmrMarket.Silos.Tests.Commands;
 
-/// <summary>The whole story by commands alone, against a real server: load, policies, epoch, plan, open, match, deliver, results, claims, history, trace, verify.</summary>
+/// <summary>The whole story by commands alone, against a real server: load, policies, epoch, plan, open, match, deliver, results, claims,
+/// history, trace, verify.</summary>
 public sealed class MarketStoryTests
 {
     private const int Records = 240;
@@ -37,9 +38,12 @@ public sealed class MarketStoryTests
         await AuditAsync(market, request, pseudonym, earned);
 
         // Withdrawn for ever: the next epoch goes on without.
-        JsonElement withdrawn = (await market.JsonAsync("patient", "withdraw", "--wallet", wallet, "--passphrase-file", market.Place("pass"), "--pseudonym", pseudonym, "--yes"))[0];
+        JsonElement withdrawn =
+            (await market.JsonAsync("patient", "withdraw", "--wallet", wallet, "--passphrase-file", market.Place("pass"), "--pseudonym",
+                pseudonym, "--yes"))[0];
         Assert.Equal("withdrawn", withdrawn.GetProperty("offer").GetProperty("participation").GetString());
-        await market.RefusedAsync(2, "withdrawn", "patient", "policy", "--wallet", wallet, "--passphrase-file", market.Place("pass"), "--pseudonym", pseudonym, "--resume");
+        await market.RefusedAsync(2, "withdrawn", "patient", "policy", "--wallet", wallet, "--passphrase-file", market.Place("pass"),
+            "--pseudonym", pseudonym, "--resume");
         await FindNothingRawAsync(market, file);
     }
 
@@ -63,8 +67,9 @@ public sealed class MarketStoryTests
     }
 
     /// <summary>
-    /// Looks for what was planted in all that the server keeps: the databases of market and site with their logs of changes, the chain, exchanged files, spools and its own words. The site's
-    /// own database is sealed, so that it is nowhere, neither as text nor as a number in either order of bytes.
+    /// Looks for what was planted in all that the server keeps: the databases of market and site with their logs of changes, the chain,
+    /// exchanged files, spools and its own words. The site's own database is sealed, so that it is nowhere, neither as text nor as a number
+    /// in either order of bytes.
     /// </summary>
     private static async Task FindNothingRawAsync(ServedMarket market, string file)
     {
@@ -79,14 +84,18 @@ public sealed class MarketStoryTests
             }),
             Encoding.ASCII.GetBytes(PlantedFraction),
         ];
-        Assert.All(planted.Where(sought => sought.All(b => b is >= (byte)'.' and <= (byte)'9')), sought => Assert.True(File.ReadAllBytes(file).AsSpan().IndexOf(sought) >= 0));
-        Assert.All(planted, sought => Assert.True(Encoding.UTF8.GetBytes(said).AsSpan().IndexOf(sought) < 0, "a raw value is in what the server said"));
+        Assert.All(planted.Where(sought => sought.All(b => b is >= (byte)'.' and <= (byte)'9')),
+            sought => Assert.True(File.ReadAllBytes(file).AsSpan().IndexOf(sought) >= 0));
+        Assert.All(planted,
+            sought => Assert.True(Encoding.UTF8.GetBytes(said).AsSpan().IndexOf(sought) < 0, "a raw value is in what the server said"));
         int looked = 0;
-        foreach (string path in Directory.EnumerateFiles(market.Folder, "*", SearchOption.AllDirectories).Where(path => Path.GetExtension(path) != ".csv"))
+        foreach (string path in Directory.EnumerateFiles(market.Folder, "*", SearchOption.AllDirectories)
+            .Where(path => Path.GetExtension(path) != ".csv"))
         {
             byte[] content = await File.ReadAllBytesAsync(path);
             looked++;
-            Assert.All(planted, sought => Assert.True(content.AsSpan().IndexOf(sought) < 0, $"{path} holds {Convert.ToHexStringLower(sought)}"));
+            Assert.All(planted,
+                sought => Assert.True(content.AsSpan().IndexOf(sought) < 0, $"{path} holds {Convert.ToHexStringLower(sought)}"));
         }
 
         Assert.InRange(looked, 100, int.MaxValue);
@@ -114,22 +123,29 @@ public sealed class MarketStoryTests
     {
         string wallet = market.Place("anna.wallet");
         string passphrase = CommandProcess.Secret(market.Folder, "pass", "one good passphrase");
-        JsonElement made = await market.JsonAsync("patient", "wallet", "create", wallet, "--site", "hospital", "--schema", Schema, "--record", "0", "--passphrase-file", passphrase);
+        JsonElement made = await market.JsonAsync("patient", "wallet", "create", wallet, "--site", "hospital", "--schema", Schema,
+            "--record", "0", "--passphrase-file", passphrase);
         string pseudonym = made.GetProperty("entries")[0].GetProperty("pseudonym").GetString()!;
         JsonElement menu = await market.JsonAsync("patient", "policy", "--schema", Schema);
         string profile = menu.GetProperty("profiles")[menu.GetProperty("profiles").GetArrayLength() - 1].GetProperty("name").GetString()!;
-        await market.RefusedAsync(2, "--rate", "patient", "policy", "--wallet", wallet, "--passphrase-file", passphrase, "--pseudonym", pseudonym, "--profile", profile);
+        await market.RefusedAsync(2, "--rate", "patient", "policy", "--wallet", wallet, "--passphrase-file", passphrase, "--pseudonym",
+            pseudonym, "--profile", profile);
 
         // The patient chooses; the others leave it to the site, which gives them the same, so that the classes are large enough.
         JsonElement chosen = (await market.JsonAsync(
-            "patient", "policy", "--wallet", wallet, "--passphrase-file", passphrase, "--pseudonym", pseudonym, "--profile", profile, "--rate", "1", "--purpose", "2", "--quota", "2"))[0];
+            "patient", "policy", "--wallet", wallet, "--passphrase-file", passphrase, "--pseudonym", pseudonym, "--profile", profile,
+            "--rate", "1", "--purpose", "2", "--quota", "2"))[0];
         Assert.Equal("active", chosen.GetProperty("offer").GetProperty("participation").GetString());
         Assert.Equal(2, chosen.GetProperty("offer").GetProperty("nextNonce").GetInt32());
-        JsonElement others = await market.JsonAsync("site", "policies", "--schema", Schema, "--profile", profile, "--rate", "1", "--purpose", "2", "--quota", "2");
+        JsonElement others = await market.JsonAsync(
+            "site", "policies", "--schema", Schema, "--profile", profile, "--rate", "1", "--purpose", "2", "--quota", "2");
         Assert.InRange(others.GetProperty("persons").GetInt32(), 1, Records - 1);
-        JsonElement paused = (await market.JsonAsync("patient", "policy", "--wallet", wallet, "--passphrase-file", passphrase, "--pseudonym", pseudonym, "--pause"))[0];
+        JsonElement paused =
+            (await market.JsonAsync(
+                "patient", "policy", "--wallet", wallet, "--passphrase-file", passphrase, "--pseudonym", pseudonym, "--pause"))[0];
         Assert.Equal("paused", paused.GetProperty("offer").GetProperty("participation").GetString());
-        await market.JsonAsync("patient", "policy", "--wallet", wallet, "--passphrase-file", passphrase, "--pseudonym", pseudonym, "--resume");
+        await market.JsonAsync("patient", "policy", "--wallet", wallet, "--passphrase-file", passphrase, "--pseudonym",
+            pseudonym, "--resume");
 
         // Another wallet's key commands nothing: the phrase of somebody else restores other keys.
         string stranger = market.Place("stranger.wallet");
@@ -145,9 +161,11 @@ public sealed class MarketStoryTests
     private static async Task<ulong> BuyAsync(ServedMarket market, long members)
     {
         Assert.Equal(0, (await market.RunAsync("account", "key")).Code);
-        JsonElement plan = await market.JsonAsync("request", "plan", "--schema", Schema, "--statistic", "mean:length_of_stay", "--records", "100");
+        JsonElement plan = await market.JsonAsync(
+            "request", "plan", "--schema", Schema, "--statistic", "mean:length_of_stay", "--records", "100");
         Assert.InRange(plan.GetProperty("recommended").GetInt32(), 1, 15);
-        string[] wish = ["request", "open", "--schema", Schema, "--statistic", "mean:length_of_stay", "--records", $"{members}", "--title", "Length of stay", "--why", "Planning of beds", "--days", "0.01", "--yes"];
+        string[] wish = ["request", "open", "--schema", Schema, "--statistic", "mean:length_of_stay", "--records", $"{members}", "--title",
+            "Length of stay", "--why", "Planning of beds", "--days", "0.01", "--yes"];
         await market.RefusedAsync(1, "token units", wish);
         await market.JsonAsync("account", "fund");
 
@@ -163,11 +181,13 @@ public sealed class MarketStoryTests
         JsonElement ended = await market.JsonAsync("request", "status", $"{request}", "--until", "ended", "--timeout", "300");
         Assert.Equal("settled", ended.GetProperty("state").GetString());
         Assert.Equal(members, ended.GetProperty("delivered").GetInt64());
-        JsonElement delivery = Assert.Single((await market.JsonAsync("site", "deliver", "--schema", Schema, "--request", $"{request}")).EnumerateArray());
+        JsonElement delivery = Assert.Single(
+            (await market.JsonAsync("site", "deliver", "--schema", Schema, "--request", $"{request}")).EnumerateArray());
         Assert.Equal(members, delivery.GetProperty("delivered").GetInt64());
 
         JsonElement results = await market.JsonAsync("request", "results", $"{request}");
-        Assert.Equal("mean:length_of_stay", Assert.Single(results.GetProperty("statistics").EnumerateArray()).GetProperty("id").GetString());
+        Assert.Equal("mean:length_of_stay",
+            Assert.Single(results.GetProperty("statistics").EnumerateArray()).GetProperty("id").GetString());
         (int code, string csv, string error) = await market.RunAsync("request", "results", $"{request}", "--csv");
         Assert.True(code == 0, error);
         Assert.StartsWith("id,kind,attributes", csv, StringComparison.Ordinal);
@@ -197,29 +217,38 @@ public sealed class MarketStoryTests
         // An auditor with an account of the own, who keeps a mirror.
         string password = CommandProcess.Secret(market.Folder, "password", "a long enough Passw0rd!");
         await market.JsonAsync("account", "add", "audit-desk", "--role", "auditor", "--password-file", password);
-        Assert.Contains((await market.JsonAsync("account", "list")).EnumerateArray(), account => account.GetProperty("name").GetString() == "audit-desk");
+        Assert.Contains((await market.JsonAsync("account", "list")).EnumerateArray(),
+            account => account.GetProperty("name").GetString() == "audit-desk");
         await market.RefusedAsync(1, "is not signed in", "request", "verify", $"{request}", "--folder", market.Chain, "--as", "audit-desk");
         (int signed, _, string said) = await market.RunAsync("account", "sign-in", "audit-desk", "--password-file", password);
         Assert.True(signed == 0, said);
         string mirror = market.Place("mirror");
-        JsonElement verified = await market.JsonAsync("request", "verify", $"{request}", "--folder", market.Chain, "--as", "audit-desk", "--files", mirror);
+        JsonElement verified = await market.JsonAsync(
+            "request", "verify", $"{request}", "--folder", market.Chain, "--as", "audit-desk", "--files", mirror);
         Assert.True(verified.GetProperty("verified").GetBoolean());
         Assert.True(verified.GetProperty("comparedResults").GetBoolean());
-        Assert.Equal(Directory.GetFiles(mirror).Select(Path.GetFileName).Order(StringComparer.Ordinal), verified.GetProperty("files").EnumerateArray().Select(name => name.GetString()));
+        Assert.Equal(Directory.GetFiles(mirror).Select(Path.GetFileName).Order(StringComparer.Ordinal),
+            verified.GetProperty("files").EnumerateArray().Select(name => name.GetString()));
 
         JsonElement trace = await market.JsonAsync("trace", pseudonym, "--folder", market.Chain, "--as", "audit-desk", "--files", mirror);
         string[] steps = [.. trace.GetProperty("steps").EnumerateArray().Select(step => step.GetString()!)];
         Assert.Contains(steps, step => step.StartsWith("policy: ", StringComparison.Ordinal));
         Assert.Contains(steps, step => step.StartsWith("match: ", StringComparison.Ordinal));
-        Assert.Contains(steps, step => step.StartsWith("payout: " + earned.ToString(CultureInfo.InvariantCulture) + " token units", StringComparison.Ordinal));
-        await market.RefusedAsync(1, "no epoch on this ledger", "trace", new string('0', 64), "--folder", market.Chain, "--as", "audit-desk", "--files", mirror);
+        Assert.Contains(steps,
+            step => step.StartsWith("payout: " + earned.ToString(CultureInfo.InvariantCulture) + " token units", StringComparison.Ordinal));
+        await market.RefusedAsync(
+            1, "no epoch on this ledger", "trace", new string('0', 64), "--folder", market.Chain, "--as", "audit-desk", "--files", mirror);
 
         // From the mirror alone, with the terms and results as files; and a mirror or results that were altered are found out.
-        await File.WriteAllTextAsync(market.Place("results.json"), (await market.RunAsync("request", "results", $"{request}", "--json")).Output);
-        string[] offline = ["request", "verify", $"{request}", "--folder", market.Chain, "--offline", "--files", mirror, "--terms", market.Place("terms.json"), "--results", market.Place("results.json")];
+        await File.WriteAllTextAsync(
+            market.Place("results.json"), (await market.RunAsync("request", "results", $"{request}", "--json")).Output);
+        string[] offline = ["request", "verify", $"{request}", "--folder", market.Chain, "--offline", "--files", mirror, "--terms",
+            market.Place("terms.json"), "--results", market.Place("results.json")];
         JsonElement alone = await market.JsonAsync(offline);
         Assert.True(alone.GetProperty("verified").GetBoolean());
-        await File.WriteAllTextAsync(market.Place("results.json"), (await File.ReadAllTextAsync(market.Place("results.json"))).Replace("\"requestId\":1,", "\"requestId\":2,", StringComparison.Ordinal));
+        await File.WriteAllTextAsync(market.Place("results.json"),
+            (await File.ReadAllTextAsync(market.Place("results.json")))
+                .Replace("\"requestId\":1,", "\"requestId\":2,", StringComparison.Ordinal));
         (int differs, string output, _) = await market.RunAsync(offline);
         Assert.Equal(1, differs);
         Assert.Contains("are not those that its deliveries give", output, StringComparison.Ordinal);

@@ -9,7 +9,8 @@ using Npgsql;
 
 namespace EmrMarket.Silos.Tests.Commands;
 
-/// <summary><c>emr site rotate-key</c> on the store of a real server: refused while it runs, killed half-way, served in between, resumed, and the earlier key opens nothing.</summary>
+/// <summary><c>emr site rotate-key</c> on the store of a real server: refused while it runs, killed half-way, served in between, resumed,
+/// and the earlier key opens nothing.</summary>
 public sealed class RotateKeyTests
 {
     private const int Records = 240;
@@ -30,7 +31,8 @@ public sealed class RotateKeyTests
         Assert.Equal(2, (await CommandProcess.RunAsync(market.Folder, "site", "rotate-key", "--folder", rotate)).Code);
         await market.StartAsync();
         await market.JsonAsync("site", "load", file, "--schema", Schema);
-        await market.JsonAsync("site", "policies", "--schema", Schema, "--profile", "generous", "--rate", "1", "--purpose", "2", "--quota", "2");
+        await market.JsonAsync("site", "policies", "--schema", Schema, "--profile", "generous", "--rate", "1", "--purpose", "2",
+            "--quota", "2");
         string before = await StatusAsync(market);
         (int refused, _, string told) = await CommandProcess.RunAsync(market.Folder, "site", "rotate-key", "--folder", rotate);
         Assert.Equal(1, refused);
@@ -68,7 +70,8 @@ public sealed class RotateKeyTests
 
         // The earlier key opens nothing any more; the new one everything.
         await File.WriteAllTextAsync(keyFile, first);
-        Assert.Contains("does not open the site's database", (await Assert.ThrowsAsync<InvalidOperationException>(market.ListenAsync)).Message, StringComparison.Ordinal);
+        Assert.Contains("does not open the site's database",
+            (await Assert.ThrowsAsync<InvalidOperationException>(market.ListenAsync)).Message, StringComparison.Ordinal);
         await File.WriteAllTextAsync(keyFile, second);
         await market.StartAsync();
         Assert.Equal(before, await StatusAsync(market));
@@ -89,16 +92,19 @@ public sealed class RotateKeyTests
         string first = folder.Place("first.key"), second = folder.Place("second.key"), third = folder.Place("third.key");
         await using NpgsqlDataSource database = await TestDatabases.CreateAsync(DatabaseRole.Site);
         string connection = await TestDatabases.ConnectionStringOfAsync(database);
-        await new PostgresSiteStore(database, await SiteVault.OpenAsync(database, first, CancellationToken.None)).KeepFileAsync("kept", new byte[] { 5 }, CancellationToken.None);
+        await new PostgresSiteStore(database, await SiteVault.OpenAsync(database, first, CancellationToken.None))
+            .KeepFileAsync("kept", new byte[] { 5 }, CancellationToken.None);
         StorageKey.Create(second);
         StorageKey.Create(third);
         Dictionary<string, string> variables = new(StringComparer.Ordinal)
         {
-            ["EMR__SITE__DATABASE"] = connection, [StorageKey.Variable] = (await File.ReadAllTextAsync(third)).Trim(), [StorageKey.NextVariable] = (await File.ReadAllTextAsync(second)).Trim(),
+            ["EMR__SITE__DATABASE"] = connection, [StorageKey.Variable] = (await File.ReadAllTextAsync(third)).Trim(),
+            [StorageKey.NextVariable] = (await File.ReadAllTextAsync(second)).Trim(),
         };
         async Task RefusedAsync(string says)
         {
-            (int code, string output, string error) = await CommandProcess.RunAsync(folder.Path, ["site", "rotate-key", "--folder", folder.Place("chain")], variables);
+            (int code, string output, string error) = await CommandProcess.RunAsync(
+                folder.Path, ["site", "rotate-key", "--folder", folder.Place("chain")], variables);
             Assert.True(code == 1 && error.Contains(says, StringComparison.Ordinal), error);
             Assert.DoesNotContain(variables[StorageKey.Variable], output + error, StringComparison.Ordinal);
         }
@@ -110,11 +116,14 @@ public sealed class RotateKeyTests
             await RefusedAsync("is in use by emr, process " + Environment.ProcessId);
         }
 
-        (int code, string output, string error) = await CommandProcess.RunAsync(folder.Path, ["site", "rotate-key", "--folder", folder.Place("chain")], variables);
+        (int code, string output, string error) = await CommandProcess.RunAsync(
+            folder.Path, ["site", "rotate-key", "--folder", folder.Place("chain")], variables);
         Assert.True(code == 0, error);
         Assert.Contains($"move it to {StorageKey.Variable}", output, StringComparison.Ordinal);
         await Assert.ThrowsAsync<SealException>(() => SiteVault.OpenAsync(database, first, CancellationToken.None));
-        Assert.Equal([5], (await new PostgresSiteStore(database, await SiteVault.OpenAsync(database, second, CancellationToken.None)).FindFileAsync("kept", CancellationToken.None))!);
+        Assert.Equal([5],
+            (await new PostgresSiteStore(database, await SiteVault.OpenAsync(database, second, CancellationToken.None))
+                .FindFileAsync("kept", CancellationToken.None))!);
         Assert.False(Directory.Exists(folder.Place("database")));
     }
 
@@ -122,7 +131,8 @@ public sealed class RotateKeyTests
     {
         JsonElement status = await market.JsonAsync("site", "status", "--schema", Schema);
         JsonElement menu = await market.JsonAsync("patient", "policy", "--schema", Schema);
-        return $"{status.GetProperty("records")} {status.GetProperty("persons")} {status.GetProperty("highestLossMicro")} {menu.GetProperty("persons")}";
+        return $"{status.GetProperty("records")} {status.GetProperty("persons")} {status.GetProperty("highestLossMicro")} "
+            + $"{menu.GetProperty("persons")}";
     }
 
     private static Task FillAsync(ServedMarket market, string keyFile) => OpenAsync(market, keyFile, async store =>
@@ -135,8 +145,10 @@ public sealed class RotateKeyTests
 
     private static async Task OpenAsync(ServedMarket market, string keyFile, Func<PostgresSiteStore, Task> work)
     {
-        await using EmbeddedPostgres server = await EmbeddedPostgres.StartAsync(market.Place("database"), TestDatabases.EmbeddedTools, CancellationToken.None);
-        await using SiteStorage storage = await SiteStorage.OpenAsync(await server.GetSiteConnectionStringAsync("hospital", CancellationToken.None), keyFile, CancellationToken.None);
+        await using EmbeddedPostgres server = await EmbeddedPostgres.StartAsync(
+            market.Place("database"), TestDatabases.EmbeddedTools, CancellationToken.None);
+        await using SiteStorage storage = await SiteStorage.OpenAsync(
+            await server.GetSiteConnectionStringAsync("hospital", CancellationToken.None), keyFile, CancellationToken.None);
         await work(new PostgresSiteStore(storage.Database, storage.Vault));
     }
 

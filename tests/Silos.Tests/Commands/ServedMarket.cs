@@ -6,7 +6,8 @@ using System.Text.Json;
 
 namespace EmrMarket.Silos.Tests.Commands;
 
-/// <summary>A real <c>emr serve</c> over a folder that goes away with the test: embedded chain, embedded PostgreSQL, a market and a site, or what its arguments say. It can be killed and started again.</summary>
+/// <summary>A real <c>emr serve</c> over a folder that goes away with the test: embedded chain, embedded PostgreSQL, a market and a site,
+/// or what its arguments say. It can be killed and started again.</summary>
 internal sealed class ServedMarket : IAsyncDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("emr-market-");
@@ -54,7 +55,8 @@ internal sealed class ServedMarket : IAsyncDisposable
         Said.Clear();
         do
         {
-            Said.Add(await _serve.StandardOutput.ReadLineAsync() ?? throw new InvalidOperationException("serve ended before it listened: " + await _errors));
+            Said.Add(await _serve.StandardOutput.ReadLineAsync()
+                ?? throw new InvalidOperationException("serve ended before it listened: " + await _errors));
         }
         while (!Said[^1].Contains("listens at ", StringComparison.Ordinal));
         _ = _serve.StandardOutput.ReadToEndAsync();
@@ -118,8 +120,10 @@ internal sealed class ServedMarket : IAsyncDisposable
         return document.RootElement.Clone();
     }
 
-    /// <summary>Runs a client's command until it succeeds: 75 says that it will, when the server is back. Any other failure is one.</summary>
-    /// <param name="meanwhile">Ends when nobody restarts the server any more, and fails when that failed, so that nobody waits for ever.</param>
+    /// <summary>Runs a client's command until it succeeds: 75 says that it will, when the server is back. Any other failure is
+    /// one.</summary>
+    /// <param name="meanwhile">Ends when nobody restarts the server any more, and fails when that failed, so that nobody waits for
+    /// ever.</param>
     /// <param name="arguments">The command.</param>
     public Task<JsonElement> PatientlyAsync(Task meanwhile, params string[] arguments) => PatientlyAsync(meanwhile, () => arguments);
 
@@ -147,7 +151,8 @@ internal sealed class ServedMarket : IAsyncDisposable
     {
         JsonElement key = await JsonAsync("account", "key");
         using HttpClient http = new() { BaseAddress = new Uri(_url) };
-        using JsonDocument account = JsonDocument.Parse(await http.GetStringAsync(new Uri("/api/v1/ledger/accounts/" + key.GetProperty("address").GetString(), UriKind.Relative)));
+        using JsonDocument account = JsonDocument.Parse(
+            await http.GetStringAsync(new Uri("/api/v1/ledger/accounts/" + key.GetProperty("address").GetString(), UriKind.Relative)));
         return account.RootElement.GetProperty("tokens").GetString()!;
     }
 
@@ -155,7 +160,8 @@ internal sealed class ServedMarket : IAsyncDisposable
     public async Task RefusedAsync(int expected, string says, params IEnumerable<string> arguments)
     {
         (int code, string output, string error) = await RunAsync(arguments);
-        Assert.True(code == expected && error.Contains(says, StringComparison.Ordinal), $"emr {string.Join(' ', arguments)} ended with {code}, expected {expected} and '{says}': {error}{output}");
+        Assert.True(code == expected && error.Contains(says, StringComparison.Ordinal),
+            $"emr {string.Join(' ', arguments)} ended with {code}, expected {expected} and '{says}': {error}{output}");
     }
 
     public async ValueTask DisposeAsync()

@@ -10,8 +10,8 @@ using EmrMarket.Silos.Link;
 namespace EmrMarket.Silos.Tests.Commands;
 
 /// <summary>
-/// Market and site as two processes, each with its own database, account and connection to a chain that a third one runs: a whole sale over the HTTPS link, the market killed in between, and
-/// those whom each side turns away.
+/// Market and site as two processes, each with its own database, account and connection to a chain that a third one runs: a whole sale over
+/// the HTTPS link, the market killed in between, and those whom each side turns away.
 /// </summary>
 public sealed class SplitMarketTests : IAsyncLifetime
 {
@@ -65,7 +65,8 @@ public sealed class SplitMarketTests : IAsyncLifetime
         await site.ListenAsync();
 
         // Nobody has admitted it: the market does not take it, and says what to do.
-        string account = site.Said.Single(line => line.StartsWith("site hospital has the account ", StringComparison.Ordinal)).Split(' ')[^1];
+        string account = site.Said.Single(line => line.StartsWith("site hospital has the account ", StringComparison.Ordinal))
+            .Split(' ')[^1];
         await site.SaysAsync("ask the consortium to admit it");
         Assert.Contains("site 1 is", await DoAsync("chain", "admit", account, "--folder", Chain), StringComparison.Ordinal);
         await site.SaysAsync("send it payment tokens");
@@ -75,7 +76,8 @@ public sealed class SplitMarketTests : IAsyncLifetime
         // What one process does, the other does not.
         await site.RefusedAsync(2, "runs sites only", "catalogue", "--schema", Schema);
         await market.RefusedAsync(2, "--site is needed", "site", "status", "--schema", Schema);
-        await site.RefusedAsync(2, "at the market", "account", "add", "audit-desk", "--role", "auditor", "--password-file", CommandProcess.Secret(site.Folder, "password", "a long enough Passw0rd!"));
+        await site.RefusedAsync(2, "at the market", "account", "add", "audit-desk", "--role", "auditor", "--password-file",
+            CommandProcess.Secret(site.Folder, "password", "a long enough Passw0rd!"));
         foreach (ServedMarket each in (ServedMarket[])[market, site])
         {
             Assert.Contains("<h1>", await each.GetAsync("/"), StringComparison.Ordinal);
@@ -86,7 +88,8 @@ public sealed class SplitMarketTests : IAsyncLifetime
         await DoAsync("data", "generate", "--records", $"{Records}", "--out", file);
         Assert.Equal(Records, (await site.JsonAsync("site", "load", file, "--schema", Schema)).GetProperty("records").GetInt64());
         string wallet = site.Place("anna.wallet"), passphrase = CommandProcess.Secret(site.Folder, "pass", "one good passphrase");
-        await site.JsonAsync("patient", "wallet", "create", wallet, "--site", "hospital", "--schema", Schema, "--record", "0", "--passphrase-file", passphrase);
+        await site.JsonAsync("patient", "wallet", "create", wallet, "--site", "hospital", "--schema", Schema, "--record", "0",
+            "--passphrase-file", passphrase);
         JsonElement menu = (await site.JsonAsync("patient", "policy", "--schema", Schema)).GetProperty("profiles");
         string profile = menu[menu.GetArrayLength() - 1].GetProperty("name").GetString()!;
         await site.JsonAsync("site", "policies", "--schema", Schema, "--profile", profile, "--rate", "1", "--purpose", "2", "--quota", "2");
@@ -109,7 +112,8 @@ public sealed class SplitMarketTests : IAsyncLifetime
         await market.RefusedAsync(1, "embedded chain", "account", "fund");
         await DoAsync("chain", "fund", researcher, "--folder", Chain, "--tokens", "1000000000");
         JsonElement opened = await market.JsonAsync(
-            "request", "open", "--schema", Schema, "--statistic", "mean:length_of_stay", "--records", $"{members}", "--title", "Length of stay", "--why", "Planning of beds", "--days", "0.01", "--yes");
+            "request", "open", "--schema", Schema, "--statistic", "mean:length_of_stay", "--records", $"{members}", "--title",
+            "Length of stay", "--why", "Planning of beds", "--days", "0.01", "--yes");
         string request = opened.GetProperty("requestId").GetUInt64().ToString(CultureInfo.InvariantCulture);
 
         // The site is killed while the round is decided, and delivers once, whatever it had done before.
@@ -118,13 +122,19 @@ public sealed class SplitMarketTests : IAsyncLifetime
         JsonElement ended = await market.JsonAsync("request", "status", request, "--until", "ended", "--timeout", "300");
         Assert.Equal("settled", ended.GetProperty("state").GetString());
         Assert.Equal(members, ended.GetProperty("delivered").GetInt64());
-        Assert.Equal("mean:length_of_stay", Assert.Single((await market.JsonAsync("request", "results", request)).GetProperty("statistics").EnumerateArray()).GetProperty("id").GetString());
-        Assert.Equal(members, Assert.Single((await site.JsonAsync("site", "deliver", "--schema", Schema, "--request", request)).EnumerateArray()).GetProperty("delivered").GetInt64());
+        Assert.Equal("mean:length_of_stay",
+            Assert.Single((await market.JsonAsync("request", "results", request)).GetProperty("statistics").EnumerateArray())
+                .GetProperty("id").GetString());
+        Assert.Equal(members,
+            Assert.Single((await site.JsonAsync("site", "deliver", "--schema", Schema, "--request", request)).EnumerateArray())
+                .GetProperty("delivered").GetInt64());
 
         // The patient deals with the site, the auditor with market and chain.
-        JsonElement used = (await site.JsonAsync("patient", "history", "--wallet", wallet, "--passphrase-file", passphrase)).EnumerateArray().First(of => of.GetProperty("uses").GetArrayLength() > 0);
+        JsonElement used = (await site.JsonAsync("patient", "history", "--wallet", wallet, "--passphrase-file", passphrase))
+            .EnumerateArray().First(of => of.GetProperty("uses").GetArrayLength() > 0);
         Assert.Equal("paid", Assert.Single(used.GetProperty("uses").EnumerateArray()).GetProperty("state").GetString());
-        Assert.True((await market.JsonAsync("request", "verify", request, "--chain", Node, "--deployment", Deployment)).GetProperty("verified").GetBoolean());
+        Assert.True((await market.JsonAsync("request", "verify", request, "--chain", Node, "--deployment", Deployment))
+            .GetProperty("verified").GetBoolean());
         await StrangersAsync(link, Path.Combine(site.Folder, "sites", "hospital", "account.key"));
         Assert.Equal(members, (await market.JsonAsync("catalogue", "--schema", Schema))[0].GetProperty("records").GetInt64());
     }
@@ -137,7 +147,8 @@ public sealed class SplitMarketTests : IAsyncLifetime
         EthereumAccount.LoadOrCreate(other);
         await using (ServedMarket wrong = new("--roles", "market", "--chain", Node, "--deployment", Deployment, "--market-key", other))
         {
-            Assert.Contains("the ledger names", (await Assert.ThrowsAsync<InvalidOperationException>(wrong.ListenAsync)).Message, StringComparison.Ordinal);
+            Assert.Contains("the ledger names", (await Assert.ThrowsAsync<InvalidOperationException>(wrong.ListenAsync)).Message,
+                StringComparison.Ordinal);
         }
 
         string altered = Path.Combine(_folder.FullName, "altered.json");
@@ -145,13 +156,17 @@ public sealed class SplitMarketTests : IAsyncLifetime
         (deployment with { Matching = deployment.Evaluation }).Save(altered);
         await using (ServedMarket wrong = new("--roles", "market", "--chain", Node, "--deployment", altered, "--market-key", MarketKey))
         {
-            Assert.Contains("MatchingDecision", (await Assert.ThrowsAsync<InvalidOperationException>(wrong.ListenAsync)).Message, StringComparison.Ordinal);
+            Assert.Contains("MatchingDecision", (await Assert.ThrowsAsync<InvalidOperationException>(wrong.ListenAsync)).Message,
+                StringComparison.Ordinal);
         }
 
         // A database that does not answer may answer later.
         (int code, _, string error) = await CommandProcess.RunAsync(
             _folder.FullName, ["serve", "--roles", "market", "--chain", Node, "--deployment", Deployment, "--market-key", MarketKey],
-            new Dictionary<string, string>(StringComparer.Ordinal) { ["EMR__MARKET__DATABASE"] = "Host=127.0.0.1;Port=9;Username=a;Password=hunter2" });
+            new Dictionary<string, string>(StringComparer.Ordinal)
+            {
+                ["EMR__MARKET__DATABASE"] = "Host=127.0.0.1;Port=9;Username=a;Password=hunter2",
+            });
         Assert.Equal(75, code);
         Assert.Contains("the database of Market:Database cannot be opened", error, StringComparison.Ordinal);
         Assert.DoesNotContain("hunter2", error, StringComparison.Ordinal);
@@ -167,10 +182,14 @@ public sealed class SplitMarketTests : IAsyncLifetime
     public async Task Second_server_on_one_store_is_refused_and_takes_over_when_the_first_is_gone()
     {
         await using Npgsql.NpgsqlDataSource database = await Storage.TestDatabases.CreateEmptyAsync();
-        string connection = CommandProcess.Secret(_folder.FullName, "market.database", await Storage.TestDatabases.ConnectionStringOfAsync(database));
+        string connection = CommandProcess.Secret(
+            _folder.FullName, "market.database", await Storage.TestDatabases.ConnectionStringOfAsync(database));
         string config = Path.Combine(_folder.FullName, "market.json");
-        await File.WriteAllTextAsync(config, JsonSerializer.Serialize(new { Market = new { DatabaseFile = connection, KeyFile = MarketKey }, Chain = new { Url = Node, Deployment } }));
-        await using ServedMarket first = new("--roles", "market", "--config", config), second = new("--roles", "market", "--config", config);
+        await File.WriteAllTextAsync(config,
+            JsonSerializer.Serialize(
+                new { Market = new { DatabaseFile = connection, KeyFile = MarketKey }, Chain = new { Url = Node, Deployment } }));
+        await using ServedMarket first = new("--roles", "market", "--config", config),
+        second = new("--roles", "market", "--config", config);
         await first.StartAsync();
         string refused = (await Assert.ThrowsAsync<InvalidOperationException>(second.ListenAsync)).Message;
         Assert.Contains("is in use by emr, process ", refused, StringComparison.Ordinal);
@@ -181,10 +200,12 @@ public sealed class SplitMarketTests : IAsyncLifetime
         Assert.False(Directory.Exists(Path.Combine(second.Folder, "database")), "no embedded server is started where one is named");
     }
 
-    private ServedMarket Market(string link) => new("--roles", "market", "--chain", Node, "--deployment", Deployment, "--market-key", MarketKey, "--link-urls", link);
+    private ServedMarket Market(string link) =>
+        new("--roles", "market", "--chain", Node, "--deployment", Deployment, "--market-key", MarketKey, "--link-urls", link);
 
     private ServedMarket Site(string link, string? pin) =>
-        new(["--roles", "site", "--chain", Node, "--deployment", Deployment, "--market", link, .. pin is null ? [] : (string[])["--market-pin", pin]]);
+        new(["--roles", "site", "--chain", Node, "--deployment", Deployment, "--market", link,
+            .. pin is null ? [] : (string[])["--market-pin", pin]]);
 
     /// <summary>Who is not known, speaks another version or repeats what was said has no answer but a problem.</summary>
     private async Task StrangersAsync(string link, string siteKey)
@@ -212,7 +233,8 @@ public sealed class SplitMarketTests : IAsyncLifetime
         {
             LinkRequest head = new()
             {
-                Kind = LinkKind.Describe, Sender = sender.Address, Receiver = EthereumAccount.Load(MarketKey).Address, Seconds = DateTimeOffset.UtcNow.ToUnixTimeSeconds(),
+                Kind = LinkKind.Describe, Sender = sender.Address, Receiver = EthereumAccount.Load(MarketKey).Address,
+                Seconds = DateTimeOffset.UtcNow.ToUnixTimeSeconds(),
                 Nonce = new Bytes32(RandomNumberGenerator.GetBytes(32)), PayloadLength = 0, PayloadHash = new Bytes32(SHA256.HashData([])),
             };
             return (head with { Signature = sender.Sign(head.Digest(domain)).ToBytes() }).Write();

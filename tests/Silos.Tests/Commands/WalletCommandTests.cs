@@ -22,7 +22,8 @@ public sealed class WalletCommandTests : IDisposable
         string words = CommandProcess.Secret(_folder, "words", phrase);
         string first = CommandProcess.Secret(_folder, "first", "one good passphrase");
         string second = CommandProcess.Secret(_folder, "second", "another passphrase");
-        (int code, string output, string error) = await RunAsync("restore", "w", "--phrase-file", words, "--passphrase-file", first, "--entry", $"1/{Schema}/{Pseudonym}", "--json");
+        (int code, string output, string error) = await RunAsync(
+            "restore", "w", "--phrase-file", words, "--passphrase-file", first, "--entry", $"1/{Schema}/{Pseudonym}", "--json");
         Assert.True(code == 0, error);
         using JsonDocument restored = JsonDocument.Parse(output);
         JsonElement entry = Assert.Single(restored.RootElement.GetProperty("entries").EnumerateArray());
@@ -51,8 +52,11 @@ public sealed class WalletCommandTests : IDisposable
     {
         string words = CommandProcess.Secret(_folder, "words", RecoveryPhrase.Write(_seed));
         string passphrase = CommandProcess.Secret(_folder, "pass", "one good passphrase");
-        Assert.Equal(0, (await RunAsync("restore", "w", "--phrase-file", words, "--passphrase-file", passphrase, "--entry", $"1/{Schema}/{Pseudonym}")).Code);
-        Assert.Equal(0, (await RunAsync("payout", "w", "--passphrase-file", passphrase, "--epoch", "3", "--index", "2", "--out", "payout.key")).Code);
+        Assert.Equal(0,
+            (await RunAsync("restore", "w", "--phrase-file", words, "--passphrase-file", passphrase, "--entry",
+                $"1/{Schema}/{Pseudonym}")).Code);
+        Assert.Equal(0,
+            (await RunAsync("payout", "w", "--passphrase-file", passphrase, "--epoch", "3", "--index", "2", "--out", "payout.key")).Code);
         Address site = EthereumAccount.AddressesOf([PatientKeys.Payout(_seed, Bytes32.Parse("0x" + Pseudonym), 3, 2)])[0];
         Assert.Equal(site, EthereumAccount.Load(Path.Combine(_folder, "payout.key")).Address);
     }
@@ -74,7 +78,8 @@ public sealed class WalletCommandTests : IDisposable
         (int asked, _, string said) = await RunAsync("restore", "w", "--phrase-file", words);
         Assert.Equal(2, asked);
         Assert.Contains("--passphrase-file", said, StringComparison.Ordinal);
-        string wrong = CommandProcess.Secret(_folder, "wrong", RecoveryPhrase.Write(_seed).Replace("babad", "babaf", StringComparison.Ordinal)[..^1] + "b");
+        string wrong = CommandProcess.Secret(
+            _folder, "wrong", RecoveryPhrase.Write(_seed).Replace("babad", "babaf", StringComparison.Ordinal)[..^1] + "b");
         string passphrase = CommandProcess.Secret(_folder, "pass", "one good passphrase");
         Assert.Equal(2, (await RunAsync("restore", "w", "--phrase-file", wrong, "--passphrase-file", passphrase)).Code);
         Assert.False(File.Exists(Path.Combine(_folder, "w")));
@@ -86,5 +91,6 @@ public sealed class WalletCommandTests : IDisposable
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
-    private Task<(int Code, string Output, string Error)> RunAsync(params string[] arguments) => CommandProcess.RunAsync(_folder, ["patient", "wallet", .. arguments]);
+    private Task<(int Code, string Output, string Error)> RunAsync(params string[] arguments) =>
+        CommandProcess.RunAsync(_folder, ["patient", "wallet", .. arguments]);
 }

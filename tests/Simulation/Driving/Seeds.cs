@@ -12,12 +12,14 @@ internal static class Seeds
     public const int Slice = 250;
 
     /// <summary>The first seeds of as many slices.</summary>
-    public static TheoryData<int> Slices(int first, int slices) => [.. Enumerable.Range(0, slices).Select(slice => first + (slice * Slice))];
+    public static TheoryData<int> Slices(int first, int slices) =>
+        [.. Enumerable.Range(0, slices).Select(slice => first + (slice * Slice))];
 
     public static void Hold(int first, Action<int> run)
     {
         ConcurrentDictionary<int, string> failed = [];
-        Parallel.ForEach(Enumerable.Range(first, Slice), new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount }, seed =>
+        Parallel.ForEach(Enumerable.Range(first, Slice),
+            new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount }, seed =>
         {
             try
             {
@@ -28,6 +30,8 @@ internal static class Seeds
                 failed[seed] = e is MarketInvariantException or InvariantBrokenException ? e.Message : e.ToString();
             }
         });
-        Assert.True(failed.IsEmpty, string.Create(CultureInfo.InvariantCulture, $"{failed.Count} of the seeds {first} to {first + Slice - 1} failed:\n") + string.Join("\n", failed.OrderBy(pair => pair.Key).Select(pair => $"{pair.Key}: {pair.Value}")));
+        Assert.True(failed.IsEmpty,
+            string.Create(CultureInfo.InvariantCulture, $"{failed.Count} of the seeds {first} to {first + Slice - 1} failed:\n")
+                + string.Join("\n", failed.OrderBy(pair => pair.Key).Select(pair => $"{pair.Key}: {pair.Value}")));
     }
 }

@@ -2,7 +2,8 @@ using EmrMarket.Simulation.Driving;
 
 namespace EmrMarket.Simulation.Ledger;
 
-/// <summary>The ledger's grain and tables under faults. A broken invariant names the scenario, and the same scenario breaks it again.</summary>
+/// <summary>The ledger's grain and tables under faults. A broken invariant names the scenario, and the same scenario breaks it
+/// again.</summary>
 public sealed class LedgerSimulationTests
 {
     private const int RandomSeeds = 100;
@@ -45,14 +46,16 @@ public sealed class LedgerSimulationTests
     [InlineData(100_511, "a command refused for want of one before it, whose pass had met a dead node")]
     [InlineData(100_763, "the same")]
     [InlineData(100_964, "the same")]
-    public void Seed_that_once_broke_a_rule_breaks_none(int seed, string by) => Assert.True(LedgerSimulation.Run(new LedgerScenario(seed) { HasRandomFaults = true }).Count > 0, by);
+    public void Seed_that_once_broke_a_rule_breaks_none(int seed, string by) =>
+        Assert.True(LedgerSimulation.Run(new LedgerScenario(seed) { HasRandomFaults = true }).Count > 0, by);
 
     public static TheoryData<int> Slices => Seeds.Slices(100_000, 20);
 
     [Theory]
     [Trait("Duration", "Long")]
     [MemberData(nameof(Slices))]
-    public void Invariants_hold_under_random_faults_of_many_seeds(int first) => Seeds.Hold(first, seed => LedgerSimulation.Run(new LedgerScenario(seed) { HasRandomFaults = true }));
+    public void Invariants_hold_under_random_faults_of_many_seeds(int first) =>
+        Seeds.Hold(first, seed => LedgerSimulation.Run(new LedgerScenario(seed) { HasRandomFaults = true }));
 
     [Theory]
     [InlineData(nameof(Plant.OutboxForgets), "kept-before-sent")]
@@ -74,7 +77,8 @@ public sealed class LedgerSimulationTests
             catch (InvariantBrokenException broken)
             {
                 Assert.Contains("Replay: new LedgerScenario(", broken.Message, StringComparison.Ordinal);
-                Assert.Throws<InvariantBrokenException>(() => LedgerSimulation.Run(new LedgerScenario(seed) { HasRandomFaults = true, Plant = Enum.Parse<Plant>(plant) }));
+                Assert.Throws<InvariantBrokenException>(
+                    () => LedgerSimulation.Run(new LedgerScenario(seed) { HasRandomFaults = true, Plant = Enum.Parse<Plant>(plant) }));
                 found.Add(broken.Invariant);
             }
         }

@@ -10,17 +10,25 @@ public sealed class EveryEndTests
     private static readonly (MarketScenario Scenario, RequestState End, string Reason)[] Ends =
     [
         (Of(new Want(10)), RequestState.Settled, "all that was sold was delivered and paid"),
-        (Of(new Want(1_000) { Seconds = Soon }) with { Conduct = SiteConduct.DeliversNothing }, RequestState.Settled, "records were delivered and paid, the rest went back"),
+        (Of(new Want(1_000) { Seconds = Soon }) with { Conduct = SiteConduct.DeliversNothing }, RequestState.Settled,
+            "records were delivered and paid, the rest went back"),
         (Of(new Want(10) { Bid = "1" }), RequestState.Refunded, "nothing on offer was worth its price to it"),
         (Of(new Want(500) { Minimum = 500 }), RequestState.Refunded, "the round could not reach its least number of records"),
-        (Of(new Want(1_000) { Seconds = Soon }) with { Conduct = SiteConduct.DeliversNothing, BothSites = true }, RequestState.Refunded, "no site delivered before the deadline"),
-        (Of(new Want(10) { Seconds = Soon }) with { MarketConduct = MarketConduct.DecidesNothing }, RequestState.Refunded, "no round became final before its deadline"),
-        (Of(new Want(10) { Seconds = Soon }) with { MarketConduct = MarketConduct.WithholdsLeaves }, RequestState.Disputed, "no round became final before its deadline"),
-        (Of(new Want(1_000) { Seconds = Soon }) with { Conduct = SiteConduct.WithholdsLeaves, BothSites = true }, RequestState.Disputed, "what was delivered was proved wrong, and nothing came in its place"),
+        (Of(new Want(1_000) { Seconds = Soon }) with { Conduct = SiteConduct.DeliversNothing, BothSites = true }, RequestState.Refunded,
+            "no site delivered before the deadline"),
+        (Of(new Want(10) { Seconds = Soon }) with { MarketConduct = MarketConduct.DecidesNothing }, RequestState.Refunded,
+            "no round became final before its deadline"),
+        (Of(new Want(10) { Seconds = Soon }) with { MarketConduct = MarketConduct.WithholdsLeaves }, RequestState.Disputed,
+            "no round became final before its deadline"),
+        (Of(new Want(1_000) { Seconds = Soon }) with { Conduct = SiteConduct.WithholdsLeaves, BothSites = true }, RequestState.Disputed,
+            "what was delivered was proved wrong, and nothing came in its place"),
         (Of(new Want(10) { Seconds = Soon, Funding = Funding.Never }), RequestState.Expired, "it was not funded before its deadline"),
-        (Of(new Want(10) { Seconds = Soon, Funding = Funding.Never }) with { CancelMoment = "Planned, not on the ledger, order none" }, RequestState.Cancelled, "it was withdrawn, and the ledger never had it"),
-        (Of(new Want(10)) with { CancelMoment = "Funded, book open, round none, delivery none, paid none, escrow open, order none" }, RequestState.Cancelled, "the researcher cancelled it before its book was closed"),
-        (Of(new Want(10) { Funding = Funding.Otherwise }), RequestState.Failed, "the terms that were funded do not follow from the terms document"),
+        (Of(new Want(10) { Seconds = Soon, Funding = Funding.Never }) with { CancelMoment = "Planned, not on the ledger, order none" },
+            RequestState.Cancelled, "it was withdrawn, and the ledger never had it"),
+        (Of(new Want(10)) with { CancelMoment = "Funded, book open, round none, delivery none, paid none, escrow open, order none" },
+            RequestState.Cancelled, "the researcher cancelled it before its book was closed"),
+        (Of(new Want(10) { Funding = Funding.Otherwise }), RequestState.Failed,
+            "the terms that were funded do not follow from the terms document"),
     ];
 
     public static TheoryData<int> Each => [.. Enumerable.Range(0, Ends.Length)];
@@ -36,7 +44,8 @@ public sealed class EveryEndTests
 
     [Fact]
     public void Every_state_in_which_a_request_ends_is_among_them() =>
-        Assert.Equal(Enum.GetValues<RequestState>().Where(state => state >= RequestState.Settled), Ends.Select(end => end.End).Distinct().Order());
+        Assert.Equal(Enum.GetValues<RequestState>().Where(state => state >= RequestState.Settled),
+            Ends.Select(end => end.End).Distinct().Order());
 
     private static MarketScenario Of(Want want) => new(5) { Wants = [want] };
 }

@@ -76,7 +76,8 @@ internal sealed record MarketScenario(int Seed)
     /// <summary>The fault point at which the process that passes it is killed; none when null.</summary>
     public int? KillAt { get; init; }
 
-    /// <summary>Faults strike at random points, the chain is reorganised, forgets its pool, raises prices and gas, and people change their minds.</summary>
+    /// <summary>Faults strike at random points, the chain is reorganised, forgets its pool, raises prices and gas, and people change their
+    /// minds.</summary>
     public bool HasRandomFaults { get; init; }
 
     /// <summary>How the second site behaves.</summary>
@@ -91,7 +92,8 @@ internal sealed record MarketScenario(int Seed)
     /// <summary>What is wanted, by patients who change nothing by themselves; some of each by chance when null.</summary>
     public IReadOnlyList<Want>? Wants { get; init; }
 
-    /// <summary>The moment of a request, as <see cref="MarketRun.Moments"/> names it, at which its researcher cancels; never when null.</summary>
+    /// <summary>The moment of a request, as <see cref="MarketRun.Moments"/> names it, at which its researcher cancels; never when
+    /// null.</summary>
     public string? CancelMoment { get; init; }
 
     /// <summary>Whether the researcher cancels on the ledger at once, without asking the market.</summary>
@@ -120,7 +122,12 @@ internal sealed record MarketScenario(int Seed)
 
     public override string ToString() => string.Create(
         CultureInfo.InvariantCulture,
-        $"new MarketScenario({Seed}) {{ KillAt = {Text(KillAt)}, HasRandomFaults = {(HasRandomFaults ? "true" : "false")}, Conduct = SiteConduct.{Conduct}, BothSites = {(BothSites ? "true" : "false")}, MarketConduct = MarketConduct.{MarketConduct}, CancelMoment = {Quoted(CancelMoment)}, CancelsOnLedger = {(CancelsOnLedger ? "true" : "false")}, WithdrawMoment = {Quoted(WithdrawMoment)}, HasDemands = {(HasDemands ? "true" : "false")}, CancelAt = {Text(CancelAt)}, WithdrawAt = {Text(WithdrawAt)}, HasTwin = {(HasTwin ? "true" : "false")}, Plant = MarketPlant.{Plant} }}{(Wants is null ? "" : $" with Wants = [{string.Join(", ", Wants)}]")}");
+        $"new MarketScenario({Seed}) {{ KillAt = {Text(KillAt)}, HasRandomFaults = {(HasRandomFaults ? "true" : "false")}, Conduct = "
+            + $"SiteConduct.{Conduct}, BothSites = {(BothSites ? "true" : "false")}, MarketConduct = MarketConduct.{MarketConduct}, "
+            + $"CancelMoment = {Quoted(CancelMoment)}, CancelsOnLedger = {(CancelsOnLedger ? "true" : "false")}, WithdrawMoment = "
+            + $"{Quoted(WithdrawMoment)}, HasDemands = {(HasDemands ? "true" : "false")}, CancelAt = {Text(CancelAt)}, WithdrawAt = "
+            + $"{Text(WithdrawAt)}, HasTwin = {(HasTwin ? "true" : "false")}, Plant = MarketPlant.{Plant} "
+            + $"}}{(Wants is null ? "" : $" with Wants = [{string.Join(", ", Wants)}]")}");
 
     private static string Quoted(string? text) => text is null ? "null" : $"\"{text}\"";
 

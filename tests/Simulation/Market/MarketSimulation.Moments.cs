@@ -92,7 +92,8 @@ internal sealed partial class MarketSimulation
             _onLedger[wanted.Key] = seen = (_chain.Head, OnLedgerSaid(wanted));
         }
 
-        SiteOrderRow? order = Array.FindLast(_siteStores[0].ReadOrdersAsync(CancellationToken.None).Result, order => row.RequestId > 0 && order.Delivery.RequestId == row.RequestId);
+        SiteOrderRow? order = Array.FindLast(_siteStores[0].ReadOrdersAsync(CancellationToken.None).Result,
+            order => row.RequestId > 0 && order.Delivery.RequestId == row.RequestId);
         return $"{row.State}, {seen.Said}, order {order?.State.ToString() ?? "none"}";
     }
 
@@ -104,25 +105,36 @@ internal sealed partial class MarketSimulation
             return "not on the ledger";
         }
 
-        string book = request.Cancelled ? "cancelled" : view.Books(request.Terms.SchemaId).Any(book => book.Ordinal == request.Book) ? "closed" : "open";
-        RoundRow? round = view.Rounds(request.Terms.SchemaId).Where(round => round.Header.Ordinal == request.Book).MaxBy(round => round.Header.Attempt);
-        DeliveryRow? delivery = view.Deliveries(request.RequestId).Where(delivery => delivery.Header.Site == 1).MaxBy(delivery => delivery.Header.Attempt);
+        string book = request.Cancelled ? "cancelled" : view.Books(request.Terms.SchemaId).Any(book => book.Ordinal == request.Book)
+            ? "closed" : "open";
+        RoundRow? round = view.Rounds(request.Terms.SchemaId).Where(round => round.Header.Ordinal == request.Book)
+            .MaxBy(round => round.Header.Attempt);
+        DeliveryRow? delivery = view.Deliveries(request.RequestId).Where(delivery => delivery.Header.Site == 1)
+            .MaxBy(delivery => delivery.Header.Attempt);
         string paid = delivery is null || delivery.Claimed == 0 ? "none" : delivery.Claimed < delivery.Header.Count ? "some" : "all";
-        return string.Create(
-            CultureInfo.InvariantCulture,
-            $"book {book}, round {(round is null ? "none" : round.Status == BatchStatus.Posted && round.SealedBlockHash is not null ? "Sealed" : round.Status)}, delivery {(delivery is null ? "none" : delivery.Status)}, paid {paid}, escrow {(view.Escrow(request.RequestId)!.IsClosed ? "closed" : "open")}");
+        string decided = round is null ? "none"
+            : round.Status == BatchStatus.Posted && round.SealedBlockHash is not null ? "Sealed" : round.Status.ToString();
+        string delivered = delivery is null ? "none" : delivery.Status.ToString();
+        string escrow = view.Escrow(request.RequestId)!.IsClosed ? "closed" : "open";
+        return string.Create(CultureInfo.InvariantCulture,
+            $"book {book}, round {decided}, delivery {delivered}, paid {paid}, escrow {escrow}");
     }
 
-    /// <summary>Nobody is in a final delivery whose revocation was older than the grace when it was posted: its challenge would be accepted, and the site lose its bond.</summary>
+    /// <summary>Nobody is in a final delivery whose revocation was older than the grace when it was posted: its challenge would be
+    /// accepted, and the site lose its bond.</summary>
     private void CheckRevoked(DeliveryRow delivery, LedgerRequest request, LedgerReadModel view)
     {
         EpochFile epoch = EpochOf(delivery.Header.Site, request, view).File;
-        DeliveryFile file = DeliveryFile.Read(_marketStore.FindFileAsync(MarketContext.Name(delivery.Header.DataHash), CancellationToken.None).Result!, MarketWorld.Schema);
-        foreach (Bytes32 pseudonym in file.Leaves.Where(leaf => leaf.PayoutAddress != Address.Zero).Select(leaf => epoch.Members[leaf.MemberPosition].Pseudonym))
+        DeliveryFile file = DeliveryFile.Read(
+            _marketStore.FindFileAsync(MarketContext.Name(delivery.Header.DataHash), CancellationToken.None).Result!, MarketWorld.Schema);
+        foreach (Bytes32 pseudonym in file.Leaves.Where(leaf => leaf.PayoutAddress != Address.Zero)
+            .Select(leaf => epoch.Members[leaf.MemberPosition].Pseudonym))
         {
             ulong? revoked = view.RevokedAt(delivery.Header.Site, pseudonym);
-            Hold("nobody-revoked-is-delivered", revoked is null || delivery.Posting.Timestamp < revoked + MarketWorld.Deployment.Terms.RevocationGraceSeconds,
-                $"a delivery of site {delivery.Header.Site} to request {request.RequestId} was posted at {delivery.Posting.Timestamp} with somebody revoked at {revoked}");
+            Hold("nobody-revoked-is-delivered",
+                revoked is null || delivery.Posting.Timestamp < revoked + MarketWorld.Deployment.Terms.RevocationGraceSeconds,
+                $"a delivery of site {delivery.Header.Site} to request {request.RequestId} was posted at {delivery.Posting.Timestamp} "
+                    + $"with somebody revoked at {revoked}");
         }
     }
 
@@ -132,14 +144,17 @@ internal sealed partial class MarketSimulation
         foreach (Patient patient in _patients)
         {
             SimulatedProcess process = _sites.First(s => s.Site == patient.Site).Process;
-            Task<PublisherUse[]> asked = process.Grains.GetGrain<ISiteGrain>(SiteName(patient.Site)).UsesAsync(SchemaId, MarketContext.Name(patient.Pseudonym));
+            Task<PublisherUse[]> asked = process.Grains.GetGrain<ISiteGrain>(SiteName(patient.Site))
+                .UsesAsync(SchemaId, MarketContext.Name(patient.Pseudonym));
             for (int i = 0; i < 100 && !asked.IsCompleted; i++)
             {
                 Turn(50);
             }
 
-            Hold("uses-are-the-ledgers", asked.IsCompletedSuccessfully, $"a patient asked in vain: {asked.Exception?.InnerException?.Message}");
-            CheckUses(patient, [.. asked.Result.Where(use => use.State != PublisherUseState.Void && use.State != PublisherUseState.Released)]);
+            Hold("uses-are-the-ledgers", asked.IsCompletedSuccessfully,
+                $"a patient asked in vain: {asked.Exception?.InnerException?.Message}");
+            CheckUses(patient,
+                [.. asked.Result.Where(use => use.State != PublisherUseState.Void && use.State != PublisherUseState.Released)]);
         }
     }
 
@@ -149,11 +164,15 @@ internal sealed partial class MarketSimulation
         List<string> expected = [];
         foreach (LedgerRequest request in view.Requests())
         {
-            foreach (DeliveryRow delivery in view.Deliveries(request.RequestId).Where(d => d.Header.Site == patient.Site + 1 && d.Status == BatchStatus.Final))
+            foreach (DeliveryRow delivery in view.Deliveries(request.RequestId)
+                .Where(d => d.Header.Site == patient.Site + 1 && d.Status == BatchStatus.Final))
             {
                 (EpochFile epoch, _) = EpochOf(delivery.Header.Site, request, view);
-                DeliveryFile file = DeliveryFile.Read(_siteStores[patient.Site].FindFileAsync(MarketContext.Name(delivery.Header.DataHash), CancellationToken.None).Result!, MarketWorld.Schema);
-                foreach (ClaimRow claim in view.Claims(delivery.Id).Where(claim => epoch.Members[file.Leaves[claim.Slot].MemberPosition].Pseudonym == patient.Pseudonym))
+                DeliveryFile file =
+                    DeliveryFile.Read(_siteStores[patient.Site]
+                        .FindFileAsync(MarketContext.Name(delivery.Header.DataHash), CancellationToken.None).Result!, MarketWorld.Schema);
+                foreach (ClaimRow claim in view.Claims(delivery.Id)
+                    .Where(claim => epoch.Members[file.Leaves[claim.Slot].MemberPosition].Pseudonym == patient.Pseudonym))
                 {
                     expected.Add(Said(request.RequestId, claim.Slot, claim.Amount, claim.Payee, PublisherUseState.Paid));
                     CheckPayee(patient, epoch, file.Leaves[claim.Slot].MemberPosition, claim.Payee);
@@ -166,7 +185,8 @@ internal sealed partial class MarketSimulation
             $"a patient is told of {string.Join(" and ", told)}; on the ledger is {string.Join(" and ", expected)}");
         _uses += told.Length;
 
-        static string Said(ulong request, uint slot, UInt128 amount, Address payee, PublisherUseState state) => $"request {request} slot {slot} {amount} to {payee} {state}";
+        static string Said(ulong request, uint slot, UInt128 amount, Address payee, PublisherUseState state) =>
+            $"request {request} slot {slot} {amount} to {payee} {state}";
     }
 
     private int _uses;
@@ -175,11 +195,17 @@ internal sealed partial class MarketSimulation
     private static void CheckPayee(Patient patient, EpochFile epoch, uint position, Address payee)
     {
         byte[] seed = PatientKeys.SeedAtSite(MarketWorld.KeyOf(patient.Site), patient.Person);
-        Address[] own = EthereumAccount.AddressesOf([.. Enumerable.Range(0, 1 << epoch.PayoutDepth).Select(index => PatientKeys.Payout(seed, patient.Pseudonym, epoch.Epoch, (uint)index))]);
-        Contracts.Merkle.TreeNode[] leaves = [.. own.Select((address, index) => Contracts.Merkle.Leaves.Payout(patient.Pseudonym, (uint)index, address))];
-        if (!own.Contains(payee) || Contracts.Merkle.SumTree.Build(epoch.PayoutDepth, leaves).Root.Hash != epoch.Members[position].PayoutRoot)
+        Address[] own =
+            EthereumAccount.AddressesOf(
+                [.. Enumerable.Range(0, 1 << epoch.PayoutDepth)
+                    .Select(index => PatientKeys.Payout(seed, patient.Pseudonym, epoch.Epoch, (uint)index))]);
+        Contracts.Merkle.TreeNode[] leaves = [
+            .. own.Select((address, index) => Contracts.Merkle.Leaves.Payout(patient.Pseudonym, (uint)index, address))];
+        if (!own.Contains(payee)
+            || Contracts.Merkle.SumTree.Build(epoch.PayoutDepth, leaves).Root.Hash != epoch.Members[position].PayoutRoot)
         {
-            throw new InvalidOperationException($"payee {payee} is none of the patient's {string.Join(", ", own)}, or they are not those of the published root");
+            throw new InvalidOperationException(
+                $"payee {payee} is none of the patient's {string.Join(", ", own)}, or they are not those of the published root");
         }
     }
 
@@ -187,6 +213,7 @@ internal sealed partial class MarketSimulation
     {
         ulong closed = view.Books(request.Terms.SchemaId).First(book => book.Ordinal == request.Book).ClosedBlock;
         EpochRow row = view.FinalEpoch(site, request.Terms.SchemaId, closed)!;
-        return (EpochFile.Read(_siteStores[site - 1].FindFileAsync(MarketContext.Name(row.Header.DataHash), CancellationToken.None).Result!), row);
+        return (EpochFile.Read(
+            _siteStores[site - 1].FindFileAsync(MarketContext.Name(row.Header.DataHash), CancellationToken.None).Result!), row);
     }
 }

@@ -31,8 +31,9 @@ using LedgerRound = EmrMarket.Grains.Ledger.View.RoundRow;
 namespace EmrMarket.Simulation.Market;
 
 /// <summary>
-/// The whole market in one thread: a market's process and two sites' on a simulated chain with the model of the contracts, people who ask, command and change their minds, faults at every
-/// touch of the outside, and rules that are held against what the people wanted, what left the sites, and the chain.
+/// The whole market in one thread: a market's process and two sites' on a simulated chain with the model of the contracts, people who ask,
+/// command and change their minds, faults at every touch of the outside, and rules that are held against what the people wanted, what left
+/// the sites, and the chain.
 /// </summary>
 internal sealed partial class MarketSimulation : IDisposable
 {
@@ -76,10 +77,12 @@ internal sealed partial class MarketSimulation : IDisposable
         _logs = LoggerFactory.Create(builder => builder.AddProvider(new Hearing(_said)));
         _audit = new LedgerReadModel(_chain, MarketWorld.Deployment, new MemoryLedgerStore(), 0);
         _market = new SimulatedProcess(
-            Points("market/"), _chain, MarketWorld.Deployment, MarketWorld.Market, new Disk(), Confirmations, _clock, _logs, ConfigureMarket,
+            Points("market/"), _chain, MarketWorld.Deployment, MarketWorld.Market, new Disk(), Confirmations, _clock, _logs,
+            ConfigureMarket,
             typeof(MarketGrain).Assembly);
         _wires = [.. Enumerable.Range(0, MarketWorld.Sites).Select(site => new MarketWire(
-            site, ConductOf(site), () => _market, message => Leaves(site, message), () => _isCalm && _chain.Now > SimulatedChain.FirstSecond + 250_000,
+            site, ConductOf(site), () => _market, message => Leaves(site, message),
+            () => _isCalm && _chain.Now > SimulatedChain.FirstSecond + 250_000,
             () => _wires![1 - site].LastDelivery, _random))];
         for (int site = 0; site < MarketWorld.Sites; site++)
         {
@@ -88,7 +91,8 @@ internal sealed partial class MarketSimulation : IDisposable
             for (int copy = 0; copy < (scenario.HasTwin && site == 0 ? 2 : 1); copy++)
             {
                 _sites.Add((new SimulatedProcess(
-                    Points($"site{site + 1}{(copy > 0 ? "twin" : "")}/"), _chain, MarketWorld.Deployment, MarketWorld.SiteAccounts[site], disk, Confirmations, _clock, _logs,
+                    Points($"site{site + 1}{(copy > 0 ? "twin" : "")}/"), _chain, MarketWorld.Deployment, MarketWorld.SiteAccounts[site],
+                    disk, Confirmations, _clock, _logs,
                     (services, process) => ConfigureSite(services, process, number), typeof(SiteGrain).Assembly), site));
             }
         }
@@ -205,7 +209,9 @@ internal sealed partial class MarketSimulation : IDisposable
             Statuses = ended,
             Evidence = (_audit, _marketStore, _chain),
             Uses = _uses,
-            Refusals = [.. _siteStores.SelectMany(store => store.ReadOrdersAsync(CancellationToken.None).Result).Select(order => order.Delivery.Refusal).Where(refusal => refusal.Length > 0)],
+            Refusals =
+                [.. _siteStores.SelectMany(store => store.ReadOrdersAsync(CancellationToken.None).Result)
+                    .Select(order => order.Delivery.Refusal).Where(refusal => refusal.Length > 0)],
         };
     }
 
@@ -419,7 +425,8 @@ internal sealed partial class MarketSimulation : IDisposable
         foreach (Wanted wanted in _wanted.Where(wanted => _isCalm || _random.Next(_wanted.Count) == 0))
         {
             string name = "researcher " + wanted.Key;
-            if (_operator.All(step => step > 2) && !_market.Points.IsDead && !(_running.TryGetValue(name, out Task? running) && !running.IsCompleted))
+            if (_operator.All(step => step > 2) && !_market.Points.IsDead
+                && !(_running.TryGetValue(name, out Task? running) && !running.IsCompleted))
             {
                 _running[name] = AskAsync(wanted);
             }
@@ -443,7 +450,9 @@ internal sealed partial class MarketSimulation : IDisposable
                     return;
                 }
 
-                Fund(wanted, wanted.IsOtherwise ? Matching.OpenRequest(wanted.Terms.ToLedger(MarketWorld.Schema) with { Bid = 1_001 }) : new ContractCall(new Address(call.To), call.Data));
+                Fund(wanted,
+                    wanted.IsOtherwise ? Matching.OpenRequest(wanted.Terms.ToLedger(MarketWorld.Schema) with { Bid = 1_001 })
+                        : new ContractCall(new Address(call.To), call.Data));
             }
         }
         catch (Exception e) when (e is not MarketInvariantException)
@@ -521,7 +530,8 @@ internal sealed partial class MarketSimulation : IDisposable
 
     private void Decide(Patient patient, int step)
     {
-        bool leaves = _scenario.WithdrawAt is { } at ? step >= at && patient == _patients.First(p => p.Site == patient.Site) : _random.Next(12) == 0;
+        bool leaves = _scenario.WithdrawAt is { } at ? step >= at
+            && patient == _patients.First(p => p.Site == patient.Site) : _random.Next(12) == 0;
         Decide(patient, leaves ? PublisherCommandKind.Withdraw : (PublisherCommandKind)_random.Next(1, 4));
     }
 
@@ -531,7 +541,8 @@ internal sealed partial class MarketSimulation : IDisposable
         PublisherCommand command = kind == PublisherCommandKind.SetPolicy
             ? new PublisherCommand
             {
-                Nonce = patient.Nonce, Kind = kind, Profile = (byte)_random.Next(1, 5), Rate = (byte)_random.Next(2), Quota = 2, Purpose = (byte)_random.Next(1, 4), ExpirySeconds = MarketWorld.Expiry,
+                Nonce = patient.Nonce, Kind = kind, Profile = (byte)_random.Next(1, 5), Rate = (byte)_random.Next(2), Quota = 2,
+                Purpose = (byte)_random.Next(1, 4), ExpirySeconds = MarketWorld.Expiry,
                 Signature = [],
             }
             : new PublisherCommand { Nonce = patient.Nonce, Kind = kind, Signature = [] };
@@ -542,7 +553,8 @@ internal sealed partial class MarketSimulation : IDisposable
             PublisherCommandKind.Resume => now with { Participation = Participation.Active },
             _ => now with { Participation = Participation.Withdrawn },
         };
-        PublisherDomain domain = new(SimulatedChain.ChainId, MarketWorld.Contracts.AccessControl, MarketWorld.Schema.LedgerId(), patient.Pseudonym);
+        PublisherDomain domain = new(
+            SimulatedChain.ChainId, MarketWorld.Contracts.AccessControl, MarketWorld.Schema.LedgerId(), patient.Pseudonym);
         _journal.Add($"patient {patient.Person:x} wants {kind} {wish}");
         patient.Pending = (command.Sign(domain, patient.Controller), wish);
         _truths[patient.Site].Wishes(patient.Person, wish);
@@ -553,8 +565,10 @@ internal sealed partial class MarketSimulation : IDisposable
         (PublisherCommand command, MarketTruth.Wish wish) = patient.Pending!.Value;
         try
         {
-            PublisherOffer offer = await process.Grains.GetGrain<IPublisherGrain>(PublisherKey.Of(SiteName(patient.Site), SchemaId, MarketContext.Name(patient.Pseudonym))).CommandAsync(command);
-            Hold("command-counts-once", offer.NextNonce == command.Nonce + 1 && offer.Participation == wish.Participation, $"the answer to {command.Kind} {command.Nonce} is {offer}");
+            PublisherOffer offer = await process.Grains.GetGrain<IPublisherGrain>(
+                PublisherKey.Of(SiteName(patient.Site), SchemaId, MarketContext.Name(patient.Pseudonym))).CommandAsync(command);
+            Hold("command-counts-once", offer.NextNonce == command.Nonce + 1 && offer.Participation == wish.Participation,
+                $"the answer to {command.Kind} {command.Nonce} is {offer}");
             _truths[patient.Site].Acknowledged(patient.Person, wish);
             (patient.Pending, patient.Nonce) = (null, command.Nonce + 1);
             patient.IsGone = command.Kind == PublisherCommandKind.Withdraw;
@@ -581,19 +595,26 @@ internal sealed partial class MarketSimulation : IDisposable
         LedgerReadModel view = Audited();
         foreach (DemandRow late in view.OpenDemands().Where(demand => _chain.Now > demand.AnswerBySeconds))
         {
-            if (BatchCall(late.BatchId, (d, r, e) => d is not null ? new DataEvaluation(null!, MarketWorld.Contracts.Evaluation).VoidUnanswered(d, late.Kind, late.Position)
-                : r is not null ? Matching.VoidUnanswered(r, late.Kind, late.Position) : new DynamicAccessControl(null!, MarketWorld.Contracts.AccessControl).VoidUnanswered(e!, late.Kind, late.Position)) is { } call)
+            if (BatchCall(late.BatchId, (d, r, e) => d is not null
+                ? new DataEvaluation(null!, MarketWorld.Contracts.Evaluation).VoidUnanswered(d, late.Kind, late.Position)
+                : r is not null
+                ? Matching.VoidUnanswered(r, late.Kind, late.Position)
+                : new DynamicAccessControl(null!, MarketWorld.Contracts.AccessControl).VoidUnanswered(e!, late.Kind, late.Position))
+                is { } call)
             {
                 _journal.Add("void for a withheld leaf");
                 _chain.Send(MarketWorld.Auditor, call);
             }
         }
 
-        foreach (Bytes32 id in Posted(view).Where(id => (IsWithheld(view, id) || (_scenario.HasDemands && _demanded.Count < 6)) && _demanded.Add(id)))
+        foreach (Bytes32 id in Posted(view)
+            .Where(id => (IsWithheld(view, id) || (_scenario.HasDemands && _demanded.Count < 6)) && _demanded.Add(id)))
         {
             byte kind = (byte)(view.Delivery(id) is not null ? 7 : view.Round(id) is not null ? _random.Next(3, 7) : _random.Next(1, 3));
-            if (BatchCall(id, (d, r, e) => d is not null ? new DataEvaluation(null!, MarketWorld.Contracts.Evaluation).DemandLeaf(d, kind, 0)
-                : r is not null ? Matching.DemandLeaf(r, kind, 0) : new DynamicAccessControl(null!, MarketWorld.Contracts.AccessControl).DemandLeaf(e!, kind, 0)) is { } call)
+            if (BatchCall(id,
+                (d, r, e) => d is not null ? new DataEvaluation(null!, MarketWorld.Contracts.Evaluation).DemandLeaf(d, kind, 0)
+                : r is not null ? Matching.DemandLeaf(r, kind, 0) : new DynamicAccessControl(null!, MarketWorld.Contracts.AccessControl)
+                .DemandLeaf(e!, kind, 0)) is { } call)
             {
                 _journal.Add($"demand a leaf of kind {kind}");
                 _chain.Send(MarketWorld.Auditor, call);
@@ -602,8 +623,10 @@ internal sealed partial class MarketSimulation : IDisposable
     }
 
     private static IEnumerable<Bytes32> Posted(LedgerReadModel view) =>
-        [.. view.Epochs().Where(row => row.Status == BatchStatus.Posted).Select(row => row.Id), .. view.Rounds(MarketWorld.Schema.LedgerId()).Where(row => row.Status == BatchStatus.Posted).Select(row => row.Id),
-            .. view.Requests().SelectMany(request => view.Deliveries(request.RequestId)).Where(row => row.Status == BatchStatus.Posted).Select(row => row.Id)];
+        [.. view.Epochs().Where(row => row.Status == BatchStatus.Posted).Select(row => row.Id),
+            .. view.Rounds(MarketWorld.Schema.LedgerId()).Where(row => row.Status == BatchStatus.Posted).Select(row => row.Id),
+            .. view.Requests().SelectMany(request => view.Deliveries(request.RequestId)).Where(row => row.Status == BatchStatus.Posted)
+            .Select(row => row.Id)];
 
     private ContractCall? BatchCall(Bytes32 id, Func<Delivery?, Round?, Epoch?, ContractCall> call)
     {
@@ -615,7 +638,8 @@ internal sealed partial class MarketSimulation : IDisposable
 
     private bool Withholds => _scenario.Conduct == SiteConduct.WithholdsLeaves || _scenario.MarketConduct == MarketConduct.WithholdsLeaves;
 
-    private bool IsWithheld(LedgerReadModel view, Bytes32 id) => view.Delivery(id) is { } delivery ? ConductOf((int)delivery.Header.Site - 1) == SiteConduct.WithholdsLeaves
+    private bool IsWithheld(LedgerReadModel view, Bytes32 id) =>
+        view.Delivery(id) is { } delivery ? ConductOf((int)delivery.Header.Site - 1) == SiteConduct.WithholdsLeaves
         : view.Round(id) is not null && _scenario.MarketConduct == MarketConduct.WithholdsLeaves;
 
     private void Mine()
@@ -748,43 +772,54 @@ internal sealed partial class MarketSimulation : IDisposable
         LedgerRequest request = view.Request(file.RequestId)!;
         ulong closed = view.Books(request.Terms.SchemaId).First(book => book.Ordinal == request.Book).ClosedBlock;
         EpochRow row = view.FinalEpoch((uint)site + 1, request.Terms.SchemaId, closed)!;
-        EpochFile epoch = EpochFile.Read(_siteStores[site].FindFileAsync(MarketContext.Name(row.Header.DataHash), CancellationToken.None).Result!);
+        EpochFile epoch = EpochFile.Read(
+            _siteStores[site].FindFileAsync(MarketContext.Name(row.Header.DataHash), CancellationToken.None).Result!);
         string? wrong = _truths[site].Leaves(file, epoch, request.Terms.Purpose);
         Hold("nothing-leaves-unallowed", wrong is null, wrong ?? "");
         foreach (ulong person in _truths[site].Persons)
         {
             long loss = _truths[site].LossOf(person);
-            Hold("cap-holds", loss <= MarketWorld.Cap.Micro, $"person {person:x} lost {loss} micro-epsilon, at most {MarketWorld.Cap.Micro}");
+            Hold("cap-holds", loss <= MarketWorld.Cap.Micro,
+                $"person {person:x} lost {loss} micro-epsilon, at most {MarketWorld.Cap.Micro}");
         }
     }
 
-    private bool IsOver() => _operator.All(step => step > 2) && _patients.TrueForAll(patient => patient.Pending is null) && _wanted.TrueForAll(wanted =>
-        wanted.IsUnheard || wanted.IsRefused || _marketStore.FindRequestAsync(wanted.Key, CancellationToken.None).Result is { HasEnded: true } && IsPaidBack(wanted));
+    private bool IsOver() => _operator.All(step => step > 2) && _patients.TrueForAll(patient => patient.Pending is null)
+        && _wanted.TrueForAll(wanted =>
+        wanted.IsUnheard || wanted.IsRefused
+            || _marketStore.FindRequestAsync(wanted.Key, CancellationToken.None).Result is { HasEnded: true } && IsPaidBack(wanted));
 
     /// <summary>Whether nothing of a request's money is left where nobody comes for it.</summary>
     private bool IsPaidBack(Wanted wanted)
     {
         LedgerRequest? request = OnLedger(wanted);
         return request is null ? Status(wanted)!.RequestId == 0 : Audited().Escrow(request.RequestId)!.IsClosed
-            && Audited().Deliveries(request.RequestId).All(delivery => delivery.Status == BatchStatus.Void || (delivery.Status == BatchStatus.Final && delivery.Claimed == delivery.Header.Count));
+            && Audited().Deliveries(request.RequestId)
+            .All(delivery => delivery.Status == BatchStatus.Void
+                || (delivery.Status == BatchStatus.Final && delivery.Claimed == delivery.Header.Count));
     }
 
-    private LedgerRequest? OnLedger(Wanted wanted) => Audited().Requests().FirstOrDefault(request => request.Terms.TermsHash == wanted.Terms.Hash() && request.Researcher == wanted.Researcher);
+    private LedgerRequest? OnLedger(Wanted wanted) =>
+        Audited().Requests()
+            .FirstOrDefault(request => request.Terms.TermsHash == wanted.Terms.Hash() && request.Researcher == wanted.Researcher);
 
     private RequestStatus? Status(Wanted wanted)
     {
         Grains.Market.Storage.RequestRow? row = _marketStore.FindRequestAsync(wanted.Key, CancellationToken.None).Result;
         return row is null ? null : new RequestStatus
         {
-            Key = row.Key, RequestId = row.RequestId, Researcher = row.Researcher, TermsJson = row.TermsJson, Steps = row.Steps, Sold = row.Sold, Delivered = row.Delivered, Paid = row.Paid,
+            Key = row.Key, RequestId = row.RequestId, Researcher = row.Researcher, TermsJson = row.TermsJson, Steps = row.Steps,
+            Sold = row.Sold, Delivered = row.Delivered, Paid = row.Paid,
             Refunded = row.Refunded, EffectivePpb = row.EffectivePpb,
         };
     }
 
     private string Standing() => string.Join("; ", _wanted.Select(wanted =>
-        $"{wanted.Key[..8]} {(Status(wanted) is { } status ? status.Steps[^1].State + " " + status.Steps[^1].Reason : "unknown")} {(OnLedger(wanted) is { } row ? "on the ledger" : "")} paid {OnLedger(wanted) is not null && IsPaidBack(wanted)}"))
+        $"{wanted.Key[..8]} {(Status(wanted) is { } status ? status.Steps[^1].State + " " + status.Steps[^1].Reason : "unknown")} "
+            + $"{(OnLedger(wanted) is { } row ? "on the ledger" : "")} paid {OnLedger(wanted) is not null && IsPaidBack(wanted)}"))
         + " | " + string.Join("; ", _answers.Where(a => a.Value.WaitsFor.Length > 0).Select(a => $"{a.Key} waits for {a.Value.WaitsFor}"))
-        + $" | operators {string.Join(',', _operator)}, pending {_patients.Count(p => p.Pending is not null)}, now {_chain.Now - SimulatedChain.FirstSecond}";
+        + $" | operators {string.Join(',', _operator)}, pending {_patients.Count(p => p.Pending is not null)}, now "
+        + $"{_chain.Now - SimulatedChain.FirstSecond}";
 
     private void CheckEnd()
     {
@@ -800,17 +835,23 @@ internal sealed partial class MarketSimulation : IDisposable
         }
 
         // Money: what was made at the beginning is all there is, and whoever was to be paid was.
-        Address[] payees = [.. view.Requests().SelectMany(request => view.Deliveries(request.RequestId)).SelectMany(delivery => view.Claims(delivery.Id)).Select(claim => claim.Payee).Distinct()];
-        System.Numerics.BigInteger held = ((Address[])[MarketWorld.Consortium, MarketWorld.Market.Address, MarketWorld.Auditor, MarketWorld.Contracts.Payments, .. MarketWorld.SiteAccounts.Select(a => a.Address), .. MarketWorld.Researchers, .. payees])
+        Address[] payees =
+            [.. view.Requests().SelectMany(request => view.Deliveries(request.RequestId)).SelectMany(delivery => view.Claims(delivery.Id))
+                .Select(claim => claim.Payee).Distinct()];
+        System.Numerics.BigInteger held =
+            ((Address[])[MarketWorld.Consortium, MarketWorld.Market.Address, MarketWorld.Auditor, MarketWorld.Contracts.Payments,
+                .. MarketWorld.SiteAccounts.Select(a => a.Address), .. MarketWorld.Researchers, .. payees])
             .Aggregate(System.Numerics.BigInteger.Zero, (sum, account) => sum + Model.TokensOf(account));
-        Hold("money-is-conserved", held == 7 * (System.Numerics.BigInteger)MarketWorld.Wealth, $"{held} token units are held, {7L * MarketWorld.Wealth} were made");
+        Hold("money-is-conserved", held == 7 * (System.Numerics.BigInteger)MarketWorld.Wealth,
+            $"{held} token units are held, {7L * MarketWorld.Wealth} were made");
 
         for (int i = 0; i < _sites.Count; i++)
         {
             CheckBudgets(_sites[i].Process, _sites[i].Site);
         }
 
-        object[] outside = [.. _said.Select(said => (object)said), .. _wires.SelectMany(wire => wire.Passed), .. _chain.Data, .. MarketTruth.ContentOf(_marketStore)];
+        object[] outside = [.. _said.Select(said => (object)said), .. _wires.SelectMany(wire => wire.Passed), .. _chain.Data,
+            .. MarketTruth.ContentOf(_marketStore)];
         foreach (MarketTruth truth in _truths)
         {
             string? found = truth.FindIn(outside);
@@ -821,25 +862,35 @@ internal sealed partial class MarketSimulation : IDisposable
     private void CheckRequest(Wanted wanted, RequestStatus status, LedgerReadModel view, MarketContext auditor)
     {
         string name = $"request {status.RequestId} ended {status.Steps[^1].State} ({status.Steps[^1].Reason})";
-        Hold("steps-have-reasons", status.Steps.All(step => step.Reason.Length > 0 && step.Seconds > 0) && status.Steps.Zip(status.Steps.Skip(1)).All(pair => pair.First.Seconds <= pair.Second.Seconds), name);
+        Hold("steps-have-reasons", status.Steps.All(step => step.Reason.Length > 0 && step.Seconds > 0)
+            && status.Steps.Zip(status.Steps.Skip(1)).All(pair => pair.First.Seconds <= pair.Second.Seconds), name);
         if (OnLedger(wanted) is not { } request)
         {
-            Hold("end-is-the-ledgers", status.Delivered == 0 && status.Steps[^1].State is RequestState.Expired or RequestState.Cancelled, name + ", and the ledger never had it");
+            Hold("end-is-the-ledgers", status.Delivered == 0 && status.Steps[^1].State is RequestState.Expired or RequestState.Cancelled,
+                name + ", and the ledger never had it");
             return;
         }
 
         EscrowRow escrow = view.Escrow(request.RequestId)!;
         DeliveryRow[] final = [.. view.Deliveries(request.RequestId).Where(delivery => delivery.Status == BatchStatus.Final)];
         long delivered = final.Sum(delivery => (long)delivery.Header.Count);
-        UInt128 paid = final.Aggregate(UInt128.Zero, (sum, delivery) => sum + delivery.Header.Amount + ((UInt128)delivery.Header.Count * MarketWorld.Deployment.Terms.RelayFeeUnits));
-        Hold("row-is-the-ledgers", status.Delivered == delivered && status.Paid == paid && status.Refunded == (UInt128)escrow.Refunded && paid + (UInt128)escrow.Refunded == request.Terms.Budget,
-            $"{name}: {status.Delivered} delivered, {status.Paid} paid, {status.Refunded} back; on the ledger {delivered}, {paid}, {escrow.Refunded} of {request.Terms.Budget}");
+        UInt128 paid = final.Aggregate(UInt128.Zero,
+            (sum, delivery) =>
+                sum + delivery.Header.Amount + ((UInt128)delivery.Header.Count * MarketWorld.Deployment.Terms.RelayFeeUnits));
+        Hold("row-is-the-ledgers", status.Delivered == delivered && status.Paid == paid && status.Refunded == (UInt128)escrow.Refunded
+            && paid + (UInt128)escrow.Refunded == request.Terms.Budget,
+            $"{name}: {status.Delivered} delivered, {status.Paid} paid, {status.Refunded} back; on the ledger {delivered}, {paid}, "
+                + $"{escrow.Refunded} of {request.Terms.Budget}");
         if (status.Sold > 0)
         {
-            RoundBatch round = auditor.RoundAsync(view.Rounds(request.Terms.SchemaId).First(one => one.Header.Ordinal == request.Book && one.Status == BatchStatus.Final).Header.DataHash)
+            RoundBatch round =
+                auditor.RoundAsync(view.Rounds(request.Terms.SchemaId)
+                    .First(one => one.Header.Ordinal == request.Book && one.Status == BatchStatus.Final).Header.DataHash)
                 .GetAwaiter().GetResult()!.Batch;
-            Hold("sites-have-their-orders", Enumerable.Range(0, MarketWorld.Sites).All(site => round.OpenSiteRow(request.Index, (uint)site + 1).Sum == 0
-                || _siteStores[site].ReadOrdersAsync(CancellationToken.None).Result.Any(order => order.Delivery.RequestId == request.RequestId)), $"{name}: a site never had the order");
+            Hold("sites-have-their-orders",
+                Enumerable.Range(0, MarketWorld.Sites).All(site => round.OpenSiteRow(request.Index, (uint)site + 1).Sum == 0
+                || _siteStores[site].ReadOrdersAsync(CancellationToken.None).Result.Any(
+                    order => order.Delivery.RequestId == request.RequestId)), $"{name}: a site never had the order");
         }
 
         RequestState end = status.Steps[^1].State;
@@ -857,7 +908,8 @@ internal sealed partial class MarketSimulation : IDisposable
 
         Hold("end-is-the-ledgers", isRight, $"{name} with {delivered} delivered, cancelled {request.Cancelled}");
         string? results = _marketStore.FindResultsAsync(status.Key, CancellationToken.None).Result;
-        Hold("results-of-what-was-delivered", (results is not null) == (delivered > 0), $"{name}: results {results is not null}, {delivered} delivered");
+        Hold("results-of-what-was-delivered", (results is not null) == (delivered > 0),
+            $"{name}: results {results is not null}, {delivered} delivered");
         if (delivered > 0 && !wanted.IsOtherwise)
         {
             string? fault = RequestReplay.FindFaultAsync(auditor, request.RequestId, status.TermsJson, results).GetAwaiter().GetResult();
@@ -874,12 +926,14 @@ internal sealed partial class MarketSimulation : IDisposable
         }
 
         Hold("no-order-is-left", orders.All(order => order.State != SiteOrderState.Reserved), "an order was drawn and never handed over");
-        SiteBook book = SiteBook.ReadAsync(_siteStores[site], SchemaId, process.Get<SiteOptions>(), CancellationToken.None).GetAwaiter().GetResult();
+        SiteBook book = SiteBook.ReadAsync(_siteStores[site], SchemaId, process.Get<SiteOptions>(), CancellationToken.None).GetAwaiter()
+            .GetResult();
         foreach (ulong person in _truths[site].Persons)
         {
             long charged = book.Budgets.LossOf(book.PersonOf(person)).Micro;
             long released = _truths[site].LossOf(person);
-            Hold("charged-is-released", charged == released, $"person {person:x} of site {site + 1} is charged {charged} micro-epsilon, and {released} left");
+            Hold("charged-is-released", charged == released,
+                $"person {person:x} of site {site + 1} is charged {charged} micro-epsilon, and {released} left");
         }
     }
 
@@ -898,7 +952,8 @@ internal sealed partial class MarketSimulation : IDisposable
     private void ConfigureMarket(IServiceCollection services, SimulatedProcess process)
     {
         IMarketStore store = Faulty.Of<IMarketStore>(PlantedStores.Market(_marketStore, _scenario.Plant), "store/", process.Points);
-        ILedgerView view = _scenario.MarketConduct == MarketConduct.WithholdsLeaves ? Blind(process.View, demand => process.View.Round(demand.BatchId) is null) : process.View;
+        ILedgerView view = _scenario.MarketConduct == MarketConduct.WithholdsLeaves
+            ? Blind(process.View, demand => process.View.Round(demand.BatchId) is null) : process.View;
         MarketContext context = new([MarketWorld.Schema], MarketWorld.Market, view, store, _chain, new MarketWorld.Coins(_random.Next()));
         services.AddSingleton(store).AddSingleton(context);
         services.AddSingleton<ISiteMarketLink>(new MarketLink(context));
@@ -915,12 +970,14 @@ internal sealed partial class MarketSimulation : IDisposable
         services.AddSingleton(Faulty.Of<ISiteMarketLink>(_wires[site], "link/", process.Points));
         services.AddSingleton(new SiteOptions(MarketWorld.KeyOf(site), MarketWorld.SiteAccounts[site].Address, MarketWorld.Rates)
         {
-            Cap = _scenario.Plant == MarketPlant.CapIgnored ? new Analytics.Budgets.EpsilonMicro(20_000_000) : MarketWorld.Cap, Coins = new MarketWorld.Coins(_random.Next()), PayoutDepth = _scenario.PayoutDepth,
+            Cap = _scenario.Plant == MarketPlant.CapIgnored ? new Analytics.Budgets.EpsilonMicro(20_000_000) : MarketWorld.Cap,
+            Coins = new MarketWorld.Coins(_random.Next()), PayoutDepth = _scenario.PayoutDepth,
         });
     }
 
     /// <summary>A view that does not show some of the demands.</summary>
-    private static ILedgerView Blind(LedgerReadModel view, Func<DemandRow, bool> shows) => Planted.Of<ILedgerView>(view, (method, _, call) =>
+    private static ILedgerView Blind(LedgerReadModel view, Func<DemandRow, bool> shows) =>
+        Planted.Of<ILedgerView>(view, (method, _, call) =>
         method.Name == nameof(ILedgerView.OpenDemands) ? (DemandRow[])[.. view.OpenDemands().Where(shows)] : call());
 
     private void MakePeople()
@@ -934,7 +991,8 @@ internal sealed partial class MarketSimulation : IDisposable
                     SchemaId = SchemaId,
                     Researcher = researcher.ToString().ToLowerInvariant(),
                     Statistics = [want.Statistic],
-                    Grades = TermsDocument.GradesFor(MarketWorld.Schema, [Analytics.Estimation.StatisticRequest.Parse(want.Statistic)], MarketWorld.Schema.DefaultGrade),
+                    Grades = TermsDocument.GradesFor(
+                        MarketWorld.Schema, [Analytics.Estimation.StatisticRequest.Parse(want.Statistic)], MarketWorld.Schema.DefaultGrade),
                     Bid = want.Bid,
                     Budget = "10000000",
                     TargetRecords = want.Records,
@@ -959,7 +1017,8 @@ internal sealed partial class MarketSimulation : IDisposable
                     SchemaId = SchemaId,
                     Researcher = researcher.ToString().ToLowerInvariant(),
                     Statistics = statistics,
-                    Grades = TermsDocument.GradesFor(MarketWorld.Schema, statistics.Select(Analytics.Estimation.StatisticRequest.Parse), attribute => Math.Min(MarketWorld.Schema.DefaultGrade(attribute) + above, 4)),
+                    Grades = TermsDocument.GradesFor(MarketWorld.Schema, statistics.Select(Analytics.Estimation.StatisticRequest.Parse),
+                        attribute => Math.Min(MarketWorld.Schema.DefaultGrade(attribute) + above, 4)),
                     Bid = _random.Next(5) == 0 ? "40" : "4000",
                     Budget = "100000",
                     TargetRecords = (uint)_random.Next(4, 22),
@@ -971,7 +1030,8 @@ internal sealed partial class MarketSimulation : IDisposable
                     Nonce = _random.Next().ToString("x32", CultureInfo.InvariantCulture),
                 },
                 researcher,
-                i > 1 && _scenario.HasRandomFaults && _random.Next(3) == 0 ? (i == 2 ? Funding.Otherwise : Funding.Unheard) : Funding.Funds));
+                i > 1 && _scenario.HasRandomFaults && _random.Next(3) == 0
+                    ? (i == 2 ? Funding.Otherwise : Funding.Unheard) : Funding.Funds));
         }
 
         for (int site = 0; site < MarketWorld.Sites; site++)
@@ -979,7 +1039,8 @@ internal sealed partial class MarketSimulation : IDisposable
             foreach ((Bytes32 pseudonym, int record) in _truths[site].Records.Where((_, i) => i % 14 == 0))
             {
                 ulong person = _truths[site].PersonOf(record);
-                _patients.Add(new Patient(site, person, pseudonym, new EthereumAccount(PatientKeys.Controller(PatientKeys.SeedAtSite(MarketWorld.KeyOf(site), person), pseudonym))));
+                _patients.Add(new Patient(site, person, pseudonym,
+                    new EthereumAccount(PatientKeys.Controller(PatientKeys.SeedAtSite(MarketWorld.KeyOf(site), person), pseudonym))));
             }
         }
     }
@@ -1027,7 +1088,8 @@ internal sealed partial class MarketSimulation : IDisposable
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
             said.Add(formatter(state, exception) + exception);
 
         public void Dispose()

@@ -22,37 +22,46 @@ public sealed class MarketSimulationTests
     }
 
     [Fact]
-    public void Invariants_hold_under_random_faults() => Assert.All(Enumerable.Range(1_000, RandomSeeds), seed => MarketSimulation.Run(Random(seed)));
+    public void Invariants_hold_under_random_faults() =>
+        Assert.All(Enumerable.Range(1_000, RandomSeeds), seed => MarketSimulation.Run(Random(seed)));
 
     public static TheoryData<int> Slices => Seeds.Slices(100_000, 8);
 
     [Theory]
     [Trait("Duration", "Long")]
     [MemberData(nameof(Slices))]
-    public void Invariants_hold_under_random_faults_of_many_seeds(int first) => Seeds.Hold(first, seed => MarketSimulation.Run(Random(seed)));
+    public void Invariants_hold_under_random_faults_of_many_seeds(int first) =>
+        Seeds.Hold(first, seed => MarketSimulation.Run(Random(seed)));
 
     [Theory]
     [InlineData(100_036, "a process killed before it had done anything")]
     [InlineData(100_150, "a step dated before the one that it follows, after a reorganisation")]
     [InlineData(100_535, "a request cancelled after its refund, which the contract refuses and its model did not")]
-    public void Seed_that_once_broke_a_rule_breaks_none(int seed, string by) => Assert.True(MarketSimulation.Run(Random(seed)).Points.Count > 0, by);
+    public void Seed_that_once_broke_a_rule_breaks_none(int seed, string by) =>
+        Assert.True(MarketSimulation.Run(Random(seed)).Points.Count > 0, by);
 
-    /// <summary>The folder's lock refuses a second process; where it does not reach, no order is drawn, charged or delivered twice. A policy told to one is not known to the other, so none changes.</summary>
+    /// <summary>The folder's lock refuses a second process; where it does not reach, no order is drawn, charged or delivered twice. A
+    /// policy told to one is not known to the other, so none changes.</summary>
     [Fact]
     public void Two_processes_on_one_sites_stores_do_nothing_twice() => Assert.All(
-        Enumerable.Range(2_000, 6), seed => MarketSimulation.Run(new MarketScenario(seed) { HasRandomFaults = true, HasTwin = true, Wants = [new Want(1_000), new Want(20) { Statistic = "frequency:sex" }] }));
+        Enumerable.Range(2_000, 6), seed =>
+            MarketSimulation.Run(new MarketScenario(
+                seed) { HasRandomFaults = true, HasTwin = true, Wants = [new Want(1_000), new Want(20) { Statistic = "frequency:sex" }] }));
 
     [Fact]
     public void Invariants_hold_when_a_process_is_killed_at_every_kind_of_write()
     {
         IReadOnlyList<string> points = MarketSimulation.Run(new MarketScenario(0)).Points;
-        int[] writes = [.. points.Select((name, at) => (name, at)).Where(point => IsWrite(point.name)).GroupBy(point => point.name[(point.name.IndexOf('/', StringComparison.Ordinal) + 1)..], (_, same) => same.First().at)];
+        int[] writes =
+            [.. points.Select((name, at) => (name, at)).Where(point => IsWrite(point.name))
+                .GroupBy(point => point.name[(point.name.IndexOf('/', StringComparison.Ordinal) + 1)..], (_, same) => same.First().at)];
         Assert.All(writes, at => Assert.Equal(points[at], MarketSimulation.Run(new MarketScenario(0) { KillAt = at }).Points[at]));
 
         // Recorded, not typed: what the market's way from records to refunds must have passed.
         foreach (string work in (string[])[
-            "store/KeepRecords", "store/SavePolicies", "store/KeepEpoch", "store/SaveOrder", "store/SaveRequest", "store/KeepRound", "store/PlaceOrders", "store/KeepDelivery", "store/KeepResults",
-            "store/Outbox.Save", "store/Append", "chain/SendRaw", "link/PublishEpoch", "link/Deliver"])
+            "store/KeepRecords", "store/SavePolicies", "store/KeepEpoch", "store/SaveOrder", "store/SaveRequest", "store/KeepRound",
+            "store/PlaceOrders", "store/KeepDelivery", "store/KeepResults", "store/Outbox.Save", "store/Append", "chain/SendRaw",
+            "link/PublishEpoch", "link/Deliver"])
         {
             Assert.Contains(writes, at => points[at].EndsWith(work + " before", StringComparison.Ordinal));
             Assert.Contains(writes, at => points[at].EndsWith(work + " after", StringComparison.Ordinal));
@@ -65,7 +74,8 @@ public sealed class MarketSimulationTests
     {
         IReadOnlyList<string> points = MarketSimulation.Run(new MarketScenario(0)).Points;
         Assert.All(
-            Enumerable.Range(0, points.Count).Where(at => IsWrite(points[at])), at => Assert.Equal(points[at], MarketSimulation.Run(new MarketScenario(0) { KillAt = at }).Points[at]));
+            Enumerable.Range(0, points.Count).Where(at => IsWrite(points[at])),
+            at => Assert.Equal(points[at], MarketSimulation.Run(new MarketScenario(0) { KillAt = at }).Points[at]));
     }
 
     [Theory]
@@ -97,7 +107,8 @@ public sealed class MarketSimulationTests
     }
 
     private static bool IsWrite(string point) => Array.Exists(
-        (string[])["/Save", "/Keep", "/Place", "/Append", "/Outbox.Save", "/AddCommands", "/Refuse", "/Write", "/SendRaw", "/Deliver", "/PublishEpoch"],
+        (string[])["/Save", "/Keep", "/Place", "/Append", "/Outbox.Save", "/AddCommands", "/Refuse", "/Write", "/SendRaw", "/Deliver",
+            "/PublishEpoch"],
         work => point.Contains(work, StringComparison.Ordinal));
 
     /// <summary>Every kind of site and auditor comes, by the seed.</summary>
@@ -106,7 +117,8 @@ public sealed class MarketSimulationTests
         HasRandomFaults = true,
         Conduct = (SiteConduct)(seed % Enum.GetValues<SiteConduct>().Length),
         HasDemands = seed / 7 % 2 == 0,
-        MarketConduct = seed % 11 == 3 ? MarketConduct.WithholdsLeaves : seed % 23 == 5 ? MarketConduct.DecidesNothing : MarketConduct.Honest,
+        MarketConduct = seed % 11 == 3 ? MarketConduct.WithholdsLeaves : seed % 23 == 5
+            ? MarketConduct.DecidesNothing : MarketConduct.Honest,
         CancelAt = seed % 5 == 0 ? seed * 37 % 700 : null,
         WithdrawAt = seed % 5 == 1 ? seed * 53 % 700 : null,
     };

@@ -9,8 +9,8 @@ using EmrMarket.Analytics.Mechanisms;
 namespace EmrMarket.Simulation.Market;
 
 /// <summary>
-/// The wire between a site and the market: messages are lost with a process that dies, come twice, and come again long after. A site that does not behave is honest up to here, and what it
-/// sends is changed on the way.
+/// The wire between a site and the market: messages are lost with a process that dies, come twice, and come again long after. A site that
+/// does not behave is honest up to here, and what it sends is changed on the way.
 /// </summary>
 /// <param name="site">The site, from 0.</param>
 /// <param name="conduct">How it behaves.</param>
@@ -19,7 +19,8 @@ namespace EmrMarket.Simulation.Market;
 /// <param name="isLate">Whether every deadline is over.</param>
 /// <param name="anothers">The delivery that the other site sent last; null before.</param>
 /// <param name="random">Chance.</param>
-internal sealed class MarketWire(int site, SiteConduct conduct, Func<SimulatedProcess> market, Action<DeliveryMessage> leaves, Func<bool> isLate, Func<byte[]?> anothers, Random random) : ISiteMarketLink
+internal sealed class MarketWire(int site, SiteConduct conduct, Func<SimulatedProcess> market, Action<DeliveryMessage> leaves,
+    Func<bool> isLate, Func<byte[]?> anothers, Random random) : ISiteMarketLink
 {
     private readonly List<Func<ISiteMarketLink, Task>> _earlier = [];
 
@@ -29,7 +30,8 @@ internal sealed class MarketWire(int site, SiteConduct conduct, Func<SimulatedPr
     /// <summary>The last delivery.</summary>
     public byte[]? LastDelivery { get; private set; }
 
-    public Task<MarketDescription> DescribeAsync(CancellationToken cancellationToken) => AskAsync(link => link.DescribeAsync(cancellationToken));
+    public Task<MarketDescription> DescribeAsync(CancellationToken cancellationToken) =>
+        AskAsync(link => link.DescribeAsync(cancellationToken));
 
     public Task PublishEpochAsync(EpochPublication publication, CancellationToken cancellationToken)
     {
@@ -46,7 +48,8 @@ internal sealed class MarketWire(int site, SiteConduct conduct, Func<SimulatedPr
 
     public async Task<DeliveryReceipt> DeliverAsync(DeliveryMessage message, CancellationToken cancellationToken)
     {
-        if (conduct == SiteConduct.DeliversNothing || (conduct == SiteConduct.DeliversLate && !isLate()) || (conduct == SiteConduct.DeliversAnothers && anothers() is null))
+        if (conduct == SiteConduct.DeliversNothing || (conduct == SiteConduct.DeliversLate && !isLate())
+            || (conduct == SiteConduct.DeliversAnothers && anothers() is null))
         {
             throw new LinkRefusedException(LinkRefusedException.NotReady, "it does not arrive");
         }
@@ -93,7 +96,9 @@ internal sealed class MarketWire(int site, SiteConduct conduct, Func<SimulatedPr
         switch (conduct)
         {
             case SiteConduct.DeliversAnothers:
-                return anothers() is { } other ? (DeliveryFile.Read(other, MarketWorld.Schema) with { Site = (uint)site + 1, RequestId = file.RequestId, Attempt = file.Attempt }).Write(MarketWorld.Schema) : bytes;
+                return anothers() is { } other
+                    ? (DeliveryFile.Read(other, MarketWorld.Schema) with { Site = (uint)site + 1, RequestId = file.RequestId,
+                        Attempt = file.Attempt }).Write(MarketWorld.Schema) : bytes;
             case SiteConduct.DeliversTooLittle:
                 // The last slot is not there, and its reports are: the file contradicts itself and the round.
                 return (file with { Leaves = file.Leaves[..^1], Persons = file.Persons[..^1] }).Write(MarketWorld.Schema);

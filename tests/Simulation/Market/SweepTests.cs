@@ -3,8 +3,9 @@ using EmrMarket.Grains.Abstractions.Market;
 namespace EmrMarket.Simulation.Market;
 
 /// <summary>
-/// Everything that people can do at a time, done at every time: the moments are recorded from an undisturbed run, not typed, and every run must reach its moment, at which its processes stand still until somebody has acted. The sites sell all that they
-/// have, so whoever withdraws is among those who are sold.
+/// Everything that people can do at a time, done at every time: the moments are recorded from an undisturbed run, not typed, and every run
+/// must reach its moment, at which its processes stand still until somebody has acted. The sites sell all that they have, so whoever
+/// withdraws is among those who are sold.
 /// </summary>
 public sealed class SweepTests
 {
@@ -18,10 +19,13 @@ public sealed class SweepTests
         MarketRun run = MarketSimulation.Run(Undisturbed);
         Assert.Equal(RequestState.Settled, run.Ends[0].State);
         Assert.True(run.Uses >= 4, $"{run.Uses} uses were told to patients");
-        foreach (string state in (string[])["Planned, ", "Funded, ", "Matched, ", "Delivering, ", "Delivered, ", "Evaluated, ", "Settled, ", "not on the ledger", "book open", "book closed",
-            "round Posted", "round Sealed", "round Final", "order none", "order Reserved", "order Sending", "order Released", "delivery Posted", "delivery Final", "paid none", "paid all", "escrow closed"])
+        foreach (string state in (string[])["Planned, ", "Funded, ", "Matched, ", "Delivering, ", "Delivered, ", "Evaluated, ", "Settled, ",
+            "not on the ledger", "book open", "book closed",
+            "round Posted", "round Sealed", "round Final", "order none", "order Reserved", "order Sending", "order Released",
+            "delivery Posted", "delivery Final", "paid none", "paid all", "escrow closed"])
         {
-            Assert.True(run.Moments.Any(moment => moment.Contains(state, StringComparison.Ordinal)), $"no moment has '{state}': {string.Join("; ", run.Moments)}");
+            Assert.True(run.Moments.Any(moment => moment.Contains(state, StringComparison.Ordinal)),
+                $"no moment has '{state}': {string.Join("; ", run.Moments)}");
         }
     }
 
@@ -81,7 +85,8 @@ public sealed class SweepTests
     public void Site_that_does_not_deliver_as_it_should_is_refused_and_the_others_are_paid(string conduct, string refusal)
     {
         MarketRun honest = MarketSimulation.Run(Undisturbed);
-        MarketRun run = MarketSimulation.Run(Undisturbed with { Conduct = Enum.Parse<SiteConduct>(conduct), Wants = [new Want(1_000) { Seconds = 60_000 }] });
+        MarketRun run = MarketSimulation.Run(
+            Undisturbed with { Conduct = Enum.Parse<SiteConduct>(conduct), Wants = [new Want(1_000) { Seconds = 60_000 }] });
         RequestStatus status = Assert.Single(run.Statuses);
         Assert.Equal(RequestState.Settled, status.Steps[^1].State);
         Assert.Contains("the rest went back", status.Steps[^1].Reason, StringComparison.Ordinal);

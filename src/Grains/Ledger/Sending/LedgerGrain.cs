@@ -10,8 +10,8 @@ using EmrMarket.Grains.Ledger.Storage;
 namespace EmrMarket.Grains.Ledger.Sending;
 
 /// <summary>
-/// Sends an account's transactions. A command goes through three durable steps, each in one write: queued (its call is stored), signed (its bytes are in the outbox), final (its outcome is).
-/// The grain holds nothing that the store does not, so it may end at any point.
+/// Sends an account's transactions. A command goes through three durable steps, each in one write: queued (its call is stored), signed (its
+/// bytes are in the outbox), final (its outcome is). The grain holds nothing that the store does not, so it may end at any point.
 /// </summary>
 public sealed class LedgerGrain : Grain, ILedgerGrain, IDisposable
 {
@@ -44,9 +44,11 @@ public sealed class LedgerGrain : Grain, ILedgerGrain, IDisposable
     {
         _key = this.GetPrimaryKeyString();
         string[] parts = _key.Split('/');
-        bool isKey = parts.Length == 2 && ulong.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out ulong chainId) && chainId == _options.ChainId;
+        bool isKey = parts.Length == 2 && ulong.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out ulong chainId)
+            && chainId == _options.ChainId;
         _address = isKey ? Address.Parse(parts[1])
-            : throw new InvalidOperationException(string.Create(CultureInfo.InvariantCulture, $"the ledger grain's key is {_key}, expected {_options.ChainId}/0xaddress"));
+            : throw new InvalidOperationException(
+                string.Create(CultureInfo.InvariantCulture, $"the ledger grain's key is {_key}, expected {_options.ChainId}/0xaddress"));
         EthereumAccount account = _accounts.Find(_address)
             ?? throw new InvalidOperationException($"this process has no key of account {_address}: it can send for its own accounts only");
         _outbox = _store.OutboxOf(_key);
@@ -78,8 +80,10 @@ public sealed class LedgerGrain : Grain, ILedgerGrain, IDisposable
     public async Task<LedgerOutcome[]> OutcomesAsync(string[] ids)
     {
         ArgumentNullException.ThrowIfNull(ids);
-        Dictionary<string, StoredCommand> commands = (await _store.FindCommandsAsync(_key, ids, CancellationToken.None)).ToDictionary(command => command.Id, StringComparer.Ordinal);
-        Dictionary<string, OutboxEntry> entries = (await _outbox.FindAsync(ids, CancellationToken.None)).ToDictionary(entry => entry.Id, StringComparer.Ordinal);
+        Dictionary<string, StoredCommand> commands = (await _store.FindCommandsAsync(_key, ids, CancellationToken.None))
+            .ToDictionary(command => command.Id, StringComparer.Ordinal);
+        Dictionary<string, OutboxEntry> entries = (await _outbox.FindAsync(ids, CancellationToken.None))
+            .ToDictionary(entry => entry.Id, StringComparer.Ordinal);
         List<LedgerOutcome> outcomes = new(ids.Length);
         foreach (string id in ids)
         {
@@ -100,20 +104,22 @@ public sealed class LedgerGrain : Grain, ILedgerGrain, IDisposable
             _unsent ??= [.. await _store.LoadUnsentAsync(_key, CancellationToken.None)];
             int decided = await EstimateAsync(_unsent);
             SenderPass pass = await PassAsync(_unsent);
-            bool moved = decided > 0 || pass.Final.Count > 0 || pass.Reorganised || _last is null || pass.InFlight > _last.InFlight || pass.Included > _last.Included;
+            bool moved = decided > 0 || pass.Final.Count > 0 || pass.Reorganised || _last is null || pass.InFlight > _last.InFlight
+                || pass.Included > _last.Included;
             _last = pass;
             int open = pass.InFlight + pass.Waiting + pass.Included;
             return new Advance
             {
                 Progressed = moved,
                 WaitsFor = open + _unsent.Count == 0 ? ""
-                    : string.Create(CultureInfo.InvariantCulture, $"blocks on chain {_options.ChainId} for {open} transactions of {_address}, {_unsent.Count} more to be signed"),
+                    : string.Create(CultureInfo.InvariantCulture,
+                        $"blocks on chain {_options.ChainId} for {open} transactions of {_address}, {_unsent.Count} more to be signed"),
             };
         }
         catch (EthereumException e)
         {
-            // The node is away, or refuses for want of something that a person has to supply; nothing is lost, and the words tell. What was signed before it failed is under way: until the next
-            // pass has counted, nobody is idle.
+            // The node is away, or refuses for want of something that a person has to supply; nothing is lost, and the words tell. What was
+            // signed before it failed is under way: until the next pass has counted, nobody is idle.
             _last = null;
             return new Advance { Progressed = false, WaitsFor = e.Message };
         }
@@ -131,7 +137,8 @@ public sealed class LedgerGrain : Grain, ILedgerGrain, IDisposable
 
     private bool IsIdle => _last is { InFlight: 0, Waiting: 0, Included: 0 };
 
-    /// <summary>Signs the commands at the head of the queue whose gas the chain has to estimate, one by one, since a later one may need an earlier one.</summary>
+    /// <summary>Signs the commands at the head of the queue whose gas the chain has to estimate, one by one, since a later one may need an
+    /// earlier one.</summary>
     private async Task<int> EstimateAsync(List<StoredCommand> unsent)
     {
         int decided = 0;
@@ -193,7 +200,8 @@ public sealed class LedgerGrain : Grain, ILedgerGrain, IDisposable
     /// <summary>Why a transaction failed in its block, as far as the chain still tells; noted for the next who asks.</summary>
     private async Task<string> ReasonOfAsync(OutboxEntry entry, TransactionOutcome outcome)
     {
-        string reason = outcome.GasUsed >= entry.Transaction.GasLimit ? string.Create(CultureInfo.InvariantCulture, $"OutOfGas(limit {entry.Transaction.GasLimit})") : "Reverted";
+        string reason = outcome.GasUsed >= entry.Transaction.GasLimit
+            ? string.Create(CultureInfo.InvariantCulture, $"OutOfGas(limit {entry.Transaction.GasLimit})") : "Reverted";
         try
         {
             // Against the state before the block; what other transactions of the block did first is not seen.
@@ -230,7 +238,8 @@ public sealed class LedgerGrain : Grain, ILedgerGrain, IDisposable
             BlockNumber = outcome?.BlockNumber ?? 0,
             BlockSeconds = outcome is null ? 0 : await SecondsOfAsync(outcome),
             GasUsed = outcome?.GasUsed ?? 0,
-            Refusal = outcome is { Succeeded: true } ? "" : command.Refusal ?? (outcome is null ? "" : await ReasonOfAsync(entry!, outcome)),
+            Refusal = outcome is { Succeeded: true } ? "" : command.Refusal
+                ?? (outcome is null ? "" : await ReasonOfAsync(entry!, outcome)),
         };
     }
 
@@ -264,12 +273,17 @@ public sealed class LedgerGrain : Grain, ILedgerGrain, IDisposable
     }
 
     private static StoredCommand Checked(LedgerCommand command) =>
-        string.IsNullOrWhiteSpace(command.Id) || command.Id.Length > 200 ? throw new ArgumentException("a ledger command's id has 1 to 200 characters", nameof(command))
-        : command.To.Length != Address.Length ? throw new ArgumentException($"the contract of ledger command {command.Id} has {command.To.Length} bytes, expected {Address.Length}", nameof(command))
+        string.IsNullOrWhiteSpace(command.Id) || command.Id.Length > 200
+            ? throw new ArgumentException("a ledger command's id has 1 to 200 characters", nameof(command))
+        : command.To.Length != Address.Length
+        ? throw new ArgumentException(
+            $"the contract of ledger command {command.Id} has {command.To.Length} bytes, expected {Address.Length}", nameof(command))
         : new StoredCommand { Id = command.Id, To = new Address(command.To), Data = command.Data, GasLimit = command.GasLimit };
 
-    private static TransactionIntent Intent(StoredCommand command) => new(command.Id, new ContractCall(command.To, command.Data), command.GasLimit);
+    private static TransactionIntent Intent(StoredCommand command) =>
+        new(command.Id, new ContractCall(command.To, command.Data), command.GasLimit);
 
     /// <summary>The name of a contract's error with its arguments, which is how the exceptions of the bindings begin.</summary>
-    private static string Reason(Exception e) => e is ContractRevertException revert ? ContractErrors.FromData(revert.RevertData).Message : e.Message;
+    private static string Reason(Exception e) =>
+        e is ContractRevertException revert ? ContractErrors.FromData(revert.RevertData).Message : e.Message;
 }

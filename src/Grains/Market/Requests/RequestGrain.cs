@@ -18,16 +18,18 @@ using StoredRequest = EmrMarket.Grains.Market.Storage.RequestRow;
 namespace EmrMarket.Grains.Market.Requests;
 
 /// <summary>
-/// One request's way from its terms to its end. Every step reads the ledger and the stored row, writes the row at most once, and sends commands whose ids follow from the request, so a
-/// crash between any two of them changes nothing but the time.
+/// One request's way from its terms to its end. Every step reads the ledger and the stored row, writes the row at most once, and sends
+/// commands whose ids follow from the request, so a crash between any two of them changes nothing but the time.
 /// </summary>
 public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
 {
-    // A claim of 64 payees takes 2.13 million gas, of which 33,000 a payee (docs of the contracts); the limit leaves room for a payee whose balance is new everywhere.
+    // A claim of 64 payees takes 2.13 million gas, of which 33,000 a payee (docs of the contracts); the limit leaves room for a payee whose
+    // balance is new everywhere.
     private const ulong ClaimGas = 400_000;
     private const ulong ClaimGasPerPayee = 60_000;
 
-    // Of this activation alone, with the time of the next look: the ledger grain has these claims for good, and thousands of them are not to be formed again at every step.
+    // Of this activation alone, with the time of the next look: the ledger grain has these claims for good, and thousands of them are not
+    // to be formed again at every step.
     private readonly Dictionary<Bytes32, long> _handedOver = [];
 
     private string Key => this.GetPrimaryKeyString();
@@ -43,10 +45,13 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
 
         TermsDocument terms = Read(termsJson);
         MarketSchema schema = market.Schemas.TryGetValue(terms.SchemaId, out MarketSchema? dealt) ? dealt
-            : throw new RequestRefusedException("unknown-schema", $"this market does not deal in schema {terms.SchemaId}; it deals in {string.Join(", ", market.Schemas.Keys)}");
+            : throw new RequestRefusedException("unknown-schema",
+                $"this market does not deal in schema {terms.SchemaId}; it deals in {string.Join(", ", market.Schemas.Keys)}");
         if (MarketContext.Name(terms.Hash()) != Key || !string.Equals(terms.Researcher, researcher, StringComparison.Ordinal))
         {
-            throw new RequestRefusedException("terms", $"the terms have hash {MarketContext.Name(terms.Hash())} and researcher {terms.Researcher}, expected {Key} and {researcher}");
+            throw new RequestRefusedException("terms",
+                $"the terms have hash {MarketContext.Name(terms.Hash())} and researcher {terms.Researcher}, expected {Key} and "
+                    + $"{researcher}");
         }
 
         EmrMarket.Contracts.Bindings.RequestTerms onLedger;
@@ -75,7 +80,11 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
             Steps =
             [
                 new RequestStep { State = RequestState.Draft, Seconds = market.View.NowSeconds, Reason = "the terms were handed in" },
-                new RequestStep { State = RequestState.Planned, Seconds = market.View.NowSeconds, Reason = "the terms fit the schema and the ledger's rules; waiting for the money" },
+                new RequestStep
+                {
+                    State = RequestState.Planned, Seconds = market.View.NowSeconds,
+                    Reason = "the terms fit the schema and the ledger's rules; waiting for the money",
+                },
             ],
         };
         await market.Store.SaveRequestAsync(row, CancellationToken.None);
@@ -83,7 +92,8 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
     }
 
     /// <inheritdoc/>
-    public async Task<RequestStatus?> StatusAsync() => await market.Store.FindRequestAsync(Key, CancellationToken.None) is { } row ? Status(row) : null;
+    public async Task<RequestStatus?> StatusAsync() => await market.Store.FindRequestAsync(Key, CancellationToken.None) is { } row
+        ? Status(row) : null;
 
     /// <inheritdoc/>
     public async Task<bool> WithdrawAsync()
@@ -95,7 +105,8 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
         }
 
         await market.View.SyncAsync();
-        if (row.RequestId > 0 || row.State is not (RequestState.Draft or RequestState.Planned or RequestState.Cancelled) || OnLedger(row) is not null)
+        if (row.RequestId > 0 || row.State is not (RequestState.Draft or RequestState.Planned or RequestState.Cancelled)
+            || OnLedger(row) is not null)
         {
             return false;
         }
@@ -145,14 +156,18 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
     private string? Obstacle(MarketSchema schema, EmrMarket.Contracts.Bindings.RequestTerms terms)
     {
         var rules = market.View.Deployment.Terms;
-        long earliest = market.View.NowSeconds + rules.BookIntervalSeconds + rules.RoundWindowSeconds + rules.RevealGraceSeconds + rules.DeliveryWindowSeconds;
+        long earliest = market.View.NowSeconds + rules.BookIntervalSeconds + rules.RoundWindowSeconds + rules.RevealGraceSeconds
+            + rules.DeliveryWindowSeconds;
         Analytics.Pricing.RequestTerms demand = terms.ToDemand();
         long capacity = PriceRules.Capacity(
-            terms.TargetRecords, new TokenAmount(terms.Budget), new TokenAmount(terms.Bid), PriceRules.MaxScorePpb(schema.Table, demand.Minimum, demand.Top),
+            terms.TargetRecords, new TokenAmount(terms.Budget), new TokenAmount(terms.Bid),
+            PriceRules.MaxScorePpb(schema.Table, demand.Minimum, demand.Top),
             new TokenAmount(rules.RelayFeeUnits));
-        return (long)terms.Deadline < earliest ? $"the deadline {terms.Deadline} is before {earliest}, when it can be served at the earliest"
+        return (long)terms.Deadline < earliest
+            ? $"the deadline {terms.Deadline} is before {earliest}, when it can be served at the earliest"
             : terms.Budget < rules.MinimumBudgetUnits ? $"the budget {terms.Budget} is below {rules.MinimumBudgetUnits}, the least"
-            : capacity < Math.Max(1, terms.MinimumRecords) ? $"the budget buys {capacity} records at the bid, and at least {Math.Max(1, terms.MinimumRecords)} are wanted"
+            : capacity < Math.Max(1, terms.MinimumRecords)
+            ? $"the budget buys {capacity} records at the bid, and at least {Math.Max(1, terms.MinimumRecords)} are wanted"
             : null;
     }
 
@@ -165,19 +180,25 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
 
         Bytes32 hash = Bytes32.Parse("0x" + row.Key);
         Address researcher = Address.Parse(row.Researcher);
-        return market.View.Requests(Bytes32.Parse("0x" + row.SchemaId)).FirstOrDefault(request => request.Terms.TermsHash == hash && request.Researcher == researcher);
+        return market.View.Requests(Bytes32.Parse("0x" + row.SchemaId))
+            .FirstOrDefault(request => request.Terms.TermsHash == hash && request.Researcher == researcher);
     }
 
     private async Task<Advance> FundAsync(StoredRequest row)
     {
         if (OnLedger(row) is { } funded)
         {
-            return await SaveAsync(row with { RequestId = funded.RequestId }, RequestState.Funded, $"the ledger holds {funded.Terms.Budget} token units for request {funded.RequestId}");
+            return await SaveAsync(row with { RequestId = funded.RequestId }, RequestState.Funded,
+                $"the ledger holds {funded.Terms.Budget} token units for request {funded.RequestId}");
         }
 
         long deadline = Read(row.TermsJson).Deadline;
-        return market.View.SettledSeconds <= deadline ? new Advance { Progressed = false, DueSeconds = deadline + 1, WaitsFor = "the money" }
-            : row.State == RequestState.Cancelled ? await SaveAsync(row, RequestState.Cancelled, "it was withdrawn, and the ledger never had it")
+        return market.View.SettledSeconds <= deadline ? new Advance
+        {
+            Progressed = false, DueSeconds = deadline + 1, WaitsFor = "the money",
+        }
+            : row.State == RequestState.Cancelled
+            ? await SaveAsync(row, RequestState.Cancelled, "it was withdrawn, and the ledger never had it")
             : await SaveAsync(row, RequestState.Expired, "it was not funded before its deadline");
     }
 
@@ -191,7 +212,9 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
         LedgerRound? round = FinalRound(request);
         if (round is null)
         {
-            return PastRefund(request) ? await RefundLateAsync(row, request, Disputed(request) ? RequestState.Disputed : RequestState.Refunded, "no round became final before its deadline")
+            return PastRefund(request)
+                ? await RefundLateAsync(row, request, Disputed(request) ? RequestState.Disputed : RequestState.Refunded,
+                    "no round became final before its deadline")
                 : new Advance { Progressed = false, DueSeconds = RefundDue(request), WaitsFor = "a final round" };
         }
 
@@ -204,7 +227,8 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
         long sold = (long)opened.Batch.OpenRequestRow(request.Index).Sum;
         return await SaveAsync(
             row with { Sold = sold }, sold > 0 ? RequestState.Matched : RequestState.Evaluated,
-            sold > 0 ? $"the round sells it {sold} records" : opened.File.Requests[(int)request.Index].Dropped ? "the round could not reach its least number of records" : "nothing on offer was worth its price to it");
+            sold > 0 ? $"the round sells it {sold} records" : opened.File.Requests[(int)request.Index].Dropped
+                ? "the round could not reach its least number of records" : "nothing on offer was worth its price to it");
     }
 
     private async Task<Advance> DeliverAsync(StoredRequest row, LedgerRequest request)
@@ -216,7 +240,8 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
         bool waiting = false;
         foreach (EpochReference epoch in round.File.Epochs.Where(epoch => round.Batch.OpenSiteRow(request.Index, epoch.Site).Sum > 0))
         {
-            LedgerDelivery? newest = market.View.Deliveries(request.RequestId).Where(delivery => delivery.Header.Site == epoch.Site).MaxBy(delivery => delivery.Header.Attempt);
+            LedgerDelivery? newest = market.View.Deliveries(request.RequestId).Where(delivery => delivery.Header.Site == epoch.Site)
+                .MaxBy(delivery => delivery.Header.Attempt);
             switch (newest?.Status)
             {
                 case BatchStatus.Final:
@@ -227,14 +252,17 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
                     break;
                 case BatchStatus.Void when market.View.SettledSeconds <= last:
                     waiting = true;
-                    step.Add(new Advance { Progressed = false, DueSeconds = last + 1, WaitsFor = $"another delivery of site {epoch.Site}" });
+                    step.Add(
+                        new Advance { Progressed = false, DueSeconds = last + 1, WaitsFor = $"another delivery of site {epoch.Site}" });
                     await market.Store.PlaceOrdersAsync(
-                        [new OrderRow { Site = epoch.Site, RequestId = row.RequestId, RequestKey = Key, RoundFileHash = MarketContext.Name(ledgerRound.Header.DataHash), Attempt = newest.Header.Attempt + 1 }],
+                        [new OrderRow { Site = epoch.Site, RequestId = row.RequestId, RequestKey = Key,
+                            RoundFileHash = MarketContext.Name(ledgerRound.Header.DataHash), Attempt = newest.Header.Attempt + 1 }],
                         CancellationToken.None);
                     break;
                 case null when market.View.SettledSeconds <= deadline:
                     waiting = true;
-                    step.Add(new Advance { Progressed = false, DueSeconds = deadline + 1, WaitsFor = $"the delivery of site {epoch.Site}" });
+                    step.Add(
+                        new Advance { Progressed = false, DueSeconds = deadline + 1, WaitsFor = $"the delivery of site {epoch.Site}" });
                     break;
                 default:
                     break;
@@ -249,9 +277,14 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
         LedgerDelivery[] final = Final(request);
         long delivered = final.Sum(delivery => (long)delivery.Header.Count);
         UInt128 paid = final.Aggregate(
-            UInt128.Zero, (sum, delivery) => sum + delivery.Header.Amount + ((UInt128)delivery.Header.Count * market.View.Deployment.Terms.RelayFeeUnits));
+            UInt128.Zero, (sum, delivery) =>
+                sum + delivery.Header.Amount + ((UInt128)delivery.Header.Count * market.View.Deployment.Terms.RelayFeeUnits));
         return await SaveAsync(
-            row with { Delivered = delivered, Paid = paid, EffectivePpb = final.Aggregate(UInt128.Zero, (sum, delivery) => sum + delivery.Header.Effective) },
+            row with
+            {
+                Delivered = delivered, Paid = paid,
+                EffectivePpb = final.Aggregate(UInt128.Zero, (sum, delivery) => sum + delivery.Header.Effective),
+            },
             RequestState.Delivered, $"{delivered} of {row.Sold} records were delivered");
     }
 
@@ -274,7 +307,8 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
             await GrainFactory.GetGrain<IAggregatorGrain>(Key).EvaluateAsync();
         }
 
-        return await SaveAsync(row, RequestState.Evaluated, row.Delivered > 0 ? "its statistics are computed" : "there is nothing to compute");
+        return await SaveAsync(row, RequestState.Evaluated,
+            row.Delivered > 0 ? "its statistics are computed" : "there is nothing to compute");
     }
 
     private async Task<Advance> SettleAsync(StoredRequest row, LedgerRequest request)
@@ -282,7 +316,8 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
         EscrowRow escrow = market.View.Escrow(request.RequestId)!;
         Step step = new();
         bool claimed = true;
-        foreach (LedgerDelivery delivery in Final(request).Where(delivery => escrow.Expired.IsZero && delivery.Claimed < delivery.Header.Count))
+        foreach (
+            LedgerDelivery delivery in Final(request).Where(delivery => escrow.Expired.IsZero && delivery.Claimed < delivery.Header.Count))
         {
             claimed = false;
             step.Add(await ClaimAsync(delivery, row.SchemaId));
@@ -299,13 +334,18 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
             return step.ToAdvance();
         }
 
-        (RequestState end, string reason) = row.Delivered > 0 ? (RequestState.Settled, row.Delivered == row.Sold ? "all that was sold was delivered and paid" : $"{row.Delivered} of {row.Sold} records were delivered and paid, the rest went back")
+        (RequestState end, string reason) = row.Delivered > 0
+            ? (RequestState.Settled,
+                row.Delivered == row.Sold
+                    ? "all that was sold was delivered and paid"
+                    : $"{row.Delivered} of {row.Sold} records were delivered and paid, the rest went back")
             : Disputed(request) ? (RequestState.Disputed, "what was delivered was proved wrong, and nothing came in its place")
             : (RequestState.Refunded, row.Sold == 0 ? row.Steps[^1].Reason : "no site delivered before the deadline");
         return await EndAsync(row, end, reason);
     }
 
-    /// <summary>Relays the claims of a final delivery, 64 payees at a time. The read model tells which slots were paid, by whomever.</summary>
+    /// <summary>Relays the claims of a final delivery, 64 payees at a time. The read model tells which slots were paid, by
+    /// whomever.</summary>
     private async Task<Advance> ClaimAsync(LedgerDelivery row, string schemaId)
     {
         if (_handedOver.GetValueOrDefault(row.Id) is var next && next > market.View.NowSeconds)
@@ -331,7 +371,8 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
             if (leaves.Where((leaf, i) => leaf.PayoutAddress != Address.Zero && !paid.Contains(start + (uint)i)).Any())
             {
                 commands.Add((
-                    $"claim/{row.Header.RequestId}/{row.Header.Site}/{row.Header.Attempt}/{subtree}", payments.ClaimMany(delivery, subtree, leaves, path),
+                    $"claim/{row.Header.RequestId}/{row.Header.Site}/{row.Header.Attempt}/{subtree}",
+                    payments.ClaimMany(delivery, subtree, leaves, path),
                     ClaimGas + (ClaimGasPerPayee * (ulong)leaves.Length)));
             }
 
@@ -340,7 +381,8 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
 
         LedgerOutcome[] outcomes = await market.SendAllAsync(GrainFactory, commands);
         Step step = new();
-        foreach ((LedgerOutcome outcome, (string id, ContractCall call, _)) in outcomes.Zip(commands).Where(pair => pair.First.State == LedgerState.Refused))
+        foreach ((LedgerOutcome outcome, (string id, ContractCall call, _)) in outcomes.Zip(commands)
+            .Where(pair => pair.First.State == LedgerState.Refused))
         {
             // Its gas was not enough, or others had claimed a part meanwhile: the node says what the rest takes.
             step.Add(Sent(await market.SendAsync(GrainFactory, id, call), "the claims"));
@@ -361,29 +403,40 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
             return Sent(
                 await market.SendAsync(
                     GrainFactory, $"refund-settled/{request.RequestId}",
-                    payments.RefundSettled(request.RequestId, new Round(final.Header, final.Posting), round.Batch.OpenRequestRow(request.Index))),
+                    payments.RefundSettled(request.RequestId, new Round(final.Header, final.Posting),
+                        round.Batch.OpenRequestRow(request.Index))),
                 "the refund");
         }
 
-        return PastRefund(request) ? Sent(await market.SendAsync(GrainFactory, $"refund/{request.RequestId}", payments.Refund(request.RequestId)), "the refund")
-            : new Advance { Progressed = false, DueSeconds = RefundDue(request), WaitsFor = "the deadline, after which what was not delivered goes back" };
+        return PastRefund(request)
+            ? Sent(await market.SendAsync(GrainFactory, $"refund/{request.RequestId}", payments.Refund(request.RequestId)), "the refund")
+            : new Advance
+            {
+                Progressed = false, DueSeconds = RefundDue(request),
+                WaitsFor = "the deadline, after which what was not delivered goes back",
+            };
     }
 
-    private async Task<Advance> RefundLateAsync(StoredRequest row, LedgerRequest request, RequestState end, string reason) => market.View.Escrow(request.RequestId)!.IsClosed
+    private async Task<Advance> RefundLateAsync(StoredRequest row, LedgerRequest request, RequestState end, string reason) =>
+        market.View.Escrow(request.RequestId)!.IsClosed
         ? await EndAsync(row, end, reason)
-        : Sent(await market.SendAsync(GrainFactory, $"refund/{request.RequestId}", market.Payments.Refund(request.RequestId)), "the refund");
+        : Sent(await market.SendAsync(GrainFactory, $"refund/{request.RequestId}", market.Payments.Refund(request.RequestId)),
+            "the refund");
 
     private long RefundDue(LedgerRequest request) => (long)request.Terms.Deadline + market.View.Deployment.Terms.RepostGraceSeconds + 1;
 
     private bool PastRefund(LedgerRequest request) => market.View.SettledSeconds >= RefundDue(request);
 
-    private LedgerDelivery[] Final(LedgerRequest request) => [.. market.View.Deliveries(request.RequestId).Where(delivery => delivery.Status == BatchStatus.Final)];
+    private LedgerDelivery[] Final(LedgerRequest request) =>
+        [.. market.View.Deliveries(request.RequestId).Where(delivery => delivery.Status == BatchStatus.Final)];
 
     private LedgerRound? FinalRound(LedgerRequest request) => market.View.Rounds(request.Terms.SchemaId)
         .FirstOrDefault(round => round.Header.Ordinal == request.Book && round.Status == BatchStatus.Final);
 
-    private bool Disputed(LedgerRequest request) => market.View.Deliveries(request.RequestId).Any(delivery => delivery.Status == BatchStatus.Void)
-        || market.View.Rounds(request.Terms.SchemaId).Any(round => round.Header.Ordinal == request.Book && round.Status == BatchStatus.Void);
+    private bool Disputed(LedgerRequest request) =>
+        market.View.Deliveries(request.RequestId).Any(delivery => delivery.Status == BatchStatus.Void)
+        || market.View.Rounds(request.Terms.SchemaId)
+        .Any(round => round.Header.Ordinal == request.Book && round.Status == BatchStatus.Void);
 
     private Task<Advance> EndAsync(StoredRequest row, RequestState end, string reason)
     {
@@ -392,18 +445,21 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
         return SaveAsync(row with { Refunded = (UInt128)refunded }, unusable is null ? end : RequestState.Failed, unusable ?? reason);
     }
 
-    /// <summary>Terms on the ledger that do not follow from the document under whose hash they stand: what was delivered was paid, but it answers nothing that was asked.</summary>
+    /// <summary>Terms on the ledger that do not follow from the document under whose hash they stand: what was delivered was paid, but it
+    /// answers nothing that was asked.</summary>
     private string? Mismatch(StoredRequest row)
     {
         TermsDocument document = TermsDocument.Read(row.TermsJson);
-        return OnLedger(row)!.Terms == document.ToLedger(market.Schemas[row.SchemaId].Schema) ? null : "the terms that were funded do not follow from the terms document";
+        return OnLedger(row)!.Terms == document.ToLedger(market.Schemas[row.SchemaId].Schema)
+            ? null : "the terms that were funded do not follow from the terms document";
     }
 
     private async Task<Advance> SaveAsync(StoredRequest row, RequestState state, string reason)
     {
         // A reorganisation may set the ledger's time back; a step is never older than the one before it.
         long now = Math.Max(market.View.NowSeconds, row.Steps[^1].Seconds);
-        await market.Store.SaveRequestAsync(row with { Steps = [.. row.Steps, new RequestStep { State = state, Seconds = now, Reason = reason }] }, CancellationToken.None);
+        await market.Store.SaveRequestAsync(
+            row with { Steps = [.. row.Steps, new RequestStep { State = state, Seconds = now, Reason = reason }] }, CancellationToken.None);
         return new Advance { Progressed = true };
     }
 

@@ -1,14 +1,15 @@
 namespace EmrMarket.Silos.Api.Traffic;
 
 /// <summary>
-/// What browsers are told about every answer: to run, show and ask nothing but what this server sends, and to be shown in nobody's frame (OWASP Secure Headers). No inline script or style, no
-/// other server at all.
+/// What browsers are told about every answer: to run, show and ask nothing but what this server sends, and to be shown in nobody's frame
+/// (OWASP Secure Headers). No inline script or style, no other server at all.
 /// </summary>
 internal sealed class SecurityHeaders(RequestDelegate next)
 {
     /// <summary>The policy of all paths. Pictures of Swagger UI are data in its own style sheet.</summary>
     public const string ContentSecurityPolicy =
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; worker-src 'self'; manifest-src 'self'; form-action 'self'; "
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; worker-src "
+            + "'self'; manifest-src 'self'; form-action 'self'; "
         + "base-uri 'none'; frame-ancestors 'none'";
 
     /// <summary>Adds them.</summary>

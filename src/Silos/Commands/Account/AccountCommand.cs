@@ -29,7 +29,9 @@ internal static class AccountCommand
 
     private static Option<string?> PasswordOption() => new("--password-file")
     {
-        Description = "A file, readable by its owner only, that holds the password on its first line; without it the password is asked for.", HelpName = "FILE",
+        Description =
+            "A file, readable by its owner only, that holds the password on its first line; without it the password is asked for.",
+            HelpName = "FILE",
     };
 
     private static Command CreateAdd()
@@ -38,7 +40,10 @@ internal static class AccountCommand
         var role = new Option<string>("--role") { Description = "staff (of one site) or auditor.", Required = true };
         role.AcceptOnlyFromAmong("staff", "auditor");
         var site = new Option<string?>("--site") { Description = "The site of a member of staff.", HelpName = "NAME" };
-        var second = new Option<bool>("--second-factor") { Description = "Sign-ins ask for a code of an authenticator as well; its key is printed once." };
+        var second = new Option<bool>("--second-factor")
+        {
+            Description = "Sign-ins ask for a code of an authenticator as well; its key is printed once.",
+        };
         Option<string?> password = PasswordOption();
         ClientOptions client = new();
         Command command = client.AddTo(new Command("add", "Adds an account.") { name, role, site, second, password });
@@ -56,7 +61,11 @@ internal static class AccountCommand
             market.Act(null);
             Added added = await market.PostAsync<Added>(
                 "api/v1/accounts",
-                new { name = parsed.GetValue(name), role = parsed.GetValue(role), site = parsed.GetValue(site), password = secret, twoFactor = parsed.GetValue(second) }, cancellation);
+                new
+                {
+                    name = parsed.GetValue(name), role = parsed.GetValue(role), site = parsed.GetValue(site), password = secret,
+                    twoFactor = parsed.GetValue(second),
+                }, cancellation);
             if (client.Json(parsed))
             {
                 Output.Json(added);
@@ -91,7 +100,9 @@ internal static class AccountCommand
             }
             else
             {
-                Output.Table(["name", "role", "site", "second factor"], accounts.Select(account => (string[])[account.Name, account.Role, account.Site ?? "", account.TwoFactor ? "yes" : "no"]));
+                Output.Table(["name", "role", "site", "second factor"],
+                    accounts.Select(
+                        account => (string[])[account.Name, account.Role, account.Site ?? "", account.TwoFactor ? "yes" : "no"]));
             }
 
             return ExitCode.Success;
@@ -102,15 +113,21 @@ internal static class AccountCommand
     private static Command CreateSignIn()
     {
         var name = new Argument<string>("NAME") { Description = "The account's name." };
-        var code = new Option<string?>("--code") { Description = "The code of the second factor, where the account has one.", HelpName = "DIGITS" };
+        var code = new Option<string?>("--code")
+        {
+            Description = "The code of the second factor, where the account has one.", HelpName = "DIGITS",
+        };
         Option<string?> password = PasswordOption();
         ClientOptions client = new();
-        Command command = client.AddTo(new Command("sign-in", "Signs in to an account; the commands of a site's staff and of auditors then take --as NAME.") { name, code, password });
+        Command command =
+            client.AddTo(new Command("sign-in",
+                "Signs in to an account; the commands of a site's staff and of auditors then take --as NAME.") { name, code, password });
         command.SetAction(async (parsed, cancellation) =>
         {
             using MarketClient market = client.Connect(parsed);
             string who = parsed.GetValue(name)!;
-            await market.SignInAsync(who, Secrets.Read($"the password of {who}", parsed.GetValue(password), "--password-file"), parsed.GetValue(code), cancellation);
+            await market.SignInAsync(who, Secrets.Read($"the password of {who}", parsed.GetValue(password), "--password-file"),
+                parsed.GetValue(code), cancellation);
             Output.Remark($"'{who}' is signed in at {market.Server}: the commands of staff and auditors take --as {who}.");
             return ExitCode.Success;
         });
@@ -121,7 +138,8 @@ internal static class AccountCommand
     {
         Option<string?> key = KeyOption();
         ClientOptions client = new();
-        Command command = client.AddTo(new Command("key", "Prints the address of a key file, which is made with a new key where there is none.") { key });
+        Command command = client.AddTo(
+            new Command("key", "Prints the address of a key file, which is made with a new key where there is none.") { key });
         command.SetAction(parsed =>
         {
             (EthereumAccount account, string file) = client.Keys(parsed).AccountOrNew(parsed.GetValue(key));
@@ -144,7 +162,8 @@ internal static class AccountCommand
     {
         Option<string?> key = KeyOption();
         ClientOptions client = new();
-        Command command = client.AddTo(new Command("fund", "Gives the account of a key file ether and tokens, on an embedded chain.") { key });
+        Command command = client.AddTo(
+            new Command("fund", "Gives the account of a key file ether and tokens, on an embedded chain.") { key });
         command.SetAction(async (parsed, cancellation) =>
         {
             using MarketClient market = client.Connect(parsed);
@@ -167,7 +186,10 @@ internal static class AccountCommand
         return command;
     }
 
-    private static Option<string?> KeyOption() => new("--key") { Description = "The key file; without it researcher.key in the folder of keys.", HelpName = "FILE" };
+    private static Option<string?> KeyOption() => new("--key")
+    {
+        Description = "The key file; without it researcher.key in the folder of keys.", HelpName = "FILE",
+    };
 
     private sealed record AccountRow(string Name, string Role, string? Site, bool TwoFactor);
 

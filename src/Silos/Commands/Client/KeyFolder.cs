@@ -26,7 +26,8 @@ internal sealed class KeyFolder(string path)
         try
         {
             return File.Exists(place) ? EthereumAccount.Load(place)
-                : throw new CommandException(ExitCode.Usage, $"there is no key file {place}: './emr account key --key {place}' makes one, or name another with --key");
+                : throw new CommandException(ExitCode.Usage,
+                    $"there is no key file {place}: './emr account key --key {place}' makes one, or name another with --key");
         }
         catch (KeyFileException e)
         {
@@ -64,7 +65,8 @@ internal sealed class KeyFolder(string path)
 
         try
         {
-            return JsonSerializer.Deserialize<CachedToken>(text) is { } token && token.ExpiresSeconds > DateTimeOffset.UtcNow.ToUnixTimeSeconds() ? token.Token : null;
+            return JsonSerializer.Deserialize<CachedToken>(text) is { } token
+                && token.ExpiresSeconds > DateTimeOffset.UtcNow.ToUnixTimeSeconds() ? token.Token : null;
         }
         catch (JsonException)
         {
@@ -83,7 +85,8 @@ internal sealed class KeyFolder(string path)
     private string TokenFile(Uri server, string who)
     {
         // A hash, since a name that holds a pseudonym would be longer than file systems take.
-        byte[] hash = SHA256.HashData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{server.Host}:{server.Port} {who}")));
+        byte[] hash = SHA256.HashData(
+            Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{server.Host}:{server.Port} {who}")));
         return Place($"token-{Convert.ToHexStringLower(hash.AsSpan(0, 16))}.json");
     }
 

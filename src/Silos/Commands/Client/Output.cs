@@ -5,7 +5,8 @@ using Spectre.Console;
 
 namespace EmrMarket.Silos.Commands.Client;
 
-/// <summary>How a client's commands print: tables for people, one JSON document for programs. Progress and remarks go to standard error.</summary>
+/// <summary>How a client's commands print: tables for people, one JSON document for programs. Progress and remarks go to standard
+/// error.</summary>
 internal static class Output
 {
     private static readonly JsonSerializerOptions Indented = new(JsonSerializerDefaults.Web)
@@ -62,7 +63,10 @@ internal static class Output
     public static IAnsiConsole Terminal(TextWriter output)
     {
         IAnsiConsole console = AnsiConsole.Create(
-            new AnsiConsoleSettings { Out = new AnsiConsoleOutput(output), Ansi = Console.IsOutputRedirected ? AnsiSupport.No : AnsiSupport.Detect });
+            new AnsiConsoleSettings
+            {
+                Out = new AnsiConsoleOutput(output), Ansi = Console.IsOutputRedirected ? AnsiSupport.No : AnsiSupport.Detect,
+            });
         if (Console.IsOutputRedirected)
         {
             // A file has no width: nothing is folded.

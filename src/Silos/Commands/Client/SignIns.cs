@@ -4,7 +4,8 @@ using EmrMarket.Silos.Api.Access.SignIn;
 
 namespace EmrMarket.Silos.Commands.Client;
 
-/// <summary>Signs in by a key (EIP-4361) or a password, and keeps the token for the next command. The key stays here: the server gets a signature of a message that names it.</summary>
+/// <summary>Signs in by a key (EIP-4361) or a password, and keeps the token for the next command. The key stays here: the server gets a
+/// signature of a message that names it.</summary>
 internal static class SignIns
 {
     /// <summary>Signs in as the holder of a key, or takes up a sign-in that still holds.</summary>
@@ -13,7 +14,8 @@ internal static class SignIns
     /// <param name="publisher">SITE/SCHEMAID/PSEUDONYM when the key is a patient's; null for a researcher.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="CommandException">The server asks for a signature of something else, or refuses the sign-in.</exception>
-    public static async Task SignInAsync(this MarketClient client, EthereumAccount account, string? publisher, CancellationToken cancellationToken)
+    public static async Task SignInAsync(
+        this MarketClient client, EthereumAccount account, string? publisher, CancellationToken cancellationToken)
     {
         string address = account.Address.ToString().ToLowerInvariant();
 
@@ -27,12 +29,16 @@ internal static class SignIns
         Challenge challenge = await client.PostAsync<Challenge>("api/v1/sign-in/challenges", new { address, publisher }, cancellationToken);
         Check(challenge.Message, client.Server, account.Address);
         SignedIn answer = await client.PostAsync<SignedIn>(
-            "api/v1/sign-in", new { message = challenge.Message, signature = Hex.Encode(account.Sign(SignInMessage.Digest(challenge.Message)).ToBytes()) }, cancellationToken);
+            "api/v1/sign-in", new
+            {
+                message = challenge.Message, signature = Hex.Encode(account.Sign(SignInMessage.Digest(challenge.Message)).ToBytes()),
+            }, cancellationToken);
         client.Keep(who, answer);
     }
 
     /// <summary>Signs in to an account with a name.</summary>
-    public static async Task SignInAsync(this MarketClient client, string name, string password, string? code, CancellationToken cancellationToken) =>
+    public static async Task SignInAsync(
+        this MarketClient client, string name, string password, string? code, CancellationToken cancellationToken) =>
         client.Keep(name, await client.PostAsync<SignedIn>("api/v1/sign-in/password", new { name, password, code }, cancellationToken));
 
     /// <summary>Takes the sign-in of a named account, or the token of whoever runs the server on this machine.</summary>
@@ -41,8 +47,12 @@ internal static class SignIns
     /// <exception cref="CommandException">Nobody signed in under the name, or no server of this machine left a token.</exception>
     public static void Act(this MarketClient client, string? name) => client.Token = name is null
         ? client.Keys.FindOperatorToken() ?? throw new CommandException(
-            ExitCode.Failure, "this needs a sign-in: './emr account sign-in NAME' and then --as NAME; or, for whoever runs 'serve' on this machine, its token in the folder of --keys")
-        : client.Keys.FindToken(client.Server, name) ?? throw new CommandException(ExitCode.Failure, $"'{name}' is not signed in at {client.Server}, or no longer: './emr account sign-in {name}'");
+            ExitCode.Failure,
+            "this needs a sign-in: './emr account sign-in NAME' and then --as NAME; or, for whoever runs 'serve' on this machine, its "
+                + "token in the folder of --keys")
+        : client.Keys.FindToken(client.Server, name)
+        ?? throw new CommandException(
+            ExitCode.Failure, $"'{name}' is not signed in at {client.Server}, or no longer: './emr account sign-in {name}'");
 
     // A message for another place would open a session there, so what is signed must name this server and this key.
     private static void Check(string message, Uri server, Address account)
@@ -51,7 +61,8 @@ internal static class SignIns
         if (lines.Length < 2 || !lines[0].StartsWith(server.Authority + " wants you to sign in", StringComparison.OrdinalIgnoreCase)
             || !string.Equals(lines[1].Trim(), account.ToString(), StringComparison.OrdinalIgnoreCase))
         {
-            throw new CommandException(ExitCode.Failure, $"{server} asks for a signature of a message that does not name {server.Authority} and {account}: nothing was signed");
+            throw new CommandException(ExitCode.Failure,
+                $"{server} asks for a signature of a message that does not name {server.Authority} and {account}: nothing was signed");
         }
     }
 

@@ -24,7 +24,10 @@ internal static class ConfigCommand
     /// <summary>The command.</summary>
     public static Command Create()
     {
-        var file = new Option<string?>("--config") { Description = "The configuration file; emr.json of the working folder without it, if there is one.", HelpName = "FILE" };
+        var file = new Option<string?>("--config")
+        {
+            Description = "The configuration file; emr.json of the working folder without it, if there is one.", HelpName = "FILE",
+        };
         var reference = new Option<bool>("--reference") { Description = "Print every key with its meaning instead, as Markdown." };
         var command = new Command("config", Description) { file, reference };
         command.SetAction(parsed =>
@@ -38,7 +41,8 @@ internal static class ConfigCommand
             Settings settings = Settings.Load(parsed.GetValue(file));
             foreach (Setting setting in SettingKeys.All.Where(setting => settings[setting.Key] is not null))
             {
-                Console.WriteLine($"{setting.Key,Widest} {(setting.IsSecret ? "(secret)" : settings[setting.Key])}   ({settings.SourceOf(setting.Key)})");
+                Console.WriteLine(
+                    $"{setting.Key,Widest} {(setting.IsSecret ? "(secret)" : settings[setting.Key])}   ({settings.SourceOf(setting.Key)})");
             }
 
             return ExitCode.Success;

@@ -31,7 +31,8 @@ internal static class OfferCommands
             foreach (WalletEntry entry in patient.Entries(parsed, wallet))
             {
                 PatientSession session = await PatientSession.OpenAsync(market, site, wallet, entry, cancellation);
-                offers.Add((entry, await session.OfferAsync(cancellation), await PolicyCommand.MenuAsync(market, site, Hashes.Text(entry.SchemaId), cancellation)));
+                offers.Add((entry, await session.OfferAsync(cancellation),
+                    await PolicyCommand.MenuAsync(market, site, Hashes.Text(entry.SchemaId), cancellation)));
             }
 
             Show(offers, client.Json(parsed));
@@ -80,8 +81,11 @@ internal static class OfferCommands
                         [" request", " purpose", "state", "released at grade", " token units", "paid to", "delivery", " slot"],
                         uses.Select(use => (string[])
                         [
-                            use.RequestId.ToString(CultureInfo.InvariantCulture), use.Purpose.ToString(CultureInfo.InvariantCulture), use.State,
-                            string.Join(", ", use.Attributes.Select(used => string.Create(CultureInfo.InvariantCulture, $"{used.Name} {used.Grade}"))), use.Amount, use.Payee, use.DeliveryId[..12],
+                            use.RequestId.ToString(CultureInfo.InvariantCulture),
+                            use.Purpose.ToString(CultureInfo.InvariantCulture), use.State,
+                            string.Join(", ",
+                                use.Attributes.Select(used => string.Create(CultureInfo.InvariantCulture, $"{used.Name} {used.Grade}"))),
+                                    use.Amount, use.Payee, use.DeliveryId[..12],
                             use.Slot.ToString(CultureInfo.InvariantCulture),
                         ]));
                 }
@@ -97,7 +101,8 @@ internal static class OfferCommands
     {
         if (json)
         {
-            Output.Json(offers.Select(of => new { Pseudonym = Hashes.Text(of.Entry.Pseudonym), SchemaId = Hashes.Text(of.Entry.SchemaId), of.Offer }));
+            Output.Json(offers.Select(
+                of => new { Pseudonym = Hashes.Text(of.Entry.Pseudonym), SchemaId = Hashes.Text(of.Entry.SchemaId), of.Offer }));
             return;
         }
 
@@ -107,11 +112,14 @@ internal static class OfferCommands
                 ("pseudonym", Hashes.Text(entry.Pseudonym)),
                 ("takes part", offer.Quota == 0 ? "no: there is no policy yet" : offer.Participation),
                 ("profile", offer.Quota == 0 ? "-" : menu.Profiles[offer.Profile].Name),
-                ("rate", offer.Quota == 0 ? "-" : string.Join(" / ", menu.Rates[offer.Rate].PerEpsilon) + " token units per epsilon (Public / Low / Moderate / Private)"),
+                ("rate", offer.Quota == 0 ? "-" : string.Join(" / ", menu.Rates[offer.Rate].PerEpsilon)
+                    + " token units per epsilon (Public / Low / Moderate / Private)"),
                 ("sales a round", offer.Quota.ToString(CultureInfo.InvariantCulture)),
                 ("purpose", menu.Purposes.First(purpose => purpose.Code == offer.Purpose).Title + ", and all below it"),
                 ("until", DateTimeOffset.FromUnixTimeSeconds(offer.ExpirySeconds).ToString("u", CultureInfo.InvariantCulture)),
-                ("spent", string.Create(CultureInfo.InvariantCulture, $"epsilon {offer.LossMicro / 1e6:0.######} of at most {offer.CapMicro / 1e6:0.##}")));
+                ("spent",
+                    string.Create(CultureInfo.InvariantCulture,
+                        $"epsilon {offer.LossMicro / 1e6:0.######} of at most {offer.CapMicro / 1e6:0.##}")));
         }
     }
 }

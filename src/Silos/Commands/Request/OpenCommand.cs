@@ -38,28 +38,63 @@ internal static class OpenCommand
     public static Command Create()
     {
         SchemaOption schema = new();
-        var statistics = new Option<string[]>("--statistic") { Description = "What is asked for ('emr estimate --help' lists the forms). Repeat it for several.", HelpName = "STATISTIC" };
+        var statistics = new Option<string[]>("--statistic")
+        {
+            Description = "What is asked for ('emr estimate --help' lists the forms). Repeat it for several.", HelpName = "STATISTIC",
+        };
         var records = new Option<uint?>("--records") { Description = "Records wanted.", HelpName = "N" };
         var minimum = new Option<uint>("--minimum") { Description = "Below this many records none are taken.", HelpName = "N" };
-        var grade = new Option<int>("--grade") { Description = "The grade of every randomised attribute; without it that of the default policy for its tier.", HelpName = "G" };
-        var confidence = new Option<decimal>("--confidence") { Description = "The confidence of the intervals.", HelpName = "SHARE", DefaultValueFactory = _ => 0.95m };
-        var purpose = new Option<byte>("--purpose") { Description = "The purpose's number; 'emr patient policy' lists them.", HelpName = "N", DefaultValueFactory = _ => 2 };
-        var cell = new Option<string>("--cell") { Description = "Only records of this public cell.", HelpName = "ATTRIBUTE=VALUE", DefaultValueFactory = _ => "" };
-        var bid = new Option<string?>("--bid") { Description = "Token units per effective record; without it --bid-factor times the median ask.", HelpName = "T" };
-        var factor = new Option<decimal>("--bid-factor") { Description = "The bid as a multiple of the median ask.", HelpName = "X", DefaultValueFactory = _ => 2 };
-        var budget = new Option<string?>("--budget") { Description = "Token units in escrow; what is not spent comes back. Without it what the records cost at the bid.", HelpName = "T" };
-        var days = new Option<double?>("--days") { Description = "How long it may take, in days of the ledger; 60 without it.", HelpName = "N" };
+        var grade = new Option<int>("--grade")
+        {
+            Description = "The grade of every randomised attribute; without it that of the default policy for its tier.", HelpName = "G",
+        };
+        var confidence = new Option<decimal>("--confidence")
+        {
+            Description = "The confidence of the intervals.", HelpName = "SHARE", DefaultValueFactory = _ => 0.95m,
+        };
+        var purpose = new Option<byte>("--purpose")
+        {
+            Description = "The purpose's number; 'emr patient policy' lists them.", HelpName = "N", DefaultValueFactory = _ => 2,
+        };
+        var cell = new Option<string>("--cell")
+        {
+            Description = "Only records of this public cell.", HelpName = "ATTRIBUTE=VALUE", DefaultValueFactory = _ => "",
+        };
+        var bid = new Option<string?>("--bid")
+        {
+            Description = "Token units per effective record; without it --bid-factor times the median ask.", HelpName = "T",
+        };
+        var factor = new Option<decimal>("--bid-factor")
+        {
+            Description = "The bid as a multiple of the median ask.", HelpName = "X", DefaultValueFactory = _ => 2,
+        };
+        var budget = new Option<string?>("--budget")
+        {
+            Description = "Token units in escrow; what is not spent comes back. Without it what the records cost at the bid.",
+            HelpName = "T",
+        };
+        var days = new Option<double?>("--days")
+        {
+            Description = "How long it may take, in days of the ledger; 60 without it.", HelpName = "N",
+        };
         var title = new Option<string?>("--title") { Description = "What it is about, for patients.", HelpName = "TEXT" };
         var why = new Option<string?>("--why") { Description = "Why it is asked, for patients.", HelpName = "TEXT" };
         var terms = new Option<string?>("--terms") { Description = "A terms document instead of a wish.", HelpName = "FILE" };
-        var save = new Option<string?>("--save") { Description = "Keep the terms in this new file before they are handed in; --terms takes it.", HelpName = "FILE" };
-        var again = new Option<string?>("--request") { Description = "A request whose terms were handed in and that was not funded.", HelpName = "KEY" };
+        var save = new Option<string?>("--save")
+        {
+            Description = "Keep the terms in this new file before they are handed in; --terms takes it.", HelpName = "FILE",
+        };
+        var again = new Option<string?>("--request")
+        {
+            Description = "A request whose terms were handed in and that was not funded.", HelpName = "KEY",
+        };
         var yes = new Option<bool>("--yes") { Description = "Do not ask before money moves." };
         Option<string?> key = ResearcherSession.KeyOption();
         ClientOptions client = new();
         Command command = client.AddTo(new Command("open", Description)
         {
-            schema.Option, statistics, records, minimum, grade, confidence, purpose, cell, bid, factor, budget, days, title, why, save, terms, again, yes, key,
+            schema.Option, statistics, records, minimum, grade, confidence, purpose, cell, bid, factor, budget, days, title, why, save,
+            terms, again, yes, key,
         });
         command.Validators.Add(result =>
         {
@@ -123,7 +158,9 @@ internal static class OpenCommand
             TermsDocument document = Read(json);
             if (!string.Equals(document.Researcher, session.Address, StringComparison.Ordinal))
             {
-                throw new CommandException(ExitCode.Usage, $"the terms name researcher {document.Researcher}, and the key is that of {session.Address}: name its key file with --key");
+                throw new CommandException(ExitCode.Usage,
+                    $"the terms name researcher {document.Researcher}, and the key is that of {session.Address}: name its key file with "
+                        + "--key");
             }
 
             string shown = Describe(document);
@@ -136,11 +173,13 @@ internal static class OpenCommand
         return command;
     }
 
-    private static async Task<RequestInfo> FundAsync(ResearcherSession session, MarketInfo market, TermsDocument document, string json, CancellationToken cancellationToken)
+    private static async Task<RequestInfo> FundAsync(
+        ResearcherSession session, MarketInfo market, TermsDocument document, string json, CancellationToken cancellationToken)
     {
         // The same terms are the same act: given again after a crash they get the same answer.
         OpenInfo opened = await session.Market.PostContentAsync<OpenInfo>(
-            "api/v1/requests", new StringContent(json, System.Text.Encoding.UTF8, "application/json"), cancellationToken, Hashes.Text(document.Hash()));
+            "api/v1/requests", new StringContent(json, System.Text.Encoding.UTF8, "application/json"), cancellationToken,
+            Hashes.Text(document.Hash()));
         RequestInfo status = await session.StatusAsync(opened.Key, cancellationToken);
         if (status.RequestId == 0)
         {
@@ -158,7 +197,8 @@ internal static class OpenCommand
                 status = await session.StatusAsync(opened.Key, late.Token);
                 if (status.RequestId > 0 || status.HasEnded)
                 {
-                    return status.RequestId > 0 ? status : throw new CommandException(ExitCode.Failure, $"request {opened.Key} is {status.State}: {status.Reason}");
+                    return status.RequestId > 0
+                        ? status : throw new CommandException(ExitCode.Failure, $"request {opened.Key} is {status.State}: {status.Reason}");
                 }
 
                 await Task.Delay(Pause, late.Token);
@@ -166,12 +206,15 @@ internal static class OpenCommand
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new CommandException(ExitCode.NotReady, $"request {opened.Key} is paid for, and the market has not seen it within {LongestWait.TotalMinutes:0} minutes: './emr request status {opened.Key[..12]}' follows it", e);
+            throw new CommandException(ExitCode.NotReady,
+                $"request {opened.Key} is paid for, and the market has not seen it within {LongestWait.TotalMinutes:0} minutes: './emr "
+                    + $"request status {opened.Key[..12]}' follows it", e);
         }
     }
 
     /// <summary>The calls, formed from the terms and held against the market's.</summary>
-    private static async Task<IReadOnlyList<(string, ContractCall)>> CallsAsync(ResearcherSession session, MarketInfo market, TermsDocument document, OpenInfo opened, CancellationToken cancellationToken)
+    private static async Task<IReadOnlyList<(string, ContractCall)>> CallsAsync(
+        ResearcherSession session, MarketInfo market, TermsDocument document, OpenInfo opened, CancellationToken cancellationToken)
     {
         SchemaInfo schema = await session.Market.GetAsync<SchemaInfo>("api/v1/schemas/" + document.SchemaId, cancellationToken);
         RequestTerms onLedger;
@@ -186,45 +229,60 @@ internal static class OpenCommand
 
         // The bindings form calls; this client of theirs is never asked anything.
         using JsonRpcEthereumClient nobody = new(session.Market.Server);
-        ContractCall allow = new DevelopmentToken(nobody, Address.Parse(market.Contracts.Token)).Approve(Address.Parse(market.Contracts.Payments), onLedger.Budget);
+        ContractCall allow = new DevelopmentToken(nobody, Address.Parse(market.Contracts.Token))
+            .Approve(Address.Parse(market.Contracts.Payments), onLedger.Budget);
         ContractCall open = new MatchingDecision(nobody, Address.Parse(market.Contracts.Matching)).OpenRequest(onLedger);
         ContractCall[] own = [allow, open];
         if (opened.Calls.Length != own.Length || own.Where((call, i) => !Same(call, opened.Calls[i])).Any())
         {
-            throw new CommandException(ExitCode.Failure, "the market's calls are not those that follow from the terms: nothing was signed. Compare the versions of this program and of the server's");
+            throw new CommandException(ExitCode.Failure,
+                "the market's calls are not those that follow from the terms: nothing was signed. Compare the versions of this program "
+                    + "and of the server's");
         }
 
         AccountInfo account = await session.Market.GetAsync<AccountInfo>("api/v1/ledger/accounts/" + session.Address, cancellationToken);
         if (BigInteger.Parse(account.Tokens, CultureInfo.InvariantCulture) < (BigInteger)onLedger.Budget)
         {
-            throw new CommandException(ExitCode.Failure, $"{session.Address} has {account.Tokens} token units, and the budget is {document.Budget}: './emr account fund' gives some on an embedded chain");
+            throw new CommandException(ExitCode.Failure,
+                $"{session.Address} has {account.Tokens} token units, and the budget is {document.Budget}: './emr account fund' gives "
+                    + "some on an embedded chain");
         }
 
         return [(opened.Calls[0].What, allow), (opened.Calls[1].What, open)];
     }
 
     private static bool Same(ContractCall own, CallInfo theirs) =>
-        string.Equals(own.To.ToString(), theirs.To, StringComparison.OrdinalIgnoreCase) && string.Equals(Hex.Encode(own.Data.Span), theirs.Data, StringComparison.OrdinalIgnoreCase);
+        string.Equals(own.To.ToString(), theirs.To, StringComparison.OrdinalIgnoreCase)
+            && string.Equals(Hex.Encode(own.Data.Span), theirs.Data, StringComparison.OrdinalIgnoreCase);
 
     // The market writes the terms, so what it may not have changed is compared.
     private static void Check(TermsDocument terms, RequestWish wish)
     {
         (string What, bool Holds)[] asked =
         [
-            ("schema", terms.SchemaId == wish.SchemaId), ("statistics", terms.Statistics.SequenceEqual(wish.Statistics, StringComparer.Ordinal)), ("records", terms.TargetRecords == wish.TargetRecords),
-            ("minimum", terms.MinimumRecords == wish.MinimumRecords), ("purpose", terms.Purpose == wish.Purpose), ("cell", terms.PublicCell == wish.PublicCell),
-            ("confidence", terms.Confidence == wish.Confidence), ("bid", wish.Bid is null || wish.Bid == terms.Bid), ("budget", wish.Budget is null || wish.Budget == terms.Budget),
-            ("deadline", wish.DeadlineSeconds == 0 || wish.DeadlineSeconds == terms.Deadline), ("title", terms.Title == wish.Title), ("why", terms.Why == wish.Why),
+            ("schema", terms.SchemaId == wish.SchemaId),
+            ("statistics", terms.Statistics.SequenceEqual(wish.Statistics, StringComparer.Ordinal)),
+            ("records", terms.TargetRecords == wish.TargetRecords),
+            ("minimum", terms.MinimumRecords == wish.MinimumRecords), ("purpose", terms.Purpose == wish.Purpose),
+            ("cell", terms.PublicCell == wish.PublicCell),
+            ("confidence", terms.Confidence == wish.Confidence), ("bid", wish.Bid is null || wish.Bid == terms.Bid),
+            ("budget", wish.Budget is null || wish.Budget == terms.Budget),
+            ("deadline", wish.DeadlineSeconds == 0 || wish.DeadlineSeconds == terms.Deadline), ("title", terms.Title == wish.Title),
+            ("why", terms.Why == wish.Why),
         ];
         if (asked.FirstOrDefault(ask => !ask.Holds).What is { } differs)
         {
-            throw new CommandException(ExitCode.Failure, $"the market wrote terms with another {differs} than was asked for: nothing was signed");
+            throw new CommandException(
+                ExitCode.Failure, $"the market wrote terms with another {differs} than was asked for: nothing was signed");
         }
     }
 
     private static string Describe(TermsDocument terms) => string.Create(
         CultureInfo.InvariantCulture,
-        $"emr: {string.Join(", ", terms.Statistics)} from {terms.TargetRecords:N0} records{(terms.MinimumRecords > 0 ? $" (at least {terms.MinimumRecords:N0})" : "")}, grades {string.Join(", ", terms.Grades.Select(pair => $"{pair.Key} {pair.Value.Top}"))}; {terms.Bid} token units per effective record, {terms.Budget} in escrow; until {DateTimeOffset.FromUnixTimeSeconds(terms.Deadline):u}");
+        $"emr: {string.Join(", ", terms.Statistics)} from {terms.TargetRecords:N0} "
+            + $"records{(terms.MinimumRecords > 0 ? $" (at least {terms.MinimumRecords:N0})" : "")}, grades "
+            + $"{string.Join(", ", terms.Grades.Select(pair => $"{pair.Key} {pair.Value.Top}"))}; {terms.Bid} token units per effective "
+            + $"record, {terms.Budget} in escrow; until {DateTimeOffset.FromUnixTimeSeconds(terms.Deadline):u}");
 
     private static TermsDocument Read(string json)
     {

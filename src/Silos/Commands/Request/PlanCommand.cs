@@ -13,7 +13,8 @@ using Spectre.Console;
 
 namespace EmrMarket.Silos.Commands.Request;
 
-/// <summary><c>emr request plan</c>: error, records and price of a statistic by grade, from the catalogue or, offline, from the figures given.</summary>
+/// <summary><c>emr request plan</c>: error, records and price of a statistic by grade, from the catalogue or, offline, from the figures
+/// given.</summary>
 internal static class PlanCommand
 {
     private const string Description =
@@ -39,28 +40,60 @@ internal static class PlanCommand
     /// <summary>The command.</summary>
     public static Command Create()
     {
-        var offline = new Option<bool>("--offline") { Description = "Plan from the schema and the figures given here, without asking a market." };
-        var schema = new Option<string>("--schema") { Description = "The schema: by name or id; offline the name of one in data/schemas, or a JSON file.", HelpName = "NAME|ID|FILE" };
-        var statistic = new Option<string>("--statistic") { Description = "frequency:A, topCodes:A, bins:A:CELLS, mean:A or table:A,B[,C].", HelpName = "STATISTIC", Required = true };
+        var offline = new Option<bool>("--offline")
+        {
+            Description = "Plan from the schema and the figures given here, without asking a market.",
+        };
+        var schema = new Option<string>("--schema")
+        {
+            Description = "The schema: by name or id; offline the name of one in data/schemas, or a JSON file.", HelpName = "NAME|ID|FILE",
+        };
+        var statistic = new Option<string>("--statistic")
+        {
+            Description = "frequency:A, topCodes:A, bins:A:CELLS, mean:A or table:A,B[,C].", HelpName = "STATISTIC", Required = true,
+        };
         var halfWidth = new Option<double?>("--half-width") { Description = "The error wanted, in the statistic's unit.", HelpName = "E" };
         var records = new Option<long?>("--records") { Description = "The number of records that would be bought.", HelpName = "N" };
         var budget = new Option<decimal?>("--budget") { Description = "What may be spent, token units.", HelpName = "T" };
-        var guaranteed = new Option<bool>("--guaranteed") { Description = "--half-width is for the guaranteed half-width, not the expected one." };
-        var confidence = new Option<double>("--confidence") { Description = "The confidence.", HelpName = "SHARE", DefaultValueFactory = _ => EstimationOptions.Default.Confidence };
-        var rate = new Option<long>("--rate") { Description = "What patients ask per epsilon for Private attributes, token units; Moderate ones ask a half, Low ones a quarter.", HelpName = "T", DefaultValueFactory = _ => 1000 };
-        var available = new Option<string?>("--available") { Description = "Records that allow each grade for all the attributes: one number per grade, strictest first, separated by commas.", HelpName = "N,N,..." };
-        var purpose = new Option<byte>("--purpose") { Description = "The purpose's number: only records that admit it count.", HelpName = "N", DefaultValueFactory = _ => 2 };
+        var guaranteed = new Option<bool>("--guaranteed")
+        {
+            Description = "--half-width is for the guaranteed half-width, not the expected one.",
+        };
+        var confidence = new Option<double>("--confidence")
+        {
+            Description = "The confidence.", HelpName = "SHARE", DefaultValueFactory = _ => EstimationOptions.Default.Confidence,
+        };
+        var rate = new Option<long>("--rate")
+        {
+            Description =
+                "What patients ask per epsilon for Private attributes, token units; Moderate ones ask a half, Low ones a quarter.",
+                HelpName = "T", DefaultValueFactory = _ => 1000,
+        };
+        var available = new Option<string?>("--available")
+        {
+            Description =
+                "Records that allow each grade for all the attributes: one number per grade, strictest first, separated by commas.",
+                HelpName = "N,N,...",
+        };
+        var purpose = new Option<byte>("--purpose")
+        {
+            Description = "The purpose's number: only records that admit it count.", HelpName = "N", DefaultValueFactory = _ => 2,
+        };
         ClientOptions client = new();
-        Command command = client.AddTo(new Command("plan", Description) { offline, schema, statistic, halfWidth, records, budget, guaranteed, confidence, purpose, rate, available });
+        Command command =
+            client.AddTo(new Command("plan", Description) { offline, schema, statistic, halfWidth, records, budget, guaranteed, confidence,
+                purpose, rate, available });
         command.Validators.Add(result =>
         {
-            int given = (result.GetValue(halfWidth) is null ? 0 : 1) + (result.GetValue(records) is null ? 0 : 1) + (result.GetValue(budget) is null ? 0 : 1);
+            int given = (result.GetValue(halfWidth) is null ? 0 : 1) + (result.GetValue(records) is null ? 0 : 1)
+                + (result.GetValue(budget) is null ? 0 : 1);
             if (given != 1)
             {
                 result.AddError("Give one of --half-width, --records and --budget.");
             }
 
-            if (result.GetValue(halfWidth) is <= 0 or double.NaN || result.GetValue(records) is < 1 || result.GetValue(budget) is < 0 || result.GetValue(rate) < 0)
+            if (result.GetValue(halfWidth) is <= 0 or double.NaN || result.GetValue(records) is < 1 || result.GetValue(budget) is < 0
+                || result.GetValue(rate) < 0)
             {
                 result.AddError("--half-width and --records are positive, --budget and --rate not negative.");
             }
@@ -70,7 +103,8 @@ internal static class PlanCommand
                 result.AddError("--schema is needed with --offline.");
             }
 
-            if (!result.GetValue(offline) && (result.GetResult(rate) is { Implicit: false } || result.GetResult(available) is { Implicit: false }))
+            if (!result.GetValue(offline)
+                && (result.GetResult(rate) is { Implicit: false } || result.GetResult(available) is { Implicit: false }))
             {
                 result.AddError("--rate and --available go with --offline: a market's catalogue says them otherwise.");
             }
@@ -97,7 +131,8 @@ internal static class PlanCommand
                         HalfWidth = parsed.GetValue(halfWidth),
                         Guaranteed = parsed.GetValue(guaranteed),
                         Records = parsed.GetValue(records),
-                        Budget = parsed.GetValue(budget) is { } limit ? decimal.Truncate(limit).ToString(CultureInfo.InvariantCulture) : null,
+                        Budget = parsed.GetValue(budget) is { } limit
+                            ? decimal.Truncate(limit).ToString(CultureInfo.InvariantCulture) : null,
                         Purpose = parsed.GetValue(purpose),
                     },
                     cancellation);
@@ -153,9 +188,12 @@ internal static class PlanCommand
                 [" grade", " epsilon", " records", " effective", " expected ±", " guaranteed ±", " ask", " cost"],
                 plan.Options.Select(option => (string[])
                 [
-                    (option.Grade == plan.Recommended ? "* " : option.Limit.Length == 0 ? "" : "! ") + option.Grade.ToString(CultureInfo.InvariantCulture),
-                    (option.EpsilonMicro / 1e6).ToString("0.######", CultureInfo.InvariantCulture), Numbers.Count(option.Records), Numbers.Count(Math.Floor(option.EffectiveRecords)),
-                    option.ExpectedHalfWidth is { } expected ? Numbers.Short(expected) : "-", option.GuaranteedHalfWidth is { } half ? Numbers.Short(half) : "-", option.AskPerRecord, option.Cost,
+                    (option.Grade == plan.Recommended ? "* " : option.Limit.Length == 0 ? "" : "! ")
+                        + option.Grade.ToString(CultureInfo.InvariantCulture),
+                    (option.EpsilonMicro / 1e6).ToString("0.######", CultureInfo.InvariantCulture), Numbers.Count(option.Records),
+                    Numbers.Count(Math.Floor(option.EffectiveRecords)),
+                    option.ExpectedHalfWidth is { } expected ? Numbers.Short(expected) : "-",
+                    option.GuaranteedHalfWidth is { } half ? Numbers.Short(half) : "-", option.AskPerRecord, option.Cost,
                 ]));
             foreach (PlanOptionInfo option in plan.Options.Where(option => option.Limit.Length > 0))
             {
@@ -191,7 +229,9 @@ internal static class PlanCommand
         return numbers.Length == schema.Grades.Count && numbers.Zip(numbers.Skip(1)).All(pair => pair.First >= pair.Second)
             ? numbers
             : throw new CommandException(
-                ExitCode.Usage, $"--available takes {schema.Grades.Count} numbers that do not rise (who allows a grade allows the stricter ones); got {text}.");
+                ExitCode.Usage,
+                $"--available takes {schema.Grades.Count} numbers that do not rise (who allows a grade allows the stricter ones); got "
+                    + $"{text}.");
     }
 
     private static object Document(Plan plan) => new
@@ -225,7 +265,8 @@ internal static class PlanCommand
     {
         IAnsiConsole console = Output.Terminal(Console.Out);
         var table = new Table { Border = TableBorder.Simple };
-        foreach (string name in (string[])["grade", "epsilon", "records", "effective", "expected ±", "guaranteed ±", "ask", "cost", "ask/effective"])
+        foreach (string name in (string[])[
+            "grade", "epsilon", "records", "effective", "expected ±", "guaranteed ±", "ask", "cost", "ask/effective"])
         {
             table.AddColumn(new TableColumn(name).RightAligned().NoWrap());
         }
@@ -236,9 +277,12 @@ internal static class PlanCommand
             table.AddRow(
             [
                 new Text(mark + option.Grade.ToString(CultureInfo.InvariantCulture)),
-                new Text(option.Epsilon.ToString()), new Text(Numbers.Count(option.Records)), new Text(Numbers.Count(Math.Floor(option.EffectiveRecords))),
-                new Text(Numbers.Short(option.ExpectedHalfWidth)), new Text(option.GuaranteedHalfWidth is { } half ? Numbers.Short(half) : "-"),
-                new Text(Numbers.Count((double)option.AskPerRecord.Units)), new Text(Numbers.Count((double)option.Cost.Units)), new Text(Numbers.Short(option.AskPerEffectiveRecord)),
+                new Text(option.Epsilon.ToString()), new Text(Numbers.Count(option.Records)),
+                new Text(Numbers.Count(Math.Floor(option.EffectiveRecords))),
+                new Text(Numbers.Short(option.ExpectedHalfWidth)),
+                new Text(option.GuaranteedHalfWidth is { } half ? Numbers.Short(half) : "-"),
+                new Text(Numbers.Count((double)option.AskPerRecord.Units)), new Text(Numbers.Count((double)option.Cost.Units)),
+                new Text(Numbers.Short(option.AskPerEffectiveRecord)),
             ]);
         }
 
@@ -261,5 +305,7 @@ internal static class PlanCommand
         ? $"{name}: none."
         : string.Create(
             CultureInfo.InvariantCulture,
-            $"{name}: grade {option.Grade}, {option.Records:N0} records for {(double)option.Cost.Units:N0} token units; expected ±{Numbers.Short(option.ExpectedHalfWidth)}, guaranteed {(option.GuaranteedHalfWidth is { } half ? "±" + Numbers.Short(half) : "nothing")}."));
+            $"{name}: grade {option.Grade}, {option.Records:N0} records for {(double)option.Cost.Units:N0} token units; expected "
+                + $"±{Numbers.Short(option.ExpectedHalfWidth)}, guaranteed "
+                + $"{(option.GuaranteedHalfWidth is { } half ? "±" + Numbers.Short(half) : "nothing")}."));
 }

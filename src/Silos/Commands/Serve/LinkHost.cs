@@ -5,7 +5,8 @@ using EmrMarket.Silos.Link;
 
 namespace EmrMarket.Silos.Commands.Serve;
 
-/// <summary>The market's end of the link on an address of its own: nothing else is answered there, and the pages' rules do not apply.</summary>
+/// <summary>The market's end of the link on an address of its own: nothing else is answered there, and the pages' rules do not
+/// apply.</summary>
 internal static class LinkHost
 {
     // Far more than sites: a stranger costs the check of a signature per message, and no more than these at once.
@@ -25,7 +26,9 @@ internal static class LinkHost
             }
 
             Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-            return !File.Exists(file) || (File.GetUnixFileMode(file) & ~(UnixFileMode.UserRead | UnixFileMode.UserWrite)) == UnixFileMode.None ? LinkCertificate.LoadOrCreate(file, TimeProvider.System)
+            return !File.Exists(file)
+                || (File.GetUnixFileMode(file) & ~(UnixFileMode.UserRead | UnixFileMode.UserWrite)) == UnixFileMode.None
+                ? LinkCertificate.LoadOrCreate(file, TimeProvider.System)
                 : throw new CommandException(ExitCode.Usage, $"{file} holds a private key and is open to others: run chmod 600 {file}");
         }
         catch (Exception e) when (e is CryptographicException or IOException or UnauthorizedAccessException)

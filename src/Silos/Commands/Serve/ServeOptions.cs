@@ -108,7 +108,9 @@ internal sealed record ServeOptions
         };
         bool demo = Flag(settings, SettingKeys.Demo);
         Uri? chain = Address(settings, SettingKeys.ChainUrl, "http", "https");
-        string folder = settings[SettingKeys.Folder] ?? (demo ? Path.Combine(ChainFolders.Root, "demo", "chain") : roles == ServedRoles.Site ? Path.Combine(ChainFolders.Root, "site", "chain") : ChainFolders.DefaultChain);
+        string folder = settings[SettingKeys.Folder]
+            ?? (demo ? Path.Combine(ChainFolders.Root, "demo", "chain") : roles == ServedRoles.Site
+                ? Path.Combine(ChainFolders.Root, "site", "chain") : ChainFolders.DefaultChain);
         string root = Path.GetDirectoryName(Path.GetFullPath(folder))!;
         ServeOptions options = new()
         {
@@ -122,7 +124,8 @@ internal sealed record ServeOptions
             Chain = chain,
             Deployment = settings[SettingKeys.ChainDeployment] ?? ChainFolders.DeploymentOf(folder),
             Confirmations = settings[SettingKeys.ChainConfirmations] is not { } text ? null
-                : ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out ulong blocks) && blocks is >= 1 and <= MostConfirmations ? blocks
+                : ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out ulong blocks)
+                && blocks is >= 1 and <= MostConfirmations ? blocks
                 : throw Wrong(settings, SettingKeys.ChainConfirmations, $"lies in 1 to {MostConfirmations}"),
             MarketKey = settings[SettingKeys.MarketKeyFile] ?? (chain is null ? null : Path.Combine(root, "keys", "market.key")),
             MarketDatabase = settings.Secret(SettingKeys.MarketDatabase, SettingKeys.MarketDatabaseFile),
@@ -131,17 +134,27 @@ internal sealed record ServeOptions
             LinkCertificate = settings[SettingKeys.LinkCertificateFile] ?? Path.Combine(root, "keys", "link.pem"),
             Market = Address(settings, SettingKeys.LinkMarket, "https"),
             MarketPin = settings[SettingKeys.LinkPin] is not { } pin ? null : pin.Length == PinDigits && pin.All(char.IsAsciiHexDigit) ? pin
-                : throw Wrong(settings, SettingKeys.LinkPin, $"has {PinDigits} hexadecimal digits, got {pin.Length} characters: the market prints it when it starts"),
+                : throw Wrong(settings, SettingKeys.LinkPin,
+                    $"has {PinDigits} hexadecimal digits, got {pin.Length} characters: the market prints it when it starts"),
             Configuration = settings.Configuration,
         };
-        string? contradiction = demo && (roles != ServedRoles.Both || chain is not null) ? "--demo fills a market and two sites on an embedded chain of its own: it goes with neither --roles market, --roles site nor --chain"
-            : roles == ServedRoles.Site && chain is null ? "a site that runs apart from its market needs --chain, the node that it reads the ledger from, and --deployment, the consortium's file"
-            : roles == ServedRoles.Site && options.Market is null ? "a site that runs apart from its market needs --market, the https address where the market takes sites"
-            : options.HasMarket && options.Market is not null ? "--market names a market elsewhere, and this process has one: leave it out, or run --roles site"
-            : !options.HasMarket && options.LinkUrl is not null ? "--link-urls is where a market takes sites, and this process has none: leave it out, or run --roles market"
-            : options.SiteDatabase is not null && options.Sites.Count != 1 ? $"Site:Database is one database, and this process has {options.Sites.Count} sites: run a process for each"
+        string? contradiction = demo && (roles != ServedRoles.Both || chain is not null)
+            ? "--demo fills a market and two sites on an embedded chain of its own: it goes with neither --roles market, --roles site "
+                + "nor --chain"
+            : roles == ServedRoles.Site && chain is null
+            ? "a site that runs apart from its market needs --chain, the node that it reads the ledger from, and --deployment, the "
+                + "consortium's file"
+            : roles == ServedRoles.Site && options.Market is null
+            ? "a site that runs apart from its market needs --market, the https address where the market takes sites"
+            : options.HasMarket && options.Market is not null
+            ? "--market names a market elsewhere, and this process has one: leave it out, or run --roles site"
+            : !options.HasMarket && options.LinkUrl is not null
+            ? "--link-urls is where a market takes sites, and this process has none: leave it out, or run --roles market"
+            : options.SiteDatabase is not null && options.Sites.Count != 1
+            ? $"Site:Database is one database, and this process has {options.Sites.Count} sites: run a process for each"
             : GrainHosting.IsOneProcess && settings.Configuration.GetSection(GrainSettings.Section + ":Cluster").Exists()
-                ? $"{GrainSettings.Section}:Cluster is for a cluster of silos, and this program runs its grains in one process: build it with -p:GrainRuntime=Orleans (deploy/cluster), or take the section out"
+                ? $"{GrainSettings.Section}:Cluster is for a cluster of silos, and this program runs its grains in one process: build it "
+                    + "with -p:GrainRuntime=Orleans (deploy/cluster), or take the section out"
             : chain is null && !options.IsLoopback && !options.InsecureDemo ? Forgeable(options)
             : null;
         return contradiction is null ? options : throw new CommandException(ExitCode.Usage, contradiction);
@@ -149,24 +162,31 @@ internal sealed record ServeOptions
 
     /// <summary>Why an address that others reach is refused on a chain that can be forged.</summary>
     public static string Forgeable(ServeOptions options) =>
-        $"{(IsLocal(options.Url) ? options.LinkUrl! : options.Url).Host} can be reached by others, and a development chain can be forged by whoever has its machine: listen on 127.0.0.1, or add --insecure-demo.";
+        $"{(IsLocal(options.Url) ? options.LinkUrl! : options.Url).Host} can be reached by others, and a development chain can be forged "
+            + "by whoever has its machine: listen on 127.0.0.1, or add --insecure-demo.";
 
     // A name other than localhost may resolve to anything, now or later.
     private static bool IsLocal(Uri address) =>
-        string.Equals(address.Host, "localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(address.Host.Trim('[', ']'), out IPAddress? ip) && IPAddress.IsLoopback(ip));
+        string.Equals(address.Host, "localhost", StringComparison.OrdinalIgnoreCase)
+            || (IPAddress.TryParse(address.Host.Trim('[', ']'), out IPAddress? ip) && IPAddress.IsLoopback(ip));
 
     private static string[] Names(Settings settings, bool demo)
     {
-        string[] names = settings[SettingKeys.Sites]?.Split(',', StringSplitOptions.TrimEntries) ?? (demo ? ["northside", "lakeview"] : ["hospital"]);
-        return names.Distinct(StringComparer.Ordinal).Count() == names.Length && names.All(name => name.Length is > 0 and <= 32 && name.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-'))
-            ? names : throw Wrong(settings, SettingKeys.Sites, "is a name of 1 to 32 lower-case letters, digits and hyphens, each once: it is part of addresses and of file names");
+        string[] names = settings[SettingKeys.Sites]?.Split(',', StringSplitOptions.TrimEntries)
+            ?? (demo ? ["northside", "lakeview"] : ["hospital"]);
+        return names.Distinct(StringComparer.Ordinal).Count() == names.Length
+            && names.All(name => name.Length is > 0 and <= 32
+                && name.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-'))
+            ? names : throw Wrong(settings, SettingKeys.Sites,
+                "is a name of 1 to 32 lower-case letters, digits and hyphens, each once: it is part of addresses and of file names");
     }
 
     private static Uri? Address(Settings settings, string key, params string[] schemes) => settings[key] is not { } text ? null
         : Uri.TryCreate(text, UriKind.Absolute, out Uri? parsed) && schemes.Contains(parsed.Scheme, StringComparer.Ordinal) ? parsed
         : throw Wrong(settings, key, $"is an {schemes[^1]} URL, got '{text}'");
 
-    private static bool Flag(Settings settings, string key) => bool.TryParse(settings[key], out bool value) ? value : throw Wrong(settings, key, $"is true or false, got '{settings[key]}'");
+    private static bool Flag(Settings settings, string key) =>
+        bool.TryParse(settings[key], out bool value) ? value : throw Wrong(settings, key, $"is true or false, got '{settings[key]}'");
 
     private static CommandException Wrong(Settings settings, string key, string expected) =>
         new(ExitCode.Usage, $"{SettingKeys.Of(key).Option ?? key} {expected} ({key}, said by {settings.SourceOf(key)})");

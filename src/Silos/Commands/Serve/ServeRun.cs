@@ -22,17 +22,23 @@ internal static class ServeRun
     private static async Task<int> ServeAsync(Engines engines, CancellationToken cancellationToken)
     {
         ServeOptions options = engines.Options;
-        await using Consortium? consortium = engines.Consortium is { } account ? await Consortium.StartAsync(account, engines.Client, engines.Deployment) : null;
+        await using Consortium? consortium = engines.Consortium is { } account
+            ? await Consortium.StartAsync(account, engines.Client, engines.Deployment) : null;
         await using MarketStorage? storage = options.HasMarket ? await engines.OpenMarketAsync(cancellationToken) : null;
         await using MarketRole? market = storage is null ? null : await StartMarketAsync(engines, storage, consortium, cancellationToken);
-        await using WebApplication? link = market is null || options.LinkUrl is null ? null : await StartLinkAsync(engines, market, storage!, cancellationToken);
+        await using WebApplication? link = market is null || options.LinkUrl is null
+            ? null : await StartLinkAsync(engines, market, storage!, cancellationToken);
         await using HostedSites sites = new(engines, market, consortium);
         await sites.StartAsync(cancellationToken);
-        RoleLoop[] loops = [.. market is null ? [] : new[] { engines.Loop("the market", market.AdvanceAsync, storage!.Owner, market.Host, market.Account.Address) }, .. sites.Loops];
+        RoleLoop[] loops =
+            [.. market is null
+                ? [] : new[] { engines.Loop("the market", market.AdvanceAsync, storage!.Owner, market.Host, market.Account.Address) },
+                .. sites.Loops];
         RunningRoles roles = new(engines.Client, market, sites.Roles, consortium) { Connection = sites.Connection };
         await using WebApplication web = WebHost.Build(options.Url, roles, loops, ApiOf(options, storage, sites.Storages));
         await WebHost.RunAsync(
-            web, options.Url, market is null ? "the site" : "the market", loops, stopping => options.Demo ? ShowAsync(web, options, stopping) : Task.CompletedTask, cancellationToken);
+            web, options.Url, market is null ? "the site" : "the market", loops,
+            stopping => options.Demo ? ShowAsync(web, options, stopping) : Task.CompletedTask, cancellationToken);
         return ExitCode.Success;
     }
 
@@ -58,7 +64,8 @@ internal static class ServeRun
     }
 
     /// <summary>An account with a new password, whatever was there: name and password.</summary>
-    private static async Task<string> AccountAsync(WebApplication web, string name, string role, string? site, CancellationToken cancellationToken)
+    private static async Task<string> AccountAsync(
+        WebApplication web, string name, string role, string? site, CancellationToken cancellationToken)
     {
         AccountService accounts = web.Services.GetRequiredService<AccountService>();
         if ((await accounts.ListAsync(cancellationToken)).Any(account => string.Equals(account.Name, name, StringComparison.Ordinal)))
@@ -73,18 +80,23 @@ internal static class ServeRun
 
     private static ApiOptions ApiOf(ServeOptions options, MarketStorage? market, IReadOnlyDictionary<string, SiteStorage> sites)
     {
-        Dictionary<string, IAccountStore> staff = sites.ToDictionary(site => site.Key, site => (IAccountStore)new PostgresAccountStore(site.Value.Database), StringComparer.Ordinal);
+        Dictionary<string, IAccountStore> staff = sites.ToDictionary(
+            site => site.Key, site => (IAccountStore)new PostgresAccountStore(site.Value.Database), StringComparer.Ordinal);
         return new ApiOptions
         {
             Keys = Path.Combine(options.Root, "keys"),
             Spool = Path.Combine(options.Root, "sites", ".spool"),
             Loopback = options.Url.IsLoopback && options.Hosts.Count == 0,
             Hosts = options.Hosts,
-            Accounts = new AccountStores(market is null ? staff.Values.First() : new PostgresAccountStore(market.Database), staff) { TakesAuditors = market is not null },
+            Accounts = new AccountStores(market is null ? staff.Values.First() : new PostgresAccountStore(market.Database), staff)
+            {
+                TakesAuditors = market is not null,
+            },
         };
     }
 
-    private static async Task<MarketRole> StartMarketAsync(Engines engines, MarketStorage storage, Consortium? consortium, CancellationToken cancellationToken)
+    private static async Task<MarketRole> StartMarketAsync(
+        Engines engines, MarketStorage storage, Consortium? consortium, CancellationToken cancellationToken)
     {
         Analytics.Schemas.Schema[] schemas = [.. DataFolder.SchemaNames.Select(DataFolder.LoadSchema)];
         EthereumAccount account = await engines.MarketAccountAsync(cancellationToken);
@@ -98,7 +110,8 @@ internal static class ServeRun
         }
 
         MarketRole market = await MarketRole.StartAsync(
-            schemas, account, engines.Client, engines.Deployment, storage.Ledger, services => services.AddMarketStorage(storage), engines.Settings);
+            schemas, account, engines.Client, engines.Deployment, storage.Ledger, services => services.AddMarketStorage(storage),
+            engines.Settings);
         if (consortium is not null)
         {
             await consortium.SecureAsync(market.Host, account.Address, cancellationToken);
@@ -107,7 +120,8 @@ internal static class ServeRun
         return market;
     }
 
-    private static async Task<Analytics.Schemas.Schema[]> PublishedAsync(Engines engines, Analytics.Schemas.Schema[] schemas, CancellationToken cancellationToken)
+    private static async Task<Analytics.Schemas.Schema[]> PublishedAsync(
+        Engines engines, Analytics.Schemas.Schema[] schemas, CancellationToken cancellationToken)
     {
         DataEvaluation evaluation = new(engines.Client, Address.Parse(engines.Deployment.Evaluation.Address));
         List<Analytics.Schemas.Schema> published = [];
@@ -120,15 +134,19 @@ internal static class ServeRun
         }
 
         return published.Count > 0 ? [.. published] : throw new CommandException(
-            ExitCode.NotReady, $"none of the schemas of this program is on the ledger yet ({string.Join(", ", schemas.Select(schema => schema.Name))}): the consortium publishes them with './emr chain publish'");
+            ExitCode.NotReady,
+            $"none of the schemas of this program is on the ledger yet ({string.Join(", ", schemas.Select(schema => schema.Name))}): the "
+                + "consortium publishes them with './emr chain publish'");
     }
 
-    private static async Task<WebApplication> StartLinkAsync(Engines engines, MarketRole market, MarketStorage storage, CancellationToken cancellationToken)
+    private static async Task<WebApplication> StartLinkAsync(
+        Engines engines, MarketRole market, MarketStorage storage, CancellationToken cancellationToken)
     {
         Uri url = engines.Options.LinkUrl!;
         X509Certificate2 certificate = LinkHost.Certificate(engines.Options.LinkCertificate);
         LinkServer server = new(
-            market.Link, market.Account, engines.LinkDomain, account => market.View.Sites().FirstOrDefault(row => row.Account == account)?.Site ?? 0, storage.LinkNonces, TimeProvider.System);
+            market.Link, market.Account, engines.LinkDomain, account =>
+                market.View.Sites().FirstOrDefault(row => row.Account == account)?.Site ?? 0, storage.LinkNonces, TimeProvider.System);
         WebApplication link = LinkHost.Build(url, certificate, server);
         try
         {
@@ -136,7 +154,8 @@ internal static class ServeRun
         }
         catch (IOException e)
         {
-            throw new CommandException(ExitCode.Failure, $"it cannot take sites at {url}: {e.Message} Name another address with --link-urls.", e);
+            throw new CommandException(
+                ExitCode.Failure, $"it cannot take sites at {url}: {e.Message} Name another address with --link-urls.", e);
         }
 
         Console.WriteLine($"the market takes sites at {string.Join(", ", link.Urls)}: --market-pin {LinkCertificate.PinOf(certificate)}");

@@ -41,7 +41,8 @@ internal static class LoadCommand
                 foreach (string file in parsed.GetValue(files)!)
                 {
                     StreamContent content = new(Open(file));
-                    content.Headers.ContentType = new MediaTypeHeaderValue(file.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? "application/gzip" : "text/csv");
+                    content.Headers.ContentType = new MediaTypeHeaderValue(
+                        file.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? "application/gzip" : "text/csv");
                     body.Add(content, "files", Path.GetFileName(file));
                 }
 
@@ -65,13 +66,16 @@ internal static class LoadCommand
                 catch (CommandException e) when (e.Problem == "unknown-operation")
                 {
                     throw new CommandException(
-                        ExitCode.NotReady, $"{market.Server} was started again while it loaded: give the same command again, records that are there already change nothing", e);
+                        ExitCode.NotReady,
+                        $"{market.Server} was started again while it loaded: give the same command again, records that are there already "
+                            + "change nothing", e);
                 }
             }
 
             if (operation.State != "succeeded" || operation.Result is null)
             {
-                throw (operation.Problem ?? new Refusal { Detail = $"the load ended as {operation.State}" }).ToException(market.Server, "api/v1/operations/" + operation.Id);
+                throw (operation.Problem ?? new Refusal { Detail = $"the load ended as {operation.State}" })
+                    .ToException(market.Server, "api/v1/operations/" + operation.Id);
             }
 
             LoadInfo loaded = operation.Result.Value.Deserialize<LoadInfo>(MarketClient.Json)!;
@@ -82,7 +86,9 @@ internal static class LoadCommand
             else
             {
                 Output.Say(string.Create(
-                    CultureInfo.InvariantCulture, $"{loaded.Records:N0} records of {loaded.Persons:N0} persons{(loaded.Clipped > 0 ? $"; {loaded.Clipped:N0} values were moved to the bounds of their grid" : "")}"));
+                    CultureInfo.InvariantCulture,
+                    $"{loaded.Records:N0} records of {loaded.Persons:N0} "
+                        + $"persons{(loaded.Clipped > 0 ? $"; {loaded.Clipped:N0} values were moved to the bounds of their grid" : "")}"));
             }
 
             return ExitCode.Success;
@@ -94,7 +100,8 @@ internal static class LoadCommand
     {
         try
         {
-            return new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16, FileOptions.Asynchronous | FileOptions.SequentialScan);
+            return new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16,
+                FileOptions.Asynchronous | FileOptions.SequentialScan);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

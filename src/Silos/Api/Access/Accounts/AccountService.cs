@@ -59,12 +59,14 @@ internal sealed class AccountService(IServiceScopeFactory scopes, AccountStores 
     /// <exception cref="ApiException">There is one of this name, or name, role, site or password is not as it must be.</exception>
     public async Task<AccountSecrets> AddAsync(NewAccount wish, IEnumerable<string> sites)
     {
-        if (wish.Name.Length is < 1 or > 40 || !wish.Name.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '.' or '-' or '_'))
+        if (wish.Name.Length is < 1 or > 40
+            || !wish.Name.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '.' or '-' or '_'))
         {
             throw new ApiException(ProblemType.InvalidValue, "name has 1 to 40 lower-case letters, digits, dots, hyphens and underscores");
         }
 
-        Role role = wish.Role switch { "staff" => Role.Staff, "auditor" => Role.Auditor, _ => throw new ApiException(ProblemType.InvalidValue, "role is staff or auditor") };
+        Role role = wish.Role switch { "staff" => Role.Staff, "auditor" => Role.Auditor,
+            _ => throw new ApiException(ProblemType.InvalidValue, "role is staff or auditor") };
         if (role == Role.Staff ? wish.Site is null || !sites.Contains(wish.Site, StringComparer.Ordinal) : wish.Site is not null)
         {
             throw new ApiException(ProblemType.InvalidValue, "site is one that this process runs for staff, and left out for auditors");
@@ -72,12 +74,17 @@ internal sealed class AccountService(IServiceScopeFactory scopes, AccountStores 
 
         if (role == Role.Auditor && !stores.TakesAuditors)
         {
-            throw new ApiException(ProblemType.InvalidValue, "auditors have their accounts at the market, and this process runs sites only");
+            throw new ApiException(ProblemType.InvalidValue,
+                "auditors have their accounts at the market, and this process runs sites only");
         }
 
         await using AsyncServiceScope scope = scopes.CreateAsyncScope();
         UserManager<Account> users = scope.ServiceProvider.GetRequiredService<UserManager<Account>>();
-        Account account = new() { Name = wish.Name, Role = role, Site = wish.Site ?? "", AuthenticatorKey = wish.TwoFactor ? users.GenerateNewAuthenticatorKey() : "" };
+        Account account = new()
+        {
+            Name = wish.Name, Role = role, Site = wish.Site ?? "",
+            AuthenticatorKey = wish.TwoFactor ? users.GenerateNewAuthenticatorKey() : "",
+        };
         string password = wish.Password ?? RandomNumberGenerator.GetString("abcdefghijkmnpqrstuvwxyz23456789", 20);
         IdentityResult created = await users.CreateAsync(account, password);
         if (!created.Succeeded)
@@ -101,13 +108,16 @@ internal sealed class AccountService(IServiceScopeFactory scopes, AccountStores 
 
     /// <summary>All accounts.</summary>
     public async Task<AccountSummary[]> ListAsync(CancellationToken cancellationToken) =>
-        [.. (await stores.ListAsync(cancellationToken)).Select(account => new AccountSummary(account.Name, Session.Name(account.Role), account.Site, account.AuthenticatorKey.Length > 0, account.LockedUntilSeconds))];
+        [.. (await stores.ListAsync(cancellationToken))
+            .Select(account => new AccountSummary(
+                account.Name, Session.Name(account.Role), account.Site, account.AuthenticatorKey.Length > 0, account.LockedUntilSeconds))];
 
     /// <summary>Removes an account, which ends its sessions.</summary>
     /// <exception cref="ApiException"><see cref="ProblemType.AccountUnknown"/>.</exception>
     public async Task RemoveAsync(string name, CancellationToken cancellationToken)
     {
-        if (await stores.FindAsync(name, cancellationToken) is not { } account || !await stores.Of(account).RemoveAsync(name, cancellationToken))
+        if (await stores.FindAsync(name, cancellationToken) is not { } account
+            || !await stores.Of(account).RemoveAsync(name, cancellationToken))
         {
             throw new ApiException(ProblemType.AccountUnknown);
         }
@@ -135,7 +145,8 @@ internal sealed class AccountService(IServiceScopeFactory scopes, AccountStores 
 
                 bool locked = await users.IsLockedOutAsync(account);
                 bool right = await users.CheckPasswordAsync(account, password)
-                    && (!await users.GetTwoFactorEnabledAsync(account) || (code is not null && await users.VerifyTwoFactorTokenAsync(account, Authenticator.Name, code)));
+                    && (!await users.GetTwoFactorEnabledAsync(account)
+                        || (code is not null && await users.VerifyTwoFactorTokenAsync(account, Authenticator.Name, code)));
                 if (locked)
                 {
                     throw new ApiException(ProblemType.SignInFailed);

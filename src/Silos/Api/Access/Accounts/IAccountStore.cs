@@ -1,6 +1,7 @@
 namespace EmrMarket.Silos.Api.Access.Accounts;
 
-/// <summary>Somebody with a name and a password: staff of a site, or an auditor. ASP.NET Core Identity changes it and the store keeps it.</summary>
+/// <summary>Somebody with a name and a password: staff of a site, or an auditor. ASP.NET Core Identity changes it and the store keeps
+/// it.</summary>
 internal sealed record Account
 {
     /// <summary>1 to 40 lower-case letters, digits, dots, hyphens and underscores.</summary>
@@ -34,7 +35,8 @@ internal sealed record Account
     public int Version { get; set; }
 }
 
-/// <summary>Keeps the accounts of one role's people, and which sessions were ended before their time. Safe for use from several threads and processes.</summary>
+/// <summary>Keeps the accounts of one role's people, and which sessions were ended before their time. Safe for use from several threads and
+/// processes.</summary>
 internal interface IAccountStore
 {
     /// <summary>An account; null when there is none of this name.</summary>
@@ -43,7 +45,8 @@ internal interface IAccountStore
     /// <summary>All accounts by name.</summary>
     Task<Account[]> ListAsync(CancellationToken cancellationToken);
 
-    /// <summary>Stores an account that was read at its version, or a new one at version 0, and raises its version; says false, and changes nothing, when another version is stored.</summary>
+    /// <summary>Stores an account that was read at its version, or a new one at version 0, and raises its version; says false, and changes
+    /// nothing, when another version is stored.</summary>
     Task<bool> TrySaveAsync(Account account, CancellationToken cancellationToken);
 
     /// <summary>Removes an account; says whether there was one.</summary>
@@ -70,7 +73,8 @@ internal sealed class AccountStores(IAccountStore auditors, IReadOnlyDictionary<
     private IEnumerable<IAccountStore> All => staff.Values.Append(auditors).Distinct();
 
     /// <summary>The store of an account.</summary>
-    public IAccountStore Of(Account account) => account.Role == Role.Staff && staff.TryGetValue(account.Site, out IAccountStore? own) ? own : auditors;
+    public IAccountStore Of(Account account) => account.Role == Role.Staff && staff.TryGetValue(account.Site, out IAccountStore? own)
+        ? own : auditors;
 
     /// <summary>An account by its name; names are unique over all.</summary>
     public async Task<Account?> FindAsync(string name, CancellationToken cancellationToken)
