@@ -22,7 +22,32 @@ internal static class Secp256k1
 
     /// <summary>The addresses of many keys, several times faster than one by one.</summary>
     public static Address[] AddressesOf(IReadOnlyList<byte[]> privateKeys) =>
-        Array.ConvertAll(GeneratorMultiples.Of(privateKeys), point => AddressOf(point.X.GetEncoded(), point.Y.GetEncoded()));
+        Array.ConvertAll(GeneratorMultiples.Of(privateKeys), AddressOf);
+
+    /// <summary>The addresses of sums of a point and a multiple of the generator each; null for the point at infinity.</summary>
+    public static Address?[] AddressesOf(IReadOnlyList<AffinePoint> points, IReadOnlyList<byte[]> scalars) =>
+        Array.ConvertAll(GeneratorMultiples.Add(points, scalars), point => point is { } sum ? AddressOf(sum) : (Address?)null);
+
+    public static AffinePoint PointOf(byte[] privateKey) => AffinePoint.Of(GeneratorMultiples.Of(privateKey).Normalize());
+
+    /// <summary>Reads a point of 33 bytes; SEC 1, 2.3.4.</summary>
+    public static AffinePoint Decode(ReadOnlySpan<byte> compressed)
+    {
+        if (compressed.Length == 1 + FieldElement.Length && compressed[0] is 2 or 3)
+        {
+            try
+            {
+                return AffinePoint.Of(Curve.Curve.DecodePoint(compressed));
+            }
+            catch (Exception e) when (e is ArgumentException or FormatException)
+            {
+                // Said below, without the library's words.
+            }
+        }
+
+        throw new ArgumentException(
+            "a public key has 33 bytes: 2 or 3, then the x-coordinate of a point of secp256k1", nameof(compressed));
+    }
 
     public static Signature Sign(byte[] privateKey, Bytes32 hash)
     {
@@ -85,14 +110,13 @@ internal static class Secp256k1
             : AddressOf(publicKey.Normalize());
     }
 
-    private static Address AddressOf(ECPoint publicKey) =>
-        AddressOf(publicKey.AffineXCoord.GetEncoded(), publicKey.AffineYCoord.GetEncoded());
+    private static Address AddressOf(ECPoint publicKey) => AddressOf(AffinePoint.Of(publicKey));
 
-    private static Address AddressOf(byte[] x, byte[] y)
+    public static Address AddressOf(AffinePoint publicKey)
     {
-        Span<byte> point = stackalloc byte[64];
-        x.CopyTo(point);
-        y.CopyTo(point[32..]);
+        Span<byte> point = stackalloc byte[2 * FieldElement.Length];
+        publicKey.X.Write(point);
+        publicKey.Y.Write(point[FieldElement.Length..]);
         return new Address(Keccak256.Hash(point).ToArray().AsSpan(12));
     }
 
@@ -103,107 +127,5 @@ internal static class Secp256k1
         word.Clear();
         digits.CopyTo(word[(32 - digits.Length)..]);
         return new Bytes32(word);
-    }
-
-    /// <summary>
-    /// Multiples of the generator by a table: for each byte of the scalar the 255 multiples of its place, so that a product is 31 additions
-    /// and no doubling (Brickell, Gordon, McCurley and Wilson 1992, doi:10.1007/3-540-47555-9_18). Built from the library's points once,
-    /// 8,160 of them.
-    /// </summary>
-    private static class GeneratorMultiples
-    {
-        private const int Digits = 256;
-        private static readonly ECPoint[] Table = Build();
-
-        public static ECPoint Of(byte[] scalar)
-        {
-            ECPoint sum = Curve.Curve.Infinity;
-            for (int place = 0; place < 32; place++)
-            {
-                int digit = scalar[31 - place];
-                if (digit != 0)
-                {
-                    sum = sum.Add(Table[(place * Digits) + digit]);
-                }
-            }
-
-            return sum;
-        }
-
-        /// <summary>
-        /// Those of many scalars, place by place for all of them, in affine coordinates: an addition then takes one inversion, which all
-        /// share by three products each (Montgomery 1987, doi:10.1090/S0025-5718-1987-0866113-7, 10.3.1), and so half the products of one
-        /// in Jacobian coordinates. Scalars are in [1, n):
-        /// what has been summed is then never the point that is added to it, nor its opposite, because it is a smaller multiple and not the
-        /// order's complement.
-        /// </summary>
-        public static (ECFieldElement X, ECFieldElement Y)[] Of(IReadOnlyList<byte[]> scalars)
-        {
-            var sums = new (ECFieldElement X, ECFieldElement Y)[scalars.Count];
-            int[] added = new int[scalars.Count];
-            ECPoint[] points = new ECPoint[scalars.Count];
-            ECFieldElement[] distances = new ECFieldElement[scalars.Count], products = new ECFieldElement[scalars.Count];
-            for (int place = 0; place < 32; place++)
-            {
-                int count = 0;
-                for (int i = 0; i < scalars.Count; i++)
-                {
-                    int digit = scalars[i][31 - place];
-                    if (digit == 0)
-                    {
-                        continue;
-                    }
-
-                    ECPoint point = Table[(place * Digits) + digit];
-                    if (sums[i].X is null)
-                    {
-                        sums[i] = (point.AffineXCoord, point.AffineYCoord);
-                        continue;
-                    }
-
-                    (added[count], points[count]) = (i, point);
-                    distances[count] = point.AffineXCoord.Subtract(sums[i].X);
-                    products[count] = count == 0 ? distances[0] : products[count - 1].Multiply(distances[count]);
-                    count++;
-                }
-
-                if (count == 0)
-                {
-                    continue;
-                }
-
-                ECFieldElement inverse = products[count - 1].Invert();
-                for (int k = count - 1; k >= 0; k--)
-                {
-                    ECFieldElement ownInverse = k == 0 ? inverse : inverse.Multiply(products[k - 1]);
-                    inverse = inverse.Multiply(distances[k]);
-                    (ECFieldElement x, ECFieldElement y) = sums[added[k]];
-                    ECFieldElement slope = points[k].AffineYCoord.Subtract(y).Multiply(ownInverse);
-                    ECFieldElement sumX = slope.Square().Subtract(x).Subtract(points[k].AffineXCoord);
-                    sums[added[k]] = (sumX, slope.Multiply(x.Subtract(sumX)).Subtract(y));
-                }
-            }
-
-            return sums;
-        }
-
-        private static ECPoint[] Build()
-        {
-            ECPoint[] table = new ECPoint[32 * Digits];
-            ECPoint unit = Curve.G;
-            for (int place = 0; place < 32; place++)
-            {
-                table[place * Digits] = Curve.Curve.Infinity;
-                for (int digit = 1; digit < Digits; digit++)
-                {
-                    table[(place * Digits) + digit] = table[(place * Digits) + digit - 1].Add(unit);
-                }
-
-                unit = table[(place * Digits) + Digits - 1].Add(unit);
-            }
-
-            Curve.Curve.NormalizeAll(table);
-            return table;
-        }
     }
 }
