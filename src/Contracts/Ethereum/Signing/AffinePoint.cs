@@ -12,10 +12,10 @@ internal readonly record struct AffinePoint(FieldElement X, FieldElement Y)
     /// <summary>The point in the library's coordinates.</summary>
     public ECPoint ToLibrary(ECCurve curve)
     {
-        Span<byte> uncompressed = stackalloc byte[1 + (2 * FieldElement.Length)];
+        byte[] uncompressed = new byte[1 + (2 * FieldElement.Length)];
         uncompressed[0] = 4;
-        X.Write(uncompressed[1..]);
-        Y.Write(uncompressed[(1 + FieldElement.Length)..]);
+        X.Write(uncompressed.AsSpan(1));
+        Y.Write(uncompressed.AsSpan(1 + FieldElement.Length));
         return curve.DecodePoint(uncompressed);
     }
 }

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 
 namespace EmrMarket.Contracts.Ethereum.Signing;
 
@@ -58,40 +59,36 @@ internal readonly struct FieldElement : IEquatable<FieldElement>
     /// <summary>The product, column by column of its limbs (Comba 1990, doi:10.1147/sj.294.0526).</summary>
     public static FieldElement operator *(in FieldElement x, in FieldElement y)
     {
+        ulong x0 = x._a, x1 = x._b, x2 = x._c, x3 = x._d, y0 = y._a, y1 = y._b, y2 = y._c, y3 = y._d;
         ulong low = 0, high = 0, top = 0;
-        Add(x._a, y._a, ref low, ref high, ref top);
+        Add(x0, y0, ref low, ref high, ref top);
         ulong r0 = Shift(ref low, ref high, ref top);
-        Add(x._a, y._b, ref low, ref high, ref top);
-        Add(x._b, y._a, ref low, ref high, ref top);
+        Add(x0, y1, ref low, ref high, ref top);
+        Add(x1, y0, ref low, ref high, ref top);
         ulong r1 = Shift(ref low, ref high, ref top);
-        Add(x._a, y._c, ref low, ref high, ref top);
-        Add(x._b, y._b, ref low, ref high, ref top);
-        Add(x._c, y._a, ref low, ref high, ref top);
+        Add(x0, y2, ref low, ref high, ref top);
+        Add(x1, y1, ref low, ref high, ref top);
+        Add(x2, y0, ref low, ref high, ref top);
         ulong r2 = Shift(ref low, ref high, ref top);
-        Add(x._a, y._d, ref low, ref high, ref top);
-        Add(x._b, y._c, ref low, ref high, ref top);
-        Add(x._c, y._b, ref low, ref high, ref top);
-        Add(x._d, y._a, ref low, ref high, ref top);
+        Add(x0, y3, ref low, ref high, ref top);
+        Add(x1, y2, ref low, ref high, ref top);
+        Add(x2, y1, ref low, ref high, ref top);
+        Add(x3, y0, ref low, ref high, ref top);
         ulong r3 = Shift(ref low, ref high, ref top);
-        Add(x._b, y._d, ref low, ref high, ref top);
-        Add(x._c, y._c, ref low, ref high, ref top);
-        Add(x._d, y._b, ref low, ref high, ref top);
+        Add(x1, y3, ref low, ref high, ref top);
+        Add(x2, y2, ref low, ref high, ref top);
+        Add(x3, y1, ref low, ref high, ref top);
         ulong r4 = Shift(ref low, ref high, ref top);
-        Add(x._c, y._d, ref low, ref high, ref top);
-        Add(x._d, y._c, ref low, ref high, ref top);
+        Add(x2, y3, ref low, ref high, ref top);
+        Add(x3, y2, ref low, ref high, ref top);
         ulong r5 = Shift(ref low, ref high, ref top);
-        Add(x._d, y._d, ref low, ref high, ref top);
-        ulong r6 = Shift(ref low, ref high, ref top), r7 = low;
+        Add(x3, y3, ref low, ref high, ref top);
+        ulong r6 = low, r7 = high;
 
         // 2^256 is worth Fold: the upper half, folded onto the lower, leaves a fifth limb of 34 bits at most.
-        UInt128 sum = ((UInt128)r4 * Fold) + r0;
-        ulong a = (ulong)sum;
-        sum = (sum >> 64) + ((UInt128)r5 * Fold) + r1;
-        ulong b = (ulong)sum;
-        sum = (sum >> 64) + ((UInt128)r6 * Fold) + r2;
-        ulong c = (ulong)sum;
-        sum = (sum >> 64) + ((UInt128)r7 * Fold) + r3;
-        return Reduced(a, b, c, (ulong)sum, (ulong)(sum >> 64));
+        ulong fifth = 0;
+        ulong a = Folded(r4, r0, ref fifth), b = Folded(r5, r1, ref fifth), c = Folded(r6, r2, ref fifth), d = Folded(r7, r3, ref fifth);
+        return Reduced(a, b, c, d, fifth);
     }
 
     /// <summary>The inverse by Fermat: the power p - 2. Zero has none and gives zero.</summary>
@@ -119,34 +116,29 @@ internal readonly struct FieldElement : IEquatable<FieldElement>
     public override int GetHashCode() => HashCode.Combine(_a, _b, _c, _d);
 
     /// <summary>The number of four limbs and a small fifth.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static FieldElement Reduced(ulong a, ulong b, ulong c, ulong d, ulong fifth)
     {
-        // Once for the fifth limb (34 bits times 33 bits do not fit one limb), once for the carry that this may leave.
-        UInt128 sum = ((UInt128)fifth * Fold) + a;
-        a = (ulong)sum;
-        sum = (sum >> 64) + b;
-        b = (ulong)sum;
-        sum = (sum >> 64) + c;
-        c = (ulong)sum;
-        sum = (sum >> 64) + d;
-        d = (ulong)sum;
-        bool isOver = (ulong)(sum >> 64) != 0
-            || (d == ulong.MaxValue && c == ulong.MaxValue && b == ulong.MaxValue && a > ulong.MaxValue - Fold);
-        if (isOver)
+        ulong carry = 0;
+        a = Folded(fifth, a, ref carry);
+        b = Sum(b, ref carry);
+        c = Sum(c, ref carry);
+        d = Sum(d, ref carry);
+        bool isAtLeastPrime = d == ulong.MaxValue && c == ulong.MaxValue && b == ulong.MaxValue && a > ulong.MaxValue - Fold;
+        if (carry != 0 || isAtLeastPrime)
         {
             // Less p is more by Fold, and the carry out of the top limb is what was taken.
-            sum = (UInt128)a + Fold;
-            a = (ulong)sum;
-            sum = (sum >> 64) + b;
-            b = (ulong)sum;
-            sum = (sum >> 64) + c;
-            c = (ulong)sum;
-            d += (ulong)(sum >> 64);
+            carry = Fold;
+            a = Sum(a, ref carry);
+            b = Sum(b, ref carry);
+            c = Sum(c, ref carry);
+            d = Sum(d, ref carry);
         }
 
         return new(a, b, c, d);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Add(ulong x, ulong y, ref ulong low, ref ulong high, ref ulong top)
     {
         ulong upper = Math.BigMul(x, y, out ulong lower);
@@ -158,6 +150,7 @@ internal readonly struct FieldElement : IEquatable<FieldElement>
         top += high < upper ? 1ul : 0;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static ulong Shift(ref ulong low, ref ulong high, ref ulong top)
     {
         ulong limb = low;
@@ -165,6 +158,27 @@ internal readonly struct FieldElement : IEquatable<FieldElement>
         return limb;
     }
 
+    /// <summary>limb * Fold + addend + carry.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static ulong Folded(ulong limb, ulong addend, ref ulong carry)
+    {
+        ulong upper = Math.BigMul(limb, Fold, out ulong lower);
+        lower = Sum(lower, ref carry);
+        upper += carry;
+        lower += addend;
+        carry = upper + (lower < addend ? 1ul : 0);
+        return lower;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static ulong Sum(ulong limb, ref ulong carry)
+    {
+        ulong sum = limb + carry;
+        carry = sum < carry ? 1ul : 0;
+        return sum;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static ulong Subtract(ulong x, ulong y, ref ulong borrow)
     {
         ulong difference = x - y, result = difference - borrow;

@@ -37,7 +37,7 @@ internal static class Secp256k1
         {
             try
             {
-                return AffinePoint.Of(Curve.Curve.DecodePoint(compressed));
+                return AffinePoint.Of(Curve.Curve.DecodePoint(compressed.ToArray()));
             }
             catch (Exception e) when (e is ArgumentException or FormatException)
             {
