@@ -10,6 +10,9 @@ public sealed partial class PageTextTests
     // What a contract is called is no word of a language.
     private static readonly string[] Names = ["DynamicAccessControl", "MatchingDecision", "DataEvaluation", "AnonymousTransaction"];
 
+    // What the scripts say has no class: their bundle holds it.
+    private const string ScriptTexts = "ScriptTexts.resx";
+
     private static string Pages => Path.Combine(Tools.RepositoryRoot, "src", "Silos", "Pages");
 
     [Fact]
@@ -35,7 +38,8 @@ public sealed partial class PageTextTests
         string code = string.Concat(
             new[] { "*.razor", "*.cs" }.SelectMany(kind => Directory.EnumerateFiles(Pages, kind, SearchOption.AllDirectories))
             .Where(file => !file.Contains("node_modules", StringComparison.Ordinal)).Select(File.ReadAllText));
-        string[] sets = Directory.GetFiles(Path.Combine(Pages, "Texts"), "*.resx");
+        string[] sets =
+            [.. Directory.GetFiles(Path.Combine(Pages, "Texts"), "*.resx").Where(set => Path.GetFileName(set) != ScriptTexts)];
         Assert.True(sets.Length >= 8, "the texts are not where they were");
         foreach (string set in sets)
         {
@@ -52,6 +56,90 @@ public sealed partial class PageTextTests
             }
         }
     }
+
+    [Fact]
+    public void Scripts_hold_no_words_of_their_own()
+    {
+        string[] stray =
+        [
+            .. from script in Scripts()
+               from line in File.ReadAllText(script).Split('\n')
+               where !CommentLine().IsMatch(line) && !Defect().IsMatch(line)
+               from match in Sentence().Matches(line)
+               select $"{Path.GetFileName(script)}: {match.Value}",
+        ];
+        Assert.Empty(stray);
+    }
+
+    [Fact]
+    public void Scripts_say_what_the_resources_hold_and_all_of_it()
+    {
+        Dictionary<string, string> texts = XDocument.Load(Path.Combine(Pages, "Texts", ScriptTexts)).Root!.Elements("data")
+            .ToDictionary(text => text.Attribute("name")!.Value, text => text.Element("value")!.Value, StringComparer.Ordinal);
+        string code = string.Concat(Scripts().Select(File.ReadAllText));
+        (string Name, int Values)[] said =
+            [.. Said().Matches(code).Select(match => (match.Groups["name"].Value, Arguments(code[(match.Index + match.Length)..])))];
+        Assert.True(said.Length > 50, "the scripts are not where they were");
+        Assert.All(said, one =>
+        {
+            Assert.True(texts.TryGetValue(one.Name, out string? text), $"there is no text {one.Name}");
+            Assert.Equal(Places().Matches(text).Select(match => match.Value).Distinct(StringComparer.Ordinal).Count(), one.Values);
+        });
+
+        // Those that are looked up by a word of the page.
+        string[] families = [.. SaidByWord().Matches(code).Select(match => match.Groups["family"].Value)];
+        Assert.All(texts, text =>
+        {
+            Assert.NotEmpty(text.Value);
+            Assert.True(said.Any(one => one.Name == text.Key) || families.Any(family => text.Key.StartsWith(family, StringComparison.Ordinal)),
+                $"nothing says {text.Key}");
+        });
+    }
+
+    private static string[] Scripts()
+    {
+        string[] scripts = Directory.GetFiles(Path.Combine(Pages, "browser", "source"), "*.ts", SearchOption.AllDirectories);
+        Assert.True(scripts.Length > 15, "the scripts are not where they were");
+        return scripts;
+    }
+
+    /// <summary>How many arguments follow the first one of a call, in what stands behind that one.</summary>
+    private static int Arguments(string rest)
+    {
+        (int depth, int commas) = (0, 0);
+        foreach (char sign in rest)
+        {
+            depth += sign is '(' or '{' or '[' ? 1 : sign is ')' or '}' or ']' ? -1 : 0;
+            if (depth < 0)
+            {
+                break;
+            }
+
+            commas += depth == 0 && sign == ',' ? 1 : 0;
+        }
+
+        return commas;
+    }
+
+    [GeneratedRegex(@"phraseOf\('(?<name>\w+)'")]
+    private static partial Regex Said();
+
+    [GeneratedRegex(@"phraseOf\(`(?<family>\w+_)\$")]
+    private static partial Regex SaidByWord();
+
+    [GeneratedRegex(@"\{\d\}")]
+    private static partial Regex Places();
+
+    // Three words or more between quotes.
+    [GeneratedRegex("(['\"`])(?:[A-Za-z’“”-]+[,.:;…]? ){2,}[^'\"`]*\\1")]
+    private static partial Regex Sentence();
+
+    [GeneratedRegex(@"^\s*(//|/\*|\*)")]
+    private static partial Regex CommentLine();
+
+    // What only a defect of the program says, and what another program reads.
+    [GeneratedRegex(@"RangeError\(|throw new Error\(['`](no key|the page has|there is no text)|cast call|wants you to sign in|'emrmarket \w+ key")]
+    private static partial Regex Defect();
 
     [GeneratedRegex(@"@\*.*?\*@", RegexOptions.Singleline)]
     private static partial Regex Comment();

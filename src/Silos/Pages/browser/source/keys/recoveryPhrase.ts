@@ -1,6 +1,7 @@
 /** A seed as 18 words of 16 bits (proquints, arXiv:0901.4016); the last two are a checksum (docs/WIRE.md, "Wallet"). */
 import { sha256 } from '@noble/hashes/sha2.js'
 import { concatBytes } from '@noble/hashes/utils.js'
+import { phraseOf } from '../phrases.ts'
 import { WalletError } from './walletError.ts'
 
 const consonants = 'bdfghjklmnprstvz'
@@ -19,16 +20,16 @@ export function writePhrase(seed: Uint8Array): string {
 /** Reads the words back; blanks, hyphens and capitals do not count. */
 export function readPhrase(phrase: string): Uint8Array {
   const given = phrase.toLowerCase().split(/[\s-]+/).filter(word => word)
-  if (given.length !== words) throw new WalletError('phrase-length', `A recovery phrase has ${words} words; these are ${given.length}.`)
+  if (given.length !== words) throw new WalletError('phrase-length', phraseOf('Recovery_length', words, given.length))
   const all = new Uint8Array(2 * words)
   given.forEach((word, i) => {
     const value = valueOf(word)
-    if (value < 0) throw new WalletError('phrase-word', `Word ${i + 1} is none of a recovery phrase: each has five letters, like “bidak”.`)
+    if (value < 0) throw new WalletError('phrase-word', phraseOf('Recovery_word', i + 1))
     new DataView(all.buffer).setUint16(2 * i, value)
   })
   const seed = all.slice(0, seedBytes)
   if (!sha256(seed).subarray(0, checksumBytes).every((byte, i) => byte === all[seedBytes + i])) {
-    throw new WalletError('phrase-checksum', 'The words do not belong together: one is wrong, or two are exchanged. Compare them with what was written down.')
+    throw new WalletError('phrase-checksum', phraseOf('Recovery_checksum'))
   }
   return seed
 }

@@ -3,6 +3,7 @@ import { gcm } from '@noble/ciphers/aes.js'
 import { scryptAsync } from '@noble/hashes/scrypt.js'
 import { concatBytes, randomBytes, utf8ToBytes } from '@noble/hashes/utils.js'
 import { bytesOf, hexOf } from './bytes.ts'
+import { phraseOf } from '../phrases.ts'
 import { WalletError } from './walletError.ts'
 
 /** A patient's pseudonym at a site. */
@@ -27,29 +28,29 @@ export const newWallet = (): Wallet => ({ seed: randomBytes(seedBytes), entries:
 
 /** Opens a file. */
 export async function openWallet(file: string, passphrase: string, progress: Progress = () => {}): Promise<Wallet> {
-  const box = parse(file, ['format', 'version', 'cost', 'salt', 'nonce', 'tag', 'content'], 'not-a-wallet', 'The file is no wallet.')
-  if (box.format !== format) throw new WalletError('not-a-wallet', 'The file is no wallet.')
-  if (box.version !== version) throw new WalletError('future-version', `The wallet has another version than ${version}, which these pages read: it was made by a newer program.`)
+  const box = parse(file, ['format', 'version', 'cost', 'salt', 'nonce', 'tag', 'content'], 'not-a-wallet', phraseOf('Wallet_none'))
+  if (box.format !== format) throw new WalletError('not-a-wallet', phraseOf('Wallet_none'))
+  if (box.version !== version) throw new WalletError('future-version', phraseOf('Wallet_version', version))
   const [salt, nonce, tag, content] = [box.salt, box.nonce, box.tag, box.content].map(field => bytesIn(field, 'not-a-wallet')) as [Uint8Array, Uint8Array, Uint8Array, Uint8Array]
   const cost = box.cost
   if (typeof cost !== 'number' || !Number.isInteger(cost) || cost < leastCost || cost > mostCost || (cost & (cost - 1)) !== 0
     || salt.length !== saltBytes || nonce.length !== nonceBytes || tag.length !== tagBytes) {
-    throw new WalletError('wallet-parameters', `The wallet's cost is no power of two from ${leastCost} to ${mostCost}, or salt, nonce or tag have a wrong length.`)
+    throw new WalletError('wallet-parameters', phraseOf('Wallet_parameters', leastCost, mostCost))
   }
   const key = await keyOf(passphrase, salt, cost, progress)
   let plain: Uint8Array
   try {
     plain = gcm(key, nonce, header(cost, hexOf(salt))).decrypt(concatBytes(content, tag))
   } catch {
-    throw new WalletError('wallet-locked', 'The wallet does not open: the passphrase is another one, or the file was altered. Try again, or restore it from its recovery phrase.')
+    throw new WalletError('wallet-locked', phraseOf('Wallet_locked'))
   } finally {
     key.fill(0)
   }
-  const opened = parse(new TextDecoder().decode(plain), ['seed', 'entries'], 'wallet-content', 'The wallet opened, but its content is none.')
+  const opened = parse(new TextDecoder().decode(plain), ['seed', 'entries'], 'wallet-content', phraseOf('Wallet_content'))
   plain.fill(0)
   const seed = bytesIn(opened.seed, 'wallet-content')
   if (seed.length !== seedBytes || !Array.isArray(opened.entries) || opened.entries.length > mostEntries) {
-    throw new WalletError('wallet-content', 'The wallet opened, but its seed or its list of pseudonyms has a wrong length.')
+    throw new WalletError('wallet-content', phraseOf('Wallet_lengths'))
   }
   return { seed, entries: opened.entries.map(entryOf) }
 }
@@ -62,7 +63,7 @@ export const sealWallet = (wallet: Wallet, passphrase: string, progress?: Progre
 export async function sealWith(
   wallet: Wallet, passphrase: string, cost: number, salt: Uint8Array, nonce: Uint8Array, progress: Progress = () => {},
 ): Promise<string> {
-  if (passphrase.length === 0) throw new WalletError('passphrase-empty', 'A wallet needs a passphrase: whoever finds the file would have what it commands.')
+  if (passphrase.length === 0) throw new WalletError('passphrase-empty', phraseOf('Wallet_passphrase'))
   const plain = utf8ToBytes(JSON.stringify({
     seed: hexOf(wallet.seed),
     entries: wallet.entries.map(({ site, schemaId, pseudonym }) => ({ site, schemaId, pseudonym })),
@@ -101,14 +102,14 @@ function bytesIn(value: unknown, code: string): Uint8Array {
   try {
     if (typeof value === 'string') return bytesOf(value)
   } catch { /* told below, without the value */ }
-  throw new WalletError(code, 'The wallet has a field that is not hexadecimal.')
+  throw new WalletError(code, phraseOf('Wallet_hexadecimal'))
 }
 
 function entryOf(value: unknown): WalletEntry {
   const entry = value as Partial<WalletEntry> | null
   const isHash = (text: unknown): text is string => typeof text === 'string' && /^[0-9a-fA-F]{64}$/.test(text)
   if (!entry || !Number.isInteger(entry.site) || !isHash(entry.schemaId) || !isHash(entry.pseudonym)) {
-    throw new WalletError('wallet-content', 'The wallet opened, but a site, schema or pseudonym in it is malformed.')
+    throw new WalletError('wallet-content', phraseOf('Wallet_entry'))
   }
   return { site: entry.site!, schemaId: entry.schemaId.toLowerCase(), pseudonym: entry.pseudonym.toLowerCase() }
 }

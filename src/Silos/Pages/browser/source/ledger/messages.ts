@@ -1,6 +1,7 @@
 /** What people sign: the sign-in (EIP-4361) and patients' commands (EIP-712; docs/WIRE.md, "Patients' messages"). */
 import { addr, eip191Signer, signTyped } from 'micro-eth-signer'
 import { bytesOf, hexOf } from '../keys/bytes.ts'
+import { phraseOf } from '../phrases.ts'
 
 /** The address of a private key: 0x and 40 lower-case digits. */
 export const addressOf = (key: Uint8Array): string => addr.fromPrivateKey(hexOf(key)).toLowerCase()
@@ -15,12 +16,12 @@ export function signInFault(message: string, expected: SignInExpected): string |
   const lines = message.split('\n')
   const value = (name: string): string | undefined => lines.find(line => line.startsWith(`${name}: `))?.slice(name.length + 2)
   const resources = lines.filter(line => line.startsWith('- ')).map(line => line.slice(2))
-  if (lines[0] !== `${expected.host} wants you to sign in with your Ethereum account:`) return 'it is for another host'
-  if (lines[1]?.toLowerCase() !== expected.address) return 'it is for another account'
-  if (!(value('URI') ?? '').startsWith(expected.origin)) return 'it is for another address of this host'
-  if (!value('Nonce')) return 'it has no nonce'
-  if (!value('Expiration Time')) return 'it does not expire'
-  if (expected.resource === undefined ? resources.length > 0 : resources.length !== 1 || resources[0] !== expected.resource) return 'it is for another record'
+  if (lines[0] !== `${expected.host} wants you to sign in with your Ethereum account:`) return phraseOf('Fault_host')
+  if (lines[1]?.toLowerCase() !== expected.address) return phraseOf('Fault_account')
+  if (!(value('URI') ?? '').startsWith(expected.origin)) return phraseOf('Fault_address')
+  if (!value('Nonce')) return phraseOf('Fault_nonce')
+  if (!value('Expiration Time')) return phraseOf('Fault_expiry')
+  if (expected.resource === undefined ? resources.length > 0 : resources.length !== 1 || resources[0] !== expected.resource) return phraseOf('Fault_record')
   return undefined
 }
 

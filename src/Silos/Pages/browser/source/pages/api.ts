@@ -1,4 +1,5 @@
 /** Calls of this server's own API, with the session's cookie and the token that proves that one of its pages calls. */
+import { phraseOf } from '../phrases.ts'
 
 /** The API said no. Its text is for people. */
 export class Refusal extends Error {
@@ -21,7 +22,7 @@ async function callForText(method: string, path: string, body?: string): Promise
   const text = await answer.text()
   if (!answer.ok) {
     const problem = (text ? JSON.parse(text) : {}) as { type?: string; title?: string; detail?: string }
-    throw new Refusal(answer.status, problem.type?.split('/').pop() ?? 'unknown', problem.detail ?? problem.title ?? `The server answered ${answer.status}.`)
+    throw new Refusal(answer.status, problem.type?.split('/').pop() ?? 'unknown', problem.detail ?? problem.title ?? phraseOf('ServerAnswered', answer.status))
   }
   return text
 }
@@ -50,5 +51,5 @@ export async function poll<T>(ask: () => Promise<T | undefined>, times: number, 
     if (answer !== undefined) return answer
     await new Promise(resume => setTimeout(resume, pauseMilliseconds))
   }
-  throw new Error('The ledger has not answered yet. Look again in a minute: nothing is lost.')
+  throw new Error(phraseOf('NotYet'))
 }

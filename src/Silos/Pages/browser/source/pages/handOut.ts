@@ -1,5 +1,5 @@
 /** Site staff hand a patient the wallet of their records. */
-import { texts } from '../texts.ts'
+import { phraseOf } from '../phrases.ts'
 import { postForText } from './api.ts'
 import { during, need, say } from './dom.ts'
 import { save } from './wallets.ts'
@@ -15,7 +15,7 @@ export function wireHandOut(form: HTMLFormElement): void {
       const file = await postForText(`/sites/${form.dataset.wallet}/wallets`, { schemaId: form.dataset.schema, record: place - 1, passphrase: passphrase.value })
       passphrase.value = ''
       save('emr-wallet.json', file)
-      say(outcome, texts.handedOut(place.toLocaleString('en')), 'good')
+      say(outcome, phraseOf('HandedOut', place.toLocaleString('en')), 'good')
     })
   })
 }

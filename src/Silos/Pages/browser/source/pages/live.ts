@@ -1,5 +1,5 @@
 /** A form whose answer follows what is typed. The server computes, by the same page that the form's button asks for: without scripts there is the button. */
-import { texts } from '../texts.ts'
+import { phraseOf } from '../phrases.ts'
 import { make } from './dom.ts'
 
 const pause = 350
@@ -25,7 +25,7 @@ export function wireLive(form: HTMLFormElement): void {
       if (own.signal.aborted) return
       if (read) place.replaceChildren(...[...read.childNodes].map(node => document.importNode(node, true)))
       document.querySelectorAll('[data-stale-on-change]').forEach(stale => stale.remove())
-      status.textContent = texts.computed
+      status.textContent = phraseOf('Computed')
     } catch (error) {
       if (!own.signal.aborted) throw error
     } finally {

@@ -1,6 +1,6 @@
 /** The patient's settings: an honest explanation while they choose, and the command that they sign. */
 import { commandKinds, type PublisherCommand } from '../ledger/messages.ts'
-import { texts } from '../texts.ts'
+import { phraseOf } from '../phrases.ts'
 import { post } from './api.ts'
 import { during, make, need, say } from './dom.ts'
 import { keys, unlock } from './wallets.ts'
@@ -22,7 +22,7 @@ export function nearestStricter(profiles: readonly Profile[], wish: ReadonlyMap<
 /** What a profile means, sentence by sentence. */
 export function explain(profile: Profile, perEpsilon: readonly string[], crowd: number): string[] {
   const released = profile.attributes.filter(attribute => attribute.grade > 0)
-  if (released.length === 0) return [texts.becomes(profile.name), texts.noComparable]
+  if (released.length === 0) return [phraseOf('Becomes', profile.name), phraseOf('NoComparable')]
   const dearest = released.reduce((most, attribute) => attribute.epsilonMicro > most.epsilonMicro ? attribute : most)
   const epsilon = profile.lossMicro / 1e6
   const ask = released.reduce((sum, attribute) => {
@@ -30,13 +30,13 @@ export function explain(profile: Profile, perEpsilon: readonly string[], crowd: 
     return sum + (product + 999_999n) / 1_000_000n
   }, 0n)
   return [
-    texts.becomes(profile.name),
-    texts.oneAnswer(percent(dearest.guessRight), dearest.title, number(dearest.epsilonMicro / 1e6)),
-    epsilon <= 5 ? texts.all(number(Math.exp(epsilon), 1), number(epsilon)) : texts.allLoose(number(epsilon)),
-    crowd > 1 ? texts.found(percent(profile.reidentified), number(crowd, 0), percent(1 / crowd)) : texts.notMeasured,
-    texts.worth(number(released.reduce((sum, attribute) => sum + attribute.qualityPpb / 1e9, 0)), released.length),
-    texts.price(ask.toLocaleString('en')),
-    profile.recordsSold && profile.earned ? texts.comparable((BigInt(profile.earned) / BigInt(profile.recordsSold)).toLocaleString('en'), number(profile.recordsSold, 0)) : texts.noComparable,
+    phraseOf('Becomes', profile.name),
+    phraseOf('OneAnswer', percent(dearest.guessRight), dearest.title, number(dearest.epsilonMicro / 1e6)),
+    epsilon <= 5 ? phraseOf('All', number(Math.exp(epsilon), 1), number(epsilon)) : phraseOf('AllLoose', number(epsilon)),
+    crowd > 1 ? phraseOf('Found', percent(profile.reidentified), number(crowd, 0), percent(1 / crowd)) : phraseOf('NotMeasured'),
+    phraseOf('Worth', number(released.reduce((sum, attribute) => sum + attribute.qualityPpb / 1e9, 0)), released.length),
+    phraseOf('Price', ask.toLocaleString('en')),
+    profile.recordsSold && profile.earned ? phraseOf('Comparable', (BigInt(profile.earned) / BigInt(profile.recordsSold)).toLocaleString('en'), number(profile.recordsSold, 0)) : phraseOf('NoComparable'),
   ]
 }
 
@@ -56,7 +56,7 @@ export function wirePolicy(form: HTMLFormElement): void {
   }
   const show = (): void => {
     const profile = chosen()
-    const lines = profile ? explain(profile, menu.rates.find(each => each.index === Number(rate.value))?.perEpsilon ?? [], menu.crowdSize) : [texts.nothingPublished]
+    const lines = profile ? explain(profile, menu.rates.find(each => each.index === Number(rate.value))?.perEpsilon ?? [], menu.crowdSize) : [phraseOf('NothingPublished')]
     explanation.replaceChildren(make('ul', {}, ...lines.map(line => make('li', {}, line))))
   }
   form.addEventListener('change', show)
@@ -69,7 +69,7 @@ export function wirePolicy(form: HTMLFormElement): void {
       const kind = button.value as keyof typeof commandKinds
       const value = (id: string): number => Number(need<HTMLInputElement>(`#${id}`, form).value)
       const profile = chosen()
-      if (kind === 'setPolicy' && !profile) throw new Error(texts.nothingPublished)
+      if (kind === 'setPolicy' && !profile) throw new Error(phraseOf('NothingPublished'))
       const confirmation = button.dataset.confirm
       if (confirmation && !window.confirm(confirmation)) return
       const sets = kind === 'setPolicy'
@@ -87,12 +87,12 @@ async function command(form: HTMLFormElement, wish: PublisherCommand, outcome: H
   if (!wallet) return
   const { addressOf, bytesOf, controllerKey, signCommand } = await keys()
   const key = controllerKey(wallet.seed, bytesOf(pseudonym!, 32))
-  if (addressOf(key) !== controller) throw new Error(texts.otherWallet)
-  say(outcome, texts.sending)
+  if (addressOf(key) !== controller) throw new Error(phraseOf('OtherWallet'))
+  say(outcome, phraseOf('Sending'))
   await post(`/sites/${site}/publishers/${schema}/${pseudonym}/commands`, {
     nonce: Number(wish.nonce), kind: wish.kind, profile: wish.profile, rate: wish.rate, quota: wish.quota, purpose: wish.purpose, expirySeconds: wish.expirySeconds,
     signature: signCommand({ chainId: BigInt(chain!), accessControl: contract!, schemaId: schema!, pseudonym: pseudonym! }, wish, key),
   })
-  sessionStorage.setItem('emr-said', texts.signed)
+  sessionStorage.setItem('emr-said', phraseOf('Signed'))
   location.reload()
 }

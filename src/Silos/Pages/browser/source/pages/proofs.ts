@@ -1,6 +1,6 @@
 /** Proofs, computed in the page: a leaf and its path from the API lead to a root, and the root stands in what the contract's commitment is the hash of. */
 import type { Opening } from '../ledger/sumTree.ts'
-import { texts } from '../texts.ts'
+import { phraseOf } from '../phrases.ts'
 import { get } from './api.ts'
 import { during, make, need, say } from './dom.ts'
 import { keys } from './wallets.ts'
@@ -16,7 +16,7 @@ export function wireProof(place: HTMLElement): void {
   const button = need<HTMLButtonElement>('button', place), outcome = need('[data-outcome]', place)
   button.hidden = false
   button.addEventListener('click', () => void during(button, outcome, async () => {
-    say(outcome, texts.checking)
+    say(outcome, phraseOf('Checking'))
     const { committedRoot, openingHolds } = await keys()
     const steps = JSON.parse(place.dataset.steps!) as Step[]
     const found: { step: Step; root: string; commitment: string }[] = []
@@ -26,20 +26,20 @@ export function wireProof(place: HTMLElement): void {
       const asked = opening.batchId === step.batch && opening.position === step.position
       const fits = Object.entries(step.leaf).every(([name, value]) => opening.leaf[name] === value)
       if (!asked || !fits || !openingHolds(step.kind, opening, root).holds) {
-        say(outcome, texts.notProven, 'bad')
+        say(outcome, phraseOf('NotProven'), 'bad')
         return
       }
       found.push({ step, root, commitment })
     }
-    say(outcome, texts.proven(Number(place.dataset.block).toLocaleString('en')), 'good')
+    say(outcome, phraseOf('Proven', Number(place.dataset.block).toLocaleString('en')), 'good')
     outcome.append(
-      make('p', {}, texts.provenByWhom),
+      make('p', {}, phraseOf('ProvenByWhom')),
       make('details', {},
-        make('summary', {}, texts.provenElsewhere),
+        make('summary', {}, phraseOf('ProvenElsewhere')),
         ...found.flatMap(({ step, root, commitment }) => [
-          make('p', {}, texts.provenRoot(step.kind), ' ', make('code', {}, root)),
-          make('p', {}, texts.provenAsk, ' ', make('code', {}, `cast call ${step.contract} "commitmentOf(bytes32)(bytes32)" 0x${step.batch} --rpc-url ${texts.ownNode}`)),
-          make('p', {}, texts.provenAnswer, ' ', make('code', {}, `0x${commitment}`)),
+          make('p', {}, phraseOf(`ProvenRoot_${step.kind}`), ' ', make('code', {}, root)),
+          make('p', {}, phraseOf('ProvenAsk'), ' ', make('code', {}, `cast call ${step.contract} "commitmentOf(bytes32)(bytes32)" 0x${step.batch} --rpc-url ${phraseOf('OwnNode')}`)),
+          make('p', {}, phraseOf('ProvenAnswer'), ' ', make('code', {}, `0x${commitment}`)),
         ])))
   }))
 }

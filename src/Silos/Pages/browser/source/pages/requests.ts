@@ -1,6 +1,6 @@
 /** A researcher's calls of the ledger: signed here, passed on by the server. */
 import type { Account, Call } from '../ledger/transactions.ts'
-import { texts } from '../texts.ts'
+import { phraseOf } from '../phrases.ts'
 import { get, poll, post, postAsItIs, Refusal } from './api.ts'
 import { during, need, say } from './dom.ts'
 import { keys, unlockAccount } from './wallets.ts'
@@ -13,17 +13,17 @@ async function send(calls: readonly Call[], owner: string | undefined, outcome: 
   if (!key) return false
   const { addressOf, signCall } = await keys()
   const signer = addressOf(key)
-  if (owner !== undefined && signer !== owner) throw new Error(texts.otherAccount)
+  if (owner !== undefined && signer !== owner) throw new Error(phraseOf('OtherAccount'))
   const account = await get<Account>(`/ledger/accounts/${signer}`)
   for (const [place, call] of calls.entries()) {
-    say(outcome, texts.calls(place + 1, calls.length, call.what))
+    say(outcome, phraseOf('Calls', place + 1, calls.length, call.what))
     const { hash } = await post<{ hash: string }>('/ledger/transactions', { raw: signCall(call, account, place, key) })
     const receipt = await poll(() => get<Receipt | undefined>(`/ledger/transactions/${hash}`).catch((error: unknown) => {
       // In no block yet.
       if (error instanceof Refusal && error.status === 404) return undefined
       throw error
     }), 60)
-    if (!receipt.succeeded) throw new Error(texts.failedCall)
+    if (!receipt.succeeded) throw new Error(phraseOf('FailedCall'))
   }
   return true
 }
@@ -35,7 +35,7 @@ export function wireFund(place: HTMLElement): void {
   button.addEventListener('click', () => void during(button, outcome, async () => {
     const open = await postAsItIs<{ key: string; calls: Call[] }>('/requests', place.dataset.fund!)
     if (!await send(open.calls, place.dataset.owner!, outcome)) return
-    say(outcome, texts.funded, 'good')
+    say(outcome, phraseOf('Funded'), 'good')
     location.assign(`/requests/${open.key}`)
   }))
 }
@@ -45,7 +45,7 @@ export function wireSend(place: HTMLElement): void {
   const button = need<HTMLButtonElement>('button', place), outcome = need('[data-outcome]', place)
   button.hidden = false
   button.addEventListener('click', () => void during(button, outcome, async () => {
-    if (await send(JSON.parse(place.dataset.send!) as Call[], undefined, outcome)) say(outcome, texts.filed, 'good')
+    if (await send(JSON.parse(place.dataset.send!) as Call[], undefined, outcome)) say(outcome, phraseOf('Filed'), 'good')
   }))
 }
 
@@ -56,7 +56,7 @@ export function wireCancel(place: HTMLElement): void {
   button.addEventListener('click', () => void during(button, outcome, async () => {
     const answer = await post<{ cancelled: boolean; calls: Call[] }>(`/requests/${place.dataset.cancel}/cancellation`)
     if (!answer.cancelled && !await send(answer.calls, place.dataset.owner!, outcome)) return
-    sessionStorage.setItem('emr-said', texts.cancelled)
+    sessionStorage.setItem('emr-said', phraseOf('Cancelled'))
     location.reload()
   }))
 }

@@ -1,6 +1,6 @@
 /** Signing in with a wallet (EIP-4361), and making or restoring one. */
 import type { Wallet } from '../keys/walletFile.ts'
-import { texts } from '../texts.ts'
+import { phraseOf } from '../phrases.ts'
 import { get, post } from './api.ts'
 import { endDemonstration, readLink } from './demonstration.ts'
 import { during, make, need, say } from './dom.ts'
@@ -14,7 +14,7 @@ async function signIn(who: Signed): Promise<void> {
   const fault = signInFault(message, {
     host: location.host, origin: location.origin, address: who.address, ...(who.publisher ? { resource: `urn:emrmarket:publisher:${who.publisher}` } : {}),
   })
-  if (fault) throw new Error(texts.refusedToSign(fault))
+  if (fault) throw new Error(phraseOf('RefusedToSign', fault))
   await post('/sign-in?cookie=true', { message, signature: signText(message, who.key) })
   const wanted = new URLSearchParams(location.search).get('returnUrl')
   // Only a path of this host: an address of another would be an open redirect.
@@ -33,12 +33,12 @@ export function wireSignIn(form: HTMLFormElement): void {
     event.preventDefault()
     void during(button, outcome, async () => {
       const text = await file.files?.[0]?.text() ?? known
-      if (!text) throw new Error(texts.chooseFile)
+      if (!text) throw new Error(phraseOf('ChooseFile'))
       const wallet = await openShowing(text, passphrase.value, outcome)
       endDemonstration()
       passphrase.value = ''
       if (keeps.checked) keep(text)
-      say(outcome, texts.signingIn)
+      say(outcome, phraseOf('SigningIn'))
       const site = as.selectedOptions[0]!
       if (!site.dataset.site) {
         const { accountKey, addressOf } = await keys()
@@ -57,12 +57,12 @@ export async function followLink(): Promise<void> {
   if (!who) return
   const place = make('div')
   need('main').prepend(place)
-  say(place, texts.demonstration)
+  say(place, phraseOf('Demonstration'))
   try {
     const { addressOf, bytesOf, controllerKey } = await keys()
     // The page behind the door says it again.
     const role = 'account' in who ? who.account.name === 'auditor' ? 'auditor' : 'staff' : 'researcher' in who ? 'researcher' : 'patient'
-    sessionStorage.setItem('emr-said', `${'account' in who ? texts.demonstrationAccount : texts.demonstration} ${texts.demonstrationFirst[role]}`)
+    sessionStorage.setItem('emr-said', `${'account' in who ? phraseOf('DemonstrationAccount') : phraseOf('Demonstration')} ${phraseOf(`DemonstrationFirst_${role}`)}`)
     if ('account' in who) {
       endDemonstration()
       need<HTMLInputElement>('#name').value = who.account.name
@@ -87,7 +87,7 @@ async function asPatient(wallet: Wallet, site: string, number: number, choice: H
     const key = controllerKey(wallet.seed, bytesOf(entry.pseudonym, 32))
     return signIn({ address: addressOf(key), key, publisher: `${site}/${entry.schemaId}/${entry.pseudonym}` })
   }
-  if (own.length === 0) throw new Error(texts.noEntries)
+  if (own.length === 0) throw new Error(phraseOf('NoEntries'))
   if (own.length === 1) return enter(own[0]!)
   const { schemas } = await get<{ schemas: { id: string; name: string }[] }>('/market')
   choice.replaceChildren(make('p', {}, choice.dataset.records!), ...own.map(entry => {
@@ -106,21 +106,21 @@ export function wireNewWallet(form: HTMLFormElement): void {
   form.addEventListener('submit', event => {
     event.preventDefault()
     void during(button, outcome, async () => {
-      if (first.value.length < 12) throw new Error(texts.passphraseShort)
-      if (first.value !== second.value) throw new Error(texts.passphrasesDiffer)
+      if (first.value.length < 12) throw new Error(phraseOf('PassphraseShort'))
+      if (first.value !== second.value) throw new Error(phraseOf('PassphrasesDiffer'))
       const { newWallet, readPhrase, sealWallet, writePhrase } = await keys()
       const restored = phrase.value.trim() !== ''
       const wallet = restored ? { seed: readPhrase(phrase.value), entries: [] } : newWallet()
-      const bar = make('progress', { max: '1', value: '0', 'aria-label': texts.opening })
+      const bar = make('progress', { max: '1', value: '0', 'aria-label': phraseOf('Opening') })
       outcome.replaceChildren(bar)
       const sealed = await sealWallet(wallet, first.value, done => { bar.value = done })
       first.value = second.value = phrase.value = ''
       keep(sealed)
-      const download = make('button', { type: 'button' }, texts.download)
+      const download = make('button', { type: 'button' }, phraseOf('Download'))
       download.addEventListener('click', () => save('emr-wallet.json', sealed))
       const words = make('ol', { class: 'phrase' }, ...writePhrase(wallet.seed).split(' ').map(word => make('li', {}, make('code', {}, word))))
       outcome.className = 'notice good'
-      outcome.replaceChildren(make('h3', {}, texts.made), ...(restored ? [] : [make('p', {}, make('strong', {}, texts.phraseTitle)), make('p', {}, texts.phraseWhy), words]), download)
+      outcome.replaceChildren(make('h3', {}, phraseOf('Made')), ...(restored ? [] : [make('p', {}, make('strong', {}, phraseOf('PhraseTitle'))), make('p', {}, phraseOf('PhraseWhy')), words]), download)
     })
   })
 }

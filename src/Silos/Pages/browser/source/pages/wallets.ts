@@ -1,6 +1,6 @@
 /** The person's wallet on this page: opened by a dialog, kept locked in the browser when they want that, and forgotten with the page. */
 import type { Wallet } from '../keys/walletFile.ts'
-import { texts } from '../texts.ts'
+import { phraseOf } from '../phrases.ts'
 import { openWalletOfDemonstration } from './demonstration.ts'
 import { make, say } from './dom.ts'
 
@@ -42,17 +42,17 @@ function ask(): Promise<Wallet | undefined> {
     const passphrase = make('input', { type: 'password', id: 'wallet-passphrase', autocomplete: 'off', required: '' })
     const keeps = make('input', { type: 'checkbox', id: 'wallet-keep' })
     const outcome = make('div', { role: 'status' })
-    const submit = make('button', { type: 'submit' }, texts.open)
-    const back = make('button', { type: 'button', class: 'quiet' }, texts.cancel)
+    const submit = make('button', { type: 'submit' }, phraseOf('Open'))
+    const back = make('button', { type: 'button', class: 'quiet' }, phraseOf('Cancel'))
     const known = kept()
     const dialog = make('dialog', { 'aria-labelledby': 'wallet-title' },
-      make('h2', { id: 'wallet-title' }, texts.unlock),
-      make('p', {}, texts.unlockWhy))
+      make('h2', { id: 'wallet-title' }, phraseOf('Unlock')),
+      make('p', {}, phraseOf('UnlockWhy')))
     // No name on any field and no action: even a broken script sends nothing.
     const form = make('form', { method: 'dialog' },
-      ...(known ? [] : [field(file, texts.walletFile)]),
-      field(passphrase, texts.passphrase),
-      ...(known ? [] : [make('label', { class: 'choice' }, keeps, make('span', {}, texts.keep))]),
+      ...(known ? [] : [field(file, phraseOf('WalletFile'))]),
+      field(passphrase, phraseOf('Passphrase')),
+      ...(known ? [] : [make('label', { class: 'choice' }, keeps, make('span', {}, phraseOf('Keep')))]),
       outcome, make('div', { class: 'actions' }, submit, back))
     dialog.append(form)
     let wallet: Wallet | undefined
@@ -63,7 +63,7 @@ function ask(): Promise<Wallet | undefined> {
       submit.disabled = true
       try {
         const text = known ?? await file.files?.[0]?.text()
-        if (!text) throw new Error(texts.chooseFile)
+        if (!text) throw new Error(phraseOf('ChooseFile'))
         wallet = await openShowing(text, passphrase.value, outcome)
         opened = wallet
         if (keeps.checked) keep(text)
@@ -83,9 +83,9 @@ function ask(): Promise<Wallet | undefined> {
 
 /** Opens a wallet, showing how far it is. */
 export async function openShowing(file: string, passphrase: string, outcome: HTMLElement): Promise<Wallet> {
-  const bar = make('progress', { max: '1', value: '0', 'aria-label': texts.opening })
+  const bar = make('progress', { max: '1', value: '0', 'aria-label': phraseOf('Opening') })
   outcome.className = ''
-  outcome.replaceChildren(make('div', { class: 'working' }, texts.opening, bar))
+  outcome.replaceChildren(make('div', { class: 'working' }, phraseOf('Opening'), bar))
   const { openWallet } = await keys()
   const wallet = await openWallet(file, passphrase, done => { bar.value = done })
   outcome.replaceChildren()
