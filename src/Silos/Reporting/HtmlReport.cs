@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Reflection;
 using System.Text;
 using EmrMarket.Analytics.Estimation;
 using EmrMarket.Analytics.Evaluation;
@@ -25,13 +24,7 @@ internal sealed class HtmlReport
     private string Page()
     {
         RunInformation run = _results.Run;
-        _html.Append("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n")
-            .Append("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n")
-            .Append(
-                "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"robots\" content=\"noindex\">\n")
-            .Append(
-                CultureInfo.InvariantCulture,
-                $"<title>EmrMarket evaluation: {E(run.Data.Name)}</title>\n<style>\n{Style()}</style>\n</head>\n<body>\n");
+        _html.Head($"EmrMarket evaluation: {run.Data.Name}");
         _html.Append("<header><div>\n<h1>What randomised reports say, beside the truth</h1>\n")
             .Append(CultureInfo.InvariantCulture, $"<p class=\"origin\">{E(run.Data.Name)} · schema {E(run.Data.Schema)} · ")
             .Append(
@@ -78,12 +71,12 @@ internal sealed class HtmlReport
         }
 
         _html.Append("<dl class=\"facts\">\n");
-        Fact("Statistics answered", Numbers.Count(summary.Answered), summary.Refused == 0
+        _html.Fact("Statistics answered", Numbers.Count(summary.Answered), summary.Refused == 0
             ? "none refused"
             : $"{summary.Refused} refused, see below");
         if (summary.Intervals > 0)
         {
-            Fact(
+            _html.Fact(
                 "Intervals that contain the truth", Numbers.Percent((double)summary.Covered / summary.Intervals),
                 $"{Numbers.Count(summary.Covered)} of {Numbers.Count(summary.Intervals)}; {Numbers.Count(summary.ExpectedCovered)} were "
                 + $"to be expected");
@@ -92,7 +85,7 @@ internal sealed class HtmlReport
         foreach (ShareErrors errors in EvaluationSummary.ErrorsByKind(_results.Statistics))
         {
             string name = StatisticNames.Plural(errors.Kind);
-            Fact(
+            _html.Fact(
                 $"Error of a share, {name}", Points(errors.Median),
                 $"percentage points at half of {Numbers.Count(errors.Cells)} shares; at most {Points(errors.Largest)}, at "
                 + $"{errors.LargestId} = {errors.LargestCell}");
@@ -107,9 +100,6 @@ internal sealed class HtmlReport
         _html.Append("</ul>\n</section>\n");
     }
 
-    private void Fact(string name, string value, string remark) =>
-        _html.Append(CultureInfo.InvariantCulture, $"<div><dt>{E(name)}</dt><dd>{E(value)}<small>{E(remark)}</small></dd></div>\n");
-
     private void Estimates()
     {
         _html.Append("<section id=\"estimates\">\n<h2>Estimates against the truth</h2>\n")
@@ -118,14 +108,14 @@ internal sealed class HtmlReport
         if (StatisticFigures.Overview(_results.Statistics) is { } overview)
         {
             _html.Append("<div class=\"figures single\">\n");
-            Draw(overview);
+            _html.Draw(overview);
             _html.Append("</div>\n");
         }
 
         _html.Append("<div class=\"figures\">\n");
         foreach (EvaluatedStatistic statistic in ReportWords.Plotted(_results.Statistics))
         {
-            Draw(StatisticFigures.OfStatistic(statistic));
+            _html.Draw(StatisticFigures.OfStatistic(statistic));
         }
 
         _html.Append("</div>\n</section>\n");
@@ -146,7 +136,7 @@ internal sealed class HtmlReport
         _html.Append("</ul>\n<div class=\"figures").Append(experiment.Figures.Count == 1 ? " single" : "").Append("\">\n");
         foreach (Figure figure in experiment.Figures)
         {
-            Draw(figure);
+            _html.Draw(figure);
         }
 
         _html.Append("</div>\n</section>\n");
@@ -171,11 +161,11 @@ internal sealed class HtmlReport
         _html.Append("</ul>\n<div class=\"figures\">\n");
         foreach (Figure figure in MarketFigures.All(market))
         {
-            Draw(figure);
+            _html.Draw(figure);
         }
 
         _html.Append("</div>\n");
-        Rows("Requests", ["request", "wanted", "sold", "delivered", "effective", "budget", "paid", "back", "end"], market.Requests.Select(
+        _html.Rows("Requests", ["request", "wanted", "sold", "delivered", "effective", "budget", "paid", "back", "end"], market.Requests.Select(
             r => (string[])
         [
             $"{r.Id}: {r.Title}", Numbers.Count(r.Target), Numbers.Count(r.Sold), Numbers.Count(r.Delivered), Numbers.Count(r.Effective),
@@ -183,18 +173,18 @@ internal sealed class HtmlReport
             Numbers.Count(r.Refunded), $"{r.State}: {r.Reason}",
         ]));
         string[] ofMatchings = ["rule", "time", "welfare", "records", "matched", "blocking pairs", "Gini of earnings"];
-        Rows("Ways to match", ofMatchings, market.Matchings.Select(m => (string[])
+        _html.Rows("Ways to match", ofMatchings, market.Matchings.Select(m => (string[])
         [
             m.Rule, Numbers.Seconds(m.Milliseconds / 1000), Numbers.Count(m.Welfare), Numbers.Count(m.Records),
             Numbers.Percent(m.ShareMatched), Numbers.Count(m.BlockingPairs), Numbers.Short(m.Gini),
         ]));
-        Rows("Sites", ["site", "records", "persons", "on offer", "classes", "withheld", "highest loss of a person"], market.Sites.Select(
+        _html.Rows("Sites", ["site", "records", "persons", "on offer", "classes", "withheld", "highest loss of a person"], market.Sites.Select(
             s => (string[])
         [
             Numbers.Count(s.Site), Numbers.Count(s.Records), Numbers.Count(s.Persons), Numbers.Count(s.Members), Numbers.Count(s.Classes),
             Numbers.Count(s.Withheld), $"{Numbers.Short(s.HighestLoss)} epsilon",
         ]));
-        Rows("Stages", ["stage", "time", "transactions", "gas", "memory"], market.Stages.Select(s => (string[])
+        _html.Rows("Stages", ["stage", "time", "transactions", "gas", "memory"], market.Stages.Select(s => (string[])
             [s.Name, Numbers.Seconds(s.Seconds), Numbers.Count(s.Transactions), Numbers.Count(s.Gas), Numbers.Mebibytes(s.MemoryBytes)]));
         _html.Append("<h3>One pseudonym, followed from policy to payout</h3>\n<ol>\n");
         foreach (string sentence in market.Trace)
@@ -203,23 +193,6 @@ internal sealed class HtmlReport
         }
 
         _html.Append("</ol>\n</section>\n");
-    }
-
-    private void Rows(string title, string[] header, IEnumerable<string[]> rows)
-    {
-        _html.Append(CultureInfo.InvariantCulture, $"<h3>{E(title)}</h3>\n<div class=\"scroll\"><table><thead><tr>");
-        foreach (string name in header)
-        {
-            _html.Append(CultureInfo.InvariantCulture, $"<th scope=\"col\">{E(name)}</th>");
-        }
-
-        _html.Append("</tr></thead><tbody>\n");
-        foreach (string[] row in rows)
-        {
-            _html.Append("<tr>").AppendJoin("", row.Select(cell => $"<td>{E(cell)}</td>")).Append("</tr>\n");
-        }
-
-        _html.Append("</tbody></table></div>\n");
     }
 
     private void Time()
@@ -233,67 +206,8 @@ internal sealed class HtmlReport
                 CultureInfo.InvariantCulture,
                 $" of {E(_results.Run.Machine.Processor)}; at most {Numbers.Mebibytes(_results.Run.PeakMemoryBytes)} of memory.</p>\n")
             .Append("<div class=\"figures single\">\n");
-        Draw(StatisticFigures.Stages(_results.Stages));
+        _html.Draw(StatisticFigures.Stages(_results.Stages));
         _html.Append("</div>\n</section>\n");
-    }
-
-    private void Draw(Figure figure)
-    {
-        _html.Append(CultureInfo.InvariantCulture, $"<figure>\n<h3>{E(figure.Title)}</h3>\n");
-        if (figure.Series.Count > 1)
-        {
-            _html.Append("<ul class=\"legend\">");
-            for (int s = 0; s < figure.Series.Count; s++)
-            {
-                _html.Append(
-                    CultureInfo.InvariantCulture, $"<li>{FigurePlot.LegendKey(figure.Series[s].Mark, s)}{E(figure.Series[s].Name)}</li>");
-            }
-
-            _html.Append("</ul>\n");
-        }
-
-        _html.Append(FigurePlot.Draw(figure));
-        _html.Append(CultureInfo.InvariantCulture, $"\n<figcaption>{E(figure.Reading)}</figcaption>\n");
-        FigureTable(figure);
-        _html.Append("</figure>\n");
-    }
-
-    /// <summary>The same numbers as a table, for whoever cannot or would rather not read a plot.</summary>
-    private void FigureTable(Figure figure)
-    {
-        FigureAxis measured = figure.Rows is null ? figure.Y : figure.X;
-        string Measured(double value) => measured.Format == FigureFormat.Percent ? Numbers.Percent(value) : Numbers.Short(value);
-        (FigureSeries Series, FigurePoint Point)[] points = [.. figure.Series.SelectMany(s => s.Points.Select(p => (s, p)))];
-        bool intervals = points.Any(p => p.Point.Low is not null);
-        bool several = figure.Series.Count > 1;
-        _html.Append("<details><summary>Table of this plot</summary><div class=\"scroll\"><table><thead><tr>")
-            .Append(CultureInfo.InvariantCulture, $"<th scope=\"col\">{E(figure.Rows is null ? figure.X.Label : "what")}</th>")
-            .Append(several ? "<th scope=\"col\" class=\"left\">series</th>" : "")
-            .Append(CultureInfo.InvariantCulture, $"<th scope=\"col\">{E(measured.Label)}</th>")
-                .Append(intervals ? "<th scope=\"col\">interval</th>" : "")
-            .Append("</tr></thead><tbody>\n");
-        foreach ((FigureSeries series, FigurePoint point) in points.Take(MostTableRows * 4))
-        {
-            string where = figure.Rows is null
-                ? Numbers.OnAxis(point.X, figure.X.Format) + (point.Label is null ? "" : $" ({point.Label})")
-                : figure.Rows[(int)point.Y];
-            string interval = point is { Low: { } low, High: { } high } ? $"<td>{Measured(low)} to {Measured(high)}</td>" : "<td></td>";
-            _html.Append(CultureInfo.InvariantCulture, $"<tr><td>{E(where)}</td>")
-                .Append(several ? $"<td class=\"left\">{E(series.Name)}</td>" : "")
-                .Append(CultureInfo.InvariantCulture, $"<td>{Measured(figure.Rows is null ? point.Y : point.X)}</td>")
-                .Append(intervals ? interval : "")
-                .Append("</tr>\n");
-        }
-
-        _html.Append("</tbody></table></div>");
-        if (points.Length > MostTableRows * 4)
-        {
-            _html.Append(
-                CultureInfo.InvariantCulture,
-                $"<p class=\"note\">{points.Length - MostTableRows * 4} more points are in results.json.</p>");
-        }
-
-        _html.Append("</details>\n");
     }
 
     private void EveryNumber()
@@ -401,14 +315,6 @@ internal sealed class HtmlReport
     private static string Points(double share) => Numbers.Percent(share).Replace(" %", "", StringComparison.Ordinal);
 
     private static string E(string text) => SvgBuilder.Escape(text);
-
-    private static string Style()
-    {
-        using Stream stream = Assembly.GetExecutingAssembly().GetManifestResourceStream("EmrMarket.Silos.Reporting.report.css")
-            ?? throw new InvalidOperationException("The style sheet report.css is not in the assembly.");
-        using var reader = new StreamReader(stream);
-        return reader.ReadToEnd();
-    }
 }
 
 /// <summary>How a run's randomness is named.</summary>

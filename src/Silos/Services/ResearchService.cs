@@ -5,10 +5,15 @@ using EmrMarket.Analytics.Estimation;
 using EmrMarket.Analytics.Pricing;
 using EmrMarket.Analytics.Quality;
 using EmrMarket.Contracts.Bindings;
+using EmrMarket.Contracts.Deployment;
 using EmrMarket.Contracts.Ethereum;
+using EmrMarket.Contracts.Ethereum.JsonRpc;
+using EmrMarket.Contracts.Model;
 using EmrMarket.Grains.Abstractions.Market;
 using EmrMarket.Grains.Exchange;
+using EmrMarket.Grains.Ledger.View;
 using EmrMarket.Grains.Market.Hosting;
+using EmrMarket.Grains.Market.Requests;
 using EmrMarket.Silos.Roles;
 
 namespace EmrMarket.Silos.Services;
@@ -151,6 +156,49 @@ internal sealed class ResearchService(RunningRoles roles)
     /// <summary>The results of a request, as JSON (docs/WIRE.md, "Results").</summary>
     /// <exception cref="RequestRefusedException">There is no such request of this researcher, or it has no results yet.</exception>
     public Task<string> ResultsAsync(string researcher, string key) => Requester(researcher).ResultsAsync(key);
+
+    /// <summary>The results of a request with everything that a reader elsewhere needs to judge and to trace them.</summary>
+    /// <exception cref="RequestRefusedException">There is no such request of this researcher, or it has no results yet.</exception>
+    public async Task<RequestDossier> DossierAsync(string researcher, string key, CancellationToken cancellationToken)
+    {
+        RequestResults results = JsonSerializer.Deserialize<RequestResults>(await ResultsAsync(researcher, key), RequestResults.Json)!;
+        RequestInfo request = await StatusAsync(researcher, key);
+        RequestRow opened = roles.View.Request(request.RequestId)!;
+        List<DeliveredBatch> deliveries = [];
+        foreach (DeliveryRow delivery in roles.View.Deliveries(request.RequestId).Where(row => row.Status == BatchStatus.Final))
+        {
+            Bytes32 transaction = await TransactionAsync(delivery.Posting.BlockNumber, DeliveryRecordedEvent.Topic,
+                log => DeliveryRecordedEvent.Decode(log).DeliveryId == delivery.Id, cancellationToken);
+            deliveries.Add(new DeliveredBatch(Show.Hash(delivery.Id), delivery.Header.Site, delivery.Header.Count,
+                Show.Hash(delivery.Header.Root), Show.Hash(delivery.Header.DataHash),
+                new LedgerPlace(Show.Hash(transaction), delivery.Posting.BlockNumber)));
+        }
+
+        return new RequestDossier
+        {
+            Request = request,
+            Terms = TermsDocument.Read(request.Terms.GetRawText()),
+            Schema = roles.Schemas[Show.Hash(opened.Terms.SchemaId)].Schema,
+            Results = results,
+            ChainId = roles.View.Deployment.ChainId,
+            Contract = Show.Address(roles.View.Deployment.Matching.Address),
+            Opened = new LedgerPlace(
+                Show.Hash(await TransactionAsync(opened.OpenedBlock, RequestOpenedEvent.Topic,
+                    log => RequestOpenedEvent.Decode(log).RequestId == request.RequestId, cancellationToken)),
+                opened.OpenedBlock),
+            Deliveries = deliveries,
+        };
+    }
+
+    private async Task<Bytes32> TransactionAsync(
+        ulong block, Bytes32 topic, Func<LogEntry, bool> isIt, CancellationToken cancellationToken)
+    {
+        ContractDeployment contracts = roles.View.Deployment;
+        Address[] posting = [Address.Parse(contracts.Matching.Address), Address.Parse(contracts.Evaluation.Address)];
+        IReadOnlyList<LogEntry> logs = await roles.Client.GetLogsAsync(new LogFilter(block, block, posting, [topic]), cancellationToken);
+        return logs.FirstOrDefault(isIt)?.TransactionHash
+            ?? throw new MalformedAnswerException("eth_getLogs", $"block {block} holds no longer what the ledger's view read in it");
+    }
 
     /// <summary>Withdraws a request that is not funded, or answers with the call that cancels one whose book is open.</summary>
     /// <exception cref="RequestRefusedException">There is no such request of this researcher, or it is too late.</exception>

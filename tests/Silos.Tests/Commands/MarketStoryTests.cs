@@ -188,7 +188,7 @@ public sealed class MarketStoryTests
         JsonElement results = await market.JsonAsync("request", "results", $"{request}");
         Assert.Equal("mean:length_of_stay",
             Assert.Single(results.GetProperty("statistics").EnumerateArray()).GetProperty("id").GetString());
-        (int code, string csv, string error) = await market.RunAsync("request", "results", $"{request}", "--csv");
+        (int code, string csv, string error) = await market.RunAsync("request", "results", $"{request}", "--format", "csv");
         Assert.True(code == 0, error);
         Assert.StartsWith("id,kind,attributes", csv, StringComparison.Ordinal);
         Assert.Contains("mean:length_of_stay,mean,length_of_stay", csv, StringComparison.Ordinal);

@@ -190,6 +190,7 @@ internal sealed class LedgerTables
                     Capacity = opened.Capacity,
                     Terms = opened.Terms,
                     OpenedSeconds = logged.BlockSeconds,
+                    OpenedBlock = logged.BlockNumber,
                 };
                 return true;
             case RequestCancelledEvent cancelled:

@@ -87,6 +87,9 @@ public sealed record RequestRow
     /// <summary>When it was opened, unix seconds.</summary>
     public required ulong OpenedSeconds { get; init; }
 
+    /// <summary>The block that holds its opening.</summary>
+    public required ulong OpenedBlock { get; init; }
+
     /// <summary>Whether it was cancelled before its book was closed.</summary>
     public bool Cancelled { get; init; }
 }

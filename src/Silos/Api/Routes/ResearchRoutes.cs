@@ -47,16 +47,17 @@ internal static class ResearchRoutes
             .Named("ReadRequest", "Where a request stands, with the reason for each step.", Policies.Researcher).Cached(CacheFor.Session);
         research.MapGet("/requests/{key}/results", async (string key, string? format, HttpContext context, ResearchService service) =>
             {
-                string json = await service.ResultsAsync(ApiValues.AddressOf(context), ApiValues.Hash(key, "key"));
-                bool csv = format switch { null => Prefers(context.Request, "text/csv"), "json" => false, "csv" => true,
-                    _ => throw new ApiException(ProblemType.InvalidValue, "format is json or csv") };
-                context.Response.Headers.ContentDisposition = $"inline; filename=\"request-{key[..8]}.{(csv ? "csv" : "json")}\"";
+                ResultsForm form = ResultsForm.Of(format, context.Request);
+                string text = await form.WriteAsync(
+                    service, ApiValues.AddressOf(context), ApiValues.Hash(key, "key"), context.RequestAborted);
+                context.Response.Headers.ContentDisposition = $"{form.Disposition}; filename=\"request-{key[..8]}.{form.Extension}\"";
                 context.Response.Headers.Vary = "Accept, Authorization, Cookie";
-                return new TaggedText(csv ? ResultsCsv.Write(json) : json,
-                    csv ? "text/csv; charset=utf-8" : "application/json; charset=utf-8");
+                return new TaggedText(text, form.MediaType + "; charset=utf-8");
             })
-            .Named("ReadResults", "The results of a request: JSON (docs/WIRE.md), or one line of CSV per figure.", Policies.Researcher)
-            .Produces<RequestResults>(StatusCodes.Status200OK, "application/json", "text/csv");
+            .Named("ReadResults",
+                "The results of a request: JSON (docs/WIRE.md), one line of CSV per figure, a Bundle of HL7 FHIR R4, or a report to read.",
+                Policies.Researcher)
+            .Produces<RequestResults>(StatusCodes.Status200OK, "application/json", [.. ResultsForm.All.Skip(1).Select(form => form.MediaType)]);
         research.MapPost("/requests/{key}/cancellation",
             (string key, HttpContext context, ResearchService service) =>
                 service.CancelAsync(ApiValues.AddressOf(context), ApiValues.Hash(key, "key")))
@@ -82,7 +83,4 @@ internal static class ResearchRoutes
             throw new ApiException(ProblemType.TermsJson, "the body is not UTF-8");
         }
     }
-
-    private static bool Prefers(HttpRequest request, string type) => request.GetTypedHeaders().Accept is [{ } first, ..]
-        && string.Equals(first.MediaType.Value, type, StringComparison.OrdinalIgnoreCase);
 }

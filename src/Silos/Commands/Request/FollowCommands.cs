@@ -13,6 +13,7 @@ namespace EmrMarket.Silos.Commands.Request;
 /// <summary><c>emr request status</c>, <c>list</c> and <c>results</c>: what became of requests.</summary>
 internal static class FollowCommands
 {
+    private const string Table = "table";
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
     // The states in which a request waits, in their order; the others end it.
@@ -94,7 +95,13 @@ internal static class FollowCommands
     public static Command CreateResults()
     {
         Argument<string> request = ResearcherSession.RequestArgument();
-        var csv = new Option<bool>("--csv") { Description = "Print CSV on standard output, one line per cell." };
+        var format = new Option<string>("--format")
+        {
+            Description = "table for people, csv with one line per figure, fhir for a Bundle of HL7 FHIR R4, html for a report with plots.",
+            HelpName = "FORM",
+            DefaultValueFactory = _ => Table,
+        };
+        format.AcceptOnlyFromAmong(Table, "csv", "fhir", "html");
         Option<string?> key = ResearcherSession.KeyOption();
         ClientOptions client = new();
         Command command = client.AddTo(new Command(
@@ -104,33 +111,41 @@ internal static class FollowCommands
 
             Examples:
               emr request results 3
-              emr request results 3 --csv > results.csv
+              emr request results 3 --format csv > results.csv
+              emr request results 3 --format fhir > results.fhir.json
+              emr request results 3 --format html > report.html
               emr request results 3 --json > results.json
 
             Exit codes: 0 done, 1 a statistic was refused, 2 wrong command, 75 there are no results yet.
-            """) { request, csv, key });
+            """) { request, format, key });
         command.Validators.Add(result =>
         {
-            if (result.GetValue(csv) && result.GetValue<bool>("--json"))
+            if (result.GetResult(format) is { Implicit: false } && result.GetValue<bool>("--json"))
             {
-                result.AddError("--json and --csv exclude each other.");
+                result.AddError("--json and --format exclude each other.");
             }
         });
         command.SetAction(async (parsed, cancellation) =>
         {
             using ResearcherSession session = await ResearcherSession.OpenAsync(parsed, client, parsed.GetValue(key), cancellation);
             RequestInfo status = await session.FindAsync(parsed.GetValue(request)!, cancellation);
-            string json = await session.Market.GetAsync<string>($"api/v1/requests/{status.Key}/results", cancellation);
+            string path = $"api/v1/requests/{status.Key}/results";
+            string json = await session.Market.GetAsync<string>(path, cancellation);
             RequestResults results = JsonSerializer.Deserialize<RequestResults>(json, RequestResults.Json)
                 ?? throw new CommandException(ExitCode.Failure, $"the results of request {status.Key} are empty");
-            StatisticResult[] answered = [.. results.Statistics.Select(answer => answer.Result).OfType<StatisticResult>()];
+            string form = parsed.GetValue(format)!;
             if (client.Json(parsed))
             {
                 Output.Say(json);
             }
+            else if (form != Table)
+            {
+                await Console.Out.WriteAsync(await session.Market.GetAsync<string>($"{path}?format={form}", cancellation));
+            }
             else
             {
-                ResultWriter.Write(Console.Out, parsed.GetValue(csv) ? ResultFormat.Csv : ResultFormat.Table, answered);
+                ResultWriter.Write(Console.Out, ResultFormat.Table,
+                    [.. results.Statistics.Select(answer => answer.Result).OfType<StatisticResult>()]);
             }
 
             foreach (StatisticAnswer refused in results.Statistics.Where(answer => answer.Result is null))

@@ -13,7 +13,7 @@ internal static class RequestCommand
           emr request plan --schema diabetic_data --statistic mean:time_in_hospital --half-width 0.2
           emr request open --schema diabetic_data --statistic mean:time_in_hospital --records 2000 --title "Length of stay" --why "Planning of beds" --yes
           emr request status 3 --until ended
-          emr request results 3 --csv
+          emr request results 3 --format fhir
           emr request list
           emr request cancel 3
           emr request verify 3

@@ -1,9 +1,9 @@
 using EmrMarket.Analytics.Estimation;
 using EmrMarket.Analytics.Evaluation;
+using EmrMarket.Analytics.Schemas;
 using EmrMarket.Silos.Pages.Texts;
-using EmrMarket.Silos.Reporting;
 
-namespace EmrMarket.Silos.Pages.Research;
+namespace EmrMarket.Silos.Reporting;
 
 /// <summary>An answered statistic as a plot: a row per cell, the estimate with its interval, and the error that was guaranteed before the
 /// data were seen.</summary>
@@ -12,6 +12,11 @@ internal static class ResultFigure
     /// <summary>Whether the numbers are shares of the records.</summary>
     public static bool IsShare(StatisticKind kind) =>
         kind is StatisticKind.Frequency or StatisticKind.Bins or StatisticKind.Table or StatisticKind.TopCodes;
+
+    /// <summary>The unit of a statistic's numbers: that of its attribute for means and quantiles; empty otherwise.</summary>
+    public static string UnitOf(StatisticResult result, Schema schema) =>
+        result.Kind is StatisticKind.Mean or StatisticKind.Quantile && schema.IndexOf(result.Attributes[0]) is >= 0 and int a
+            && schema.Attributes[a].Domain is GridDomain grid ? grid.Unit : "";
 
     /// <summary>The plot.</summary>
     /// <param name="result">The answer.</param>
