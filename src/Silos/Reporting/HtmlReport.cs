@@ -165,8 +165,8 @@ internal sealed class HtmlReport
         }
 
         _html.Append("</div>\n");
-        _html.Rows("Requests", ["request", "wanted", "sold", "delivered", "effective", "budget", "paid", "back", "end"], market.Requests.Select(
-            r => (string[])
+        string[] ofRequests = ["request", "wanted", "sold", "delivered", "effective", "budget", "paid", "back", "end"];
+        _html.Rows("Requests", ofRequests, market.Requests.Select(r => (string[])
         [
             $"{r.Id}: {r.Title}", Numbers.Count(r.Target), Numbers.Count(r.Sold), Numbers.Count(r.Delivered), Numbers.Count(r.Effective),
             Numbers.Count(r.Budget), Numbers.Count(r.Paid),
@@ -178,8 +178,8 @@ internal sealed class HtmlReport
             m.Rule, Numbers.Seconds(m.Milliseconds / 1000), Numbers.Count(m.Welfare), Numbers.Count(m.Records),
             Numbers.Percent(m.ShareMatched), Numbers.Count(m.BlockingPairs), Numbers.Short(m.Gini),
         ]));
-        _html.Rows("Sites", ["site", "records", "persons", "on offer", "classes", "withheld", "highest loss of a person"], market.Sites.Select(
-            s => (string[])
+        string[] ofSites = ["site", "records", "persons", "on offer", "classes", "withheld", "highest loss of a person"];
+        _html.Rows("Sites", ofSites, market.Sites.Select(s => (string[])
         [
             Numbers.Count(s.Site), Numbers.Count(s.Records), Numbers.Count(s.Persons), Numbers.Count(s.Members), Numbers.Count(s.Classes),
             Numbers.Count(s.Withheld), $"{Numbers.Short(s.HighestLoss)} epsilon",

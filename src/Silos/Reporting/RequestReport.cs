@@ -30,7 +30,8 @@ internal sealed class RequestReport
         RequestInfo request = _dossier.Request;
         _html.Head($"{request.Title}: EmrMarket, request {request.RequestId}");
         _html.Append(CultureInfo.InvariantCulture, $"<header><div>\n<h1>{E(request.Title)}</h1>\n<p>{E(_dossier.Terms.Why)}</p>\n")
-            .Append(CultureInfo.InvariantCulture, $"<p class=\"origin\">Request {request.RequestId} · schema {E(_dossier.Schema.Name)} · ")
+            .Append(CultureInfo.InvariantCulture, $"<p class=\"origin\">Request {request.RequestId} · ")
+            .Append(CultureInfo.InvariantCulture, $"schema {E(_dossier.Schema.Name)} · ")
             .Append(CultureInfo.InvariantCulture, $"{_dossier.Evaluated:d MMMM yyyy, HH:mm 'UTC'}</p>\n")
             .Append("</div></header>\n<main>\n");
         Summary();
@@ -44,7 +45,8 @@ internal sealed class RequestReport
     {
         RequestInfo request = _dossier.Request;
         _html.Append("<section id=\"summary\">\n<h2>Summary</h2>\n<dl class=\"facts\">\n");
-        _html.Fact(ResearchTexts.Delivered, Numbers.Count(request.Delivered), $"records of {Numbers.Count(_dossier.Terms.TargetRecords)} wanted");
+        _html.Fact(ResearchTexts.Delivered, Numbers.Count(request.Delivered),
+            $"records of {Numbers.Count(_dossier.Terms.TargetRecords)} wanted");
         _html.Fact("Largest loss", Answered.Select(result => (double)result.Epsilon.Micro / 1_000_000).DefaultIfEmpty(0).Max()
             .ToString("0.######", CultureInfo.InvariantCulture), "epsilon that a record bore for one statistic");
         _html.Fact(ResearchTexts.Paid, Amount(request.Paid), CommonTexts.Units);

@@ -190,8 +190,16 @@ public sealed class MarketStoryTests
             Assert.Single(results.GetProperty("statistics").EnumerateArray()).GetProperty("id").GetString());
         (int code, string csv, string error) = await market.RunAsync("request", "results", $"{request}", "--format", "csv");
         Assert.True(code == 0, error);
-        Assert.StartsWith("id,kind,attributes", csv, StringComparison.Ordinal);
-        Assert.Contains("mean:length_of_stay,mean,length_of_stay", csv, StringComparison.Ordinal);
+        Assert.StartsWith("requestId,statistic,section,figure", csv, StringComparison.Ordinal);
+        Assert.Contains($"{request},mean:length_of_stay,,mean,", csv, StringComparison.Ordinal);
+        foreach ((string form, string begins) in new[] { ("fhir", "{\n \"resourceType\": \"Bundle\""), ("html", "<!doctype html>") })
+        {
+            (code, string written, error) = await market.RunAsync("request", "results", $"{request}", "--format", form);
+            Assert.True(code == 0, error);
+            Assert.StartsWith(begins, written, StringComparison.Ordinal);
+        }
+
+        await market.RefusedAsync(2, "exclude each other", "request", "results", $"{request}", "--format", "csv", "--json");
         await market.RefusedAsync(2, "closed", "request", "cancel", $"{request}");
 
         // What was paid in is paid out or given back, to the unit.

@@ -57,7 +57,8 @@ internal static class ResearchRoutes
             .Named("ReadResults",
                 "The results of a request: JSON (docs/WIRE.md), one line of CSV per figure, a Bundle of HL7 FHIR R4, or a report to read.",
                 Policies.Researcher)
-            .Produces<RequestResults>(StatusCodes.Status200OK, "application/json", [.. ResultsForm.All.Skip(1).Select(form => form.MediaType)]);
+            .Produces<RequestResults>(
+                StatusCodes.Status200OK, ResultsForm.All[0].MediaType, [.. ResultsForm.All.Skip(1).Select(form => form.MediaType)]);
         research.MapPost("/requests/{key}/cancellation",
             (string key, HttpContext context, ResearchService service) =>
                 service.CancelAsync(ApiValues.AddressOf(context), ApiValues.Hash(key, "key")))

@@ -33,8 +33,8 @@ internal sealed record ResultsForm(
     public static ResultsForm Of(string? format, HttpRequest request) => format is not null
         ? All.FirstOrDefault(form => form.Name == format)
             ?? throw new ApiException(ProblemType.InvalidValue, $"format is one of {string.Join(", ", All.Select(form => form.Name))}")
-        : request.GetTypedHeaders().Accept.OrderByDescending(accepted => accepted.Quality ?? 1).Select(Find).FirstOrDefault(form => form is not null)
-            ?? All[0];
+        : request.GetTypedHeaders().Accept.OrderByDescending(accepted => accepted.Quality ?? 1).Select(Find).OfType<ResultsForm>()
+            .FirstOrDefault() ?? All[0];
 
     private static ResultsForm? Find(MediaTypeHeaderValue accepted) =>
         All.FirstOrDefault(form => string.Equals(form.MediaType, accepted.MediaType.Value, StringComparison.OrdinalIgnoreCase));

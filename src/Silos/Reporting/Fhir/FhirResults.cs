@@ -233,7 +233,7 @@ internal sealed class FhirResults
             .. _dossier.Deliveries.SelectMany(delivery => (FhirEntity[])
             [
                 Source(FhirCodes.Transaction, Hash(delivery.Place.Transaction), string.Create(CultureInfo.InvariantCulture,
-                    $"the delivery of site {delivery.Site}: {delivery.Records} records, root {delivery.Root}, block {delivery.Place.Block}")),
+                    $"delivery of site {delivery.Site}: {delivery.Records} records, root {delivery.Root}, block {delivery.Place.Block}")),
                 Source(FhirCodes.DeliveryFile, delivery.DataHash, string.Create(CultureInfo.InvariantCulture,
                     $"the delivered file of site {delivery.Site}")),
             ]),
@@ -256,7 +256,7 @@ internal sealed class FhirResults
 
     private FhirNarrative Narrative(StatisticResult result) => new(string.Create(CultureInfo.InvariantCulture,
         $"<div xmlns=\"http://www.w3.org/1999/xhtml\"><p>{SvgBuilder.Escape(result.Id)}: {result.N} records worth ")
-        + string.Create(CultureInfo.InvariantCulture, $"{result.EffectiveRecords:0.#} effective ones, epsilon {result.Epsilon} per record, ")
+        + string.Create(CultureInfo.InvariantCulture, $"{result.EffectiveRecords:0.#} effective ones, epsilon {result.Epsilon}, ")
         + string.Create(CultureInfo.InvariantCulture, $"{100 * result.Confidence:0.####} % intervals. Estimated from randomised reports; ")
         + "estimates and intervals may leave the possible range.</p></div>");
 
@@ -315,7 +315,8 @@ internal sealed class FhirResults
     private static FhirComponent[]? Components(params IEnumerable<FhirComponent?> components) =>
         [.. components.OfType<FhirComponent>()];
 
-    private static FhirReference[]? NullIfEmpty(IEnumerable<FhirReference> members) => members.ToArray() is { Length: > 0 } some ? some : null;
+    private static FhirReference[]? NullIfEmpty(IEnumerable<FhirReference> members) =>
+        members.ToArray() is { Length: > 0 } some ? some : null;
 
     private static string Camel<T>(T value)
         where T : struct, Enum => JsonNamingPolicy.CamelCase.ConvertName(value.ToString());
