@@ -254,7 +254,7 @@ internal sealed class FhirResults
         ],
     };
 
-    private FhirNarrative Narrative(StatisticResult result) => new(string.Create(CultureInfo.InvariantCulture,
+    private static FhirNarrative Narrative(StatisticResult result) => new(string.Create(CultureInfo.InvariantCulture,
         $"<div xmlns=\"http://www.w3.org/1999/xhtml\"><p>{SvgBuilder.Escape(result.Id)}: {result.N} records worth ")
         + string.Create(CultureInfo.InvariantCulture, $"{result.EffectiveRecords:0.#} effective ones, epsilon {result.Epsilon}, ")
         + string.Create(CultureInfo.InvariantCulture, $"{100 * result.Confidence:0.####} % intervals. Estimated from randomised reports; ")
