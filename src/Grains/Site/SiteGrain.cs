@@ -641,10 +641,12 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
 
     /// <summary>
     /// Hands a delivery to the market. That it is about to leave is stored before, so that a loss is charged from then on whatever becomes
-    /// of it; and who withdrew or became stricter between drawing and handing over, or between two tries, is taken out first.
+    /// of it; and who withdrew or became stricter between drawing and handing over, or between two tries, is taken out first. Until it has
+    /// left no other process can take the store, and hear of a withdrawal that this one does not know.
     /// </summary>
     private async Task HandOverAsync(uint site, SiteOrderRow row, Progress progress, bool isJustDrawn = false)
     {
+        await using IAsyncDisposable hold = await store.HoldAsync(CancellationToken.None);
         SiteBook book = await BookAsync(row.SchemaId);
         if (!isJustDrawn && await RedrawnAsync(site, row) is { } redrawn)
         {

@@ -1,4 +1,5 @@
 using EmrMarket.Grains.Abstractions;
+using EmrMarket.Silos.Storage.Postgres;
 
 namespace EmrMarket.Silos.Roles;
 
@@ -6,8 +7,8 @@ namespace EmrMarket.Silos.Roles;
 /// log.</summary>
 internal sealed class RoleProblemException(string message) : Exception(message);
 
-/// <summary>Tells a role to go on, at once while something happens and once a second otherwise. A failure is noted and tried again; it ends
-/// nothing.</summary>
+/// <summary>Tells a role to go on, at once while something happens and once a second otherwise. A failure is noted and tried again; only
+/// the loss of its store ends a role.</summary>
 internal sealed class RoleLoop(string name, Func<Task<Advance>> advance)
 {
     private static readonly TimeSpan IdlePause = TimeSpan.FromSeconds(1);
@@ -18,6 +19,7 @@ internal sealed class RoleLoop(string name, Func<Task<Advance>> advance)
     public string? Problem => _problem is { } problem ? $"{name}: {problem}" : null;
 
     /// <summary>Goes on until it is told to stop.</summary>
+    /// <exception cref="StoreLostException">Another process has taken the role's store.</exception>
     public async Task RunAsync(CancellationToken stopping)
     {
         while (!stopping.IsCancellationRequested)
@@ -32,7 +34,7 @@ internal sealed class RoleLoop(string name, Func<Task<Advance>> advance)
             {
                 problem = e.Message;
             }
-            catch (Exception e) when (e is not OutOfMemoryException)
+            catch (Exception e) when (e is not (OutOfMemoryException or StoreLostException))
             {
                 // Its message may quote what does not belong into a log: the type tells where to look.
                 problem = $"the last pass failed with {e.GetBaseException().GetType().Name} and is tried again";

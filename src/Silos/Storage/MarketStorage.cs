@@ -31,21 +31,16 @@ internal sealed class MarketStorage : IAsyncDisposable
     /// <exception cref="MigrationException">The database is newer than the program, or has another past.</exception>
     public static async Task<MarketStorage> OpenAsync(string connectionString, CancellationToken cancellationToken)
     {
-        NpgsqlDataSource database = NpgsqlDataSource.Create(connectionString);
-        StoreOwner? owner = null;
+        StoreOwner owner = await StoreOwner.TakeAsync(connectionString, cancellationToken);
+        NpgsqlDataSource database = NpgsqlDataSource.Create(owner.ConnectionString);
         try
         {
-            owner = await StoreOwner.TakeAsync(connectionString, cancellationToken);
             await Migrations.ApplyAsync(database, DatabaseRole.Market, cancellationToken);
             return new MarketStorage(database, owner);
         }
         catch
         {
-            if (owner is not null)
-            {
-                await owner.DisposeAsync();
-            }
-
+            await owner.DisposeAsync();
             await database.DisposeAsync();
             throw;
         }

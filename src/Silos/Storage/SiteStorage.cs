@@ -36,21 +36,16 @@ internal sealed class SiteStorage : IAsyncDisposable
     /// <exception cref="SealException">The storage key is missing or not the one that the database was made with.</exception>
     public static async Task<SiteStorage> OpenAsync(string connectionString, string keyFile, CancellationToken cancellationToken)
     {
-        NpgsqlDataSource database = NpgsqlDataSource.Create(connectionString);
-        StoreOwner? owner = null;
+        StoreOwner owner = await StoreOwner.TakeAsync(connectionString, cancellationToken);
+        NpgsqlDataSource database = NpgsqlDataSource.Create(owner.ConnectionString);
         try
         {
-            owner = await StoreOwner.TakeAsync(connectionString, cancellationToken);
             await Migrations.ApplyAsync(database, DatabaseRole.Site, cancellationToken);
             return new SiteStorage(database, owner, await SiteVault.OpenAsync(database, keyFile, cancellationToken));
         }
         catch
         {
-            if (owner is not null)
-            {
-                await owner.DisposeAsync();
-            }
-
+            await owner.DisposeAsync();
             await database.DisposeAsync();
             throw;
         }

@@ -12,7 +12,8 @@ namespace EmrMarket.Benchmarks.Storage;
 
 /// <summary>
 /// Policies and budgets of 200,000 patients in a site's store, written and read back by a process that has nothing in memory. The baseline
-/// writes the same numbers with plain COPY into two tables, a row per policy and a row per record and attribute, in the clear.
+/// writes the same numbers with plain COPY into two tables, a row per policy and a row per record and attribute, in the clear. And what the
+/// fence costs, which looks at the database's holder in every transaction, where that is dearest: in many small ones.
 /// </summary>
 public static class StoresBench
 {
@@ -20,6 +21,7 @@ public static class StoresBench
     private const int Patients = 200_000;
     private const int Attributes = 5;
     private const string Schema = "bench";
+    private const int SmallOrders = 1_000;
 
     /// <summary>Measures and prints the table.</summary>
     public static async Task RunAsync(TextWriter output)
@@ -57,6 +59,13 @@ public static class StoresBench
                         throw new InvalidOperationException("What was read is not what was written.");
                     }
                 });
+                foreach ((string step, string fence) in new[] { ("unfenced", "DISABLE"), ("fenced", "ENABLE") })
+                {
+                    await using NpgsqlCommand set = database.CreateCommand(
+                        $"ALTER TABLE site_order {fence} TRIGGER fence; ALTER TABLE site_sealed {fence} TRIGGER fence");
+                    await set.ExecuteNonQueryAsync();
+                    await MeasureAsync(best, step, () => SmallAsync(store, order));
+                }
             }
 
             await output.WriteLineAsync(
@@ -70,6 +79,11 @@ public static class StoresBench
                     CultureInfo.InvariantCulture,
                     $"{step,-11}{best[step],12:N2}{best["plain " + step],12:N2}{best[step] / best["plain " + step],7:N2}{aim,6:N0}"));
             }
+
+            await output.WriteLineAsync(string.Create(
+                CultureInfo.InvariantCulture,
+                $"fence: {SmallOrders:N0} orders of one record, a transaction each; {best["fenced"]:N2} s, without it "
+                    + $"{best["unfenced"]:N2} s, ratio {best["fenced"] / best["unfenced"]:N2}"));
         }
         finally
         {
@@ -146,6 +160,17 @@ public static class StoresBench
                 throw new InvalidOperationException($"The baseline read {rows} rows.");
             }
         });
+    }
+
+    private static async Task SmallAsync(PostgresSiteStore store, SiteOrderRow order)
+    {
+        long first = (await store.ReadOrdersAsync(CancellationToken.None))[^1].Sequence + 1;
+        for (int i = 0; i < SmallOrders; i++)
+        {
+            await store.SaveOrderAsync(
+                order with { Sequence = first + i, RecordKeys = order.RecordKeys[..1], Grades = order.Grades[..Attributes] },
+                CancellationToken.None);
+        }
     }
 
     private static async Task MeasureAsync(Dictionary<string, double> best, string step, Func<Task> work)

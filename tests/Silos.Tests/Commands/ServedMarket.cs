@@ -95,6 +95,19 @@ internal sealed class ServedMarket : IAsyncDisposable
         _serve = null;
     }
 
+    /// <summary>Its process.</summary>
+    public int ProcessId => _serve!.Id;
+
+    /// <summary>Waits until it has ended by itself; how, and what it said on standard error from its start to its end.</summary>
+    public async Task<(int Code, string Said)> EndAsync()
+    {
+        await _serve!.WaitForExitAsync();
+        (int, string) end = (_serve.ExitCode, await _errors!);
+        _serve.Dispose();
+        _serve = null;
+        return end;
+    }
+
     /// <summary>SIGTERM, and what it said on standard error from its start to its end.</summary>
     public async Task<string> StopAsync()
     {

@@ -200,6 +200,79 @@ public sealed class SplitMarketTests : IAsyncLifetime
         Assert.False(Directory.Exists(Path.Combine(second.Folder, "database")), "no embedded server is started where one is named");
     }
 
+    /// <summary>Its connection to the database broke, and another was faster: two real processes on one database and one
+    /// account.</summary>
+    [RequiresFact(Tool.Anvil, Tool.PostgreSQL)]
+    public async Task Server_that_lost_its_store_to_another_writes_nothing_more_and_ends_by_itself()
+    {
+        await using Npgsql.NpgsqlDataSource database = await Storage.TestDatabases.CreateEmptyAsync();
+        string config = await ConfigureAsync(database);
+        await using ServedMarket first = new("--roles", "market", "--config", config);
+        await using ServedMarket second = new("--roles", "market", "--config", config);
+        await first.StartAsync();
+
+        // Who wrote what, in the order of their transactions: a table that the fence does not know, since it is made after it.
+        await using (Npgsql.NpgsqlCommand command = database.CreateCommand(
+            """
+            CREATE TABLE written (ordinal bigint GENERATED ALWAYS AS IDENTITY, holder text);
+            CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$
+                BEGIN INSERT INTO written (holder) VALUES (current_setting('emr.owner', true)); RETURN NULL; END $$;
+            CREATE TRIGGER note AFTER INSERT OR UPDATE OR DELETE ON ledger_checkpoint FOR EACH STATEMENT EXECUTE FUNCTION note();
+            """))
+        {
+            await command.ExecuteNonQueryAsync();
+        }
+
+        await UntilAsync(database, "SELECT EXISTS (SELECT FROM written)");
+
+        // The second one comes while the first is cut off, again and again until it was faster.
+        Task listening = second.ListenAsync();
+        string cut = string.Create(CultureInfo.InvariantCulture, $"emr, process {first.ProcessId} %");
+        await UntilAsync(database,
+            $"""
+            SELECT (SELECT holder FROM store_owner) = '2'
+                OR (EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
+                        AND application_name LIKE 'emr, process %' AND application_name NOT LIKE '{cut}')
+                    AND (SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database()
+                        AND application_name LIKE '{cut}') < 0)
+            """);
+        (int code, string said) = await first.EndAsync();
+        Assert.Equal(1, code);
+        Assert.Contains("was taken over by emr, process ", said, StringComparison.Ordinal);
+        Assert.Contains("whatever it tried to write since was refused", said, StringComparison.Ordinal);
+        await listening;
+        await second.SaysAsync("ready at block");
+        await UntilAsync(database, "SELECT count(*) > 3 FROM written WHERE holder = '2'");
+        Assert.True(await IsAsync(database,
+            "SELECT max(ordinal) FILTER (WHERE holder = '1') < min(ordinal) FILTER (WHERE holder = '2') FROM written"));
+    }
+
+    private async Task<string> ConfigureAsync(Npgsql.NpgsqlDataSource database)
+    {
+        string connection = CommandProcess.Secret(
+            _folder.FullName, "market.database", await Storage.TestDatabases.ConnectionStringOfAsync(database));
+        string config = Path.Combine(_folder.FullName, "market.json");
+        await File.WriteAllTextAsync(config, JsonSerializer.Serialize(new
+        {
+            Market = new { DatabaseFile = connection, KeyFile = MarketKey }, Chain = new { Url = Node, Deployment },
+        }));
+        return config;
+    }
+
+    private static async Task UntilAsync(Npgsql.NpgsqlDataSource database, string sql)
+    {
+        while (!await IsAsync(database, sql))
+        {
+            await Task.Yield();
+        }
+    }
+
+    private static async Task<bool> IsAsync(Npgsql.NpgsqlDataSource database, string sql)
+    {
+        await using Npgsql.NpgsqlCommand command = database.CreateCommand(sql);
+        return await command.ExecuteScalarAsync() is true;
+    }
+
     private ServedMarket Market(string link) =>
         new("--roles", "market", "--chain", Node, "--deployment", Deployment, "--market-key", MarketKey, "--link-urls", link);
 

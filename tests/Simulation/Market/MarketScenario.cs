@@ -89,7 +89,8 @@ internal sealed record MarketScenario(int Seed)
     /// <summary>How the market behaves.</summary>
     public MarketConduct MarketConduct { get; init; }
 
-    /// <summary>What is wanted, by patients who change nothing by themselves; some of each by chance when null.</summary>
+    /// <summary>What is wanted, by patients who change nothing by themselves unless there are takeovers; some of each by chance when
+    /// null.</summary>
     public IReadOnlyList<Want>? Wants { get; init; }
 
     /// <summary>The moment of a request, as <see cref="MarketRun.Moments"/> names it, at which its researcher cancels; never when
@@ -111,8 +112,11 @@ internal sealed record MarketScenario(int Seed)
     /// <summary>The step from which on a patient of each site withdraws; never when null.</summary>
     public int? WithdrawAt { get; init; }
 
-    /// <summary>A second process works on the stores of the first site.</summary>
+    /// <summary>A second process works on the stores of the first site, and nothing keeps it from them.</summary>
     public bool HasTwin { get; init; }
+
+    /// <summary>Now and then a process loses its stores to another one of its role, and goes on for a while.</summary>
+    public bool HasTakeovers { get; init; }
 
     /// <summary>Payout addresses of a member: two to this power.</summary>
     public byte PayoutDepth { get; init; } = 1;
@@ -126,7 +130,8 @@ internal sealed record MarketScenario(int Seed)
             + $"SiteConduct.{Conduct}, BothSites = {(BothSites ? "true" : "false")}, MarketConduct = MarketConduct.{MarketConduct}, "
             + $"CancelMoment = {Quoted(CancelMoment)}, CancelsOnLedger = {(CancelsOnLedger ? "true" : "false")}, WithdrawMoment = "
             + $"{Quoted(WithdrawMoment)}, HasDemands = {(HasDemands ? "true" : "false")}, CancelAt = {Text(CancelAt)}, WithdrawAt = "
-            + $"{Text(WithdrawAt)}, HasTwin = {(HasTwin ? "true" : "false")}, Plant = MarketPlant.{Plant} "
+            + $"{Text(WithdrawAt)}, HasTwin = {(HasTwin ? "true" : "false")}, "
+            + $"HasTakeovers = {(HasTakeovers ? "true" : "false")}, Plant = MarketPlant.{Plant} "
             + $"}}{(Wants is null ? "" : $" with Wants = [{string.Join(", ", Wants)}]")}");
 
     private static string Quoted(string? text) => text is null ? "null" : $"\"{text}\"";
@@ -169,4 +174,7 @@ internal enum MarketPlant
 
     /// <summary>The market's store keeps other results than those computed.</summary>
     ResultsAltered,
+
+    /// <summary>A process that lost its stores is not kept from writing to them.</summary>
+    FenceOff,
 }

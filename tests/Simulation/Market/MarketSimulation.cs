@@ -58,8 +58,8 @@ internal sealed partial class MarketSimulation : IDisposable
     private readonly MemorySiteStore[] _siteStores = [.. Enumerable.Range(0, MarketWorld.Sites).Select(_ => new MemorySiteStore())];
     private readonly MarketTruth[] _truths = [.. Enumerable.Range(0, MarketWorld.Sites).Select(site => new MarketTruth(site))];
     private readonly MarketWire[] _wires;
-    private readonly SimulatedProcess _market;
     private readonly List<(SimulatedProcess Process, int Site)> _sites = [];
+    private SimulatedProcess _market;
     private readonly LedgerReadModel _audit;
     private readonly Dictionary<string, Task> _running = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Advance> _answers = new(StringComparer.Ordinal);
@@ -76,24 +76,17 @@ internal sealed partial class MarketSimulation : IDisposable
         (_scenario, _context, _random) = (scenario, context, new Random(scenario.Seed));
         _logs = LoggerFactory.Create(builder => builder.AddProvider(new Hearing(_said)));
         _audit = new LedgerReadModel(_chain, MarketWorld.Deployment, new MemoryLedgerStore(), 0);
-        _market = new SimulatedProcess(
-            Points("market/"), _chain, MarketWorld.Deployment, MarketWorld.Market, new Disk(), Confirmations, _clock, _logs,
-            ConfigureMarket,
-            typeof(MarketGrain).Assembly);
+        _market = MarketProcess("market/", NewDisk());
         _wires = [.. Enumerable.Range(0, MarketWorld.Sites).Select(site => new MarketWire(
             site, ConductOf(site), () => _market, message => Leaves(site, message),
             () => _isCalm && _chain.Now > SimulatedChain.FirstSecond + 250_000,
             () => _wires![1 - site].LastDelivery, _random))];
         for (int site = 0; site < MarketWorld.Sites; site++)
         {
-            int number = site;
-            Disk disk = new();
+            Disk disk = NewDisk();
             for (int copy = 0; copy < (scenario.HasTwin && site == 0 ? 2 : 1); copy++)
             {
-                _sites.Add((new SimulatedProcess(
-                    Points($"site{site + 1}{(copy > 0 ? "twin" : "")}/"), _chain, MarketWorld.Deployment, MarketWorld.SiteAccounts[site],
-                    disk, Confirmations, _clock, _logs,
-                    (services, process) => ConfigureSite(services, process, number), typeof(SiteGrain).Assembly), site));
+                _sites.Add((SiteProcess($"site{site + 1}{(copy > 0 ? "twin" : "")}/", site, disk), site));
             }
         }
 
@@ -105,7 +98,8 @@ internal sealed partial class MarketSimulation : IDisposable
         MakePeople();
     }
 
-    private IEnumerable<SimulatedProcess> Processes => [_market, .. _sites.Select(site => site.Process)];
+    private IEnumerable<SimulatedProcess> Processes =>
+        [_market, .. _sites.Select(site => site.Process), .. _formers.Select(former => former.Process)];
 
     private SiteConduct ConductOf(int site) => site == 1 || _scenario.BothSites ? _scenario.Conduct : SiteConduct.Honest;
 
@@ -209,6 +203,7 @@ internal sealed partial class MarketSimulation : IDisposable
             Statuses = ended,
             Evidence = (_audit, _marketStore, _chain),
             Uses = _uses,
+            Takeovers = _takeovers,
             Refusals =
                 [.. _siteStores.SelectMany(store => store.ReadOrdersAsync(CancellationToken.None).Result)
                     .Select(order => order.Delivery.Refusal).Where(refusal => refusal.Length > 0)],
@@ -270,12 +265,18 @@ internal sealed partial class MarketSimulation : IDisposable
             Demand();
         }
 
+        if (_scenario.HasTakeovers)
+        {
+            TakeOver();
+        }
+
         Turn(_random.Next(24));
         Revive();
     }
 
     private void Calm(int step)
     {
+        EndFormers();
         foreach (SimulatedProcess process in Processes)
         {
             while (process.Points.ReleaseOne(_random))
@@ -322,28 +323,53 @@ internal sealed partial class MarketSimulation : IDisposable
 
     private IEnumerable<(string Name, Func<Task<Advance>> Work)> Workers()
     {
-        if (!_market.Points.IsDead)
+        foreach ((string Name, Func<Task<Advance>> Work) worker in WorkersOf(_market, Market, ""))
         {
-            if (_scenario.MarketConduct != MarketConduct.DecidesNothing)
-            {
-                yield return ("market", () => _market.Grains.GetGrain<IMarketGrain>(SchemaId).AdvanceAsync());
-            }
+            yield return worker;
+        }
 
-            yield return ("market's sender", () => _market.Grains.GetGrain<ILedgerGrain>(_market.LedgerKey).AdvanceAsync());
-            foreach (Wanted wanted in _wanted.Where(wanted => wanted.IsDrafted))
+        foreach ((int i, (SimulatedProcess process, int site)) in _sites.Index())
+        {
+            string name = string.Create(CultureInfo.InvariantCulture, $" {i}");
+            foreach ((string Name, Func<Task<Advance>> Work) worker in WorkersOf(process, site, name))
             {
-                yield return ("request " + wanted.Key[..8], () => _market.Grains.GetGrain<IRequestGrain>(wanted.Key).AdvanceAsync());
+                yield return worker;
             }
         }
 
-        for (int i = 0; i < _sites.Count; i++)
+        foreach ((SimulatedProcess process, int site, string name) in _formers)
         {
-            (SimulatedProcess process, int site) = _sites[i];
-            if (!process.Points.IsDead)
+            foreach ((string Name, Func<Task<Advance>> Work) worker in WorkersOf(process, site, name))
             {
-                yield return ($"site {i}", () => process.Grains.GetGrain<ISiteGrain>(SiteName(site)).AdvanceAsync());
-                yield return ($"sender of site {i}", () => process.Grains.GetGrain<ILedgerGrain>(process.LedgerKey).AdvanceAsync());
+                yield return worker;
             }
+        }
+    }
+
+    private IEnumerable<(string Name, Func<Task<Advance>> Work)> WorkersOf(SimulatedProcess process, int site, string name)
+    {
+        if (process.Points.IsDead)
+        {
+            yield break;
+        }
+
+        if (site == Market)
+        {
+            if (_scenario.MarketConduct != MarketConduct.DecidesNothing)
+            {
+                yield return ("market" + name, () => process.Grains.GetGrain<IMarketGrain>(SchemaId).AdvanceAsync());
+            }
+
+            yield return ("market's sender" + name, () => process.Grains.GetGrain<ILedgerGrain>(process.LedgerKey).AdvanceAsync());
+            foreach (Wanted wanted in _wanted.Where(wanted => wanted.IsDrafted))
+            {
+                yield return ($"request {wanted.Key[..8]}{name}", () => process.Grains.GetGrain<IRequestGrain>(wanted.Key).AdvanceAsync());
+            }
+        }
+        else
+        {
+            yield return ("site" + name, () => process.Grains.GetGrain<ISiteGrain>(SiteName(site)).AdvanceAsync());
+            yield return ("sender of site" + name, () => process.Grains.GetGrain<ILedgerGrain>(process.LedgerKey).AdvanceAsync());
         }
     }
 
@@ -509,14 +535,15 @@ internal sealed partial class MarketSimulation : IDisposable
     {
         foreach (Patient patient in _patients.Where(patient => _operator[patient.Site] > 1 && (_isCalm || _random.Next(3) == 0)))
         {
-            SimulatedProcess process = _sites.Last(s => s.Site == patient.Site).Process;
+            SimulatedProcess process = Commanded(patient.Site);
             string name = "patient " + patient.Person;
             if (process.Points.IsDead || (_running.TryGetValue(name, out Task? running) && !running.IsCompleted))
             {
                 continue;
             }
 
-            if (patient.Pending is null && !_isCalm && !patient.IsGone && _scenario.Wants is null && _random.Next(8) == 0)
+            if (patient.Pending is null && !_isCalm && !patient.IsGone && (_scenario.Wants is null || _scenario.HasTakeovers)
+                && _random.Next(8) == 0)
             {
                 Decide(patient, step);
             }
@@ -744,6 +771,7 @@ internal sealed partial class MarketSimulation : IDisposable
 
     private void Revive()
     {
+        EndFormersThatDied();
         foreach (SimulatedProcess process in Processes.Where(process => process.Points.IsDead && (_isCalm || _random.Next(4) == 0)))
         {
             _journal.Add($"killed at {_passed.LastOrDefault() ?? "the start"}, opened again");
@@ -951,7 +979,7 @@ internal sealed partial class MarketSimulation : IDisposable
 
     private void ConfigureMarket(IServiceCollection services, SimulatedProcess process)
     {
-        IMarketStore store = Faulty.Of<IMarketStore>(PlantedStores.Market(_marketStore, _scenario.Plant), "store/", process.Points);
+        IMarketStore store = Faulty.Of(process.Fenced(PlantedStores.Market(_marketStore, _scenario.Plant)), "store/", process.Points);
         ILedgerView view = _scenario.MarketConduct == MarketConduct.WithholdsLeaves
             ? Blind(process.View, demand => process.View.Round(demand.BatchId) is null) : process.View;
         MarketContext context = new([MarketWorld.Schema], MarketWorld.Market, view, store, _chain, new MarketWorld.Coins(_random.Next()));
@@ -961,7 +989,7 @@ internal sealed partial class MarketSimulation : IDisposable
 
     private void ConfigureSite(IServiceCollection services, SimulatedProcess process, int site)
     {
-        services.AddSingleton(Faulty.Of<ISiteStore>(PlantedStores.Site(_siteStores[site], _scenario.Plant), "store/", process.Points));
+        services.AddSingleton(Faulty.Of(process.Fenced(PlantedStores.Site(_siteStores[site], _scenario.Plant)), "store/", process.Points));
         if (ConductOf(site) == SiteConduct.WithholdsLeaves)
         {
             services.AddSingleton(Blind(process.View, demand => process.View.Delivery(demand.BatchId) is null));

@@ -48,6 +48,23 @@ public sealed class MarketSimulationTests
             MarketSimulation.Run(new MarketScenario(
                 seed) { HasRandomFaults = true, HasTwin = true, Wants = [new Want(1_000), new Want(20) { Statistic = "frequency:sex" }] }));
 
+    /// <summary>The fence: a process that lost its stores to another is refused whatever it writes, and releases nothing.</summary>
+    [Fact]
+    public void Invariants_hold_when_processes_lose_their_stores_to_others()
+    {
+        int takeovers = 0;
+        Assert.All(Enumerable.Range(3_000, 6), seed => takeovers += MarketSimulation.Run(Takeovers(seed)).Takeovers);
+        Assert.True(takeovers > 20, $"{takeovers} takeovers");
+    }
+
+    public static TheoryData<int> TakeoverSlices => Seeds.Slices(200_000, 2);
+
+    [Theory]
+    [Trait("Duration", "Long")]
+    [MemberData(nameof(TakeoverSlices))]
+    public void Invariants_hold_when_processes_lose_their_stores_to_others_under_many_seeds(int first) =>
+        Seeds.Hold(first, seed => MarketSimulation.Run(Takeovers(seed)));
+
     [Fact]
     public void Invariants_hold_when_a_process_is_killed_at_every_kind_of_write()
     {
@@ -87,6 +104,7 @@ public sealed class MarketSimulationTests
     [InlineData(nameof(MarketPlant.OrdersLost), "sites-have-their-orders")]
     [InlineData(nameof(MarketPlant.ErrorQuotesRecord), "raw-values-stay")]
     [InlineData(nameof(MarketPlant.ResultsAltered), "replay-finds-nothing")]
+    [InlineData(nameof(MarketPlant.FenceOff), "nothing-leaves-unallowed")]
     public void Planted_defect_is_found_by_the_invariant_that_it_breaks(string plant, string invariant)
     {
         List<string> found = [];
@@ -94,7 +112,9 @@ public sealed class MarketSimulationTests
         {
             try
             {
-                MarketSimulation.Run(new MarketScenario(seed) { HasRandomFaults = true, Plant = Enum.Parse<MarketPlant>(plant) });
+                MarketScenario scenario = plant == nameof(MarketPlant.FenceOff)
+                    ? new MarketScenario(seed) { HasTakeovers = true, Wants = Everything } : new MarketScenario(seed);
+                MarketSimulation.Run(scenario with { HasRandomFaults = true, Plant = Enum.Parse<MarketPlant>(plant) });
             }
             catch (MarketInvariantException broken)
             {
@@ -110,6 +130,12 @@ public sealed class MarketSimulationTests
         (string[])["/Save", "/Keep", "/Place", "/Append", "/Outbox.Save", "/AddCommands", "/Refuse", "/Write", "/SendRaw", "/Deliver",
             "/PublishEpoch"],
         work => point.Contains(work, StringComparison.Ordinal));
+
+    private static readonly Want[] Everything = [new Want(1_000), new Want(1_000) { Statistic = "frequency:sex" }];
+
+    /// <summary>All that is on offer is bought, every other time, so that whoever changes their mind is among those who are sold.</summary>
+    private static MarketScenario Takeovers(int seed) =>
+        Random(seed) with { HasTakeovers = true, Wants = seed % 2 == 0 ? Everything : null };
 
     /// <summary>Every kind of site and auditor comes, by the seed.</summary>
     private static MarketScenario Random(int seed) => new(seed)

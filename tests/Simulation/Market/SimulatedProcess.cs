@@ -23,6 +23,9 @@ internal sealed class Disk
     public MemoryLedgerStore Ledger { get; } = new();
 
     public MemoryGrainStateStore States { get; } = new();
+
+    /// <summary>Which process has it.</summary>
+    public Holder Holder { get; init; } = new();
 }
 
 /// <summary>A process of the market with its grains, its account and its view of the ledger; everything that it reaches outside itself
@@ -32,25 +35,27 @@ internal sealed class SimulatedProcess : IDisposable
     private readonly SimulatedChain _chain;
     private readonly ContractDeployment _deployment;
     private readonly EthereumAccount _account;
-    private readonly Disk _disk;
     private readonly ulong _confirmations;
     private readonly TimeProvider _clock;
     private readonly ILoggerFactory _logs;
     private readonly Action<IServiceCollection, SimulatedProcess> _configure;
     private readonly Assembly[] _grains;
     private ServiceProvider? _services;
+    private int _taken;
 
     public SimulatedProcess(
         FaultPoints points, SimulatedChain chain, ContractDeployment deployment, EthereumAccount account, Disk disk, ulong confirmations,
         TimeProvider clock, ILoggerFactory logs, Action<IServiceCollection, SimulatedProcess> configure, params Assembly[] grains)
     {
-        (Points, _chain, _deployment, _account, _disk, _confirmations, _clock, _logs, _configure) = (
+        (Points, _chain, _deployment, _account, Disk, _confirmations, _clock, _logs, _configure) = (
             points, chain, deployment, account, disk, confirmations, clock, logs, configure);
         _grains = [typeof(LedgerGrain).Assembly, .. grains];
         points.Died = () => Death.TrySetException(new IOException("the other process died"));
     }
 
     public FaultPoints Points { get; }
+
+    public Disk Disk { get; }
 
     public EmbeddedGrainRuntime Grains { get; private set; } = null!;
 
@@ -66,12 +71,17 @@ internal sealed class SimulatedProcess : IDisposable
     public T Get<T>()
         where T : notnull => _services!.GetRequiredService<T>();
 
-    /// <summary>Starts the process on its disk.</summary>
+    /// <summary>A store of its role, as long as the process has it.</summary>
+    public T Fenced<T>(T store)
+        where T : class => Disk.Holder.Of(store, _taken);
+
+    /// <summary>Starts the process on its disk, which is its own from now on.</summary>
     public void Open(int seed)
     {
+        _taken = Disk.Holder.Take();
         Death = new TaskCompletionSource();
         _ = Death.Task.Exception;
-        ILedgerStore store = Faulty.Of<ILedgerStore>(_disk.Ledger, "store/", Points);
+        ILedgerStore store = Faulty.Of(Fenced<ILedgerStore>(Disk.Ledger), "store/", Points);
         IEthereumClient node = Planted.Of<IEthereumClient>(
             _chain, (method, args, call) => method.Name == nameof(IEthereumClient.SendRawAsync)
             ? _chain.SendRawAsync((IReadOnlyList<SignedTransaction>)args[0]!, _account.Address) : call());
@@ -91,7 +101,7 @@ internal sealed class SimulatedProcess : IDisposable
         _services = services.BuildServiceProvider();
         Turns = new SteppedTurns(seed);
         EmbeddedGrainOptions options = new() { Turns = Turns };
-        options.StateStores[EmbeddedGrainOptions.DefaultStore] = _ => Faulty.Of<IGrainStateStore>(_disk.States, "state/", Points);
+        options.StateStores[EmbeddedGrainOptions.DefaultStore] = _ => Faulty.Of(Fenced<IGrainStateStore>(Disk.States), "state/", Points);
         foreach (Assembly assembly in _grains)
         {
             options.GrainAssemblies.Add(assembly);

@@ -43,6 +43,13 @@ public interface ISiteStore
 
     /// <summary>The orders by sequence number.</summary>
     Task<SiteOrderRow[]> ReadOrdersAsync(CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Sees that the store is still this process's, and keeps every other process from taking it until what this returns is disposed of:
+    /// what was read before then holds, and what leaves the site meanwhile is allowed by it. Fails, with what is an error of the store,
+    /// when another process has it.
+    /// </summary>
+    Task<IAsyncDisposable> HoldAsync(CancellationToken cancellationToken);
 }
 
 /// <summary>A decided epoch.</summary>

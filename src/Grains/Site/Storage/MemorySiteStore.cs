@@ -156,4 +156,13 @@ public sealed class MemorySiteStore : ISiteStore
             return Task.FromResult(_orders.Values.ToArray());
         }
     }
+
+    /// <inheritdoc/>
+    public Task<IAsyncDisposable> HoldAsync(CancellationToken cancellationToken) => Task.FromResult<IAsyncDisposable>(new OwnProcess());
+
+    /// <summary>No other process reaches this one's memory.</summary>
+    private sealed class OwnProcess : IAsyncDisposable
+    {
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    }
 }

@@ -75,7 +75,7 @@ internal sealed record Engines(ServeOptions Options, JsonRpcEthereumClient Clien
             return await work(new Engines(options, client, deployment, settings, consortium, database));
         }
         catch (Exception e) when (e is ToolMissingException or ProcessFolderInUseException or ProcessFailedException or EthereumException
-            or MigrationException or SealException or StoreInUseException)
+            or MigrationException or SealException or StoreInUseException or StoreLostException)
         {
             throw new CommandException(e is EthereumException { IsTransient: true } ? ExitCode.NotReady : ExitCode.Failure, e.Message, e);
         }

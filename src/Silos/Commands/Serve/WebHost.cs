@@ -2,6 +2,7 @@ using EmrMarket.Silos.Api;
 using EmrMarket.Silos.Pages;
 using EmrMarket.Silos.Roles;
 using EmrMarket.Silos.Services;
+using EmrMarket.Silos.Storage.Postgres;
 
 namespace EmrMarket.Silos.Commands.Serve;
 
@@ -40,6 +41,7 @@ internal static class WebHost
     /// <param name="whenListening">Done beside the loops, once it listens; its failure ends the host.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="CommandException">It cannot listen.</exception>
+    /// <exception cref="StoreLostException">Another process has taken the store of a role.</exception>
     public static async Task RunAsync(WebApplication web, Uri url, string who, IReadOnlyList<RoleLoop> loops,
         Func<CancellationToken, Task> whenListening, CancellationToken cancellationToken)
     {
@@ -55,7 +57,7 @@ internal static class WebHost
         Console.WriteLine($"{who} listens at " + string.Join(", ", web.Urls));
         using CancellationTokenSource stopping = CancellationTokenSource.CreateLinkedTokenSource(
             cancellationToken, web.Lifetime.ApplicationStopping);
-        Task driven = Task.WhenAll(loops.Select(loop => Task.Run(() => loop.RunAsync(stopping.Token), CancellationToken.None)));
+        Task driven = Task.WhenAll(loops.Select(loop => Task.Run(() => DriveAsync(loop, stopping), CancellationToken.None)));
         try
         {
             await whenListening(stopping.Token);
@@ -71,7 +73,27 @@ internal static class WebHost
             throw;
         }
 
-        await driven;
-        await web.StopAsync(CancellationToken.None);
+        try
+        {
+            await driven;
+        }
+        finally
+        {
+            await web.StopAsync(CancellationToken.None);
+        }
+    }
+
+    /// <summary>Drives a role; one that cannot go on ends all of them.</summary>
+    private static async Task DriveAsync(RoleLoop loop, CancellationTokenSource stopping)
+    {
+        try
+        {
+            await loop.RunAsync(stopping.Token);
+        }
+        catch
+        {
+            await stopping.CancelAsync();
+            throw;
+        }
     }
 }

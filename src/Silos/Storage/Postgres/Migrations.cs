@@ -8,7 +8,7 @@ namespace EmrMarket.Silos.Storage.Postgres;
 /// <summary>
 /// Brings a role's database to the form that this program needs: numbered SQL files, each in one transaction, recorded with its SHA-256.
 /// Numbers rise over all folders; a role gets the files in Common and its own. A database that is newer than the program, or whose past
-/// differs from the program's, is left alone and refused.
+/// differs from the program's, is left alone and refused. Every table is fenced (<see cref="StoreFence"/>).
 /// </summary>
 internal static class Migrations
 {
@@ -66,6 +66,7 @@ internal static class Migrations
                 await transaction.CommitAsync(cancellationToken);
             }
 
+            await StoreFence.RaiseAsync(connection, cancellationToken);
             return missing.Length;
         }
         finally

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using EmrMarket.Grains.Abstractions.Site;
 using EmrMarket.Grains.Site.Storage;
+using EmrMarket.Silos.Storage.Postgres;
 using Npgsql;
 
 namespace EmrMarket.Silos.Storage.Site;
@@ -172,6 +173,24 @@ internal sealed class PostgresSiteStore(NpgsqlDataSource database, SiteVault vau
         }
 
         return [.. stored.Select(one => _orders[one])];
+    }
+
+    /// <inheritdoc/>
+    public async Task<IAsyncDisposable> HoldAsync(CancellationToken cancellationToken)
+    {
+        NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
+        try
+        {
+            // Its end, with the connection or the process, ends the hold.
+            await connection.BeginTransactionAsync(cancellationToken);
+            await ExecuteAsync(connection, StoreFence.Hold, cancellationToken);
+            return connection;
+        }
+        catch
+        {
+            await connection.DisposeAsync();
+            throw;
+        }
     }
 
     private static string RecordsPlace(string batch) => "records/" + batch;
