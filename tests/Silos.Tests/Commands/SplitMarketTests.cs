@@ -182,12 +182,7 @@ public sealed class SplitMarketTests : IAsyncLifetime
     public async Task Second_server_on_one_store_is_refused_and_takes_over_when_the_first_is_gone()
     {
         await using Npgsql.NpgsqlDataSource database = await Storage.TestDatabases.CreateEmptyAsync();
-        string connection = CommandProcess.Secret(
-            _folder.FullName, "market.database", await Storage.TestDatabases.ConnectionStringOfAsync(database));
-        string config = Path.Combine(_folder.FullName, "market.json");
-        await File.WriteAllTextAsync(config,
-            JsonSerializer.Serialize(
-                new { Market = new { DatabaseFile = connection, KeyFile = MarketKey }, Chain = new { Url = Node, Deployment } }));
+        string config = await ConfigureAsync(database);
         await using ServedMarket first = new("--roles", "market", "--config", config),
         second = new("--roles", "market", "--config", config);
         await first.StartAsync();
@@ -211,7 +206,7 @@ public sealed class SplitMarketTests : IAsyncLifetime
         await using ServedMarket second = new("--roles", "market", "--config", config);
         await first.StartAsync();
 
-        // Who wrote what, in the order of their transactions: a table that the fence does not know, since it is made after it.
+        // Who wrote what, in the order of their statements.
         await using (Npgsql.NpgsqlCommand command = database.CreateCommand(
             """
             CREATE TABLE written (ordinal bigint GENERATED ALWAYS AS IDENTITY, holder text);
