@@ -265,6 +265,8 @@ public sealed class PublisherGrainTests(LedgerFixture fixture) : IClassFixture<L
         public Task SaveOrderAsync(SiteOrderRow row, CancellationToken cancellationToken) => inner.SaveOrderAsync(row, cancellationToken);
 
         public Task<SiteOrderRow[]> ReadOrdersAsync(CancellationToken cancellationToken) => inner.ReadOrdersAsync(cancellationToken);
+
+        public Task<IAsyncDisposable> HoldAsync(CancellationToken cancellationToken) => inner.HoldAsync(cancellationToken);
     }
 
     /// <summary>What a patient's commands must never need.</summary>
