@@ -59,8 +59,7 @@ public static class PriceRules
 
     /// <summary>
     /// N, the most records that a request takes: min(target, floor(budget / (floor(bid * maxScore / 10^9) + relayFee))), so that a round
-    /// can never
-    /// spend more than the budget; the target alone when a record can cost nothing.
+    /// can never spend more than the budget; the target alone when a record can cost nothing.
     /// </summary>
     /// <param name="target">Records wanted, at least 0.</param>
     /// <param name="budget">Token units.</param>
@@ -142,15 +141,28 @@ public static class PriceRules
     /// <summary>The weights of a round. O(classes * requests * attributes).</summary>
     /// <param name="table">Published for the schema.</param>
     /// <param name="classes">One row each.</param>
-    /// <param name="requests">One column each.</param>
+    /// <param name="requests">One column each; null for one that was withdrawn and trades with nobody.</param>
     /// <exception cref="ArgumentException">A request asks for what the schema does not have.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A surplus exceeds <see cref="WeightMatrix.Limit"/>: quote prices in a coarser
     /// unit.</exception>
-    public static WeightMatrix Weights(QualityTable table, IReadOnlyList<OfferTerms> classes, IReadOnlyList<RequestTerms> requests)
+    public static WeightMatrix Weights(QualityTable table, IReadOnlyList<OfferTerms> classes, IReadOnlyList<RequestTerms?> requests) =>
+        // How far below zero a surplus lies does not matter: the pair never trades.
+        Matrix(table, classes, requests, price => (long)Int128.Clamp(price.Weight, -WeightMatrix.Limit, long.MaxValue));
+
+    /// <summary>What each class asks of each request per record, token units; otherwise as <see cref="Weights"/>.</summary>
+    /// <param name="table">Published for the schema.</param>
+    /// <param name="classes">One row each.</param>
+    /// <param name="requests">One column each; null for one that was withdrawn and trades with nobody.</param>
+    /// <exception cref="ArgumentException">A request asks for what the schema does not have.</exception>
+    public static WeightMatrix Asks(QualityTable table, IReadOnlyList<OfferTerms> classes, IReadOnlyList<RequestTerms?> requests) =>
+        Matrix(table, classes, requests, price => (long)price.Ask.Units);
+
+    private static WeightMatrix Matrix(
+        QualityTable table, IReadOnlyList<OfferTerms> classes, IReadOnlyList<RequestTerms?> requests, Func<PairPrice, long> entry)
     {
         ArgumentNullException.ThrowIfNull(classes);
         ArgumentNullException.ThrowIfNull(requests);
-        foreach (var request in requests)
+        foreach (var request in requests.OfType<RequestTerms>())
         {
             Check(table, request);
         }
@@ -159,12 +171,9 @@ public static class PriceRules
         {
             for (var j = 0; j < row.Length; j++)
             {
-                var price = Price(table, classes[c], requests[j]);
-
-                // How far below zero a surplus lies does not matter: the pair never trades.
-                row[j] = price.Obstacle != Obstacle.None
-                    ? WeightMatrix.Inadmissible
-                    : (long)Int128.Clamp(price.Weight, -WeightMatrix.Limit, long.MaxValue);
+                row[j] = requests[j] is { } request && Price(table, classes[c], request) is { Obstacle: Obstacle.None } price
+                    ? entry(price)
+                    : WeightMatrix.Inadmissible;
             }
         });
     }

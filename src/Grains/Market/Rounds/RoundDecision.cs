@@ -31,27 +31,21 @@ public sealed class RoundDecision
 {
     private readonly (uint Site, uint Index, ClassLeaf Leaf)[] _classes;
 
+    // A round needs the weights alone; only who compares matchings asks for the asks.
+    private readonly Lazy<WeightMatrix> _asks;
+
     private RoundDecision(QualityTable table, IReadOnlyList<RoundSupply> supply, IReadOnlyList<RoundDemand> demand)
     {
         long started = Stopwatch.GetTimestamp();
         (Supply, Demand) = ([.. supply.OrderBy(s => s.Epoch.Site)], demand);
         _classes = [.. Supply.SelectMany(s => s.Classes.Select((leaf, index) => (s.Epoch.Site, (uint)index, leaf)))];
         OfferTerms[] offers = [.. _classes.Select(c => c.Leaf.ToOffer(c.Site))];
-        Demand[] demands = [.. demand.Select(d => d.Terms.ToDemand())];
-        foreach (Demand terms in demands)
-        {
-            PriceRules.Check(table, terms);
-        }
-
+        Demand?[] demands = [.. demand.Select(d => d.Cancelled ? null : d.Terms.ToDemand())];
         Problem = new MatchProblem(
             [.. _classes.Select(c => new ClassSupply(checked((int)c.Leaf.Size), c.Leaf.Quota))],
             [.. demand.Select(d => new RequestDemand(checked((long)d.RequestId), d.Capacity, d.Cancelled ? 0 : d.Terms.MinimumRecords))],
-            Matrix(offers.Length, demand, (c, j) => PriceRules.Price(table, offers[c], demands[j]) is { Obstacle: Obstacle.None } price
-                ? (long)Int128.Clamp(price.Weight, -WeightMatrix.Limit, long.MaxValue)
-                : WeightMatrix.Inadmissible));
-        Asks = Matrix(offers.Length, demand, (c, j) => PriceRules.Price(table, offers[c], demands[j]) is { Obstacle: Obstacle.None } price
-            ? (long)price.Ask.Units
-            : WeightMatrix.Inadmissible);
+            PriceRules.Weights(table, offers, demands));
+        _asks = new Lazy<WeightMatrix>(() => PriceRules.Asks(table, offers, demands));
         ProblemTime = Stopwatch.GetElapsedTime(started);
     }
 
@@ -66,7 +60,7 @@ public sealed class RoundDecision
 
     /// <summary>What each class asks of each request per record, token units; <see cref="WeightMatrix.Inadmissible"/> where the pair may
     /// not trade.</summary>
-    public WeightMatrix Asks { get; }
+    public WeightMatrix Asks => _asks.Value;
 
     /// <summary>How long setting it up took.</summary>
     public TimeSpan ProblemTime { get; }
@@ -83,9 +77,6 @@ public sealed class RoundDecision
         ArgumentNullException.ThrowIfNull(demand);
         return new RoundDecision(table, supply, demand);
     }
-
-    /// <summary>Site and index of a class of the problem.</summary>
-    public (uint Site, uint Index, ClassLeaf Leaf) ClassAt(int classIndex) => _classes[classIndex];
 
     /// <summary>The file of an outcome.</summary>
     /// <param name="outcome">The match.</param>
@@ -160,13 +151,4 @@ public sealed class RoundDecision
     }
 
     private uint Position(RoundFile shape, int c) => shape.Position(_classes[c].Site, _classes[c].Index);
-
-    private static WeightMatrix Matrix(int classes, IReadOnlyList<RoundDemand> demand, Func<int, int, long> weight) =>
-        WeightMatrix.Create(classes, demand.Count, (c, row) =>
-        {
-            for (int j = 0; j < row.Length; j++)
-            {
-                row[j] = demand[j].Cancelled ? WeightMatrix.Inadmissible : weight(c, j);
-            }
-        });
 }
