@@ -1,13 +1,16 @@
 namespace EmrMarket.Analytics.Budgets;
 
 /// <summary>
-/// The losses of all records of a site, column by column: the rules of <see cref="PersonBudget"/> for hundreds of thousands of records at
-/// once. A release is reserved when it is matched, spent when it goes out, and given back when it does not. Against committed grades: what
-/// is pending for the same fact counts again, so that spent and reserved never exceed a cap, whichever of the pending ones go out. Not
-/// thread-safe: its owner serialises calls.
+/// The losses of all records of a site, column by column. A fact's loss is that of the highest grade ever released of it, since its lower
+/// grades are functions of that report. A release is reserved when it is matched, spent when it goes out, and given back when it does not.
+/// Against committed grades: what is pending for the same fact counts again, so that spent and reserved never exceed the cap, whichever of
+/// the pending ones go out. Not thread-safe: its owner serialises calls.
 /// </summary>
 public sealed class BudgetBook
 {
+    /// <summary>The lifetime cap of a person unless a site sets another: 20 epsilon.</summary>
+    public static readonly EpsilonMicro DefaultCap = new(20_000_000);
+
     private readonly GradeLadder _grades;
     private readonly int[] _personOf;
     private readonly bool[] _ofPerson;
@@ -34,7 +37,7 @@ public sealed class BudgetBook
     /// <summary>
     /// The most that may be spent and reserved over all facts of a person; those of one record and its person are part of them.
     /// </summary>
-    public EpsilonMicro Cap { get; init; } = PersonBudget.DefaultCap;
+    public EpsilonMicro Cap { get; init; } = DefaultCap;
 
     /// <summary>The highest loss, spent and reserved, of any person.</summary>
     public EpsilonMicro Highest => new(_total.DefaultIfEmpty(0).Max());
@@ -52,7 +55,7 @@ public sealed class BudgetBook
     /// <param name="attributes">The attributes, each at most once.</param>
     /// <param name="grades">Their grades, each in 1 to the ladder's count.</param>
     /// <returns>
-    /// What was reserved, to be handed back once to <see cref="Commit"/> or <see cref="Release"/>; null when a cap would be exceeded.
+    /// What was reserved, to be handed back once to <see cref="Commit"/> or <see cref="Release"/>; null when the cap would be exceeded.
     /// </returns>
     public Reservation? TryReserve(int record, ReadOnlySpan<int> attributes, ReadOnlySpan<byte> grades)
     {

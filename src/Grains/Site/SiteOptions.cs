@@ -39,7 +39,7 @@ public sealed class SiteOptions
     public byte PayoutDepth { get; init; }
 
     /// <summary>The most that a person may lose over all releases.</summary>
-    public EpsilonMicro Cap { get; init; } = PersonBudget.DefaultCap;
+    public EpsilonMicro Cap { get; init; } = BudgetBook.DefaultCap;
 
     /// <summary>Where the order of members and the salts of their leaves come from; a simulation gives its own.</summary>
     public RandomNumberGenerator Coins { get; init; } = RandomNumberGenerator.Create();

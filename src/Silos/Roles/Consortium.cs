@@ -49,7 +49,7 @@ internal sealed class Consortium : IAsyncDisposable
         HashSet<Bytes32> known = [.. _host.View.Schemas().Select(row => row.SchemaId)];
         ContractCall[] calls =
         [
-            .. schemas.Where(schema => !known.Contains(schema.LedgerId())).Select(schema => schema.ToPublication(PersonBudget.DefaultCap))
+            .. schemas.Where(schema => !known.Contains(schema.LedgerId())).Select(schema => schema.ToPublication(BudgetBook.DefaultCap))
                 .Select(schema => _evaluation.PublishSchema(
                     schema.SchemaId, schema.Tiers, schema.CapMicro, schema.LadderMicro, schema.Quality)),
         ];

@@ -2,14 +2,14 @@ using EmrMarket.Analytics.Budgets;
 
 namespace EmrMarket.Analytics.Tests.Budgets;
 
-/// <summary>The columns of a site's losses against the budget of one person, which keeps facts and commands by name.</summary>
+/// <summary>The columns of a site's losses against a plain budget of one person, which keeps facts by name.</summary>
 public sealed class BudgetBookTests
 {
     // Two facts of the record, one of the person.
     private static readonly bool[] OfPerson = [false, true, false];
     private static readonly int[] PersonOf = [0, 0, 1, 0, 1];
 
-    [Xunit.Fact]
+    [Fact]
     public void Decisions_and_losses_are_those_of_each_person_s_own_budget()
     {
         int refusals = 0, commits = 0, releases = 0;
@@ -18,8 +18,8 @@ public sealed class BudgetBookTests
             Random random = new(seed);
             EpsilonMicro cap = new(random.Next(1, 20) * 1_000_000);
             BudgetBook book = new(GradeLadder.Default, PersonOf, 2, OfPerson) { Cap = cap };
-            PersonBudget[] persons = [Budget(cap), Budget(cap)];
-            List<(Guid Id, Reservation Reserved, int[] Attributes, byte[] Grades)> pending = [];
+            PlainBudget[] persons = [new(cap), new(cap)];
+            List<(int Id, Reservation Reserved, int[] Attributes, byte[] Grades)> pending = [];
             for (int step = 0; step < 60; step++)
             {
                 int record = random.Next(PersonOf.Length);
@@ -27,9 +27,9 @@ public sealed class BudgetBookTests
                 byte[] grades = [.. attributes.Select(_ => (byte)random.Next(1, GradeLadder.Default.Count + 1))];
                 if (pending.Count > 0 && random.Next(2) == 0)
                 {
-                    (Guid id, Reservation reserved, int[] its, byte[] at) = pending[random.Next(pending.Count)];
+                    (int id, Reservation reserved, int[] its, byte[] at) = pending[random.Next(pending.Count)];
                     pending.RemoveAll(one => one.Id == id);
-                    PersonBudget person = persons[PersonOf[reserved.Record]];
+                    PlainBudget person = persons[PersonOf[reserved.Record]];
                     if (random.Next(3) == 0)
                     {
                         book.Release(reserved);
@@ -45,23 +45,20 @@ public sealed class BudgetBookTests
                 }
                 else
                 {
-                    Guid id = new(seed, (short)step, 0, new byte[8]);
-                    Release[] wanted =
-                        [.. attributes.Select(
-                            (a, i) => new Release(new Analytics.Budgets.Fact(OfPerson[a] ? null : (ulong)record, $"a{a}"), grades[i]))];
-                    BudgetOutcome expected = persons[PersonOf[record]].Reserve(id, wanted);
+                    bool expected = persons[PersonOf[record]].Reserve(
+                        step, [.. attributes.Select((a, i) => ((OfPerson[a] ? -1 : record, a), (int)grades[i]))]);
                     Reservation? actual = book.TryReserve(record, attributes, grades);
-                    Assert.Equal(expected == BudgetOutcome.Reserved, actual is not null);
+                    Assert.Equal(expected, actual is not null);
                     if (actual is { } reserved)
                     {
-                        pending.Add((id, reserved, attributes, grades));
+                        pending.Add((step, reserved, attributes, grades));
                     }
 
                     refusals += actual is null ? 1 : 0;
                 }
 
                 Assert.Equal(
-                    persons.Select(person => person.Spent.Micro + person.Reserved.Micro), [book.LossOf(0).Micro, book.LossOf(1).Micro]);
+                    persons.Select(person => person.Loss), [book.LossOf(0).Micro, book.LossOf(1).Micro]);
                 Assert.True(book.Highest <= cap);
             }
         }
@@ -70,7 +67,7 @@ public sealed class BudgetBookTests
             && releases > 500, $"{refusals} refusals, {commits} commits, {releases} releases: too few to say anything");
     }
 
-    [Xunit.Fact]
+    [Fact]
     public void What_a_store_restores_is_as_it_was_before()
     {
         BudgetBook book = new(GradeLadder.Default, PersonOf, 2, OfPerson);
@@ -86,5 +83,60 @@ public sealed class BudgetBookTests
         Assert.Equal((3, 2, 2), (again.HighestGrade(0, 0), again.HighestGrade(0, 1), again.HighestGrade(3, 1)));
     }
 
-    private static PersonBudget Budget(EpsilonMicro cap) => new(GradeLadder.Default) { PersonCap = cap, RecordCap = cap };
+    [Fact]
+    public void Resale_at_the_same_or_a_lower_grade_costs_nothing()
+    {
+        BudgetBook book = new(GradeLadder.Default, PersonOf, 2, OfPerson);
+        foreach ((byte grade, long spent) in new[] { ((byte)3, 1_000_000L), (3, 1_000_000), (1, 1_000_000), (5, 3_000_000), (4, 3_000_000) })
+        {
+            book.Commit(book.TryReserve(0, [0], [grade])!.Value, [0], [grade]);
+            Assert.Equal(spent, book.LossOf(0).Micro);
+        }
+
+        Assert.Equal(5, book.HighestGrade(0, 0));
+    }
+
+    [Fact]
+    public void TryReserve_is_all_or_nothing()
+    {
+        BudgetBook book = new(GradeLadder.Default, PersonOf, 2, OfPerson) { Cap = new(1_400_000) };
+        Assert.Null(book.TryReserve(0, [0, 2], [3, 2]));
+        Assert.Equal(0, book.LossOf(0).Micro);
+        Assert.NotNull(book.TryReserve(0, [0], [3]));
+    }
+
+    /// <summary>One person's losses in so many words: what was released of each fact, and what each pending command would add.</summary>
+    private sealed class PlainBudget(EpsilonMicro cap)
+    {
+        private readonly Dictionary<(int Record, int Attribute), int> _highest = [];
+        private readonly Dictionary<int, ((int Record, int Attribute) Fact, int Grade, long Micro)[]> _pending = [];
+
+        public long Loss => _highest.Values.Sum(grade => GradeLadder.Default[grade].Micro)
+            + _pending.Values.SelectMany(command => command).Sum(release => release.Micro);
+
+        public bool Reserve(int command, ((int Record, int Attribute) Fact, int Grade)[] releases)
+        {
+            var wanted = Array.ConvertAll(releases, release => (release.Fact, release.Grade, Math.Max(
+                0, GradeLadder.Default[release.Grade].Micro - GradeLadder.Default[_highest.GetValueOrDefault(release.Fact)].Micro)));
+            if (Loss + wanted.Sum(release => release.Item3) > cap.Micro)
+            {
+                return false;
+            }
+
+            _pending.Add(command, wanted);
+            return true;
+        }
+
+        public void Commit(int command)
+        {
+            foreach (var (fact, grade, _) in _pending[command])
+            {
+                _highest[fact] = Math.Max(_highest.GetValueOrDefault(fact), grade);
+            }
+
+            Release(command);
+        }
+
+        public void Release(int command) => _pending.Remove(command);
+    }
 }

@@ -127,7 +127,7 @@ internal static class MarketWorld
             return new ModelContracts(model, Contracts, At[4]);
         });
         AnonymousTransaction payments = new(null!, At[3]);
-        SchemaPublication schema = Schema.ToPublication(PersonBudget.DefaultCap);
+        SchemaPublication schema = Schema.ToPublication(BudgetBook.DefaultCap);
         foreach (Address account in (Address[])[Market.Address, Auditor, .. SiteAccounts.Select(site => site.Address)])
         {
             chain.Send(Consortium, payments.Deposit(account, 200_000));

@@ -53,7 +53,7 @@ internal static class PerturbCommand
         var cap = new Option<string>("--cap")
         {
             Description = "The most loss of a person and of a record, in epsilon; 'off' for none (evaluations only).",
-            HelpName = "EPSILON|off", DefaultValueFactory = _ => PersonBudget.DefaultCap.ToString(),
+            HelpName = "EPSILON|off", DefaultValueFactory = _ => BudgetBook.DefaultCap.ToString(),
         };
         var ledger = new Option<string>("--ledger")
         {

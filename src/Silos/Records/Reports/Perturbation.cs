@@ -17,7 +17,7 @@ public sealed record PerturbationPlan
     public required IReadOnlyDictionary<int, int[]> Grades { get; init; }
 
     /// <summary>The most loss of a person, and of a record; null for no cap.</summary>
-    public EpsilonMicro? Cap { get; init; } = PersonBudget.DefaultCap;
+    public EpsilonMicro? Cap { get; init; } = BudgetBook.DefaultCap;
 
     /// <summary>The least number of distinct persons of a unit of equal Public values and profile.</summary>
     public int MinPersons { get; init; } = SuppressionUnits.MinPersons;

@@ -167,7 +167,7 @@ internal sealed class MarketEvaluation : IAsyncDisposable
 
         DevelopmentToken token = new(Chain.Client, Address.Parse(_engines.Deployment.Token.Address));
         AnonymousTransaction payments = Market.Payments;
-        SchemaPublication schema = Schema.ToPublication(PersonBudget.DefaultCap);
+        SchemaPublication schema = Schema.ToPublication(BudgetBook.DefaultCap);
         await _people.SubmitAsync(0, "admit",
         [
             .. everybody.Select(account => token.Mint(account.Address, Wealth)),
