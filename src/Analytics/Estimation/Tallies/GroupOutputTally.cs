@@ -6,7 +6,7 @@ namespace EmrMarket.Analytics.Estimation.Tallies;
 /// The sufficient statistic of a square wave's mean by group: per group how often each output occurred among the records that support it,
 /// and among all. Integers that add over batches.
 /// </summary>
-public sealed class GroupOutputTally
+public sealed class GroupOutputTally : ClusteredTally
 {
     private readonly long[][] _supporting;
     private readonly long[] _all;
@@ -34,12 +34,6 @@ public sealed class GroupOutputTally
     /// <summary>True when records of a person share a draw of either attribute.</summary>
     public bool SharesDraws { get; }
 
-    /// <summary>Number of records n.</summary>
-    public long Records { get; private set; }
-
-    /// <summary>The sum over persons of the squared number of their records.</summary>
-    public long SumSquaredSizes { get; private set; }
-
     /// <summary>How often each output occurred among the records that support a group.</summary>
     public ReadOnlySpan<long> Supporting(int group) => _supporting[group];
 
@@ -49,8 +43,7 @@ public sealed class GroupOutputTally
     /// <summary>Adds a batch. O(n groups / 64 + supporting reports).</summary>
     internal void Add(ReportColumn groups, CodeReports values, PersonClusters persons)
     {
-        Records += values.Count;
-        SumSquaredSizes += persons.SumSquaredSizes;
+        Count(values.Count, persons);
         foreach (ushort code in values.Codes)
         {
             _all[code]++;
@@ -68,33 +61,5 @@ public sealed class GroupOutputTally
                 }
             }
         });
-    }
-
-    /// <summary>The sum of two tallies of the same channels; associative and commutative.</summary>
-    /// <exception cref="ArgumentException">The channels differ.</exception>
-    public static GroupOutputTally Merge(GroupOutputTally left, GroupOutputTally right)
-    {
-        ArgumentNullException.ThrowIfNull(left);
-        ArgumentNullException.ThrowIfNull(right);
-        if (left._all.Length != right._all.Length || left._supporting.Length != right._supporting.Length
-            || left.SharesDraws != right.SharesDraws
-            || left.Groups.ExactP != right.Groups.ExactP || left.Groups.ExactQ != right.Groups.ExactQ
-            || left.Values.ExactP != right.Values.ExactP || left.Values.ExactQ != right.Values.ExactQ)
-        {
-            throw new ArgumentException("Only tallies of the same channels add up; these two differ.", nameof(right));
-        }
-
-        var sum = new GroupOutputTally(left.Groups, left.Values, left._all.Length, left.SharesDraws)
-        {
-            Records = left.Records + right.Records,
-            SumSquaredSizes = left.SumSquaredSizes + right.SumSquaredSizes,
-        };
-        System.Numerics.Tensors.TensorPrimitives.Add(left._all, right._all, sum._all);
-        for (int group = 0; group < sum._supporting.Length; group++)
-        {
-            System.Numerics.Tensors.TensorPrimitives.Add(left._supporting[group], right._supporting[group], sum._supporting[group]);
-        }
-
-        return sum;
     }
 }

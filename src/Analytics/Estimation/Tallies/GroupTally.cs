@@ -8,7 +8,7 @@ namespace EmrMarket.Analytics.Estimation.Tallies;
 /// persons, what clustering needs. Squares are counted and not derived, since the supports of several codes by one hash are not mutually
 /// independent. Integers that add over batches.
 /// </summary>
-public sealed class GroupTally
+public sealed class GroupTally : ClusteredTally
 {
     private readonly int[][] _groups;
     private readonly Int128[] _sum;
@@ -35,21 +35,10 @@ public sealed class GroupTally
     /// <summary>True when all records of a person carry the same report.</summary>
     public bool ConstantPerPerson { get; }
 
-    /// <summary>Number of records n.</summary>
-    public long Records { get; private set; }
-
-    /// <summary>Number of persons.</summary>
-    public long Persons { get; private set; }
-
-    /// <summary>The sum over persons of the squared number of their records.</summary>
-    public long SumSquaredSizes { get; private set; }
-
     /// <summary>Adds a batch. O(n / 64 * codes), the counts of 64 records side by side in bit planes.</summary>
     internal void Add(ReportColumn reports, PersonClusters persons)
     {
-        Records += reports.Count;
-        Persons += persons.Persons;
-        SumSquaredSizes += persons.SumSquaredSizes;
+        Count(reports.Count, persons);
         Parallel.For(0, _groups.Length, g =>
         {
             ulong[][] planes = CountPlanes(reports, _groups[g]);
@@ -79,37 +68,6 @@ public sealed class GroupTally
             _sizeTimesSum[g] += sizeTimesSum;
             _personSquares[g] += personSquares;
         });
-    }
-
-    /// <summary>The sum of two tallies of the same channel and groups; associative and commutative.</summary>
-    /// <exception cref="ArgumentException">The channels or groups differ.</exception>
-    public static GroupTally Merge(GroupTally left, GroupTally right)
-    {
-        ArgumentNullException.ThrowIfNull(left);
-        ArgumentNullException.ThrowIfNull(right);
-        if (left.Channel.ExactP != right.Channel.ExactP || left.Channel.ExactQ != right.Channel.ExactQ
-            || left.ConstantPerPerson != right.ConstantPerPerson
-            || left._groups.Length != right._groups.Length
-                || !left._groups.Zip(right._groups, (a, b) => a.AsSpan().SequenceEqual(b)).All(equal => equal))
-        {
-            throw new ArgumentException("Only tallies of one channel and the same groups add up; these two differ.", nameof(right));
-        }
-
-        var sum = new GroupTally(left.Channel, left._groups, left.ConstantPerPerson)
-        {
-            Records = left.Records + right.Records,
-            Persons = left.Persons + right.Persons,
-            SumSquaredSizes = left.SumSquaredSizes + right.SumSquaredSizes,
-        };
-        for (int g = 0; g < sum._groups.Length; g++)
-        {
-            sum._sum[g] = left._sum[g] + right._sum[g];
-            sum._squares[g] = left._squares[g] + right._squares[g];
-            sum._sizeTimesSum[g] = left._sizeTimesSum[g] + right._sizeTimesSum[g];
-            sum._personSquares[g] = left._personSquares[g] + right._personSquares[g];
-        }
-
-        return sum;
     }
 
     /// <summary>

@@ -8,12 +8,11 @@ namespace EmrMarket.Analytics.Estimation.Tallies;
 /// for every subset of the attributes; and, for persons with several records, how often two records of one person show two patterns of
 /// support. Integers that add over batches.
 /// </summary>
-public sealed class JointTally
+public sealed class JointTally : ClusteredTally
 {
     private readonly long[][] _joint;
     private readonly long[] _pairs;
     private readonly long[] _othersTimesPattern;
-    private readonly bool[] _constant;
 
     /// <summary>An empty tally.</summary>
     /// <param name="channels">The channel of each attribute; two or three.</param>
@@ -23,7 +22,7 @@ public sealed class JointTally
         ArgumentNullException.ThrowIfNull(channels);
         ArgumentNullException.ThrowIfNull(constantPerPerson);
         Channels = [.. channels];
-        _constant = [.. constantPerPerson];
+        ConstantPerPerson = [.. constantPerPerson];
         _joint = new long[Patterns][];
         for (int subset = 0; subset < Patterns; subset++)
         {
@@ -39,16 +38,7 @@ public sealed class JointTally
     public IReadOnlyList<Channel> Channels { get; }
 
     /// <summary>Per attribute whether all records of a person carry the same report.</summary>
-    public IReadOnlyList<bool> ConstantPerPerson => _constant;
-
-    /// <summary>Number of records n.</summary>
-    public long Records { get; private set; }
-
-    /// <summary>Number of persons.</summary>
-    public long Persons { get; private set; }
-
-    /// <summary>The sum over persons of the squared number of their records.</summary>
-    public long SumSquaredSizes { get; private set; }
+    public IReadOnlyList<bool> ConstantPerPerson { get; }
 
     /// <summary>Number of cells: the product of the domain sizes; the last attribute runs fastest.</summary>
     public int Cells => Product(Patterns - 1);
@@ -118,16 +108,14 @@ public sealed class JointTally
     {
         int attributes = Channels.Count;
         int n = reports[0].Count;
-        Records += n;
-        Persons += persons.Persons;
-        SumSquaredSizes += persons.SumSquaredSizes;
+        Count(n, persons);
         SupportBitmaps[] supports =
             [.. Channels.Select((channel, a) => channel.Support(reports[a], [.. Enumerable.Range(0, channel.DomainSize)]))];
         _joint[0][0] += n;
         for (int a = 0; a < attributes; a++)
         {
             int attribute = a;
-            Parallel.For(0, Channels[a].DomainSize, v => _joint[1 << attribute][v] += Count(supports[attribute][v]));
+            Parallel.For(0, Channels[a].DomainSize, v => _joint[1 << attribute][v] += CountOnes(supports[attribute][v]));
         }
 
         Parallel.For(0, Channels[0].DomainSize, v =>
@@ -150,43 +138,7 @@ public sealed class JointTally
         });
     }
 
-    /// <summary>The sum of two tallies of the same channels; associative and commutative.</summary>
-    /// <exception cref="ArgumentException">The channels differ.</exception>
-    public static JointTally Merge(JointTally left, JointTally right)
-    {
-        ArgumentNullException.ThrowIfNull(left);
-        ArgumentNullException.ThrowIfNull(right);
-        bool same = left.Channels.Count == right.Channels.Count && left._constant.SequenceEqual(right._constant)
-            && left.Channels.Zip(right.Channels, (a, b) => a.DomainSize == b.DomainSize && a.ExactP == b.ExactP && a.ExactQ == b.ExactQ)
-                .All(equal => equal);
-        if (!same)
-        {
-            throw new ArgumentException("Only tallies of the same channels add up; these two differ.", nameof(right));
-        }
-
-        var sum = new JointTally(left.Channels, left._constant)
-        {
-            Records = left.Records + right.Records,
-            Persons = left.Persons + right.Persons,
-            SumSquaredSizes = left.SumSquaredSizes + right.SumSquaredSizes,
-        };
-        foreach (JointTally part in (ReadOnlySpan<JointTally>)[left, right])
-        {
-            for (int subset = 0; subset < sum.Patterns; subset++)
-            {
-                AddTo(sum._joint[subset], part._joint[subset]);
-            }
-
-            AddTo(sum._pairs, part._pairs);
-            AddTo(sum._othersTimesPattern, part._othersTimesPattern);
-        }
-
-        return sum;
-    }
-
-    private static void AddTo(long[] sum, long[] part) => System.Numerics.Tensors.TensorPrimitives.Add(sum, part, sum);
-
-    private static long Count(ReadOnlySpan<ulong> bits)
+    private static long CountOnes(ReadOnlySpan<ulong> bits)
     {
         long count = 0;
         foreach (ulong word in bits)

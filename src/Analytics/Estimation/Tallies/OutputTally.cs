@@ -6,7 +6,7 @@ namespace EmrMarket.Analytics.Estimation.Tallies;
 /// The sufficient statistic of everything about one grid attribute at one grade: how often each output occurred, and, for persons with
 /// several records, how often two outputs occurred together. Integers that add over batches.
 /// </summary>
-public sealed class OutputTally
+public sealed class OutputTally : ClusteredTally
 {
     private readonly long[] _outputs;
     private readonly long[] _sizeTimesOutputs;
@@ -31,23 +31,8 @@ public sealed class OutputTally
     /// <summary>True when all records of a person carry the same report: then the report is one draw that counts several times.</summary>
     public bool ConstantPerPerson { get; }
 
-    /// <summary>Number of records n.</summary>
-    public long Records { get; private set; }
-
-    /// <summary>Number of persons.</summary>
-    public long Persons { get; private set; }
-
-    /// <summary>The sum over persons of the squared number of their records.</summary>
-    public long SumSquaredSizes { get; private set; }
-
-    /// <summary>The most records of one person.</summary>
-    public int MaxSize { get; private set; }
-
     /// <summary>How often each output occurred.</summary>
     public ReadOnlySpan<long> Outputs => _outputs;
-
-    /// <summary>Per output the sum over its records of the number of records of their person.</summary>
-    public ReadOnlySpan<long> SizeTimesOutputs => _sizeTimesOutputs;
 
     /// <summary>Adds a batch. O(n + sum of squared sizes of persons with several records).</summary>
     internal void Add(ReportColumn reports, PersonClusters persons)
@@ -68,10 +53,7 @@ public sealed class OutputTally
         }
 
         _sortedPairs = null;
-        Records += codes.Length;
-        Persons += persons.Persons;
-        SumSquaredSizes += persons.SumSquaredSizes;
-        MaxSize = Math.Max(MaxSize, persons.MaxSize);
+        Count(codes.Length, persons);
         var counts = new long[_outputs.Length];
         foreach (ushort code in codes)
         {
@@ -100,44 +82,6 @@ public sealed class OutputTally
             _single[j] += counts[j];
             _sizeTimesOutputs[j] += counts[j];
         }
-    }
-
-    /// <summary>The sum of two tallies of the same channel; associative and commutative.</summary>
-    /// <exception cref="ArgumentException">The channels differ.</exception>
-    public static OutputTally Merge(OutputTally left, OutputTally right)
-    {
-        ArgumentNullException.ThrowIfNull(left);
-        ArgumentNullException.ThrowIfNull(right);
-        if (left._outputs.Length != right._outputs.Length || left.Channel.ExactP != right.Channel.ExactP
-            || left.Channel.ExactQ != right.Channel.ExactQ || left.ConstantPerPerson != right.ConstantPerPerson)
-        {
-            throw new ArgumentException(
-                "Only tallies of one channel add up; these two have different outputs, probabilities or clustering.", nameof(right));
-        }
-
-        var sum = new OutputTally(left.Channel, left._outputs.Length, left.ConstantPerPerson)
-        {
-            Records = left.Records + right.Records,
-            Persons = left.Persons + right.Persons,
-            SumSquaredSizes = left.SumSquaredSizes + right.SumSquaredSizes,
-            MaxSize = Math.Max(left.MaxSize, right.MaxSize),
-        };
-        foreach (OutputTally part in (ReadOnlySpan<OutputTally>)[left, right])
-        {
-            for (int j = 0; j < sum._outputs.Length; j++)
-            {
-                sum._outputs[j] += part._outputs[j];
-                sum._sizeTimesOutputs[j] += part._sizeTimesOutputs[j];
-                sum._single[j] += part._single[j];
-            }
-
-            foreach (((ushort, ushort) key, long count) in part._pairs)
-            {
-                System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrAddDefault(sum._pairs, key, out _) += count;
-            }
-        }
-
-        return sum;
     }
 
     /// <summary>The sum over records of a function of the output.</summary>

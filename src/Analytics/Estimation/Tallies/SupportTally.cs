@@ -7,7 +7,7 @@ namespace EmrMarket.Analytics.Estimation.Tallies;
 /// The sufficient statistic of frequencies at one grade: integers that add over batches. Beside the support counts it holds what clustering
 /// by person needs; where every record is a person, the three arrays are equal.
 /// </summary>
-public sealed class SupportTally
+public sealed class SupportTally : ClusteredTally
 {
     private readonly long[] _support;
     private readonly long[] _sizeTimesSupport;
@@ -31,18 +31,6 @@ public sealed class SupportTally
     /// <summary>True when all records of a person carry the same report: then the report is one draw that counts several times.</summary>
     public bool ConstantPerPerson { get; }
 
-    /// <summary>Number of records n.</summary>
-    public long Records { get; private set; }
-
-    /// <summary>Number of persons.</summary>
-    public long Persons { get; private set; }
-
-    /// <summary>The sum over persons of the squared number of their records; n when every record is a person.</summary>
-    public long SumSquaredSizes { get; private set; }
-
-    /// <summary>The most records of one person.</summary>
-    public int MaxSize { get; private set; }
-
     /// <summary>Per value the number of reports that support it.</summary>
     public ReadOnlySpan<long> Support => _support;
 
@@ -56,10 +44,7 @@ public sealed class SupportTally
     internal void Add(ReportColumn reports, PersonClusters persons)
     {
         long[] counts = Channel.CountSupport(reports);
-        Records += reports.Count;
-        Persons += persons.Persons;
-        SumSquaredSizes += persons.SumSquaredSizes;
-        MaxSize = Math.Max(MaxSize, persons.MaxSize);
+        Count(reports.Count, persons);
         for (int v = 0; v < counts.Length; v++)
         {
             _support[v] += counts[v];
@@ -117,36 +102,5 @@ public sealed class SupportTally
         }
 
         return (either, together);
-    }
-
-    /// <summary>The sum of two tallies of the same channel; associative and commutative.</summary>
-    /// <exception cref="ArgumentException">The channels differ.</exception>
-    public static SupportTally Merge(SupportTally left, SupportTally right)
-    {
-        ArgumentNullException.ThrowIfNull(left);
-        ArgumentNullException.ThrowIfNull(right);
-        if (left.Channel.DomainSize != right.Channel.DomainSize || left.Channel.ExactP != right.Channel.ExactP
-            || left.Channel.ExactQ != right.Channel.ExactQ || left.ConstantPerPerson != right.ConstantPerPerson)
-        {
-            throw new ArgumentException(
-                "Only tallies of one channel add up; these two have different domains, support probabilities or clustering.",
-                nameof(right));
-        }
-
-        var sum = new SupportTally(left.Channel, left.ConstantPerPerson)
-        {
-            Records = left.Records + right.Records,
-            Persons = left.Persons + right.Persons,
-            SumSquaredSizes = left.SumSquaredSizes + right.SumSquaredSizes,
-            MaxSize = Math.Max(left.MaxSize, right.MaxSize),
-        };
-        for (int v = 0; v < sum._support.Length; v++)
-        {
-            sum._support[v] = left._support[v] + right._support[v];
-            sum._sizeTimesSupport[v] = left._sizeTimesSupport[v] + right._sizeTimesSupport[v];
-            sum._squaredSupport[v] = left._squaredSupport[v] + right._squaredSupport[v];
-        }
-
-        return sum;
     }
 }
