@@ -43,9 +43,6 @@ internal sealed class RawModel
         }
     }
 
-    /// <summary>The names of the terms.</summary>
-    public IReadOnlyList<string> Terms => [.. _terms.Select(t => t.Name)];
-
     /// <summary>Whether a record's outcome counts as yes.</summary>
     public bool Yes(int record) => _yes[_outcome.Codes[record]];
 

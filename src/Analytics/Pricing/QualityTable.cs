@@ -55,24 +55,6 @@ public sealed class QualityTable
     /// <summary>The losses of the grades.</summary>
     public GradeLadder Ladder { get; }
 
-    /// <summary>A quality in [0, 1] in parts per billion, rounded down.</summary>
-    public static long PartsPerBillion(double quality)
-        => quality is >= 0 and <= 1
-            ? (long)Math.Floor(quality * Unit)
-            : throw new ArgumentOutOfRangeException(nameof(quality), quality, "A quality lies in [0, 1].");
-
-    /// <summary>A product of qualities in parts per billion, rounded down after each factor from left to right; 10^9 for none.</summary>
-    public static long Product(ReadOnlySpan<long> factors)
-    {
-        var product = Unit;
-        foreach (var factor in factors)
-        {
-            product = product * factor / Unit;
-        }
-
-        return product;
-    }
-
     /// <summary>The sensitivity of an attribute.</summary>
     public Tier TierOf(int attribute) => _tiers[attribute];
 

@@ -63,9 +63,6 @@ public readonly record struct BlockReference
     /// <summary>The newest block and the transactions that wait for the next one.</summary>
     public static BlockReference Pending { get; } = new("pending", 0);
 
-    /// <summary>The newest block that the chain's consensus will not replace.</summary>
-    public static BlockReference Finalized { get; } = new("finalized", 0);
-
     /// <summary>The block's number, where the reference is one.</summary>
     public ulong Number { get; }
 

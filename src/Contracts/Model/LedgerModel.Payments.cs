@@ -182,9 +182,6 @@ public sealed partial class LedgerModel
         _events.Add(new ExpiredEvent(requestId, left));
     }
 
-    /// <summary>Whether a slot was paid.</summary>
-    public bool IsClaimed(Bytes32 deliveryId, uint slot) => _claimed.Contains((deliveryId, slot));
-
     private void PayLeaves(CallContext context, Bytes32 deliveryId, ulong requestId, (uint Slot, DeliveryLeaf Leaf)[] leaves)
     {
         ModelEscrow escrow = _escrows[requestId];

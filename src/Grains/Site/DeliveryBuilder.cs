@@ -1,5 +1,4 @@
 using EmrMarket.Analytics.Budgets;
-using EmrMarket.Analytics.Matching.Drawing;
 using EmrMarket.Analytics.Mechanisms;
 using EmrMarket.Analytics.Pricing;
 using EmrMarket.Analytics.Records;

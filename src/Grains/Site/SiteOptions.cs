@@ -21,9 +21,9 @@ public sealed class SiteOptions
     public SiteOptions(ReadOnlySpan<byte> siteKey, Address account, IReadOnlyList<TierRates> rates)
     {
         ArgumentNullException.ThrowIfNull(rates);
-        if (siteKey.Length != KeyBytes || rates.Count is < 1 or > RateMenu.MaxRates)
+        if (siteKey.Length != KeyBytes || rates.Count is < 1 or > TierRates.MaxMenu)
         {
-            throw new ArgumentException($"a site has a key of {KeyBytes} bytes and 1 to {RateMenu.MaxRates} rates", nameof(siteKey));
+            throw new ArgumentException($"a site has a key of {KeyBytes} bytes and 1 to {TierRates.MaxMenu} rates", nameof(siteKey));
         }
 
         (_key, Account, Rates) = (siteKey.ToArray(), account, rates);

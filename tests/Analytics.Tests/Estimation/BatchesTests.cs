@@ -67,6 +67,30 @@ public sealed class BatchesTests
             && print(whole) == print([.. parts.Skip(1), parts[0]]));
     }).Check(Config.QuickThrowOnFailure.WithMaxTest(60));
 
+    [Fact]
+    public void Tallies_of_sites_merge_to_what_one_pass_gives() => Prop.ForAll(Cases, c =>
+    {
+        ReportBatch[] whole = [Batch(c.Persons, c.Seed, _ => true, shuffle: false)];
+        ReportBatch[] parts = Parts(c);
+        SupportTally Supports(ReportBatch[] batches) => FrequencyEstimator.Tally("race", batches).Values.Single();
+        OutputTally Outputs(ReportBatch[] batches) => OrderedEstimator.Tally("stay", batches).Values.Single();
+        string Frequencies(SupportTally tally) => Print(FrequencyEstimator.Estimate("x", Race, Grades(tally), Population));
+        string Means(OutputTally tally) =>
+            Print(OrderedEstimator.Estimate(StatisticRequest.Mean("stay"), Stay, Grades(tally), null, Population));
+        return new[] { parts, [.. parts.Reverse()] }.All(order =>
+            Frequencies(order.Select(part => Supports([part])).Aggregate(SupportTally.Merge)) == Frequencies(Supports(whole))
+            && Means(order.Select(part => Outputs([part])).Aggregate(OutputTally.Merge)) == Means(Outputs(whole)));
+    }).Check(Config.QuickThrowOnFailure.WithMaxTest(60));
+
+    [Fact]
+    public void Tallies_of_different_channels_do_not_merge()
+    {
+        SupportTally Of(int grade) => new(Samples.ChannelOf(Race, grade), constantPerPerson: false);
+        Assert.Throws<ArgumentException>(() => SupportTally.Merge(Of(1), Of(2)));
+        OutputTally Outputs(int grade) => new(Samples.ChannelOf(Stay, grade), 17, constantPerPerson: false);
+        Assert.Throws<ArgumentException>(() => OutputTally.Merge(Outputs(1), Outputs(2)));
+    }
+
     private static string Covariances(JointTally tally) => string.Join(' ', Enumerable.Range(0, tally.Cells).Select(cell =>
         new JointStratum(tally).Covariance(cell, 3, 3, InferenceTarget.Population)
             .ToString("R", System.Globalization.CultureInfo.InvariantCulture)));

@@ -64,17 +64,6 @@ public sealed class PriceRulesTests
     }
 
     [Fact]
-    public void Products_of_qualities_equal_the_ledgers_vectors()
-    {
-        foreach (var vector in Vectors.GetProperty("qualityProducts").EnumerateArray())
-        {
-            var factors = vector.GetProperty("factors").EnumerateArray()
-                .Select(f => long.Parse(f.GetString()!, CultureInfo.InvariantCulture)).ToArray();
-            Assert.Equal(Number(vector, "product"), QualityTable.Product(factors));
-        }
-    }
-
-    [Fact]
     public void Ask_is_the_ceiling_of_the_exact_product()
         => Prop.ForAll(
             ArbMap.Default.ArbFor<ulong>(),
@@ -188,17 +177,6 @@ public sealed class PriceRulesTests
         Assert.Throws<OverflowException>(() => TokenAmount.Zero - new TokenAmount(1));
         Assert.Throws<OverflowException>(() => new TokenAmount(5) * -1);
         Assert.Throws<OverflowException>(() => new TokenAmount(UInt128.MaxValue / 2) * 3);
-    }
-
-    [Fact]
-    public void Rate_wanted_is_rounded_up_to_the_menu()
-    {
-        var menu = new RateMenu([new(10), new(20), new(40)]);
-        Assert.Equal(new TokenAmount(20), menu.AtLeast(new(11)));
-        Assert.Equal(new TokenAmount(40), menu.AtLeast(new(40)));
-        Assert.Null(menu.AtLeast(new(41)));
-        Assert.Throws<ArgumentException>(() => new RateMenu([new(2), new(2)]));
-        Assert.Throws<ArgumentException>(() => new RateMenu([.. Enumerable.Range(1, 9).Select(r => new TokenAmount((UInt128)r))]));
     }
 
     private static OfferTerms Offer(string cell, AttributeGrades ceilings)

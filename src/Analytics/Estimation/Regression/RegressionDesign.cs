@@ -62,9 +62,6 @@ internal sealed class RegressionDesign
     /// <summary>The domain sizes of the covariates.</summary>
     public int[] Sizes { get; }
 
-    /// <summary>The names of the attributes, outcome first.</summary>
-    public IEnumerable<string> Names => _attributes.Select(a => a.Name);
-
     /// <summary>The origin and step of an attribute's unit.</summary>
     public (double Origin, double Step) Unit(int attribute) =>
         _attributes[attribute].Domain is GridDomain grid ? ((double)grid.Min, (double)grid.Step) : (0, 1);

@@ -26,4 +26,13 @@ public abstract class ClusteredTally
         SumSquaredSizes += persons.SumSquaredSizes;
         MaxSize = Math.Max(MaxSize, persons.MaxSize);
     }
+
+    /// <summary>Adds what another tally counted, of other persons.</summary>
+    private protected void Count(ClusteredTally other)
+    {
+        Records += other.Records;
+        Persons += other.Persons;
+        SumSquaredSizes += other.SumSquaredSizes;
+        MaxSize = Math.Max(MaxSize, other.MaxSize);
+    }
 }

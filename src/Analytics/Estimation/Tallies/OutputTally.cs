@@ -84,6 +84,39 @@ public sealed class OutputTally : ClusteredTally
         }
     }
 
+    /// <summary>The sum of two tallies of the same channel; associative and commutative.</summary>
+    /// <exception cref="ArgumentException">The channels differ.</exception>
+    public static OutputTally Merge(OutputTally left, OutputTally right)
+    {
+        ArgumentNullException.ThrowIfNull(left);
+        ArgumentNullException.ThrowIfNull(right);
+        if (left._outputs.Length != right._outputs.Length || left.Channel.ExactP != right.Channel.ExactP
+            || left.Channel.ExactQ != right.Channel.ExactQ || left.ConstantPerPerson != right.ConstantPerPerson)
+        {
+            throw new ArgumentException(
+                "Only tallies of one channel add up; these two have different outputs, probabilities or clustering.", nameof(right));
+        }
+
+        var sum = new OutputTally(left.Channel, left._outputs.Length, left.ConstantPerPerson);
+        foreach (OutputTally part in (ReadOnlySpan<OutputTally>)[left, right])
+        {
+            sum.Count(part);
+            for (int j = 0; j < sum._outputs.Length; j++)
+            {
+                sum._outputs[j] += part._outputs[j];
+                sum._sizeTimesOutputs[j] += part._sizeTimesOutputs[j];
+                sum._single[j] += part._single[j];
+            }
+
+            foreach (((ushort, ushort) key, long count) in part._pairs)
+            {
+                System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrAddDefault(sum._pairs, key, out _) += count;
+            }
+        }
+
+        return sum;
+    }
+
     /// <summary>The sum over records of a function of the output.</summary>
     internal double Sum(ReadOnlySpan<double> function) => Dot(_outputs, function);
 

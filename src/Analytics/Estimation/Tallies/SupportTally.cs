@@ -103,4 +103,31 @@ public sealed class SupportTally : ClusteredTally
 
         return (either, together);
     }
+
+    /// <summary>The sum of two tallies of the same channel; associative and commutative.</summary>
+    /// <exception cref="ArgumentException">The channels differ.</exception>
+    public static SupportTally Merge(SupportTally left, SupportTally right)
+    {
+        ArgumentNullException.ThrowIfNull(left);
+        ArgumentNullException.ThrowIfNull(right);
+        if (left.Channel.DomainSize != right.Channel.DomainSize || left.Channel.ExactP != right.Channel.ExactP
+            || left.Channel.ExactQ != right.Channel.ExactQ || left.ConstantPerPerson != right.ConstantPerPerson)
+        {
+            throw new ArgumentException(
+                "Only tallies of one channel add up; these two have different domains, support probabilities or clustering.",
+                nameof(right));
+        }
+
+        var sum = new SupportTally(left.Channel, left.ConstantPerPerson);
+        sum.Count(left);
+        sum.Count(right);
+        for (int v = 0; v < sum._support.Length; v++)
+        {
+            sum._support[v] = left._support[v] + right._support[v];
+            sum._sizeTimesSupport[v] = left._sizeTimesSupport[v] + right._sizeTimesSupport[v];
+            sum._squaredSupport[v] = left._squaredSupport[v] + right._squaredSupport[v];
+        }
+
+        return sum;
+    }
 }

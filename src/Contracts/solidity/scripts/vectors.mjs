@@ -219,9 +219,6 @@ const rounding = {
             maximumScore: String(maximum), capacity: String(capacity),
         };
     }),
-    qualityProducts: [[999_999_999n, 999_999_999n], [333_333_333n, 333_333_333n, 333_333_333n], [1n, PPB], [580_025_000n, 213_552_000n, 59_960_000n]].map((factors) => ({
-        factors: factors.map(String), product: String(factors.reduce((a, b) => (a * b) / PPB)),
-    })),
     bonds: ["1", "2", "1000000000000000001"].map((bond) => ({ bond, reward: String(BigInt(bond) / 2n), burned: String(BigInt(bond) - BigInt(bond) / 2n) })),
 };
 

@@ -46,9 +46,6 @@ public interface IMarketStore
     /// content. The ledger says whose content counts.</summary>
     Task<DeliveryRow> KeepDeliveryAsync(DeliveryRow row, CancellationToken cancellationToken);
 
-    /// <summary>A request's accepted deliveries by site, attempt and content.</summary>
-    Task<DeliveryRow[]> FindDeliveriesAsync(ulong requestId, CancellationToken cancellationToken);
-
     /// <summary>Keeps a request's results; answers with those that were kept first.</summary>
     Task<string> KeepResultsAsync(string requestKey, string resultsJson, CancellationToken cancellationToken);
 

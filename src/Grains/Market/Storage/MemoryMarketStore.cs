@@ -102,11 +102,6 @@ public sealed class MemoryMarketStore : IMarketStore
     }
 
     /// <inheritdoc/>
-    public Task<DeliveryRow[]> FindDeliveriesAsync(ulong requestId, CancellationToken cancellationToken) =>
-        Do(() => _deliveries.Values.Where(row => row.RequestId == requestId).OrderBy(row => row.Site).ThenBy(row => row.Attempt)
-            .ThenBy(row => row.FileHash, StringComparer.Ordinal).ToArray());
-
-    /// <inheritdoc/>
     public Task<string> KeepResultsAsync(string requestKey, string resultsJson, CancellationToken cancellationToken) =>
         Do(() => First(_results, requestKey, resultsJson));
 

@@ -42,9 +42,6 @@ internal sealed class SiteOptions
         return market;
     }
 
-    /// <summary>The schema as it was typed.</summary>
-    public string? SchemaName(ParseResult parsed) => parsed.GetValue(_schema.Option);
-
     /// <summary>The site's name and the schema's id.</summary>
     public async Task<(string Site, string SchemaId)> PlaceAsync(
         ParseResult parsed, MarketClient market, CancellationToken cancellationToken)

@@ -127,12 +127,6 @@ internal sealed class PostgresMarketStore(NpgsqlDataSource database) : IMarketSt
     }
 
     /// <inheritdoc/>
-    public Task<DeliveryRow[]> FindDeliveriesAsync(ulong requestId, CancellationToken cancellationToken) =>
-        RowsAsync<DeliveryRow>(
-            "SELECT body FROM market_delivery WHERE request_id = $1 ORDER BY site, attempt, file_hash COLLATE \"C\"", cancellationToken,
-            (BigInteger)requestId);
-
-    /// <inheritdoc/>
     public async Task<string> KeepResultsAsync(string requestKey, string resultsJson, CancellationToken cancellationToken)
     {
         await ExecuteAsync("INSERT INTO market_results (request_key, body) VALUES ($1, $2) ON CONFLICT DO NOTHING", cancellationToken,
