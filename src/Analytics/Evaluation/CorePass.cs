@@ -1,5 +1,4 @@
 using EmrMarket.Analytics.Estimation;
-using EmrMarket.Analytics.Mechanisms;
 using EmrMarket.Analytics.Records;
 using EmrMarket.Analytics.Schemas;
 

@@ -1,6 +1,5 @@
 using EmrMarket.Contracts.Bindings;
 using EmrMarket.Contracts.Ethereum;
-using EmrMarket.Contracts.Merkle;
 
 namespace EmrMarket.Contracts.Batches;
 

@@ -1,5 +1,4 @@
 using System.Numerics;
-using EmrMarket.Contracts.Ethereum;
 
 namespace EmrMarket.Contracts.Model;
 

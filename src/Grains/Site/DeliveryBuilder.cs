@@ -40,7 +40,7 @@ internal sealed class DeliveryBuilder(
         List<Slot> slots = [];
         List<Reservation> reserved = [];
         int overCap = 0, notAllowed = 0;
-        foreach (Slot slot in SlotsOf(column, demand, wanted, randomised))
+        foreach (Slot slot in SlotsOf(column, demand, randomised))
         {
             if (!IsStillAllowed(slot, demand, randomised, now))
             {
@@ -63,7 +63,7 @@ internal sealed class DeliveryBuilder(
             overCap, notAllowed);
     }
 
-    private IEnumerable<Slot> SlotsOf(uint column, Demand demand, int[] wanted, int[] randomised)
+    private IEnumerable<Slot> SlotsOf(uint column, Demand demand, int[] randomised)
     {
         uint start = 0;
         for (uint k = 0; k < epoch.Classes.Length; start += epoch.Classes[k].Size, k++)

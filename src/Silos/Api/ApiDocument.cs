@@ -1,6 +1,5 @@
 using EmrMarket.Silos.Api.Access;
 using EmrMarket.Silos.Api.Traffic;
-using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
 
 namespace EmrMarket.Silos.Api;

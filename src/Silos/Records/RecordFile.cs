@@ -1,4 +1,3 @@
-using System.IO.Compression;
 using EmrMarket.Analytics.Records;
 
 namespace EmrMarket.Silos.Records;

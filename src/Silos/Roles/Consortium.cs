@@ -9,7 +9,6 @@ using EmrMarket.Contracts.Ethereum.JsonRpc;
 using EmrMarket.Contracts.Ethereum.Signing;
 using EmrMarket.Grains.Exchange;
 using EmrMarket.Grains.Ledger.Storage;
-using EmrMarket.Grains.Ledger.View;
 
 namespace EmrMarket.Silos.Roles;
 

@@ -3,7 +3,6 @@ using EmrMarket.Contracts.Deployment;
 using EmrMarket.Contracts.Ethereum;
 using EmrMarket.Contracts.Ethereum.Sending;
 using EmrMarket.Contracts.Ethereum.Signing;
-using EmrMarket.Grains.Abstractions;
 using EmrMarket.Grains.Abstractions.Ledger;
 using EmrMarket.Grains.Ledger.Sending;
 using EmrMarket.Grains.Ledger.Storage;

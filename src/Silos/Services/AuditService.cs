@@ -1,5 +1,4 @@
 using EmrMarket.Contracts.Ethereum;
-using EmrMarket.Grains.Abstractions.Market;
 using EmrMarket.Grains.Ledger.View;
 using EmrMarket.Grains.Market.Requests;
 using EmrMarket.Silos.Commands.Trace;

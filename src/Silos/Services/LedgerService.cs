@@ -4,7 +4,6 @@ using EmrMarket.Contracts.Batches;
 using EmrMarket.Contracts.Bindings;
 using EmrMarket.Contracts.Ethereum;
 using EmrMarket.Contracts.Ethereum.JsonRpc;
-using EmrMarket.Contracts.Ethereum.Signing;
 using EmrMarket.Contracts.Ethereum.Transactions;
 using EmrMarket.Grains.Ledger.View;
 using EmrMarket.Grains.Market.Hosting;

@@ -1,4 +1,3 @@
-using EmrMarket.Analytics.Budgets;
 using EmrMarket.Analytics.Pricing;
 using EmrMarket.Analytics.Schemas;
 using EmrMarket.Contracts.Bindings;

@@ -3,7 +3,6 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using EmrMarket.Analytics.Estimation;
 using EmrMarket.Analytics.Pricing;
-using EmrMarket.Analytics.Quality;
 using EmrMarket.Contracts.Bindings;
 using EmrMarket.Contracts.Deployment;
 using EmrMarket.Contracts.Ethereum;

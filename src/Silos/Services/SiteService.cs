@@ -1,11 +1,9 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
-using EmrMarket.Analytics.Budgets;
 using EmrMarket.Analytics.Pricing;
 using EmrMarket.Analytics.Records;
 using EmrMarket.Analytics.Schemas;
 using EmrMarket.Grains.Abstractions.Site;
-using EmrMarket.Grains.Exchange;
 using EmrMarket.Grains.Ledger.View;
 using EmrMarket.Grains.Site;
 using EmrMarket.Grains.Site.Wallet;

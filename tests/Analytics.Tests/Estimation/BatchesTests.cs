@@ -3,7 +3,6 @@ using EmrMarket.Analytics.Estimation.Frequencies;
 using EmrMarket.Analytics.Estimation.Ordered;
 using EmrMarket.Analytics.Estimation.Tables;
 using EmrMarket.Analytics.Estimation.Tallies;
-using EmrMarket.Analytics.Estimation.TopCodes;
 using EmrMarket.Analytics.Schemas;
 using FsCheck;
 using FsCheck.Fluent;

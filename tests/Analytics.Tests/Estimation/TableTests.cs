@@ -1,6 +1,5 @@
 using EmrMarket.Analytics.Estimation;
 using EmrMarket.Analytics.Estimation.Tables;
-using EmrMarket.Analytics.Mechanisms;
 using EmrMarket.Analytics.Schemas;
 
 namespace EmrMarket.Analytics.Tests.Estimation;

@@ -4,7 +4,6 @@ using EmrMarket.Analytics.Budgets;
 using EmrMarket.Analytics.Mechanisms;
 using EmrMarket.Analytics.Mechanisms.Coins;
 using EmrMarket.Analytics.Mechanisms.Dsw;
-using EmrMarket.Analytics.Mechanisms.Olh;
 using EmrMarket.Analytics.Mechanisms.Oue;
 using EmrMarket.Analytics.Mechanisms.Ss;
 using EmrMarket.Analytics.Mechanisms.Windows;

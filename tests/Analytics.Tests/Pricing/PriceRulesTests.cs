@@ -5,7 +5,6 @@ using EmrMarket.Analytics.Budgets;
 using EmrMarket.Analytics.Matching;
 using EmrMarket.Analytics.Pricing;
 using EmrMarket.Analytics.Schemas;
-using EmrMarket.Tests.Shared;
 using FsCheck;
 using FsCheck.Fluent;
 

@@ -1,8 +1,6 @@
 using System.Numerics;
-using EmrMarket.Analytics.Budgets;
 using EmrMarket.Analytics.Estimation.Ordered;
 using EmrMarket.Analytics.Mechanisms;
-using EmrMarket.Analytics.Mechanisms.Dsw;
 using EmrMarket.Analytics.Quality;
 using EmrMarket.Analytics.Schemas;
 using EmrMarket.Analytics.Tests.Estimation;

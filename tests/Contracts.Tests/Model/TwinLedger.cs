@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Net.Http.Json;
-using System.Numerics;
 using System.Reflection;
 using System.Text.Json;
 using EmrMarket.Contracts.Bindings;

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Numerics;
 using EmrMarket.Contracts.Deployment;
 using EmrMarket.Contracts.Ethereum;
 using EmrMarket.Contracts.Ethereum.Sending;

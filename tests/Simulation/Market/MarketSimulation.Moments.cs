@@ -1,5 +1,4 @@
 using System.Globalization;
-using EmrMarket.Contracts.Bindings;
 using EmrMarket.Contracts.Ethereum;
 using EmrMarket.Contracts.Ethereum.Signing;
 using EmrMarket.Contracts.Model;

@@ -26,7 +26,6 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using DeliveryRow = EmrMarket.Grains.Ledger.View.DeliveryRow;
 using LedgerRequest = EmrMarket.Grains.Ledger.View.RequestRow;
-using LedgerRound = EmrMarket.Grains.Ledger.View.RoundRow;
 
 namespace EmrMarket.Simulation.Market;
 

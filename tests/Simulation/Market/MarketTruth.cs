@@ -2,7 +2,6 @@ using System.Buffers.Binary;
 using System.Collections;
 using System.Globalization;
 using System.Reflection;
-using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using EmrMarket.Analytics.Pricing;

@@ -1,9 +1,7 @@
-using EmrMarket.Contracts.Batches;
 using EmrMarket.Contracts.Ethereum;
 using EmrMarket.Contracts.Bindings;
 using EmrMarket.Grains.Abstractions.Link;
 using EmrMarket.Grains.Exchange;
-using EmrMarket.Grains.Market.Hosting;
 using EmrMarket.Analytics.Mechanisms;
 
 namespace EmrMarket.Simulation.Market;

@@ -10,7 +10,6 @@ using EmrMarket.Contracts.Ethereum.Signing;
 using EmrMarket.Contracts.Model;
 using EmrMarket.Grains.Abstractions.Site;
 using EmrMarket.Grains.Exchange;
-using EmrMarket.Grains.Site;
 using EmrMarket.Simulation.Chain;
 
 namespace EmrMarket.Simulation.Market;

@@ -1,5 +1,4 @@
 using EmrMarket.Analytics.Mechanisms;
-using EmrMarket.Contracts.Batches;
 using EmrMarket.Contracts.Bindings;
 using EmrMarket.Contracts.Ethereum;
 using EmrMarket.Contracts.Model;

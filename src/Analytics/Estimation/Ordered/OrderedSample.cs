@@ -3,7 +3,6 @@ using EmrMarket.Analytics.Estimation.Tallies;
 using EmrMarket.Analytics.Mechanisms;
 using EmrMarket.Analytics.Mechanisms.Dsw;
 using EmrMarket.Analytics.Mechanisms.Grr;
-using EmrMarket.Analytics.Schemas;
 
 namespace EmrMarket.Analytics.Estimation.Ordered;
 

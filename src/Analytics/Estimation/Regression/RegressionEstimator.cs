@@ -1,6 +1,5 @@
 using EmrMarket.Analytics.Budgets;
 using EmrMarket.Analytics.Quality;
-using EmrMarket.Analytics.Schemas;
 using MathNet.Numerics.LinearAlgebra;
 
 namespace EmrMarket.Analytics.Estimation.Regression;

@@ -123,7 +123,6 @@ internal sealed class Association
 
     internal static double Pearson(JointTally tally)
     {
-        int columns = tally.Channels[1].DomainSize;
         double n = tally.Records;
         double statistic = 0;
         for (int cell = 0; cell < tally.Cells; cell++)

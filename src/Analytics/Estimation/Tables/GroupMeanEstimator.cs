@@ -1,4 +1,3 @@
-using EmrMarket.Analytics.Budgets;
 using EmrMarket.Analytics.Estimation.Ordered;
 using EmrMarket.Analytics.Estimation.Tallies;
 using EmrMarket.Analytics.Mechanisms;

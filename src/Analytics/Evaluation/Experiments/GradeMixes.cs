@@ -1,5 +1,4 @@
 using System.Globalization;
-using EmrMarket.Analytics.Budgets;
 using EmrMarket.Analytics.Estimation;
 using EmrMarket.Analytics.Quality;
 using EmrMarket.Analytics.Records;
@@ -48,7 +47,7 @@ internal sealed class GradeMixes : IExperiment
             return arrangements.Select(arrangement =>
             {
                 (RecordTable Records, int Grade)[] deliveries =
-                    [.. arrangement.Deliver(context, site, groups, ceilings, attribute).Where(d => d.Records.Count > 0)];
+                    [.. arrangement.Deliver(site, groups, ceilings, attribute).Where(d => d.Records.Count > 0)];
                 ReportBatch[] batches = [.. deliveries.Select(d => site.Draw(d.Records, key, [attribute], _ => d.Grade))];
                 StatisticResult answer = StatisticEstimator.Estimate(
                     request, batches, context.Options with { Combination = arrangement.Rule });
@@ -211,17 +210,16 @@ internal sealed class GradeMixes : IExperiment
     private static Arrangement[] Arrangements()
     {
         static IEnumerable<(RecordTable, int)> Own(
-            ExperimentContext context, SiteReports site, RecordTable[] groups, int[] ceilings, AttributeDefinition attribute) =>
-            groups.Zip(ceilings);
+            SiteReports site, RecordTable[] groups, int[] ceilings, AttributeDefinition attribute) => groups.Zip(ceilings);
         return
         [
-            new("one-grade", "one grade, those who allow it", CombinationRule.Stratified, (context, site, groups, ceilings, attribute) =>
+            new("one-grade", "one grade, those who allow it", CombinationRule.Stratified, (site, groups, ceilings, attribute) =>
             {
-                int grade = ceilings.MaxBy(g => Effective(context, site, groups, ceilings, attribute, g));
+                int grade = ceilings.MaxBy(g => Effective(site, groups, ceilings, attribute, g));
                 return groups.Zip(ceilings).Where(p => p.Second >= grade).Select(p => (p.First, grade));
             }),
-            new("strictest", "everybody at the strictest", CombinationRule.Stratified, (_, _, groups, ceilings, _) => groups.Select(
-                g => (g, ceilings[0]))),
+            new("strictest", "everybody at the strictest", CombinationRule.Stratified, (_, groups, ceilings, _) =>
+                groups.Select(g => (g, ceilings[0]))),
             new("unweighted", "own ceilings, unweighted", CombinationRule.Unweighted, Own),
             new("stratified", "own ceilings, stratified", CombinationRule.Stratified, Own),
             new("precision", "own ceilings, precision-weighted", CombinationRule.Precision, Own),
@@ -231,7 +229,7 @@ internal sealed class GradeMixes : IExperiment
 
     /// <summary>Effective records at a grade: those who allow it times what their reports are worth.</summary>
     private static double Effective(
-        ExperimentContext context, SiteReports site, RecordTable[] groups, int[] ceilings, AttributeDefinition attribute, int grade)
+        SiteReports site, RecordTable[] groups, int[] ceilings, AttributeDefinition attribute, int grade)
     {
         Mechanisms.Channel channel = site.ChannelOf(attribute, grade);
         return groups.Zip(ceilings).Where(p => p.Second >= grade)
@@ -240,8 +238,7 @@ internal sealed class GradeMixes : IExperiment
 
     private sealed record Arrangement(
         string Id, string Name, CombinationRule Rule,
-        Func<ExperimentContext, SiteReports, RecordTable[], int[], AttributeDefinition,
-        IEnumerable<(RecordTable Records, int Grade)>> Deliver);
+        Func<SiteReports, RecordTable[], int[], AttributeDefinition, IEnumerable<(RecordTable Records, int Grade)>> Deliver);
 
     private sealed record Outcome(ErrorSample Errors, double SensitiveError, int[] Covered);
 }

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
-using EmrMarket.Analytics.Budgets;
 using EmrMarket.Analytics.Estimation;
 using EmrMarket.Analytics.Records;
 using EmrMarket.Analytics.Schemas;

@@ -1,7 +1,6 @@
 using EmrMarket.Analytics.Budgets;
 using EmrMarket.Analytics.Mechanisms.Windows;
 using EmrMarket.Analytics.Records;
-using EmrMarket.Analytics.Schemas;
 
 namespace EmrMarket.Analytics.Mechanisms.Grr;
 

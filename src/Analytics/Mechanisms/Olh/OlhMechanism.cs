@@ -1,5 +1,4 @@
 using EmrMarket.Analytics.Budgets;
-using EmrMarket.Analytics.Schemas;
 
 namespace EmrMarket.Analytics.Mechanisms.Olh;
 

@@ -1,6 +1,5 @@
 using EmrMarket.Analytics.Budgets;
 using EmrMarket.Analytics.Mechanisms.Sets;
-using EmrMarket.Analytics.Records;
 using EmrMarket.Analytics.Schemas;
 
 namespace EmrMarket.Analytics.Mechanisms.Oue;

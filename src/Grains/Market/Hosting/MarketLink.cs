@@ -2,7 +2,6 @@ using EmrMarket.Contracts.Ethereum;
 using EmrMarket.Contracts.Model;
 using EmrMarket.Grains.Abstractions.Link;
 using EmrMarket.Grains.Exchange;
-using EmrMarket.Grains.Ledger.View;
 using EmrMarket.Grains.Market.Requests;
 using EmrMarket.Grains.Market.Storage;
 using LedgerRequest = EmrMarket.Grains.Ledger.View.RequestRow;

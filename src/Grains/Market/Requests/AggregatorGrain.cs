@@ -2,7 +2,6 @@ using System.Text.Json;
 using EmrMarket.Contracts.Model;
 using EmrMarket.Grains.Abstractions.Market;
 using EmrMarket.Grains.Exchange;
-using EmrMarket.Grains.Ledger.View;
 using EmrMarket.Grains.Market.Hosting;
 using LedgerDelivery = EmrMarket.Grains.Ledger.View.DeliveryRow;
 using StoredRequest = EmrMarket.Grains.Market.Storage.RequestRow;

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using EmrMarket.Analytics.Matching;
-using EmrMarket.Contracts.Ethereum;
 using EmrMarket.Contracts.Model;
 using EmrMarket.Grains.Exchange;
 using EmrMarket.Grains.Ledger.View;

@@ -1,7 +1,6 @@
 using EmrMarket.Analytics.Estimation;
 using EmrMarket.Analytics.Planning;
 using EmrMarket.Analytics.Pricing;
-using EmrMarket.Contracts.Bindings;
 using EmrMarket.Contracts.Ethereum;
 using EmrMarket.Grains.Abstractions.Market;
 using EmrMarket.Grains.Exchange;

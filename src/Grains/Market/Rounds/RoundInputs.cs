@@ -1,4 +1,3 @@
-using EmrMarket.Contracts.Ethereum;
 using EmrMarket.Grains.Exchange;
 using EmrMarket.Grains.Ledger.View;
 using EmrMarket.Grains.Market.Hosting;

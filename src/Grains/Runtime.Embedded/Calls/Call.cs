@@ -4,7 +4,6 @@ using EmrMarket.Grains.Embedded.Activations;
 using EmrMarket.Grains.Embedded.Copying;
 using EmrMarket.Grains.Embedded.Hosting;
 using Orleans;
-using Orleans.Runtime;
 using Orleans.Serialization;
 using Orleans.Serialization.Invocation;
 using Orleans.Storage;

@@ -1,7 +1,6 @@
 using System.Globalization;
 using EmrMarket.Contracts.Ethereum;
 using EmrMarket.Silos.Api.Problems;
-using EmrMarket.Silos.Services;
 
 namespace EmrMarket.Silos.Api.Routes;
 

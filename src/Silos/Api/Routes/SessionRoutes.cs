@@ -1,4 +1,3 @@
-using EmrMarket.Contracts.Ethereum;
 using EmrMarket.Grains.Abstractions.Site;
 using EmrMarket.Silos.Api.Access;
 using EmrMarket.Silos.Api.Access.Accounts;

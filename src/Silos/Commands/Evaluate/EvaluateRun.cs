@@ -6,9 +6,7 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using EmrMarket.Analytics.Estimation;
 using EmrMarket.Analytics.Evaluation;
-using EmrMarket.Analytics.Records;
 using EmrMarket.Contracts.DevChain;
-using EmrMarket.Silos.Commands.Chain;
 using EmrMarket.Silos.Commands.Evaluate.Market;
 using EmrMarket.Silos.Reporting;
 

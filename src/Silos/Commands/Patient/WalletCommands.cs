@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Security.Cryptography;
-using EmrMarket.Contracts.Ethereum;
 using EmrMarket.Grains.Site.Wallet;
 using EmrMarket.Silos.Commands.Client;
 

@@ -1,10 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Numerics;
-using EmrMarket.Contracts.Bindings;
 using EmrMarket.Contracts.Ethereum;
 using EmrMarket.Contracts.Model;
-using EmrMarket.Grains.Exchange;
 using EmrMarket.Grains.Ledger.View;
 using EmrMarket.Grains.Market.Requests;
 using EmrMarket.Silos.Commands.Client;

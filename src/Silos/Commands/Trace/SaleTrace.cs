@@ -67,13 +67,12 @@ internal sealed class SaleTrace
             foreach (LedgerDelivery delivery in _market.View.Deliveries(request.RequestId)
                 .Where(delivery => delivery.Header.Site == header.Site && delivery.Status == BatchStatus.Final))
             {
-                await DeliveryAsync(row, epoch, position, class_, request, delivery);
+                await DeliveryAsync(row, position, class_, request, delivery);
             }
         }
     }
 
-    private async Task DeliveryAsync(
-        EpochRow epochRow, OpenedEpoch epoch, uint position, ClassOpening class_, LedgerRequest request, LedgerDelivery row)
+    private async Task DeliveryAsync(EpochRow epochRow, uint position, ClassOpening class_, LedgerRequest request, LedgerDelivery row)
     {
         LedgerRound ledgerRound = _market.View.Rounds(request.Terms.SchemaId)
             .First(round => round.Header.Ordinal == request.Book && round.Status == BatchStatus.Final);

@@ -1,6 +1,5 @@
 using System.Numerics;
 using System.Text.Json;
-using EmrMarket.Grains.Abstractions.Market;
 using EmrMarket.Grains.Market.Storage;
 using Npgsql;
 using NpgsqlTypes;

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Numerics;
-using System.Security.Cryptography;
 using EmrMarket.Contracts.Ethereum;
 using EmrMarket.Contracts.Ethereum.Abi;
 

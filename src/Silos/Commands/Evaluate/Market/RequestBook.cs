@@ -5,7 +5,6 @@ using System.Text.Json.Serialization;
 using EmrMarket.Analytics.Estimation;
 using EmrMarket.Analytics.Evaluation;
 using EmrMarket.Analytics.Pricing;
-using EmrMarket.Analytics.Quality;
 using EmrMarket.Analytics.Schemas;
 using EmrMarket.Grains.Exchange;
 
