@@ -236,6 +236,13 @@ public static class Planner
                 + "and nothing is guaranteed.";
         }
 
+        if (question.Statistic.Kind == StatisticKind.Table)
+        {
+            yield return $"The rates of {question.Statistic.Attributes[0]} among the records with each value of "
+                + $"{string.Join(" and ", question.Statistic.Attributes.Skip(1))} come with the table, corrected for the noise in both; "
+                + "their error is about that of a share over the share of the group: five times it in a group of a fifth of the records.";
+        }
+
         if (attributes.Any(a => a.ConstantPerPerson))
         {
             yield return "Records of one person repeat one draw of some attributes: the error is that of as many persons, not records.";

@@ -23,18 +23,14 @@ internal static class ReportParts
     public static void Fact(this StringBuilder html, string name, string value, string remark) =>
         html.Append(CultureInfo.InvariantCulture, $"<div><dt>{E(name)}</dt><dd>{E(value)}<small>{E(remark)}</small></dd></div>\n");
 
-    /// <summary>A table under a heading; the first column names the row.</summary>
-    public static void Rows(this StringBuilder html, string title, string[] header, IEnumerable<string[]> rows)
+    /// <summary>A table under a heading; the first column names the row. Class "hashes" is for what is long and breaks
+    /// anywhere.</summary>
+    public static void Rows(this StringBuilder html, string title, string[] header, IEnumerable<string[]> rows,
+        string @class = "")
     {
         html.Append(CultureInfo.InvariantCulture, $"<h3>{E(title)}</h3>\n");
-        html.Table(title, header, rows);
-    }
-
-    /// <summary>A table; the first column names the row.</summary>
-    public static void Table(this StringBuilder html, string label, string[] header, IEnumerable<string[]> rows)
-    {
-        html.Append(CultureInfo.InvariantCulture, $"<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{E(label)}\">")
-            .Append("<table><thead><tr>");
+        html.Append(CultureInfo.InvariantCulture, $"<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{E(title)}\">")
+            .Append(CultureInfo.InvariantCulture, $"<table class=\"{@class}\"><thead><tr>");
         foreach (string name in header)
         {
             html.Append(CultureInfo.InvariantCulture, $"<th scope=\"col\">{E(name)}</th>");

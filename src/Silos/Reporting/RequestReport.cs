@@ -172,13 +172,13 @@ internal sealed class RequestReport
                 $"delivery of site {delivery.Site}, {Numbers.Count(delivery.Records)} records", Block(delivery.Place),
                 delivery.Place.Transaction,
             ]),
-        ]);
+        ], "hashes");
         _html.Rows("Hashes", ["what", "hash"],
         [
             ["terms, keccak-256", request.Key],
             ["schema, SHA-256", _dossier.Schema.Id],
             .. _dossier.Deliveries.Select(delivery => (string[])[$"delivered file of site {delivery.Site}, SHA-256", delivery.DataHash]),
-        ]);
+        ], "hashes");
         if (_dossier.Results.Findings.Count > 0)
         {
             _html.Rows(ResearchTexts.Findings, ["site", "attribute", "finding", "adjusted p"], _dossier.Results.Findings.Select(

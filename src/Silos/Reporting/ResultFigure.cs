@@ -40,7 +40,7 @@ internal static class ResultFigure
         return new Figure
         {
             Id = "r-" + string.Concat(result.Id.Select(c => char.IsAsciiLetterOrDigit(c) ? char.ToLowerInvariant(c) : '-')),
-            Title = $"{Name(result.Kind)}: {string.Join(" × ", result.Attributes.Select(titleOf))}",
+            Title = $"{StatisticNames.Singular(result.Kind)}: {string.Join(" × ", result.Attributes.Select(titleOf))}",
             Reading = guaranteed.Length > 0 ? ResearchTexts.FigureReading : ResearchTexts.FigureReadingBare,
             X = new FigureAxis(shares ? ResearchTexts.Share : unit.Length > 0 ? unit : ResearchTexts.Value, FigureScale.Linear,
                 shares ? FigureFormat.Percent : FigureFormat.Number),
@@ -56,10 +56,4 @@ internal static class ResultFigure
     }
 
     private static double? Finite(double value) => double.IsFinite(value) ? value : null;
-
-    private static string Name(StatisticKind kind)
-    {
-        string plural = StatisticNames.Plural(kind);
-        return char.ToUpperInvariant(plural[0]) + plural[1..];
-    }
 }

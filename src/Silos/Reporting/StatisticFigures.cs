@@ -103,6 +103,20 @@ internal static class StatisticNames
         };
     }
 
+    /// <summary>The name of one of a kind, as a heading begins.</summary>
+    public static string Singular(StatisticKind kind) => kind switch
+    {
+        StatisticKind.Frequency => "Shares",
+        StatisticKind.Mean => "Mean",
+        StatisticKind.Bins => "Shares in bins",
+        StatisticKind.Quantile => "Quantiles",
+        StatisticKind.Table => "Table",
+        StatisticKind.TopCodes => "Top codes",
+        StatisticKind.Linear => "Linear model",
+        StatisticKind.Logistic => "Logistic model",
+        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "A kind of statistic without a name."),
+    };
+
     /// <summary>So many of a kind, in words.</summary>
     public static string Counted(int count, StatisticKind kind) => (count, kind) switch
     {

@@ -38,22 +38,10 @@ internal sealed class ResearchService(RunningRoles roles)
         });
         return new PlanInfo
         {
-            Options =
-            [
-                .. answer.Options.Select(option => new PlanOptionInfo
-                {
-                    Grade = option.Grade,
-                    EpsilonMicro = option.EpsilonMicro,
-                    Records = option.Records,
-                    EffectiveRecords = option.EffectiveRecords,
-                    ExpectedHalfWidth = double.IsFinite(option.ExpectedHalfWidth) ? option.ExpectedHalfWidth : null,
-                    GuaranteedHalfWidth = option.GuaranteedHalfWidth,
-                    AskPerRecord = Show.Amount(option.AskPerRecord),
-                    Cost = Show.Amount(option.Cost),
-                    Limit = option.Limit,
-                }),
-            ],
+            Options = [.. answer.Options.Select(Option)],
             Recommended = answer.Recommended,
+            NextCheaper = answer.NextCheaper is { } cheaper ? Option(cheaper) : null,
+            NextBetter = answer.NextBetter is { } better ? Option(better) : null,
             Notes = answer.Notes,
         };
     }
@@ -217,6 +205,20 @@ internal sealed class ResearchService(RunningRoles roles)
 
     private IRequesterGrain Requester(string researcher) => roles.Here().Grains.GetGrain<IRequesterGrain>(researcher);
 
+    private static PlanOptionInfo Option(PlannedGrade option) => new()
+    {
+        Grade = option.Grade,
+        EpsilonMicro = option.EpsilonMicro,
+        Records = option.Records,
+        EffectiveRecords = option.EffectiveRecords,
+        ExpectedHalfWidth = double.IsFinite(option.ExpectedHalfWidth) ? option.ExpectedHalfWidth : null,
+        GuaranteedHalfWidth = option.GuaranteedHalfWidth,
+        AskPerRecord = Show.Amount(option.AskPerRecord),
+        AskPerEffectiveRecord = double.IsFinite(option.AskPerEffectiveRecord) ? option.AskPerEffectiveRecord : null,
+        Cost = Show.Amount(option.Cost),
+        Limit = option.Limit,
+    };
+
     private static UInt128 Units(string text, string what) =>
         UInt128.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out UInt128 units) ? units
         : throw new RequestRefusedException("amount", $"the {what} '{text}' is no whole number of token units");
@@ -278,6 +280,12 @@ internal sealed record PlanInfo
     /// <summary>The recommended grade; 0 when none meets the wish.</summary>
     public required int Recommended { get; init; }
 
+    /// <summary>What a wish looser by a quarter would come to; null when that is no cheaper.</summary>
+    public PlanOptionInfo? NextCheaper { get; init; }
+
+    /// <summary>What a wish tighter by a quarter would come to; null when nothing better can be had.</summary>
+    public PlanOptionInfo? NextBetter { get; init; }
+
     public required string[] Notes { get; init; }
 }
 
@@ -298,6 +306,9 @@ internal sealed record PlanOptionInfo
     public double? GuaranteedHalfWidth { get; init; }
 
     public required string AskPerRecord { get; init; }
+
+    /// <summary>Token units; null when a record is worth no effective one.</summary>
+    public double? AskPerEffectiveRecord { get; init; }
 
     public required string Cost { get; init; }
 

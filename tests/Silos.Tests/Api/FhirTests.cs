@@ -218,7 +218,8 @@ public sealed class FhirTests(ApiFixture api)
             Request = new RequestInfo
             {
                 Key = new string('a', 64), RequestId = 7, Researcher = terms.Researcher, Title = Hostile, State = "settled",
-                Reason = "done", HasEnded = true, Steps = [new StepInfo("evaluated", 1_900_000_000, ""), new StepInfo("settled", 1_900_000_100, "")],
+                Reason = "done", HasEnded = true,
+                Steps = [new StepInfo("evaluated", 1_900_000_000, ""), new StepInfo("settled", 1_900_000_100, "")],
                 Sold = 1_300, Delivered = 1_200, EffectiveRecords = 432.5, Paid = "5000", Refunded = "95000",
                 Terms = JsonSerializer.SerializeToElement(new { }),
             },
@@ -244,7 +245,8 @@ public sealed class FhirTests(ApiFixture api)
         StatisticResult Result(StatisticRequest asked) => new()
         {
             Id = asked.Id, Kind = asked.Kind, Attributes = asked.Attributes, Estimator = "an estimator", N = 1_200,
-            EffectiveRecords = 432.5, Cells = [Cell(0.25), Cell(-1e-9), Cell(double.NaN)], Confidence = 0.95, Target = InferenceTarget.Population,
+            EffectiveRecords = 432.5, Cells = [Cell(0.25), Cell(-1e-9), Cell(double.NaN)], Confidence = 0.95,
+            Target = InferenceTarget.Population,
             ReportsByGrade = [.. asked.Attributes.Select(name => new GradeCount(name, 3, 1_000_000, 1_200))],
             Epsilon = new EpsilonMicro(1_500_000), PostProcessing = "projected onto the simplex", Warnings = [Hostile],
             Sections = [new StatisticSection("given " + Hostile, Hostile, [Cell(0.5)])],

@@ -36,7 +36,9 @@ public sealed partial class PageTextTests
     public void Every_text_is_used_and_takes_what_its_phrase_gives()
     {
         string code = string.Concat(
-            new[] { "*.razor", "*.cs" }.SelectMany(kind => Directory.EnumerateFiles(Pages, kind, SearchOption.AllDirectories))
+            new[] { "*.razor", "*.cs" }
+            .SelectMany(kind => new[] { Pages, Path.Combine(Tools.RepositoryRoot, "src", "Silos", "Reporting") }
+                .SelectMany(folder => Directory.EnumerateFiles(folder, kind, SearchOption.AllDirectories)))
             .Where(file => !file.Contains("node_modules", StringComparison.Ordinal)).Select(File.ReadAllText));
         string[] sets =
             [.. Directory.GetFiles(Path.Combine(Pages, "Texts"), "*.resx").Where(set => Path.GetFileName(set) != ScriptTexts)];

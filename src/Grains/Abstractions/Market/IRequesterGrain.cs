@@ -90,6 +90,14 @@ public sealed record PlanAnswer
     /// <summary>What the reader must know.</summary>
     [Id(2)]
     public required string[] Notes { get; init; }
+
+    /// <summary>What would be recommended for a wish looser by a quarter; null when that is no cheaper.</summary>
+    [Id(3)]
+    public PlannedGrade? NextCheaper { get; init; }
+
+    /// <summary>What would be recommended for a wish tighter by a quarter; null when nothing better can be had.</summary>
+    [Id(4)]
+    public PlannedGrade? NextBetter { get; init; }
 }
 
 /// <summary>What one grade offers.</summary>
@@ -136,6 +144,10 @@ public sealed record PlannedGrade
     /// <summary>Why it cannot be had; empty when it can.</summary>
     [Id(9)]
     public string Limit { get; init; } = "";
+
+    /// <summary>What is asked for an effective record at the median rates, token units; infinite when a record is worth none.</summary>
+    [Id(10)]
+    public required double AskPerEffectiveRecord { get; init; }
 }
 
 /// <summary>The call that funds a request.</summary>

@@ -41,21 +41,11 @@ public sealed class RequesterGrain(MarketContext market) : Grain, IRequesterGrai
             });
             return new PlanAnswer
             {
-                Options = [.. plan.Options.Select(option => new PlannedGrade
-                {
-                    Grade = option.Grade,
-                    EpsilonMicro = option.Epsilon.Micro,
-                    Records = option.Records,
-                    EffectiveRecords = option.EffectiveRecords,
-                    ScorePpb = option.ScorePpb,
-                    ExpectedHalfWidth = option.ExpectedHalfWidth,
-                    GuaranteedHalfWidth = option.GuaranteedHalfWidth,
-                    AskPerRecord = option.AskPerRecord.Units,
-                    Cost = option.Cost.Units,
-                    Limit = option.Limit ?? "",
-                })],
+                Options = [.. plan.Options.Select(Planned)],
                 Recommended = plan.Recommended?.Grade ?? 0,
                 Notes = [.. plan.Notes],
+                NextCheaper = plan.NextCheaper is { } cheaper ? Planned(cheaper) : null,
+                NextBetter = plan.NextBetter is { } better ? Planned(better) : null,
             };
         }
         catch (Exception e) when (e is EstimationRefusedException or FormatException or ArgumentException)
@@ -147,4 +137,19 @@ public sealed class RequesterGrain(MarketContext market) : Grain, IRequesterGrai
         return [.. Enumerable.Range(0, schema.Schema.Grades.Count)
             .Select(grade => attributes.Select(a => catalogue.RecordsByGrade[a][grade]).Append(admitted).Min())];
     }
+
+    private static PlannedGrade Planned(PlanOption option) => new()
+    {
+        Grade = option.Grade,
+        EpsilonMicro = option.Epsilon.Micro,
+        Records = option.Records,
+        EffectiveRecords = option.EffectiveRecords,
+        ScorePpb = option.ScorePpb,
+        ExpectedHalfWidth = option.ExpectedHalfWidth,
+        GuaranteedHalfWidth = option.GuaranteedHalfWidth,
+        AskPerRecord = option.AskPerRecord.Units,
+        Cost = option.Cost.Units,
+        Limit = option.Limit ?? "",
+        AskPerEffectiveRecord = option.AskPerEffectiveRecord,
+    };
 }

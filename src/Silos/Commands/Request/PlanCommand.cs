@@ -185,7 +185,8 @@ internal static class PlanCommand
         else
         {
             Output.Table(
-                [" grade", " epsilon", " records", " effective", " expected ±", " guaranteed ±", " ask", " cost"],
+                [" grade", " epsilon", " records", " effective", " expected ±", " guaranteed ±", " ask", " cost",
+                    " ask/effective"],
                 plan.Options.Select(option => (string[])
                 [
                     (option.Grade == plan.Recommended ? "* " : option.Limit.Length == 0 ? "" : "! ")
@@ -194,7 +195,18 @@ internal static class PlanCommand
                     Numbers.Count(Math.Floor(option.EffectiveRecords)),
                     option.ExpectedHalfWidth is { } expected ? Numbers.Short(expected) : "-",
                     option.GuaranteedHalfWidth is { } half ? Numbers.Short(half) : "-", option.AskPerRecord, option.Cost,
+                    option.AskPerEffectiveRecord is { } price ? Numbers.Short(price) : "-",
                 ]));
+            foreach ((string name, PlanOptionInfo? next) in new[] { ("Next cheaper", plan.NextCheaper), ("Next better", plan.NextBetter) })
+            {
+                if (next is not null)
+                {
+                    Output.Say(string.Create(CultureInfo.InvariantCulture,
+                        $"{name}: {next.Records:N0} records at grade {next.Grade}, expected ± "
+                            + $"{Numbers.Short(next.ExpectedHalfWidth ?? double.NaN)}, {next.Cost} token units."));
+                }
+            }
+
             foreach (PlanOptionInfo option in plan.Options.Where(option => option.Limit.Length > 0))
             {
                 Output.Say(string.Create(CultureInfo.InvariantCulture, $"! Grade {option.Grade}: {option.Limit}."));

@@ -118,7 +118,10 @@ internal sealed class DemoMarket(RunningRoles roles, IServiceProvider services, 
         }
         catch (Grains.Abstractions.Market.RequestRefusedException)
         {
-            // Its book was closed meanwhile: it is served instead, which is a state as well.
+            // Its book was closed meanwhile, so it is served: another is taken back before it is funded, which is never too late.
+            TermsInfo second = await TermsAsync(address, "Payers, once more", "Who pays for which stays?", ["frequency:payer"], 300, 2);
+            await Research.OpenAsync(address, second.TermsJson);
+            await Research.CancelAsync(address, second.Key);
         }
 
         TermsInfo draft = await TermsAsync(

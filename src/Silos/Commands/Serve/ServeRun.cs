@@ -53,11 +53,19 @@ internal static class ServeRun
             $"""
 
             The demonstration is ready: {home}
-            A link for each kind of user. What follows # stays in the browser; these people exist in this demonstration only.
+            One sale, seen from four sides: open the links one after the other. What follows # stays in the browser; these people
+            exist in this demonstration only, and its money is worth nothing.
 
+            Change a setting and read what it would mean; check the proof of a use of the record.
             patient      {home}/sign-in#patient={people.Site}/{people.SchemaId}/{people.SiteNumber}/{Convert.ToHexStringLower(people.Seed)}/{string.Join(',', people.Pseudonyms)}
+
+            Read results with their errors; plan a request and see what it buys before anything is paid.
             researcher   {home}/sign-in#researcher={people.ResearcherKey}
+
+            See what is published of the records, and what was delivered to whom.
             site staff   {home}/sign-in#account={await AccountAsync(web, people.Site, "staff", people.Site, cancellationToken)}
+
+            Follow a sale on the ledger and compute a request again, with no trust in the market.
             auditor      {home}/sign-in#account={await AccountAsync(web, "auditor", "auditor", null, cancellationToken)}
 
             """);

@@ -10,6 +10,9 @@ internal static class CataloguePhrases
     public static string Best(string wish, long records, string expected, string guaranteed, string cost) =>
         Phrase.Of(wish == "error" ? CatalogueTexts.BestForError : CatalogueTexts.BestForMoney, records, expected, guaranteed, cost);
 
+    public static string Option(long records, int grade, string expected, string guaranteed, string cost) =>
+        Phrase.Of(CatalogueTexts.OptionIs, records, grade, expected, guaranteed, cost);
+
     public static string OfRecords(long records) => Phrase.Of(CatalogueTexts.OfRecords, records);
 
     public static string Suppressed(int smallest) => Phrase.Of(CatalogueTexts.Suppressed, smallest);

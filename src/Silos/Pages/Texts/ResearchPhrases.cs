@@ -8,6 +8,8 @@ internal static class ResearchPhrases
     public static string CitationOf(string title, ulong request, string key, ulong chain, long seconds) =>
         Phrase.Of(ResearchTexts.CitationOf, request, title, key, chain, DateTimeOffset.FromUnixTimeSeconds(seconds));
 
+    public static string BudgetBuys(uint records) => Phrase.Of(ResearchTexts.BudgetBuys, records);
+
     /// <summary>The unit behind the name of a variance.</summary>
     public static string Squared(string unit) => Phrase.Of(ResearchTexts.Squared, unit);
 
