@@ -9,7 +9,8 @@ using Org.BouncyCastle.Math;
 
 namespace EmrMarket.Benchmarks.Chain;
 
-/// <summary>What an address of a patient costs a site, on one core, beside the library's multiplication by the generator and its hash.</summary>
+/// <summary>What an address of a patient costs a site, on one core, beside the library's multiplication by the generator and its
+/// hash.</summary>
 public static class AddressBench
 {
     private const int Addresses = 100_000;

@@ -93,7 +93,8 @@ public sealed partial class PageTextTests
         Assert.All(texts, text =>
         {
             Assert.NotEmpty(text.Value);
-            Assert.True(said.Any(one => one.Name == text.Key) || families.Any(family => text.Key.StartsWith(family, StringComparison.Ordinal)),
+            Assert.True(
+                said.Any(one => one.Name == text.Key) || families.Any(family => text.Key.StartsWith(family, StringComparison.Ordinal)),
                 $"nothing says {text.Key}");
         });
     }
@@ -140,7 +141,8 @@ public sealed partial class PageTextTests
     private static partial Regex CommentLine();
 
     // What only a defect of the program says, and what another program reads.
-    [GeneratedRegex(@"RangeError\(|throw new Error\(['`](no key|the page has|there is no text)|cast call|wants you to sign in|'emrmarket \w+ key")]
+    [GeneratedRegex(
+        @"RangeError\(|throw new Error\(['`](no key|the page has|there is no text)|cast call|wants you to sign in|'emrmarket \w+ key")]
     private static partial Regex Defect();
 
     [GeneratedRegex(@"@\*.*?\*@", RegexOptions.Singleline)]
