@@ -108,10 +108,12 @@ internal static class ReportParts
 
     private static string E(string text) => SvgBuilder.Escape(text);
 
-    private static string Style()
+    private static string Style() => Sheet("EmrMarket.Assets/plots.css") + Sheet("EmrMarket.Silos.Reporting.report.css");
+
+    private static string Sheet(string resource)
     {
-        using Stream stream = Assembly.GetExecutingAssembly().GetManifestResourceStream("EmrMarket.Silos.Reporting.report.css")
-            ?? throw new InvalidOperationException("The style sheet report.css is not in the assembly.");
+        using Stream stream = Assembly.GetExecutingAssembly().GetManifestResourceStream(resource)
+            ?? throw new InvalidOperationException($"The style sheet {resource} is not in the assembly.");
         using var reader = new StreamReader(stream);
         return reader.ReadToEnd();
     }
