@@ -16,8 +16,6 @@ public sealed partial class LedgerModel
     private const int MaximumClassDepth = 14;
     private const int MaximumPayoutDepth = 16;
 
-    private static readonly TypedDataType RevocationType = TypedDataType.Parse("Revocation(uint32 site,bytes32 pseudonym)");
-
     private readonly List<Address> _sites = [];
     private readonly HashSet<Address> _auditors = [];
     private readonly Dictionary<uint, (Address Account, ulong NotBefore)> _rotations = [];
@@ -162,9 +160,8 @@ public sealed partial class LedgerModel
                 .RequireOpening(OpensMember(id, header, revocation.Member))
                 .Check();
             MemberLeaf member = revocation.Member.Leaf;
-            Bytes32 digest = RevocationType.HashToSign(
-                new TypedDataDomain("EmrMarket", "1", _chainId, _contracts.AccessControl), [header.Site, member.Pseudonym]);
-            Address signer = Recover(digest, revocation.Signature);
+            Address signer = Recover(
+                SignedMessages.Revocation(_chainId, _contracts.AccessControl, header.Site, member.Pseudonym), revocation.Signature);
             new Rules()
                 .Require(signer == member.Controller && signer != Address.Zero, "InvalidSignature", signer, member.Controller)
                 .Check();

@@ -15,9 +15,6 @@ public sealed partial class LedgerModel
     private const uint WholeRecord = 1_000_000_000;
     private const int MaximumDeliveryDepth = 24;
 
-    private static readonly TypedDataType ReceiptType = TypedDataType.Parse(
-        "DeliveryReceipt(bytes32 deliveryId,bytes32 root,uint8 depth,uint32 count,uint112 amount,uint96 effective,bytes32 dataHash)");
-
     private readonly Dictionary<Bytes32, ModelSchema> _schemas = [];
     private readonly Dictionary<ulong, Evaluation> _deliveredRecords = [];
     private readonly Dictionary<uint, int> _findings = [];
@@ -64,10 +61,7 @@ public sealed partial class LedgerModel
         Request request = RequireRequest(header.RequestId);
         Bytes32 id = DeliveryId(header);
         ulong last = request.Deadline + (header.Attempt > 0 ? _parameters.RepostGrace : 0);
-        Bytes32 digest = ReceiptType.HashToSign(
-            new TypedDataDomain("EmrMarket", "1", _chainId, _contracts.Evaluation),
-            [id, header.Root, header.Depth, header.Count, header.Amount, header.Effective, header.DataHash]);
-        Address signer = Recover(digest, receipt);
+        Address signer = Recover(SignedMessages.Receipt(_chainId, _contracts.Evaluation, id, header), receipt);
         ModelEscrow escrow = _escrows[header.RequestId];
         BigInteger reserved = header.Amount + header.Count * (BigInteger)_parameters.RelayFee;
         Rules rules = new Rules()

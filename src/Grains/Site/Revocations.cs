@@ -15,8 +15,6 @@ internal static class Revocations
     /// <summary>The most that the contract takes at once.</summary>
     public const int Most = 64;
 
-    private static readonly TypedDataType Type = TypedDataType.Parse("Revocation(uint32 site,bytes32 pseudonym)");
-
     /// <summary>The calls that revoke members of an epoch.</summary>
     /// <param name="contract">The contract.</param>
     /// <param name="chainId">The chain.</param>
@@ -26,12 +24,11 @@ internal static class Revocations
     public static IEnumerable<ContractCall> Calls(
         DynamicAccessControl contract, ulong chainId, EpochBatch batch, Posting posting, IEnumerable<(uint Position, byte[] Key)> members)
     {
-        TypedDataDomain domain = new("EmrMarket", "1", chainId, contract.Address);
         Epoch epoch = new(batch.Header, posting);
         return members.OrderBy(member => batch.Members[(int)member.Position].Pseudonym).Chunk(Most).Select(chunk => contract.Revoke(
             [.. chunk.Select(member => new Revocation(
                 epoch, batch.OpenMember(member.Position),
-                new EthereumAccount(member.Key)
-                    .Sign(Type.HashToSign(domain, [batch.Header.Site, batch.Members[(int)member.Position].Pseudonym])).ToBytes()))]));
+                new EthereumAccount(member.Key).Sign(SignedMessages.Revocation(
+                    chainId, contract.Address, batch.Header.Site, batch.Members[(int)member.Position].Pseudonym)).ToBytes()))]));
     }
 }

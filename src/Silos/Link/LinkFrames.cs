@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Numerics;
 using System.Security.Cryptography;
+using EmrMarket.Contracts.Batches;
 using EmrMarket.Contracts.Ethereum;
 using EmrMarket.Contracts.Ethereum.Signing;
 
@@ -28,7 +29,7 @@ internal enum LinkKind : byte
 internal sealed record LinkDomain(ulong ChainId, Address AccessControl)
 {
     /// <summary>The EIP-712 domain.</summary>
-    public TypedDataDomain TypedData => new("EmrMarket", "1", ChainId, AccessControl);
+    public TypedDataDomain TypedData => SignedMessages.Domain(ChainId, AccessControl);
 }
 
 /// <summary>A message was not what the protocol asks for; it had no effect. To its sender it says nothing about the work itself: it may be

@@ -112,7 +112,7 @@ public sealed class WireVectorTests
     }
 
     [Fact]
-    public void Commitments_equal_the_vectors()
+    public void Commitments_and_signed_messages_equal_the_vectors()
     {
         JsonElement vectors = WireVectors.Read("headers.json");
         JsonElement at = vectors.GetProperty("posting");
@@ -142,6 +142,19 @@ public sealed class WireVectorTests
                 (UInt128)Integer(d, "effective"), Hash(d, "root"), Hash(d, "dataHash")),
             posting);
         Assert.Equal(Hash(vectors.GetProperty("delivery"), "commitment"), Commitment.Of(delivery));
+
+        ulong chainId = (ulong)Integer(WireVectors.Read("ids.json"), "chainId");
+        JsonElement receipt = vectors.GetProperty("receipt");
+        Assert.Equal(
+            Hash(receipt, "domainSeparator"), SignedMessages.Domain(chainId, Account(receipt, "contract")).Separator);
+        Assert.Equal(
+            Hash(receipt, "digest"),
+            SignedMessages.Receipt(chainId, Account(receipt, "contract"), Hash(receipt, "deliveryId"), delivery.Header));
+        JsonElement revocation = vectors.GetProperty("revocation");
+        Assert.Equal(
+            Hash(revocation, "digest"),
+            SignedMessages.Revocation(
+                chainId, Account(revocation, "contract"), Number(revocation, "site"), Hash(revocation, "pseudonym")));
     }
 
     private static uint Number(JsonElement json, string name) => (uint)Integer(json, name);

@@ -277,11 +277,9 @@ internal sealed class RandomMarket(TwinLedger ledger, RandomMarket.Cast cast, in
         Revocation[] revocations = [.. Enumerable.Range(0, _random.Next(1, 3)).Select(_ =>
         {
             MemberOpening member = Spoilt(epoch.Batch.OpenMember((uint)_random.Next(epoch.Batch.Members.Count)));
-            TypedDataType type = TypedDataType.Parse("Revocation(uint32 site,bytes32 pseudonym)");
             uint site = _random.Next(10) == 0 ? 9 : epoch.Batch.Header.Site;
-            Bytes32 digest = type.HashToSign(
-                new TypedDataDomain("EmrMarket", "1", EmbeddedChain.DevelopmentChainId, ledger.Contracts.AccessControl),
-                [site, member.Leaf.Pseudonym]);
+            Bytes32 digest = SignedMessages.Revocation(
+                EmbeddedChain.DevelopmentChainId, ledger.Contracts.AccessControl, site, member.Leaf.Pseudonym);
             return new Revocation(EpochOf(epoch), member, Controller(member.Leaf.Pseudonym).Sign(digest).ToBytes());
         })];
         return await CallAsync("revoke", Anyone(), ledger.Access.Revoke(revocations), (m, c) => m.Revoke(c, revocations));
@@ -568,12 +566,9 @@ internal sealed class RandomMarket(TwinLedger ledger, RandomMarket.Cast cast, in
         DeliveryBatch batch = DeliveryBatch.Build(
             EmbeddedChain.DevelopmentChainId, ledger.Contracts.Evaluation, requestId, site, attempt, leaves, RandomHash());
         DeliveryHeader header = batch.Header;
-        TypedDataType type = TypedDataType.Parse(
-            "DeliveryReceipt(bytes32 deliveryId,bytes32 root,uint8 depth,uint32 count,uint112 amount,uint96 effective,bytes32 dataHash)");
-        Bytes32 digest = type.HashToSign(
-            new TypedDataDomain("EmrMarket", "1", EmbeddedChain.DevelopmentChainId, ledger.Contracts.Evaluation),
-            [batch.Id, header.Root, header.Depth, _random.Next(20) == 0 ? header.Count + 1 : header.Count, header.Amount, header.Effective,
-                header.DataHash]);
+        Bytes32 digest = SignedMessages.Receipt(
+            EmbeddedChain.DevelopmentChainId, ledger.Contracts.Evaluation, batch.Id,
+            _random.Next(20) == 0 ? header with { Count = header.Count + 1 } : header);
         byte[] receipt = cast.Market.Sign(digest).ToBytes();
         Address sender = site <= cast.Sites.Length ? Mostly(cast.Sites[site - 1]) : Anyone();
         bool posted = await CallAsync(

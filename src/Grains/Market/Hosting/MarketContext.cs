@@ -88,7 +88,7 @@ public sealed class MarketContext
 
     /// <summary>Signs a delivery's receipt.</summary>
     public byte[] Sign(Bytes32 deliveryId, DeliveryHeader header) =>
-        DeliveryReceipts.Sign(_account, ChainId, Evaluation.Address, deliveryId, header);
+        _account.Sign(SignedMessages.Receipt(ChainId, Evaluation.Address, deliveryId, header)).ToBytes();
 
     /// <summary>A round's file, with its trees; null when the market does not have it.</summary>
     public Task<OpenedRound?> RoundAsync(Bytes32 fileHash) => OpenAsync(fileHash, bytes =>

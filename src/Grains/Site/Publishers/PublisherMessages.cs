@@ -1,4 +1,5 @@
 using System.Numerics;
+using EmrMarket.Contracts.Batches;
 using EmrMarket.Contracts.Ethereum;
 using EmrMarket.Contracts.Ethereum.Signing;
 using EmrMarket.Grains.Abstractions.Site;
@@ -43,5 +44,5 @@ public static class PublisherMessages
 /// <param name="Pseudonym">The pseudonym.</param>
 public sealed record PublisherDomain(ulong ChainId, Address AccessControl, Bytes32 SchemaId, Bytes32 Pseudonym)
 {
-    internal TypedDataDomain TypedData => new("EmrMarket", "1", ChainId, AccessControl);
+    internal TypedDataDomain TypedData => SignedMessages.Domain(ChainId, AccessControl);
 }

@@ -307,7 +307,7 @@ internal sealed class ScriptedSale : IAsyncDisposable
                 DeliveryBatch batch = DeliveryBatch.Build(
                     EmbeddedChain.DevelopmentChainId, _ledger.Evaluation.Address, ids[j], (uint)s + 1, 0, leaves, RandomHash());
                 DeliveryHeader h = batch.Header;
-                Bytes32 digest = DeliveryReceipts.Digest(EmbeddedChain.DevelopmentChainId, _ledger.Evaluation.Address, batch.Id, h);
+                Bytes32 digest = SignedMessages.Receipt(EmbeddedChain.DevelopmentChainId, _ledger.Evaluation.Address, batch.Id, h);
                 Posting posting = await _ledger.PostAsync(
                     _sites[s], _ledger.Evaluation.RecordDelivery(h, _market.Sign(digest).ToBytes()), _cancellation);
                 deliveries.Add(new PostedDelivery(batch, new Delivery(h, posting), j, s));
