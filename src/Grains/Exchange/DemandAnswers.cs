@@ -6,7 +6,7 @@ using EmrMarket.Contracts.Merkle;
 namespace EmrMarket.Grains.Exchange;
 
 /// <summary>
-/// Opens the leaf that somebody demands of a posted batch (docs/WIRE.md, "Data availability"): whoever posted it has half a window to, or
+/// Opens the leaf that somebody demands of a posted batch (docs/WIRE.md, "Life of a batch"): whoever posted it has half a window to, or
 /// the batch is void. Empty positions are opened alike.
 /// </summary>
 public static class DemandAnswers

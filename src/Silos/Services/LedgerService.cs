@@ -334,7 +334,7 @@ internal sealed record FindingInfo(uint Site, ulong Index, string Author, byte K
 
 internal sealed record DemandInfo(string BatchId, byte Kind, ulong Position, string Demander, ulong AnswerBySeconds);
 
-/// <summary>A leaf with its path (docs/WIRE.md, "Sum trees").</summary>
+/// <summary>A leaf with its path (docs/WIRE.md, "Trees").</summary>
 internal sealed record OpeningInfo
 {
     public required string BatchId { get; init; }
