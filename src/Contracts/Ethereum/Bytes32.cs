@@ -41,6 +41,13 @@ public readonly record struct Bytes32 : IComparable<Bytes32>
             : throw new FormatException($"expected 0x and 64 hexadecimal digits, got {bytes.Length} bytes: {Hex.Excerpt(text)}");
     }
 
+    /// <summary>Reads what <see cref="ToDigits"/> writes.</summary>
+    /// <exception cref="FormatException">The text is anything else than 64 hexadecimal digits.</exception>
+    public static Bytes32 ParseDigits(string digits) => Parse("0x" + digits);
+
+    /// <summary>The 64 hexadecimal digits without 0x, as ids and files are named outside the ledger.</summary>
+    public string ToDigits() => ToString()[2..];
+
     /// <summary>Writes the bytes to the start of a span of at least 32.</summary>
     public void CopyTo(Span<byte> destination)
     {

@@ -67,7 +67,7 @@ public static class LedgerTerms
     public static Bytes32 LedgerId(this Schema schema)
     {
         ArgumentNullException.ThrowIfNull(schema);
-        return Bytes32.Parse("0x" + schema.Id);
+        return Bytes32.ParseDigits(schema.Id);
     }
 
     /// <summary>A schema as it is published on the ledger: tiers, the cap of a person's loss, the ladder, and Q in parts per billion by

@@ -273,7 +273,7 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
             Seed = PatientKeys.SeedAtSite(options.Key, book.PersonKeys[person]),
             Pseudonyms =
                 [.. Enumerable.Range(0, book.Records.Count).Where(r => book.Records.PersonIndex[r] == person)
-                    .Select(r => book.Pseudonyms[r].ToString()[2..])],
+                    .Select(r => book.Pseudonyms[r].ToDigits())],
         };
     }
 
@@ -341,7 +341,7 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
     private async Task<(SiteBook Book, int Record)> RecordAsync(string schemaId, string pseudonym)
     {
         SiteBook book = await BookAsync(schemaId);
-        int record = pseudonym.Length == 64 && pseudonym.All(char.IsAsciiHexDigit) ? book.RecordOf(Bytes32.Parse("0x" + pseudonym)) : -1;
+        int record = pseudonym.Length == 64 && pseudonym.All(char.IsAsciiHexDigit) ? book.RecordOf(Bytes32.ParseDigits(pseudonym)) : -1;
         return record >= 0 ? (book, record)
             : throw new SiteRefusedException("publisher-unknown",
                 "this site has no such pseudonym in this schema: give the 64 hexadecimal digits of the wallet's entry");
@@ -358,7 +358,7 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
         }
 
         SiteEpoch epoch = epochs[^1].Epoch;
-        Bytes32 schema = Bytes32.Parse("0x" + schemaId);
+        Bytes32 schema = Bytes32.ParseDigits(schemaId);
         EpochRow? posted = ledger.Epoch(BatchId.Epoch(ledger.Deployment.ChainId, AccessControl, site, schema, epoch.Epoch));
         DynamicAccessControl contract = new(node, AccessControl);
         if (posted is null)
@@ -369,7 +369,7 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
                 byte[] bytes = await FileAsync(epoch.FileHash);
                 await market.PublishEpochAsync(new EpochPublication { Site = site, LeafFile = bytes }, CancellationToken.None);
                 EpochFile file = EpochFile.Read(bytes);
-                EpochBatch batch = file.Build(ledger.Deployment.ChainId, AccessControl, Bytes32.Parse("0x" + epoch.FileHash));
+                EpochBatch batch = file.Build(ledger.Deployment.ChainId, AccessControl, Bytes32.ParseDigits(epoch.FileHash));
                 _epochFiles[batch.Header.DataHash] = file;
                 await SubmitAsync(id, contract.PostEpoch(batch.Header), progress);
             }
@@ -441,8 +441,8 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
             }
             else if (ledger.Delivery(demand.BatchId) is { } delivery && delivery.Header.Site == site)
             {
-                SiteBook book = await BookAsync(ledger.Request(delivery.Header.RequestId)!.Terms.SchemaId.ToString()[2..]);
-                DeliveryFile file = DeliveryFile.Read(await FileAsync(delivery.Header.DataHash.ToString()[2..]), book.Schema);
+                SiteBook book = await BookAsync(ledger.Request(delivery.Header.RequestId)!.Terms.SchemaId.ToDigits());
+                DeliveryFile file = DeliveryFile.Read(await FileAsync(delivery.Header.DataHash.ToDigits()), book.Schema);
                 DeliveryBatch batch = file.Build(ledger.Deployment.ChainId, Evaluation, delivery.Header.DataHash);
                 await SubmitAsync(id, DemandAnswers.Delivery(new(node, Evaluation), batch, delivery.Posting, demand.Position), progress);
             }
@@ -715,7 +715,7 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
 
         RoundRow round = ledger.Rounds(request.Terms.SchemaId)
             .First(one => one.Header.Ordinal == request.Book && one.Status == BatchStatus.Final);
-        byte[] bytes = await FileAsync(round.Header.DataHash.ToString()[2..]);
+        byte[] bytes = await FileAsync(round.Header.DataHash.ToDigits());
         if (row.State == SiteOrderState.Reserved)
         {
             book.GiveBack(row.Sequence);
@@ -740,7 +740,7 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
             {
                 SiteBook book = await BookAsync(row.SchemaId);
                 DeliveryFile file = DeliveryFile.Read(await FileAsync(row.FileHash), book.Schema);
-                DeliveryBatch batch = file.Build(ledger.Deployment.ChainId, Evaluation, Bytes32.Parse("0x" + row.FileHash));
+                DeliveryBatch batch = file.Build(ledger.Deployment.ChainId, Evaluation, Bytes32.ParseDigits(row.FileHash));
                 await SubmitAsync(command, contract.RecordDelivery(batch.Header, row.Receipt), progress);
             }
 
@@ -826,7 +826,7 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
     {
         if (!_epochFiles.TryGetValue(hash, out EpochFile? file))
         {
-            file = EpochFile.Read(await FileAsync(hash.ToString()[2..]));
+            file = EpochFile.Read(await FileAsync(hash.ToDigits()));
             _epochFiles.Add(hash, file);
         }
 

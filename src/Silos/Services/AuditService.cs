@@ -59,7 +59,7 @@ internal sealed class AuditService(RunningRoles roles)
 
     /// <summary>A hash from 64 hexadecimal digits.</summary>
     internal static Bytes32 Hash(string text, string what) =>
-        text.Length == 64 && text.All(digit => char.IsAsciiDigit(digit) || digit is >= 'a' and <= 'f') ? Bytes32.Parse("0x" + text)
+        text.Length == 64 && text.All(digit => char.IsAsciiDigit(digit) || digit is >= 'a' and <= 'f') ? Bytes32.ParseDigits(text)
         : throw new ServiceRefusedException("malformed-hash", $"a {what} has 64 lower-case hexadecimal digits");
 }
 

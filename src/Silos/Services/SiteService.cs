@@ -142,9 +142,9 @@ internal sealed class SiteService(RunningRoles roles)
     {
         SiteRole here = roles.Site(site);
         SiteEnrolment enrolment = await here.Grain.EnrolmentAsync(schemaId, record);
-        Contracts.Ethereum.Bytes32 schema = Contracts.Ethereum.Bytes32.Parse("0x" + schemaId);
+        Contracts.Ethereum.Bytes32 schema = Contracts.Ethereum.Bytes32.ParseDigits(schemaId);
         return new WalletFile(enrolment.Seed,
-            [.. enrolment.Pseudonyms.Select(p => new WalletEntry(enrolment.Site, schema, Contracts.Ethereum.Bytes32.Parse("0x" + p)))])
+            [.. enrolment.Pseudonyms.Select(p => new WalletEntry(enrolment.Site, schema, Contracts.Ethereum.Bytes32.ParseDigits(p)))])
                 .Write(passphrase);
     }
 

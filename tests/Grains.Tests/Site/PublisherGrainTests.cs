@@ -19,7 +19,7 @@ public sealed class PublisherGrainTests(LedgerFixture fixture) : IClassFixture<L
 {
     private const ulong Person = 1001;
     private static readonly byte[] Key = [.. Enumerable.Range(1, SiteOptions.KeyBytes).Select(i => (byte)i)];
-    private static readonly Bytes32 Schema = Bytes32.Parse("0x" + Clinic.Schema.Id);
+    private static readonly Bytes32 Schema = Bytes32.ParseDigits(Clinic.Schema.Id);
     private static readonly Bytes32 Pseudonym = PatientKeys.Pseudonym(Key, Schema, 1);
     private static readonly EthereumAccount Controller = new(PatientKeys.Controller(PatientKeys.SeedAtSite(Key, Person), Pseudonym));
 

@@ -206,8 +206,8 @@ public sealed class AnswerTests(ApiFixture api)
         {
             PublisherDomain domain = new(
                 market.Roles.View.Deployment.ChainId, Contracts.Ethereum.Address.Parse(market.Roles.View.Deployment.AccessControl.Address),
-                Contracts.Ethereum.Bytes32.Parse("0x" + market.Publisher.SchemaId),
-                Contracts.Ethereum.Bytes32.Parse("0x" + market.Publisher.Pseudonym));
+                Contracts.Ethereum.Bytes32.ParseDigits(market.Publisher.SchemaId),
+                Contracts.Ethereum.Bytes32.ParseDigits(market.Publisher.Pseudonym));
             byte[] signature = new PublisherCommand
             {
                 Nonce = number, Kind = signed, Signature = [],

@@ -215,7 +215,7 @@ internal sealed class SmallMarket : IAsyncDisposable
             if ((await _site.Grain.UsesAsync(Schema.Id, person.Pseudonyms[0])).Length > 0)
             {
                 Publisher = new PublisherName(SiteName, Schema.Id, person.Pseudonyms[0]);
-                Patient = new EthereumAccount(PatientKeys.Controller(person.Seed, Bytes32.Parse("0x" + person.Pseudonyms[0])));
+                Patient = new EthereumAccount(PatientKeys.Controller(person.Seed, Bytes32.ParseDigits(person.Pseudonyms[0])));
                 return;
             }
         }

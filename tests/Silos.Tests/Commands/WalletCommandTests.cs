@@ -29,7 +29,7 @@ public sealed class WalletCommandTests : IDisposable
         JsonElement entry = Assert.Single(restored.RootElement.GetProperty("entries").EnumerateArray());
 
         // The address follows from the seed by the documented derivation, whatever the command does.
-        Address expected = new EthereumAccount(PatientKeys.Controller(_seed, Bytes32.Parse("0x" + Pseudonym))).Address;
+        Address expected = new EthereumAccount(PatientKeys.Controller(_seed, Bytes32.ParseDigits(Pseudonym))).Address;
         Assert.Equal(expected.ToString(), entry.GetProperty("controller").GetString(), ignoreCase: true);
         Assert.DoesNotContain(phrase, output, StringComparison.Ordinal);
         if (!OperatingSystem.IsWindows())
@@ -57,7 +57,7 @@ public sealed class WalletCommandTests : IDisposable
                 $"1/{Schema}/{Pseudonym}")).Code);
         Assert.Equal(0,
             (await RunAsync("payout", "w", "--passphrase-file", passphrase, "--epoch", "3", "--index", "2", "--out", "payout.key")).Code);
-        Address site = EthereumAccount.AddressesOf([PatientKeys.Payout(_seed, Bytes32.Parse("0x" + Pseudonym), 3, 2)])[0];
+        Address site = EthereumAccount.AddressesOf([PatientKeys.Payout(_seed, Bytes32.ParseDigits(Pseudonym), 3, 2)])[0];
         Assert.Equal(site, EthereumAccount.Load(Path.Combine(_folder, "payout.key")).Address);
     }
 

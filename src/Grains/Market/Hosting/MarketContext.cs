@@ -112,7 +112,7 @@ public sealed class MarketContext
     });
 
     /// <summary>The file of a hash as the store names it.</summary>
-    public static string Name(Bytes32 hash) => hash.ToString()[2..];
+    public static string Name(Bytes32 hash) => hash.ToDigits();
 
     /// <summary>
     /// Sends a command once and says how it stands. One that the ledger refused is tried again once an hour of the ledger's time: what it

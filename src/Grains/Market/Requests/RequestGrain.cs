@@ -178,9 +178,9 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
             return market.View.Request(row.RequestId);
         }
 
-        Bytes32 hash = Bytes32.Parse("0x" + row.Key);
+        Bytes32 hash = Bytes32.ParseDigits(row.Key);
         Address researcher = Address.Parse(row.Researcher);
-        return market.View.Requests(Bytes32.Parse("0x" + row.SchemaId))
+        return market.View.Requests(Bytes32.ParseDigits(row.SchemaId))
             .FirstOrDefault(request => request.Terms.TermsHash == hash && request.Researcher == researcher);
     }
 

@@ -63,7 +63,7 @@ public sealed class MarketGrain(MarketContext market) : Grain, IMarketGrain
     /// <inheritdoc/>
     public async Task<RoundStatus[]> RoundsAsync()
     {
-        Bytes32 schemaId = Bytes32.Parse("0x" + SchemaKey);
+        Bytes32 schemaId = Bytes32.ParseDigits(SchemaKey);
         Dictionary<(uint, uint), LedgerRound> posted = market.View.Rounds(schemaId)
             .ToDictionary(round => (round.Header.Ordinal, round.Header.Attempt));
         StoredRound[] kept = await market.Store.FindRoundsAsync(SchemaKey, CancellationToken.None);
@@ -164,7 +164,7 @@ public sealed class MarketGrain(MarketContext market) : Grain, IMarketGrain
                 CancellationToken.None);
         }
 
-        OpenedRound round = await market.RoundAsync(Bytes32.Parse("0x" + kept.FileHash))
+        OpenedRound round = await market.RoundAsync(Bytes32.ParseDigits(kept.FileHash))
             ?? throw new InvalidOperationException($"The store lost file {kept.FileHash}.");
         return Sent(
             await market.SendAsync(GrainFactory, $"commit-round/{SchemaKey}/{book.Ordinal}/{attempt}",
@@ -212,7 +212,7 @@ public sealed class MarketGrain(MarketContext market) : Grain, IMarketGrain
                 }
             : Sent(
                 await market.SendAsync(GrainFactory, "finalise-round/" + name,
-                    contract.FinaliseRound(round, Bytes32.Parse("0x" + kept.Reveal))), "the round to become final");
+                    contract.FinaliseRound(round, Bytes32.ParseDigits(kept.Reveal))), "the round to become final");
     }
 
     /// <summary>Opens the leaves of a posted round that somebody demands.</summary>

@@ -18,8 +18,8 @@ public sealed class PublisherGrain([PersistentState("publisher", "Default")] IPe
     private ISiteGrain _site = null!;
 
     private PublisherDomain Domain => new(
-        ledger.Deployment.ChainId, Address.Parse(ledger.Deployment.AccessControl.Address), Bytes32.Parse("0x" + _schemaId),
-        Bytes32.Parse("0x" + _pseudonym));
+        ledger.Deployment.ChainId, Address.Parse(ledger.Deployment.AccessControl.Address), Bytes32.ParseDigits(_schemaId),
+        Bytes32.ParseDigits(_pseudonym));
 
     /// <inheritdoc/>
     public override Task OnActivateAsync(CancellationToken cancellationToken)

@@ -139,7 +139,7 @@ public sealed class WalletFile
         byte[] plain = JsonSerializer.SerializeToUtf8Bytes(
             new Opened(
                 Convert.ToHexStringLower(_seed),
-                [.. Entries.Select(entry => new OpenedEntry(entry.Site, entry.SchemaId.ToString()[2..], entry.Pseudonym.ToString()[2..]))]),
+                [.. Entries.Select(entry => new OpenedEntry(entry.Site, entry.SchemaId.ToDigits(), entry.Pseudonym.ToDigits()))]),
                     Json);
         byte[] content = new byte[plain.Length], tag = new byte[TagBytes];
         byte[] key = KeyOf(passphrase, salt, cost);

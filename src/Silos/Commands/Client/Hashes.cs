@@ -10,10 +10,10 @@ internal static class Hashes
     public static Bytes32 Parse(string text, string what)
     {
         string digits = text.StartsWith("0x", StringComparison.OrdinalIgnoreCase) ? text[2..] : text;
-        return digits.Length == 64 && digits.All(char.IsAsciiHexDigit) ? Bytes32.Parse("0x" + digits)
+        return digits.Length == 64 && digits.All(char.IsAsciiHexDigit) ? Bytes32.ParseDigits(digits)
             : throw new CommandException(ExitCode.Usage, $"{what} has 64 hexadecimal digits, got {digits.Length} characters");
     }
 
     /// <summary>Writes one.</summary>
-    public static string Text(Bytes32 hash) => hash.ToString()[2..];
+    public static string Text(Bytes32 hash) => hash.ToDigits();
 }

@@ -389,7 +389,7 @@ internal sealed class MarketEvaluation : IAsyncDisposable
         BookRow book = Market.View.Books(Schema.LedgerId())[0];
         RoundStatus round = (await _market.Grains.GetGrain<IMarketGrain>(Schema.Id).RoundsAsync())[0];
         RoundDecision decision = (await RoundInputs.DecisionAsync(Market, book))!;
-        MatchOutcome outcome = decision.ToOutcome((await Market.RoundAsync(Bytes32.Parse("0x" + round.FileHash)))!.File);
+        MatchOutcome outcome = decision.ToOutcome((await Market.RoundAsync(Bytes32.ParseDigits(round.FileHash)))!.File);
         long[] none = new long[decision.Problem.Classes.Count];
         List<MarketMatching> matchings =
             [Measured("exact", round.SolveMilliseconds,
