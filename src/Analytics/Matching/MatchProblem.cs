@@ -17,10 +17,9 @@ public readonly record struct ClassSupply(int Members, int Quota)
 public readonly record struct RequestDemand(long Id, long Records, long MinRecords);
 
 /// <summary>
-/// One round of the market: maximise the sum of w(c,j) x(c,j) subject to sum over j of x(c,j) at most n(c) q(c), sum over c of x(c,j)
-/// at most N(j), and 0 &lt;= x(c,j) &lt;= n(c) (docs/MATCHING.md). The order of classes and requests is part of the problem: among several
-/// optimal
-/// matches the solver returns the same one for the same order.
+/// One round of the market: maximise the sum of w(c,j) x(c,j) subject to sum over j of x(c,j) at most n(c) q(c), sum over c of x(c,j) at
+/// most N(j), and 0 &lt;= x(c,j) &lt;= n(c) (docs/MATCHING.md). The order of classes and requests is part of the problem: among several
+/// optimal matches the solver returns the same one for the same order.
 /// </summary>
 public sealed class MatchProblem
 {

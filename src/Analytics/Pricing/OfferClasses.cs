@@ -14,8 +14,7 @@ public sealed record OfferClass(OfferTerms Terms, IReadOnlyList<int> Offers, int
 /// <summary>
 /// Groups the offers of a batch into the classes that are published. A class has at least 20 distinct persons. Too small a group joins
 /// another whose terms are at least as strict in every field, so nobody gives away more than chosen, or is withheld. Re-evaluated at
-/// batches
-/// only; publishing differences between batches would undo it.
+/// batches only; publishing differences between batches would undo it.
 /// </summary>
 /// <param name="Classes">In canonical order.</param>
 /// <param name="Withheld">Positions of the offers that are not published this time, rising.</param>

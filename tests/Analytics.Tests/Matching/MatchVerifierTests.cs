@@ -6,8 +6,7 @@ namespace EmrMarket.Analytics.Tests.Matching;
 public sealed class MatchVerifierTests
 {
     // Class 0 is sold out to requests 0 and 2; request 2 is not filled, so it would take more at any premium below 5. Class 1 serves
-    // request 1
-    // and keeps members. Class 2 goes to request 2 whole.
+    // request 1 and keeps members. Class 2 goes to request 2 whole.
     private static readonly MatchProblem Problem = Markets.Of(
         [(10, 1), (10, 2), (5, 1)],
         [(6, 0), (6, 0), (50, 0)],

@@ -49,8 +49,7 @@ public sealed class BernoulliLaneTests
 
     /// <summary>
     /// Every tape of coins of three lanes with thresholds of four bits: lanes are independent, and each is one for exactly its share of the
-    /// tapes, although
-    /// which coins it takes depends on the others.
+    /// tapes, although which coins it takes depends on the others.
     /// </summary>
     [Theory]
     [InlineData(5, 11, 8)]

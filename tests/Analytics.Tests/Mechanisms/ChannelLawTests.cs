@@ -160,8 +160,7 @@ public sealed class ChannelLawTests
 
     /// <summary>
     /// Over all multipliers and addends of a small word, two values fall into the same cell exactly 1 time in g, and every cell is hit
-    /// equally often: the
-    /// argument does not depend on the width as long as value bits and cell bits fit into it.
+    /// equally often: the argument does not depend on the width as long as value bits and cell bits fit into it.
     /// </summary>
     [Theory]
     [InlineData(8, 3, 5)]

@@ -11,8 +11,7 @@ namespace EmrMarket.Analytics.Tests.Mechanisms;
 
 /// <summary>
 /// The joint law of all grades' reports, by trying every coin in the sampler's own code at a small width of words. From it: the law of each
-/// derived grade is
-/// the claimed one, and whatever subset of grades is released loses no more than its highest grade alone.
+/// derived grade is the claimed one, and whatever subset of grades is released loses no more than its highest grade alone.
 /// </summary>
 public sealed class LadderJointLawTests
 {

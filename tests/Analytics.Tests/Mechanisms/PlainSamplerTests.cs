@@ -114,9 +114,8 @@ public sealed class PlainSamplerTests
 
     /// <summary>
     /// Reports are for ever: a site that draws the same fact again after an update must release the same report, or it releases two. A
-    /// failure here means that
-    /// coins or thresholds changed: that needs a new version in the name of their use, so that old and new coins never meet, and a new
-    /// value here with it.
+    /// failure here means that coins or thresholds changed: that needs a new version in the name of their use, so that old and new coins
+    /// never meet, and a new value here with it.
     /// </summary>
     [Theory]
     [InlineData("grr", 10, "4f8f086726bc067f")]

@@ -10,8 +10,8 @@ namespace EmrMarket.Analytics.Tests.Mechanisms;
 
 /// <summary>
 /// The ladders once more, one record, one coin and one bit at a time, with the platform's AES: written to be read. The oracle of the
-/// vectorised samplers,
-/// report by report, and the baseline of their benchmarks. Each method returns one report per grade, index 0 for grade 1.
+/// vectorised samplers, report by report, and the baseline of their benchmarks. Each method returns one report per grade, index 0 for grade
+/// 1.
 /// </summary>
 internal static class PlainSamplers
 {
@@ -236,10 +236,8 @@ internal sealed class PlainCoins : IDisposable
 
 /// <summary>
 /// Comparisons "uniform number &lt; threshold", 64 lanes at a time, one bit of number and threshold after the other until they differ.
-/// Planes 0 and 1 are
-/// whole blocks; from then on only undecided lanes take bits, in order, from the word's stream: its halves of blocks 2, 3, ...; a plane for
-/// which
-/// the rest of a half is too short begins with the next one.
+/// Planes 0 and 1 are whole blocks; from then on only undecided lanes take bits, in order, from the word's stream: its halves of blocks 2,
+/// 3, ...; a plane for which the rest of a half is too short begins with the next one.
 /// </summary>
 internal static class PlainLanes
 {

@@ -18,9 +18,8 @@ namespace EmrMarket.Benchmarks.Mechanisms;
 
 /// <summary>
 /// Drawing and counting reports of 200,000 records on one core, beside a plain loop that does the same with one call of the platform's AES
-/// per block of
-/// coins. Every run checks that both give the same reports or counts. "cipher" is the time of the coins alone: what AES-256 at one block
-/// per fact costs at least.
+/// per block of coins. Every run checks that both give the same reports or counts. "cipher" is the time of the coins alone: what AES-256 at
+/// one block per fact costs at least.
 /// </summary>
 public static class MechanismsBench
 {

@@ -5,8 +5,7 @@ namespace EmrMarket.Silos.Tests.Evaluate;
 
 /// <summary>
 /// Validates against the part of JSON Schema 2020-12 that docs/results.schema.json uses. A keyword that it does not know is an error, so
-/// that no rule of
-/// a schema is silently skipped.
+/// that no rule of a schema is silently skipped.
 /// </summary>
 internal sealed class JsonSchemaValidator(JsonElement root)
 {

@@ -111,8 +111,7 @@ public sealed class SyntheticGeneratorTests : IDisposable
         double[] sex = [.. Column("sex").Codes.Select(c => (double)c)];
 
         // Latent correlations 0.27, 0.35 and 0; coarsening halves them at most. The standard deviation of a correlation of independent
-        // values is 1/sqrt(n) = 0.004,
-        // times at most sqrt(1.9) for clusters: limits lie beyond 10 of them.
+        // values is 1/sqrt(n) = 0.004, times at most sqrt(1.9) for clusters: limits lie beyond 10 of them.
         Assert.InRange(MathNet.Numerics.Statistics.Correlation.Pearson(age, diabetes), 0.1, 0.4);
         Assert.InRange(MathNet.Numerics.Statistics.Correlation.Pearson(stay, medications), 0.15, 0.45);
         Assert.InRange(MathNet.Numerics.Statistics.Correlation.Pearson(age, sex), -0.06, 0.06);

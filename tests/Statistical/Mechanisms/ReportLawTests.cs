@@ -33,8 +33,8 @@ public sealed class ReportLawTests
 
     /// <summary>
     /// 400,000 reports of one value: how many support it, and a few other values, at every grade. A relative error of 1 % in p moves the
-    /// count of a p of 0.3 by 4 standard
-    /// deviations and of 0.7 by 10; together with the planted errors below this is what catches a wrong threshold.
+    /// count of a p of 0.3 by 4 standard deviations and of 0.7 by 10; together with the planted errors below this is what catches a wrong
+    /// threshold.
     /// </summary>
     [Theory]
     [MemberData(nameof(Cases))]

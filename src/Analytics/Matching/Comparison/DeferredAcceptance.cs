@@ -3,8 +3,7 @@ namespace EmrMarket.Analytics.Matching.Comparison;
 /// <summary>
 /// Request-proposing deferred acceptance at posted prices (Gale and Shapley 1962, doi:10.1080/00029890.1962.11989827; many-to-many by
 /// quotas: Roth 1984, Econometrica 52:47-57). Researchers prefer classes by their surplus, patients prefer requests by what they are paid;
-/// no premium moves,
-/// so the match is stable without being efficient.
+/// no premium moves, so the match is stable without being efficient.
 /// </summary>
 public static class DeferredAcceptance
 {

@@ -1,9 +1,8 @@
 namespace EmrMarket.Analytics.Matching.Solving;
 
 /// <summary>
-/// Solves classes with the same weights and quota as one. Members of such classes are interchangeable for every request, so the
-/// optimal welfare and the sets of optimal prices are the same; the sales of the merged class are dealt out by walking round its members,
-/// which
+/// Solves classes with the same weights and quota as one. Members of such classes are interchangeable for every request, so the optimal
+/// welfare and the sets of optimal prices are the same; the sales of the merged class are dealt out by walking round its members, which
 /// gives no member more than its quota and no request a member twice (docs/MATCHING.md).
 /// </summary>
 internal sealed class ClassMerging

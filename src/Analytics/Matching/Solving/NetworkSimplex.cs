@@ -64,8 +64,7 @@ internal sealed class NetworkSimplex<T>
 
     /// <summary>
     /// Starts from the empty match with weights 2 w + 1. A cycle of the residual network meets the root at most once, so it changes the
-    /// number of
-    /// sales by at most one: what is optimal for these weights has the greatest welfare and, among such matches, the most sales.
+    /// number of sales by at most one: what is optimal for these weights has the greatest welfare and, among such matches, the most sales.
     /// </summary>
     /// <param name="problem">Its admissible weights must lie below half of <see cref="Limit"/>.</param>
     /// <param name="vectorised">Use hardware vectors; the result is the same without.</param>
@@ -236,8 +235,7 @@ internal sealed class NetworkSimplex<T>
 
     /// <summary>
     /// Fills the empty match class by class with whole classes, each to the requests that are worth most at the expected v. The potentials
-    /// stay 0,
-    /// so whatever was expected, <see cref="Run"/> ends at an optimum; good expectations only shorten its way.
+    /// stay 0, so whatever was expected, <see cref="Run"/> ends at an optimum; good expectations only shorten its way.
     /// </summary>
     public void FillGreedily(ReadOnlySpan<T> expectedRequestDuals)
     {

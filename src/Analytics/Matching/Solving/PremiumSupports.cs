@@ -2,9 +2,8 @@ namespace EmrMarket.Analytics.Matching.Solving;
 
 /// <summary>
 /// Finds the witness that premiums are the least (E8): each class with a positive premium names a request that would take one more of its
-/// records at
-/// any lower premium, and, where that request is filled, a class of lower rank whose own premium holds the request's surplus down.
-/// Breadth first over the pairs with w = u + v, so ranks are as small as they can be. O(classes * requests).
+/// records at any lower premium, and, where that request is filled, a class of lower rank whose own premium holds the request's surplus
+/// down. Breadth first over the pairs with w = u + v, so ranks are as small as they can be. O(classes * requests).
 /// </summary>
 internal static class PremiumSupports
 {

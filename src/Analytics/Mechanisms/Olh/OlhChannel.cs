@@ -97,8 +97,7 @@ public sealed class OlhChannel : Channel
 
     /// <summary>
     /// Some reports against all values, 16 values at a time: the hash of v + 16 is that of v plus 16 a. The cell is taken off the addend,
-    /// so
-    /// that the values of the cell are those whose hash falls below 2^32 / g.
+    /// so that the values of the cell are those whose hash falls below 2^32 / g.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void CountPass(ReadOnlySpan<uint> multipliers, ReadOnlySpan<uint> addends, ReadOnlySpan<ushort> cells, Span<int> counts)

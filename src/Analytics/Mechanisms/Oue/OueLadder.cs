@@ -7,22 +7,21 @@ using EmrMarket.Analytics.Records;
 namespace EmrMarket.Analytics.Mechanisms.Oue;
 
 /// <summary>The OUE channels of one domain size, and the sampler that flips bits from grade to grade.</summary>
-internal sealed class OueLadder : IReportLadder
+internal sealed class OueLadder : SetLadder
 {
     private readonly int _k;
     private readonly OueLaw[] _laws;
     private readonly OueChannel[] _channels;
     private readonly BernoulliLanes _lanes;
-    private readonly string _use;
 
     /// <summary>
     /// A ladder of given laws, index 0 for grade 1: the laws of <see cref="Create"/>, or those of a test that plants an error.
     /// </summary>
     internal OueLadder(int domainSize, OueLaw[] laws, GradeLadder grades)
+        : base(domainSize, laws.Length, LadderUse.Of("oue", domainSize, BernoulliLanes.Version, grades))
     {
         (_k, _laws) = (domainSize, laws);
         _channels = [.. laws.Select((law, i) => new OueChannel(domainSize, law, grades[i + 1]))];
-        _use = LadderUse.Of("oue", domainSize, BernoulliLanes.Version, grades);
 
         // Lane 0 is the truth's fair coin; the flips of all values follow, the top grade's first.
         _lanes = new BernoulliLanes([1u << 31, .. laws.Reverse().SelectMany(law => Enumerable.Repeat(law.FlipBelow, domainSize))]);
@@ -42,21 +41,10 @@ internal sealed class OueLadder : IReportLadder
         return new OueLadder(domainSize, laws, grades);
     }
 
-    public Channel this[int grade] => _channels[grade - 1];
-
-    public IReadOnlyList<ReportColumn> Draw(ColumnKey key, RecordColumn column, ReadOnlyMemory<ulong> factKeys, ReadOnlySpan<int> grades)
-    {
-        ushort[] values = ValueRounding.Round(key, column, factKeys.Span);
-        int words = BitRows.WordsFor(_k);
-        (ulong[]?[] wanted, int lowest) = LadderOutputs.Allocate<ulong>(grades, _laws.Length, (long)values.Length * words);
-        CoinCipher cipher = key.CipherFor(_use);
-        RecordBlocks.ForEach(values.Length, (start, count) =>
-            DrawBlock(cipher, key.ValueVersion, values.AsSpan(start, count), factKeys.Span.Slice(start, count), wanted, lowest, start));
-        return LadderOutputs.Collect(grades, grade => new SetReports(wanted[grade]!, words));
-    }
+    public override Channel this[int grade] => _channels[grade - 1];
 
     [SkipLocalsInit]
-    private void DrawBlock(
+    private protected override void DrawBlock(
         CoinCipher cipher, ushort version, ReadOnlySpan<ushort> values, ReadOnlySpan<ulong> facts, ulong[]?[] wanted, int lowest,
         int offset)
     {

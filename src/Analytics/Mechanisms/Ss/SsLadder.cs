@@ -10,22 +10,21 @@ namespace EmrMarket.Analytics.Mechanisms.Ss;
 /// <summary>
 /// The SS channels of one domain size, and the sampler that extends and re-randomises a record's subset from grade to grade.
 /// </summary>
-internal sealed class SsLadder : IReportLadder
+internal sealed class SsLadder : SetLadder
 {
     private readonly int _k;
     private readonly SsLaw[] _laws;
     private readonly SsChannel[] _channels;
     private readonly BernoulliLanes _lanes;
-    private readonly string _use;
 
     /// <summary>
     /// A ladder of given laws, index 0 for grade 1: the laws of <see cref="Create"/>, or those of a test that plants an error.
     /// </summary>
     internal SsLadder(SsLaw[] laws, GradeLadder grades)
+        : base(laws[0].DomainSize, laws.Length, LadderUse.Of("ss", laws[0].DomainSize, BernoulliLanes.Version, grades))
     {
         (_k, _laws) = (laws[0].DomainSize, laws);
         _channels = [.. laws.Select((law, i) => new SsChannel(law, grades[i + 1]))];
-        _use = LadderUse.Of("ss", _k, BernoulliLanes.Version, grades);
         _lanes = Lanes(laws);
     }
 
@@ -45,21 +44,10 @@ internal sealed class SsLadder : IReportLadder
         return new SsLadder(laws, grades);
     }
 
-    public Channel this[int grade] => _channels[grade - 1];
-
-    public IReadOnlyList<ReportColumn> Draw(ColumnKey key, RecordColumn column, ReadOnlyMemory<ulong> factKeys, ReadOnlySpan<int> grades)
-    {
-        ushort[] values = ValueRounding.Round(key, column, factKeys.Span);
-        int words = BitRows.WordsFor(_k);
-        (ulong[]?[] wanted, int lowest) = LadderOutputs.Allocate<ulong>(grades, _laws.Length, (long)values.Length * words);
-        CoinCipher cipher = key.CipherFor(_use);
-        RecordBlocks.ForEach(values.Length, (start, count) =>
-            DrawBlock(cipher, key.ValueVersion, values.AsSpan(start, count), factKeys.Span.Slice(start, count), wanted, lowest, start));
-        return LadderOutputs.Collect(grades, grade => new SetReports(wanted[grade]!, words));
-    }
+    public override Channel this[int grade] => _channels[grade - 1];
 
     [SkipLocalsInit]
-    private void DrawBlock(
+    private protected override void DrawBlock(
         CoinCipher cipher, ushort version, ReadOnlySpan<ushort> values, ReadOnlySpan<ulong> facts, ulong[]?[] wanted, int lowest,
         int offset)
     {

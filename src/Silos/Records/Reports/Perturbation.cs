@@ -111,8 +111,7 @@ public static class Perturbation
 
     /// <summary>
     /// Random-looking pseudonyms, ascending: AES-256, a permutation of 128-bit blocks, of the record key under a key of site and schema;
-    /// and
-    /// whose they are.
+    /// and whose they are.
     /// </summary>
     private static (int[] Order, UInt128[] Pseudonyms) Pseudonyms(Schema schema, RecordTable table, ReadOnlySpan<byte> siteKey)
     {
