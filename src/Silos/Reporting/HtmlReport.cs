@@ -171,7 +171,7 @@ internal sealed class HtmlReport
             $"{r.Id}: {r.Title}", Numbers.Count(r.Target), Numbers.Count(r.Sold), Numbers.Count(r.Delivered), Numbers.Count(r.Effective),
             Numbers.Count(r.Budget), Numbers.Count(r.Paid),
             Numbers.Count(r.Refunded), $"{r.State}: {r.Reason}",
-        ]));
+        ]), "words");
         string[] ofMatchings = ["rule", "time", "welfare", "records", "matched", "blocking pairs", "Gini of earnings"];
         _html.Rows("Ways to match", ofMatchings, market.Matchings.Select(m => (string[])
         [
@@ -233,6 +233,7 @@ internal sealed class HtmlReport
 
     private void Statistic(EvaluatedStatistic statistic)
     {
+        string error = statistic.Rmse is { } rmse ? Numbers.InUnit(rmse, statistic.Unit) : statistic.Refusal is null ? "-" : "refused";
         string covered = statistic.Intervals == 0 ? "-" : $"{statistic.Covered} of {statistic.Intervals}";
         _html.Append(
             CultureInfo.InvariantCulture, $"<details class=\"statistic\"><summary><span>{E(StatisticNames.Title(statistic))}</span>")
@@ -241,8 +242,7 @@ internal sealed class HtmlReport
                 $"<span>{Numbers.Short(statistic.Epsilon)}</span><span>{Numbers.Count(statistic.EffectiveRecords)}</span>")
             .Append(
                 CultureInfo.InvariantCulture,
-                $"<span>{(statistic.Rmse is { } rmse ? E(Numbers.InUnit(rmse, statistic.Unit)) : "refused")}</span>")
-            .Append(CultureInfo.InvariantCulture, $"<span>{covered}</span></summary>\n");
+                $"<span>{E(error)}</span><span>{covered}</span></summary>\n");
         string grades = string.Join(", ", statistic.Attributes.Zip(statistic.Grades, (attribute, grade) => grade is null
             ? $"{attribute}: public"
             : $"{attribute}: {grade.Mechanism} at grade {grade.Grade} (epsilon {Numbers.Short(grade.Epsilon)})"));

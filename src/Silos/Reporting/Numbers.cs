@@ -53,6 +53,18 @@ internal static class Numbers
             : value.ToString("0.#e-0", CultureInfo.InvariantCulture);
     }
 
+    /// <summary>A value to four significant digits: what can be read off a bar.</summary>
+    public static double Rounded(double value)
+    {
+        if (value == 0 || !double.IsFinite(value))
+        {
+            return value;
+        }
+
+        double scale = Math.Pow(10, 3 - Math.Floor(Math.Log10(Math.Abs(value))));
+        return Math.Round(value * scale) / scale;
+    }
+
     /// <summary>A duration in seconds.</summary>
     public static string Seconds(double seconds) => seconds >= 100 ? seconds.ToString("0", CultureInfo.InvariantCulture) + " s"
         : seconds >= 1 ? seconds.ToString("0.0", CultureInfo.InvariantCulture) + " s"

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const root = join(dirname(fileURLToPath(import.meta.url)), '../../..')
-const program = join(root, 'artifacts/Embedded/bin/EmrMarket.Silos/release/emrmarket.dll')
+export const root = join(dirname(fileURLToPath(import.meta.url)), '../../..')
+export const program = join(root, 'artifacts/Embedded/bin/EmrMarket.Silos/release/emrmarket.dll')
 
 const freePort = () => new Promise(resolve => {
   const server = createServer().listen(0, '127.0.0.1', () => { const { port } = server.address(); server.close(() => resolve(port)) })
@@ -44,7 +44,7 @@ export async function startMarket() {
   try {
     await until('the demonstration', () => {
       if (child.exitCode !== null) throw new Error(`serve ended with ${child.exitCode}:\n${told}`)
-      return /site staff .*\n *auditor .*\n/.test(told)
+      return /^ *auditor +http\S+\n/m.test(told)
     }, 300)
   } catch (error) {
     await stop()

@@ -118,7 +118,13 @@ internal sealed class DemoMarket(RunningRoles roles, IServiceProvider services, 
         }
         catch (Grains.Abstractions.Market.RequestRefusedException)
         {
-            // Its book was closed meanwhile, so it is served: another is taken back before it is funded, which is never too late.
+            // Its book is closed already.
+        }
+
+        await UntilAsync(() => AllAsync(address, [cancelled], request => request.State is not ("draft" or "planned" or "funded")));
+        if ((await Research.StatusAsync(address, cancelled)).State != "cancelled")
+        {
+            // The book was closed first, so it is served: another is taken back before it is funded, which is never too late.
             TermsInfo second = await TermsAsync(address, "Payers, once more", "Who pays for which stays?", ["frequency:payer"], 300, 2);
             await Research.OpenAsync(address, second.TermsJson);
             await Research.CancelAsync(address, second.Key);

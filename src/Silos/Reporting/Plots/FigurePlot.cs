@@ -181,7 +181,7 @@ internal static class FigurePlot
                         double zero = x[x.Clamp(0)];
                         svg.Rectangle("bar", Math.Min(zero, x[point.X]), middle - 7, Math.Max(1, Math.Abs(x[point.X] - zero)), 14, tip);
                         svg.Text("tick", Math.Max(zero, x[point.X]) + 5, middle + 4, point.Label
-                            ?? Numbers.OnAxis(point.X, figure.X.Format));
+                            ?? Numbers.OnAxis(Numbers.Rounded(point.X), figure.X.Format));
                         break;
                     case FigureMark.Tick:
                         svg.Rectangle("truth", x[point.X] - 1.25, middle - 8, 2.5, 16, tip);
