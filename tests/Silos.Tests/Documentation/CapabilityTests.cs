@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 using System.Xml.Linq;
 using EmrMarket.Silos.Tests.Evaluate;
 
-namespace EmrMarket.Silos.Tests.Hosting;
+namespace EmrMarket.Silos.Tests.Documentation;
 
 /// <summary>Holds docs/CAPABILITIES.md to the program: every page, word, call, command and option that it names is there.</summary>
 public sealed partial class CapabilityTests : IDisposable
