@@ -14,6 +14,8 @@ const refuses = (code, act) => assert.rejects(async () => act(), error => error 
 test('Keys_of_a_seed_are_those_of_the_vectors', () => {
   assert.equal(keys.hexOf(keys.controllerKey(seed, pseudonym)), wallet.controller)
   assert.equal(keys.hexOf(keys.accountKey(seed)), wallet.account)
+  const { publicKey, chainCode } = keys.payoutAccount(seed)
+  assert.deepEqual({ key: keys.hexOf(keys.patientAccountKey(seed)), publicKey: keys.hexOf(publicKey), chainCode: keys.hexOf(chainCode) }, wallet.patientAccount)
   for (const { epoch, index, key } of wallet.payouts) assert.equal(keys.hexOf(keys.payoutKey(seed, pseudonym, epoch, index)), key)
 })
 

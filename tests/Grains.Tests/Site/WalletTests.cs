@@ -1,8 +1,10 @@
 using System.Globalization;
+using System.Numerics;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using EmrMarket.Contracts.Ethereum;
+using EmrMarket.Contracts.Ethereum.Signing;
 using EmrMarket.Grains.Site;
 using EmrMarket.Grains.Site.Wallet;
 
@@ -30,6 +32,9 @@ public sealed class WalletTests
         Assert.Equal(Seed, PatientKeys.SeedAtSite(siteKey, ulong.Parse(Text("person"), CultureInfo.InvariantCulture)));
         Assert.Equal(pseudonym,
             PatientKeys.Pseudonym(siteKey, new Bytes32(Bytes("schemaId")), ulong.Parse(Text("record"), CultureInfo.InvariantCulture)));
+        JsonElement account = Vector.GetProperty("patientAccount");
+        Assert.Equal(account.GetProperty("key").GetString(), Convert.ToHexStringLower(PatientKeys.Account(Seed)));
+        Assert.Equal(account.GetProperty("chainCode").GetString(), Convert.ToHexStringLower(PatientKeys.ChainCode(Seed)));
         Assert.Equal(Bytes("controller"), PatientKeys.Controller(Seed, pseudonym));
         foreach (JsonElement payout in Vector.GetProperty("payouts").EnumerateArray())
         {
@@ -37,6 +42,38 @@ public sealed class WalletTests
                 Convert.FromHexString(payout.GetProperty("key").GetString()!),
                 PatientKeys.Payout(Seed, pseudonym, payout.GetProperty("epoch").GetUInt32(), payout.GetProperty("index").GetUInt32()));
         }
+    }
+
+    [Fact]
+    public void Account_without_the_seed_finds_the_addresses_of_the_vectors_keys_and_no_other_account_does()
+    {
+        Bytes32 pseudonym = new(Bytes("pseudonym"));
+        JsonElement half = Vector.GetProperty("patientAccount");
+        PayoutAccount account = new(
+            new PublicKey(Convert.FromHexString(half.GetProperty("publicKey").GetString()!)),
+            Convert.FromHexString(half.GetProperty("chainCode").GetString()!));
+        Assert.Equal(PayoutAccount.Of(Seed), account);
+        Address controller = new EthereumAccount(Bytes("controller")).Address;
+        Assert.Equal(controller, account.Controller(pseudonym));
+        foreach (JsonElement payout in Vector.GetProperty("payouts").EnumerateArray())
+        {
+            (uint epoch, uint index) = (payout.GetProperty("epoch").GetUInt32(), payout.GetProperty("index").GetUInt32());
+            Address own = new EthereumAccount(Convert.FromHexString(payout.GetProperty("key").GetString()!)).Address;
+            Assert.Equal(own, account.Payout(pseudonym, epoch, index));
+            Assert.NotEqual(own, new PayoutAccount(account.Key, Seed).Payout(pseudonym, epoch, index));
+        }
+    }
+
+    // What docs/WIRE.md warns of: one child and the chain code are the account.
+    [Fact]
+    public void Child_key_and_chain_code_together_give_the_account_away()
+    {
+        BigInteger order = BigInteger.Parse("0FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141", NumberStyles.HexNumber,
+            CultureInfo.InvariantCulture);
+        JsonElement payout = Vector.GetProperty("payouts")[0];
+        BigInteger Number(string name) => new(Convert.FromHexString(payout.GetProperty(name).GetString()!), isUnsigned: true, isBigEndian: true);
+        BigInteger found = (Number("key") - Number("tweak") + order) % order;
+        Assert.Equal(new BigInteger(PatientKeys.Account(Seed), isUnsigned: true, isBigEndian: true), found);
     }
 
     [Fact]

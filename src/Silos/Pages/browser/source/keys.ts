@@ -1,6 +1,6 @@
 /** All that knows keys: loaded when a page first needs it. */
 export { bytesOf, hexOf, u32, word } from './keys/bytes.ts'
-export { accountKey, controllerKey, payoutKey } from './keys/derivedKeys.ts'
+export { accountKey, controllerKey, patientAccountKey, payoutAccount, payoutKey, type PayoutAccount } from './keys/derivedKeys.ts'
 export { readPhrase, writePhrase } from './keys/recoveryPhrase.ts'
 export { newWallet, openWallet, sealWallet, sealWith, type Wallet, type WalletEntry } from './keys/walletFile.ts'
 export { WalletError } from './keys/walletError.ts'
