@@ -6,7 +6,6 @@ using EmrMarket.Analytics.Schemas;
 using EmrMarket.Contracts.Batches;
 using EmrMarket.Contracts.Bindings;
 using EmrMarket.Contracts.Ethereum;
-using EmrMarket.Contracts.Ethereum.Signing;
 using EmrMarket.Grains.Exchange;
 using Demand = EmrMarket.Analytics.Pricing.RequestTerms;
 
@@ -110,10 +109,11 @@ internal sealed class DeliveryBuilder(
         Address[] payees = new Address[slots.Count];
         Parallel.For(0, (slots.Count + AtOnce - 1) / AtOnce, chunk =>
         {
-            byte[][] keys = [.. slots.Skip(chunk * AtOnce).Take(AtOnce).Select(slot => PatientKeys.Payout(
-                PatientKeys.SeedAtSite(siteKey, book.Records.PersonKeys[slot.Record]), epoch.Members[slot.Member].Pseudonym, epoch.Epoch,
-                slot.PayoutIndex))];
-            EthereumAccount.AddressesOf(keys).CopyTo(payees, chunk * AtOnce);
+            PatientAddresses.Of(book, siteKey,
+            [
+                .. slots.Skip(chunk * AtOnce).Take(AtOnce).Select(slot => new AddressPlace(
+                    slot.Record, book.AccountBehind(slot.Record, epoch.Members[slot.Member].Controller), epoch.Epoch, slot.PayoutIndex)),
+            ]).CopyTo(payees, chunk * AtOnce);
         });
         return payees;
     }

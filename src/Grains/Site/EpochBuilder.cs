@@ -4,7 +4,6 @@ using EmrMarket.Analytics.Pricing;
 using EmrMarket.Analytics.Schemas;
 using EmrMarket.Contracts.Bindings;
 using EmrMarket.Contracts.Ethereum;
-using EmrMarket.Contracts.Ethereum.Signing;
 using EmrMarket.Contracts.Merkle;
 using EmrMarket.Grains.Exchange;
 
@@ -92,19 +91,15 @@ internal static class EpochBuilder
         Parallel.For(0, (places.Length + MembersAtOnce - 1) / MembersAtOnce, chunk =>
         {
             int first = chunk * MembersAtOnce, count = Math.Min(MembersAtOnce, places.Length - first);
-            byte[][] keys = new byte[count * (1 + payouts)][];
-            for (int i = 0; i < count; i++)
-            {
-                int record = places[first + i].Record;
-                byte[] seed = PatientKeys.SeedAtSite(siteKey, book.Records.PersonKeys[record]);
-                keys[i * (1 + payouts)] = PatientKeys.Controller(seed, book.Pseudonyms[record]);
-                for (uint p = 0; p < payouts; p++)
+            Address[] addresses = PatientAddresses.Of(book, siteKey,
+            [
+                .. places.Skip(first).Take(count).SelectMany(place =>
                 {
-                    keys[(i * (1 + payouts)) + 1 + p] = PatientKeys.Payout(seed, book.Pseudonyms[record], epoch, p);
-                }
-            }
-
-            Address[] addresses = EthereumAccount.AddressesOf(keys);
+                    PayoutAccount? account = book.AccountsOf(place.Record).LastOrDefault();
+                    return Enumerable.Range(0, payouts).Select(p => new AddressPlace(place.Record, account, epoch, (uint)p))
+                        .Prepend(new AddressPlace(place.Record, account, null, 0));
+                }),
+            ]);
             for (int i = 0; i < count; i++)
             {
                 (int record, uint k) = places[first + i];

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using EmrMarket.Contracts.Ethereum;
 using EmrMarket.Contracts.Ethereum.Signing;
 
@@ -49,11 +48,10 @@ public sealed class PayoutAccount : IEquatable<PayoutAccount>
     public Address Payout(Bytes32 pseudonym, uint epoch, uint index) =>
         Addresses([Key], [PatientKeys.PayoutTweak(_chainCode, pseudonym, epoch, index)])[0];
 
-    /// <summary>The addresses of children of many accounts, several times faster than one by one.</summary>
-    /// <exception cref="CryptographicException">An account and a tweak cancel out, which nobody meets who did not choose them to.</exception>
+    /// <summary>The addresses of children of many accounts, several times faster than one by one. A patient who chose an account that a
+    /// tweak cancels gets the account's own address, and stops nobody's epoch.</summary>
     internal static Address[] Addresses(IReadOnlyList<PublicKey> accounts, IReadOnlyList<byte[]> tweaks) =>
-        Array.ConvertAll(PublicKey.ChildAddresses(accounts, tweaks), address => address
-            ?? throw new CryptographicException("a key and a tweak sum to the order of secp256k1: there is no such child"));
+        [.. PublicKey.ChildAddresses(accounts, tweaks).Select((address, i) => address ?? accounts[i].Address)];
 
     /// <inheritdoc/>
     public bool Equals(PayoutAccount? other) =>

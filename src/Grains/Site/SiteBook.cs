@@ -4,6 +4,7 @@ using EmrMarket.Analytics.Quality;
 using EmrMarket.Analytics.Records;
 using EmrMarket.Analytics.Schemas;
 using EmrMarket.Contracts.Ethereum;
+using EmrMarket.Contracts.Ethereum.Signing;
 using EmrMarket.Grains.Abstractions.Site;
 using EmrMarket.Grains.Exchange;
 using EmrMarket.Grains.Site.Storage;
@@ -17,6 +18,7 @@ internal sealed class SiteBook
     private readonly Dictionary<ulong, int> _recordByKey = [];
     private readonly Dictionary<ulong, int> _personByKey = [];
     private readonly Dictionary<Bytes32, int> _recordByPseudonym = [];
+    private readonly Dictionary<int, List<PayoutAccount>> _accounts = [];
 
     private SiteBook(Schema schema, RecordTable records, SiteOptions options)
     {
@@ -112,6 +114,11 @@ internal sealed class SiteBook
         Schema schema = Schema.Parse(batches[0].SchemaJson, "the stored schema");
         SiteBook book = new(schema, Table(schema, batches), options);
         book.Apply(await store.ReadPoliciesAsync(schemaId, cancellationToken));
+        foreach (SiteAccountRow account in await store.ReadAccountsAsync(cancellationToken))
+        {
+            book.Apply(account);
+        }
+
         foreach (SiteOrderRow order in (await store.ReadOrdersAsync(cancellationToken)).Where(order => order.SchemaId == schemaId))
         {
             book.Replay(order);
@@ -143,6 +150,37 @@ internal sealed class SiteBook
             }
         }
     }
+
+    /// <summary>A person hands in a payout account; one of them that is known stays where it stands. Whoever is unknown here is passed
+    /// over.</summary>
+    public void Apply(SiteAccountRow row)
+    {
+        int person = PersonOf(row.PersonKey);
+        if (person < 0)
+        {
+            return;
+        }
+
+        if (!_accounts.TryGetValue(person, out List<PayoutAccount>? accounts))
+        {
+            _accounts.Add(person, accounts = []);
+        }
+
+        PayoutAccount account = new(new PublicKey(row.PublicKey), row.ChainCode);
+        if (!accounts.Contains(account))
+        {
+            accounts.Add(account);
+        }
+    }
+
+    /// <summary>All accounts that the person of a record handed in, oldest first: none of somebody whose seed is with the site.</summary>
+    public IReadOnlyList<PayoutAccount> AccountsOf(int record) =>
+        _accounts.TryGetValue(Records.PersonIndex[record], out List<PayoutAccount>? accounts) ? accounts : [];
+
+    /// <summary>The account behind a published leaf, told by the controller that stands in it: the leaf says which one counts for its epoch,
+    /// whatever was handed in since. Null for the seed that is with the site.</summary>
+    public PayoutAccount? AccountBehind(int record, Address controller) =>
+        AccountsOf(record).FirstOrDefault(account => account.Controller(Pseudonyms[record]) == controller);
 
     /// <summary>What a person's policy allows of each attribute: the profile's ceilings, and Public attributes unless everything is
     /// withheld.</summary>

@@ -235,10 +235,11 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
         (SiteBook book, int record) = await RecordAsync(schemaId, pseudonym);
         int person = book.Records.PersonIndex[record];
         SiteBook.PersonPolicy policy = book.Policies[person];
-        byte[] seed = PatientKeys.SeedAtSite(options.Key, book.PersonKeys[person]);
         return new SitePublisher
         {
-            Controller = EthereumAccount.AddressesOf([PatientKeys.Controller(seed, book.Pseudonyms[record])])[0].ToArray(),
+            Site = SiteNumber(),
+            Controller = ControllerOf(book, record).ToArray(),
+            Accounts = [.. book.AccountsOf(record).Select(account => account.Key.ToArray())],
             Policy = new SetPolicies
             {
                 SchemaId = schemaId,
@@ -254,6 +255,56 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
             CapMicro = book.Budgets.Cap.Micro,
         };
     }
+
+    /// <inheritdoc/>
+    public async Task TakeOverAsync(SiteTakeOver takeOver)
+    {
+        ArgumentNullException.ThrowIfNull(takeOver);
+        (SiteBook book, int record) = await RecordAsync(takeOver.SchemaId, takeOver.Pseudonym);
+        PayoutAccount account;
+        try
+        {
+            account = new PayoutAccount(new PublicKey(takeOver.PublicKey), takeOver.ChainCode);
+        }
+        catch (ArgumentException e)
+        {
+            throw new SiteRefusedException("account-malformed", e.Message);
+        }
+
+        if (book.AccountsOf(record).Contains(account))
+        {
+            return;
+        }
+
+        if (ControllerOf(book, record) != new Address(takeOver.Controller))
+        {
+            throw new SiteRefusedException("account-changed",
+                "another account was handed in for this person since the command was signed: sign it again with the controller of today");
+        }
+
+        SiteAccountRow row = new()
+        {
+            PersonKey = book.Records.PersonKeys[record], PublicKey = takeOver.PublicKey, ChainCode = takeOver.ChainCode,
+        };
+        try
+        {
+            await store.KeepAccountAsync(row, CancellationToken.None);
+        }
+        catch
+        {
+            // Whether it was stored is not known, and one that was has to count: the books are read again.
+            _books.Clear();
+            throw;
+        }
+
+        foreach (SiteBook one in _books.Values)
+        {
+            one.Apply(row);
+        }
+    }
+
+    private Address ControllerOf(SiteBook book, int record) => PatientAddresses.Of(
+        book, options.Key.ToArray(), [new AddressPlace(record, book.AccountsOf(record).LastOrDefault(), null, 0)])[0];
 
     /// <inheritdoc/>
     public async Task<SiteEnrolment> EnrolmentAsync(string schemaId, int record)

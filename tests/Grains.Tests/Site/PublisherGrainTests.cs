@@ -250,6 +250,17 @@ public sealed class PublisherGrainTests(LedgerFixture fixture) : IClassFixture<L
         public Task<SetPolicies> ReadPoliciesAsync(string schemaId, CancellationToken cancellationToken) =>
             inner.ReadPoliciesAsync(schemaId, cancellationToken);
 
+        public Task KeepAccountAsync(SiteAccountRow row, CancellationToken cancellationToken) => Fault is null
+            ? inner.KeepAccountAsync(row, cancellationToken) : Fault.RunAsync(() => inner.KeepAccountAsync(row, cancellationToken));
+
+        public Task<SiteAccountRow[]> ReadAccountsAsync(CancellationToken cancellationToken) => inner.ReadAccountsAsync(cancellationToken);
+
+        public Task SaveRevocationAsync(SiteRevocationRow row, CancellationToken cancellationToken) => Fault is null
+            ? inner.SaveRevocationAsync(row, cancellationToken) : Fault.RunAsync(() => inner.SaveRevocationAsync(row, cancellationToken));
+
+        public Task<SiteRevocationRow[]> ReadRevocationsAsync(string schemaId, CancellationToken cancellationToken) =>
+            inner.ReadRevocationsAsync(schemaId, cancellationToken);
+
         public Task KeepFileAsync(string sha256, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) =>
             inner.KeepFileAsync(sha256, content, cancellationToken);
 

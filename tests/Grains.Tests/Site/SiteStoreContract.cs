@@ -76,6 +76,37 @@ public abstract class SiteStoreContract
     }
 
     [Fact]
+    public async Task Accounts_come_back_in_the_order_in_which_they_were_kept_first()
+    {
+        ISiteStore store = await CreateAsync();
+        Assert.Empty(await store.ReadAccountsAsync(None));
+        SiteAccountRow[] rows = [Account(ulong.MaxValue, 1), Account(7, 2), Account(7, 1), Account(ulong.MaxValue, 3)];
+        foreach (SiteAccountRow row in (SiteAccountRow[])[rows[0], rows[1], rows[0], rows[2], rows[1], rows[3], rows[0]])
+        {
+            await store.KeepAccountAsync(row, None);
+        }
+
+        SiteAccountRow[] read = await (await ReopenAsync(store)).ReadAccountsAsync(None);
+        Assert.Equal(rows.Select(row => row.PersonKey), read.Select(row => row.PersonKey));
+        Assert.Equal(rows.Select(row => Convert.ToHexString(row.PublicKey)), read.Select(row => Convert.ToHexString(row.PublicKey)));
+        Assert.Equal(rows.Select(row => Convert.ToHexString(row.ChainCode)), read.Select(row => Convert.ToHexString(row.ChainCode)));
+    }
+
+    [Fact]
+    public async Task Revocation_of_a_pseudonym_is_the_latest_that_was_signed()
+    {
+        ISiteStore store = await CreateAsync();
+        Assert.Empty(await store.ReadRevocationsAsync(Schema, None));
+        foreach ((string schema, string pseudonym, byte value) in new[] { (Schema, "bb", (byte)1), (Schema, "aa", (byte)2), (Schema, "bb", (byte)3), ("other", "aa", (byte)4) })
+        {
+            await store.SaveRevocationAsync(new SiteRevocationRow { SchemaId = schema, Pseudonym = pseudonym, Signature = [value] }, None);
+        }
+
+        SiteRevocationRow[] read = await (await ReopenAsync(store)).ReadRevocationsAsync(Schema, None);
+        Assert.Equal([("aa", 2), ("bb", 3)], read.Select(row => (row.Pseudonym, (int)row.Signature[0])));
+    }
+
+    [Fact]
     public async Task File_stays_as_it_was_kept_first()
     {
         ISiteStore store = await CreateAsync();
@@ -153,6 +184,11 @@ public abstract class SiteStoreContract
         Assert.Single(won, true);
         Assert.Equal([(byte)Array.IndexOf(won, true)], (await (await ReopenAsync(store)).ReadOrdersAsync(None))[0].Receipt);
     }
+
+    protected static SiteAccountRow Account(ulong person, byte value) => new()
+    {
+        PersonKey = person, PublicKey = [2, .. Enumerable.Repeat(value, 32)], ChainCode = [.. Enumerable.Repeat((byte)(value + 100), 32)],
+    };
 
     protected static LoadRecords Batch(string id, int records) => new()
     {

@@ -1,4 +1,5 @@
 using EmrMarket.Grains.Embedded.State;
+using EmrMarket.Grains.Site.Storage;
 using EmrMarket.Silos.Storage.Postgres;
 using EmrMarket.Silos.Storage.Site;
 using EmrMarket.Silos.Tests.Records;
@@ -12,6 +13,7 @@ public sealed class KeyRotationTests : IDisposable
     private const int Files = 18;
     private static readonly CancellationToken None = CancellationToken.None;
     private static readonly GrainStateKey State = new("publisher", "a/b", "s");
+    private static readonly SiteAccountRow Account = new() { PersonKey = 7, PublicKey = new byte[33], ChainCode = new byte[32] };
     private readonly TestFolder _folder = new();
 
     private string KeyFile => _folder.Place("storage.key");
@@ -23,7 +25,7 @@ public sealed class KeyRotationTests : IDisposable
     {
         NpgsqlDataSource database = await FilledAsync();
         string before = await File.ReadAllTextAsync(KeyFile, None);
-        Assert.Equal(Files + 3, await KeyRotation.RunAsync(database, KeyFile, null, None));
+        Assert.Equal(Files + 4, await KeyRotation.RunAsync(database, KeyFile, null, None));
         Assert.NotEqual(before, await File.ReadAllTextAsync(KeyFile, None));
         Assert.False(File.Exists(StorageKey.NextFile(KeyFile)));
         await HoldsAsync(database, newest: 2);
@@ -81,6 +83,7 @@ public sealed class KeyRotationTests : IDisposable
         }
 
         await store.KeepFileAsync("large", new byte[17 << 20], None);
+        await store.KeepAccountAsync(Account, None);
         await new SealedGrainStateStore(new PostgresGrainStateStore(database), vault).WriteAsync(State, new byte[] { 7 }, null, None);
         return database;
     }
@@ -99,6 +102,9 @@ public sealed class KeyRotationTests : IDisposable
             Assert.Equal([(byte)i], (await store.FindFileAsync($"f{i}", None))!);
         }
 
+        SiteAccountRow account = Assert.Single(await store.ReadAccountsAsync(None));
+        Assert.Equal((Account.PersonKey, Convert.ToHexString(Account.PublicKey), Convert.ToHexString(Account.ChainCode)),
+            (account.PersonKey, Convert.ToHexString(account.PublicKey), Convert.ToHexString(account.ChainCode)));
         Assert.Equal(17 << 20, (await store.FindFileAsync("large", None))!.Length);
         Assert.Equal([7],
             (await new SealedGrainStateStore(new PostgresGrainStateStore(database), vault).ReadAsync(State, None))!.Payload.ToArray());

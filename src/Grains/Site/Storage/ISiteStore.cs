@@ -23,6 +23,18 @@ public interface ISiteStore
     /// <summary>The policies of all persons who have one, by rising person key.</summary>
     Task<SetPolicies> ReadPoliciesAsync(string schemaId, CancellationToken cancellationToken);
 
+    /// <summary>Keeps the payout account of a person behind their earlier ones; one that is there stays where it stands.</summary>
+    Task KeepAccountAsync(SiteAccountRow row, CancellationToken cancellationToken);
+
+    /// <summary>All payout accounts, in the order in which they were kept.</summary>
+    Task<SiteAccountRow[]> ReadAccountsAsync(CancellationToken cancellationToken);
+
+    /// <summary>Keeps the revocation that a patient signed for a pseudonym in place of an earlier one.</summary>
+    Task SaveRevocationAsync(SiteRevocationRow row, CancellationToken cancellationToken);
+
+    /// <summary>The revocations of a schema that patients signed, by pseudonym.</summary>
+    Task<SiteRevocationRow[]> ReadRevocationsAsync(string schemaId, CancellationToken cancellationToken);
+
     /// <summary>Keeps a file under its SHA-256; one that is there stays.</summary>
     Task KeepFileAsync(string sha256, ReadOnlyMemory<byte> content, CancellationToken cancellationToken);
 
@@ -50,6 +62,32 @@ public interface ISiteStore
     /// when another process has it.
     /// </summary>
     Task<IAsyncDisposable> HoldAsync(CancellationToken cancellationToken);
+}
+
+/// <summary>The payout account that a patient handed in. Whoever has it can tell all that person's addresses on the ledger.</summary>
+public sealed record SiteAccountRow
+{
+    /// <summary>The person.</summary>
+    public required ulong PersonKey { get; init; }
+
+    /// <summary>The account's public key, 33 bytes.</summary>
+    public required byte[] PublicKey { get; init; }
+
+    /// <summary>Its chain code, 32 bytes.</summary>
+    public required byte[] ChainCode { get; init; }
+}
+
+/// <summary>A revocation for the ledger that only its patient could sign.</summary>
+public sealed record SiteRevocationRow
+{
+    /// <summary>The schema.</summary>
+    public required string SchemaId { get; init; }
+
+    /// <summary>The pseudonym, 64 hexadecimal digits.</summary>
+    public required string Pseudonym { get; init; }
+
+    /// <summary>The signature, 65 bytes.</summary>
+    public required byte[] Signature { get; init; }
 }
 
 /// <summary>A decided epoch.</summary>

@@ -9,6 +9,8 @@ public sealed class MemorySiteStore : ISiteStore
     private readonly List<(string SchemaId, LoadRecords Batch)> _records = [];
     private readonly Dictionary<string, SortedDictionary<ulong, (byte, byte, ushort, byte, long, Participation)>> _policies = new(
         StringComparer.Ordinal);
+    private readonly List<SiteAccountRow> _accounts = [];
+    private readonly SortedDictionary<(string, string), SiteRevocationRow> _revocations = [];
     private readonly Dictionary<string, byte[]> _files = new(StringComparer.Ordinal);
     private readonly SortedDictionary<(string, uint), SiteEpochRow> _epochs = [];
     private readonly SortedDictionary<long, SiteOrderRow> _orders = [];
@@ -86,6 +88,52 @@ public sealed class MemorySiteStore : ISiteStore
                 ExpirySeconds = [.. known.Values.Select(policy => policy.Item5)],
                 Participation = [.. known.Values.Select(policy => policy.Item6)],
             });
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task KeepAccountAsync(SiteAccountRow row, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(row);
+        lock (_lock)
+        {
+            if (!_accounts.Exists(kept => kept.PersonKey == row.PersonKey && kept.PublicKey.AsSpan().SequenceEqual(row.PublicKey)
+                && kept.ChainCode.AsSpan().SequenceEqual(row.ChainCode)))
+            {
+                _accounts.Add(row);
+            }
+        }
+
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public Task<SiteAccountRow[]> ReadAccountsAsync(CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            return Task.FromResult(_accounts.ToArray());
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task SaveRevocationAsync(SiteRevocationRow row, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(row);
+        lock (_lock)
+        {
+            _revocations[(row.SchemaId, row.Pseudonym)] = row;
+        }
+
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public Task<SiteRevocationRow[]> ReadRevocationsAsync(string schemaId, CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            return Task.FromResult(_revocations.Values.Where(row => row.SchemaId == schemaId).ToArray());
         }
     }
 

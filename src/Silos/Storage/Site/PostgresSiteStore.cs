@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
+using System.Security.Cryptography;
 using EmrMarket.Grains.Abstractions.Site;
 using EmrMarket.Grains.Site.Storage;
 using EmrMarket.Silos.Storage.Postgres;
@@ -90,6 +91,53 @@ internal sealed class PostgresSiteStore(NpgsqlDataSource database, SiteVault vau
             System.Data.IsolationLevel.RepeatableRead, cancellationToken);
         return Fold(schemaId,
             await PoliciesAsync(connection, await PolicyOrdinalsAsync(connection, schemaId, cancellationToken), cancellationToken));
+    }
+
+    /// <inheritdoc/>
+    public Task KeepAccountAsync(SiteAccountRow row, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(row);
+        byte[] content = SiteRowFormat.Write(row);
+        string mark = Convert.ToHexStringLower(SHA256.HashData(content));
+        return InsertOnceAsync(
+            "INSERT INTO site_account (mark) VALUES ($1) ON CONFLICT DO NOTHING", [mark], AccountPlace(mark), () => content,
+            cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async Task<SiteAccountRow[]> ReadAccountsAsync(CancellationToken cancellationToken)
+    {
+        await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
+        List<string> marks = await ColumnAsync<string>(connection, "SELECT mark FROM site_account ORDER BY ordinal", cancellationToken);
+        return [.. (await ManyAsync(connection, [.. marks.Select(AccountPlace)], cancellationToken)).Select(SiteRowFormat.ReadAccount)];
+    }
+
+    /// <inheritdoc/>
+    public async Task SaveRevocationAsync(SiteRevocationRow row, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(row);
+        string place = RevocationPlace(row.SchemaId, row.Pseudonym);
+        await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
+        await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync(cancellationToken);
+        await ExecuteAsync(
+            connection,
+            "INSERT INTO site_revocation (schema_id, pseudonym) VALUES ($1, $2) ON CONFLICT (schema_id, pseudonym) DO UPDATE "
+                + "SET pseudonym = excluded.pseudonym",
+            cancellationToken, row.SchemaId, row.Pseudonym);
+        await SealedRows.DeleteAsync(connection, [place], cancellationToken);
+        await _rows.InsertAsync(connection, [(place, SiteRowFormat.Write(row))], cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async Task<SiteRevocationRow[]> ReadRevocationsAsync(string schemaId, CancellationToken cancellationToken)
+    {
+        await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
+        List<string> pseudonyms = await ColumnAsync<string>(
+            connection, "SELECT pseudonym FROM site_revocation WHERE schema_id = $1 ORDER BY pseudonym COLLATE \"C\"", cancellationToken,
+            schemaId);
+        string[] places = [.. pseudonyms.Select(pseudonym => RevocationPlace(schemaId, pseudonym))];
+        return [.. (await ManyAsync(connection, places, cancellationToken)).Select(SiteRowFormat.ReadRevocation)];
     }
 
     /// <inheritdoc/>
@@ -196,6 +244,10 @@ internal sealed class PostgresSiteStore(NpgsqlDataSource database, SiteVault vau
     private static string RecordsPlace(string batch) => "records/" + batch;
 
     private static string PoliciesPlace(long ordinal) => string.Create(CultureInfo.InvariantCulture, $"policies/{ordinal}");
+
+    private static string AccountPlace(string mark) => "account/" + mark;
+
+    private static string RevocationPlace(string schemaId, string pseudonym) => $"revocation/{schemaId}/{pseudonym}";
 
     private static string FilePlace(string sha256) => "file/" + sha256;
 

@@ -88,6 +88,34 @@ internal static class SiteRowFormat
     public static SiteEpochRow ReadEpoch(byte[] content) =>
         Read(content, reader => JsonSerializer.Deserialize<SiteEpochRow>(reader.ReadString())!);
 
+    public static byte[] Write(SiteAccountRow row) => Write(writer =>
+    {
+        writer.Write(row.PersonKey);
+        Column<byte>(writer, row.PublicKey);
+        Column<byte>(writer, row.ChainCode);
+    });
+
+    public static SiteAccountRow ReadAccount(byte[] content) => Read(content, reader => new SiteAccountRow
+    {
+        PersonKey = reader.ReadUInt64(),
+        PublicKey = Column<byte>(reader),
+        ChainCode = Column<byte>(reader),
+    });
+
+    public static byte[] Write(SiteRevocationRow row) => Write(writer =>
+    {
+        writer.Write(row.SchemaId);
+        writer.Write(row.Pseudonym);
+        Column<byte>(writer, row.Signature);
+    });
+
+    public static SiteRevocationRow ReadRevocation(byte[] content) => Read(content, reader => new SiteRevocationRow
+    {
+        SchemaId = reader.ReadString(),
+        Pseudonym = reader.ReadString(),
+        Signature = Column<byte>(reader),
+    });
+
     private static byte[] Write(Action<BinaryWriter> write)
     {
         using MemoryStream stream = new();

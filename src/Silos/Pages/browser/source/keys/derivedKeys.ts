@@ -30,7 +30,9 @@ const chainCode = (seed: Uint8Array): Uint8Array => expand(sha256, seed, utf8ToB
 // BIP-32's children that are not hardened: the site finds their public keys from the account's alone.
 function child(seed: Uint8Array, purpose: string, ...place: Uint8Array[]): Uint8Array {
   const { Fn } = secp256k1.Point
-  return word(Fn.add(Fn.fromBytes(patientAccountKey(seed)), Fn.fromBytes(scalar(chainCode(seed), purpose, ...place))))
+  const key = patientAccountKey(seed)
+  const sum = Fn.add(Fn.fromBytes(key), Fn.fromBytes(scalar(chainCode(seed), purpose, ...place)))
+  return sum === 0n ? key : word(sum)
 }
 
 function scalar(secret: Uint8Array, purpose: string, ...place: Uint8Array[]): Uint8Array {
