@@ -95,7 +95,7 @@ internal static class EpochBuilder
             [
                 .. places.Skip(first).Take(count).SelectMany(place =>
                 {
-                    PayoutAccount? account = book.AccountsOf(place.Record).LastOrDefault();
+                    PayoutAccount? account = book.AccountOf(place.Record);
                     return Enumerable.Range(0, payouts).Select(p => new AddressPlace(place.Record, account, epoch, (uint)p))
                         .Prepend(new AddressPlace(place.Record, account, null, 0));
                 }),

@@ -10,8 +10,8 @@ namespace EmrMarket.Grains.Site;
 /// <param name="Index">The index in the epoch's payout tree.</param>
 internal readonly record struct AddressPlace(int Record, PayoutAccount? Account, uint? Epoch, uint Index);
 
-/// <summary>The addresses of patients whoever has the seed: of a seed that is with the site by its keys, of an account that was handed in by
-/// its public key. The addresses do not tell which.</summary>
+/// <summary>The addresses of patients whoever has the seed: of a seed that is with the site by its keys, of an account that was handed in
+/// by its public key. The addresses do not tell which.</summary>
 internal static class PatientAddresses
 {
     /// <summary>Many addresses, several times faster than one by one; places of one record cost least beside each other.</summary>

@@ -8,8 +8,8 @@ namespace EmrMarket.Grains.Site;
 /// <summary>
 /// The keys of a patient's pseudonyms: one that commands, and a fresh one for every payout, so that no two addresses on the ledger can be
 /// told to be one person's (docs/WIRE.md, "Patients' keys"). HKDF-SHA-256 (RFC 5869) makes of the seed an account, a private key and a
-/// chain code, and all other keys are its children by addition. Whoever has the seed has them all: the patient, or the site for patients who
-/// leave it there; whoever has the <see cref="PayoutAccount"/> alone finds their addresses and nothing else.
+/// chain code, and all other keys are its children by addition. Whoever has the seed has them all: the patient, or the site for patients
+/// who leave it there; whoever has the <see cref="PayoutAccount"/> alone finds their addresses and nothing else.
 /// </summary>
 public static class PatientKeys
 {
@@ -77,7 +77,7 @@ public static class PatientKeys
     /// <summary>The tweak of the key that commands a pseudonym.</summary>
     /// <param name="chainCode">The account's chain code.</param>
     /// <param name="pseudonym">The pseudonym.</param>
-    internal static byte[] ControllerTweak(ReadOnlySpan<byte> chainCode, Bytes32 pseudonym) =>
+    public static byte[] ControllerTweak(ReadOnlySpan<byte> chainCode, Bytes32 pseudonym) =>
         Tweak(chainCode, ControllerInfo, pseudonym, 0, 0);
 
     /// <summary>The tweak of the key of a payout address.</summary>
@@ -85,7 +85,7 @@ public static class PatientKeys
     /// <param name="pseudonym">The pseudonym that is paid.</param>
     /// <param name="epoch">The epoch.</param>
     /// <param name="index">The index in the epoch's payout tree.</param>
-    internal static byte[] PayoutTweak(ReadOnlySpan<byte> chainCode, Bytes32 pseudonym, uint epoch, uint index) =>
+    public static byte[] PayoutTweak(ReadOnlySpan<byte> chainCode, Bytes32 pseudonym, uint epoch, uint index) =>
         Tweak(chainCode, PayoutInfo, pseudonym, epoch, index);
 
     private static ReadOnlySpan<byte> SeedInfo => "emrmarket patient seed v1 "u8;

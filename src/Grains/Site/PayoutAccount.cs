@@ -13,8 +13,8 @@ public sealed class PayoutAccount : IEquatable<PayoutAccount>
 
     /// <summary>An account.</summary>
     /// <param name="key">The account's public key.</param>
-    /// <param name="chainCode">The chain code, <see cref="PatientKeys.Length"/> bytes: with it and one child's private key the account's own
-    /// private key can be computed.</param>
+    /// <param name="chainCode">The chain code, <see cref="PatientKeys.Length"/> bytes: with it and one child's private key the account's
+    /// own private key can be computed.</param>
     /// <exception cref="ArgumentException">The chain code has another length.</exception>
     public PayoutAccount(PublicKey key, ReadOnlySpan<byte> chainCode)
     {

@@ -1,14 +1,13 @@
 using EmrMarket.Contracts.Batches;
 using EmrMarket.Contracts.Bindings;
 using EmrMarket.Contracts.Ethereum;
-using EmrMarket.Contracts.Ethereum.Signing;
 
 namespace EmrMarket.Grains.Site;
 
 /// <summary>
 /// Tells the ledger who withdrew, so that no delivery can name them later and everybody can check it. All of a day go together, at the
 /// day's first step of the ledger's time, in the order of their pseudonyms: when somebody withdrew is not told. The site signs with the
-/// keys that patients leave with it (docs/LIMITATIONS.md).
+/// keys that patients leave with it; who has the own seed signed it with the withdrawal.
 /// </summary>
 internal static class Revocations
 {
@@ -17,18 +16,14 @@ internal static class Revocations
 
     /// <summary>The calls that revoke members of an epoch.</summary>
     /// <param name="contract">The contract.</param>
-    /// <param name="chainId">The chain.</param>
     /// <param name="batch">The epoch.</param>
     /// <param name="posting">Who posted it when.</param>
-    /// <param name="members">The positions of those who withdrew, with the private key of their controller.</param>
+    /// <param name="members">The positions of those who withdrew, with the signatures of their controllers.</param>
     public static IEnumerable<ContractCall> Calls(
-        DynamicAccessControl contract, ulong chainId, EpochBatch batch, Posting posting, IEnumerable<(uint Position, byte[] Key)> members)
+        DynamicAccessControl contract, EpochBatch batch, Posting posting, IEnumerable<(uint Position, byte[] Signature)> members)
     {
         Epoch epoch = new(batch.Header, posting);
         return members.OrderBy(member => batch.Members[(int)member.Position].Pseudonym).Chunk(Most).Select(chunk => contract.Revoke(
-            [.. chunk.Select(member => new Revocation(
-                epoch, batch.OpenMember(member.Position),
-                new EthereumAccount(member.Key).Sign(SignedMessages.Revocation(
-                    chainId, contract.Address, batch.Header.Site, batch.Members[(int)member.Position].Pseudonym)).ToBytes()))]));
+            [.. chunk.Select(member => new Revocation(epoch, batch.OpenMember(member.Position), member.Signature))]));
     }
 }

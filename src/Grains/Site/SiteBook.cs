@@ -177,8 +177,11 @@ internal sealed class SiteBook
     public IReadOnlyList<PayoutAccount> AccountsOf(int record) =>
         _accounts.TryGetValue(Records.PersonIndex[record], out List<PayoutAccount>? accounts) ? accounts : [];
 
-    /// <summary>The account behind a published leaf, told by the controller that stands in it: the leaf says which one counts for its epoch,
-    /// whatever was handed in since. Null for the seed that is with the site.</summary>
+    /// <summary>The account under which a record is published next; null for the seed that is with the site.</summary>
+    public PayoutAccount? AccountOf(int record) => AccountsOf(record) is { Count: > 0 } accounts ? accounts[^1] : null;
+
+    /// <summary>The account behind a published leaf, told by the controller that stands in it: the leaf says which one counts for its
+    /// epoch, whatever was handed in since. Null for the seed that is with the site.</summary>
     public PayoutAccount? AccountBehind(int record, Address controller) =>
         AccountsOf(record).FirstOrDefault(account => account.Controller(Pseudonyms[record]) == controller);
 

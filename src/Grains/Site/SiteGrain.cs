@@ -303,21 +303,66 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
         }
     }
 
+    /// <inheritdoc/>
+    public async Task KeepRevocationsAsync(SiteRevocations revocations)
+    {
+        ArgumentNullException.ThrowIfNull(revocations);
+        (SiteBook book, int record) = await RecordAsync(revocations.SchemaId, revocations.Pseudonym);
+        foreach (PublisherRevocation revocation in revocations.Revocations)
+        {
+            (_, int other) = await RecordAsync(revocations.SchemaId, revocation.Pseudonym);
+            Bytes32 digest = SignedMessages.Revocation(
+                ledger.Deployment.ChainId, AccessControl, SiteNumber(), book.Pseudonyms[other]);
+            if (book.Records.PersonIndex[other] != book.Records.PersonIndex[record]
+                || PublisherMessages.SignerOf(digest, revocation.Signature) != ControllerOf(book, other))
+            {
+                throw new SiteRefusedException("command-malformed",
+                    "a revocation is of another person's pseudonym, or its signature is not of that pseudonym's controller for this ledger "
+                        + "and site");
+            }
+        }
+
+        foreach (PublisherRevocation revocation in revocations.Revocations)
+        {
+            await store.SaveRevocationAsync(
+                new SiteRevocationRow
+                {
+                    SchemaId = revocations.SchemaId, Pseudonym = revocation.Pseudonym, Signature = revocation.Signature,
+                }, CancellationToken.None);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task WithdrawAtDeskAsync(string schemaId, int record)
+    {
+        SiteBook book = await BookAsync(schemaId);
+        int person = book.Records.PersonIndex[RecordAt(book, record)];
+        await SetPoliciesAsync(new SetPolicies
+        {
+            SchemaId = schemaId,
+            PersonKeys = [book.PersonKeys[person]],
+            Profiles = [book.Policies[person].Profile],
+            Rates = [book.Policies[person].Rate],
+            Quotas = [Math.Max((ushort)1, book.Policies[person].Quota)],
+            Purposes = [book.Policies[person].Purpose],
+            ExpirySeconds = [book.Policies[person].ExpirySeconds],
+            Participation = [Participation.Withdrawn],
+        });
+    }
+
+    private static int RecordAt(SiteBook book, int record) => record >= 0 && record < book.Records.Count ? record
+        : throw new SiteRefusedException("record-unknown",
+            $"there is no record {record}: the schema has {book.Records.Count}, counted from 0 in the order of loading");
+
     private Address ControllerOf(SiteBook book, int record) => PatientAddresses.Of(
-        book, options.Key.ToArray(), [new AddressPlace(record, book.AccountsOf(record).LastOrDefault(), null, 0)])[0];
+        book, options.Key.ToArray(), [new AddressPlace(record, book.AccountOf(record), null, 0)])[0];
 
     /// <inheritdoc/>
     public async Task<SiteEnrolment> EnrolmentAsync(string schemaId, int record)
     {
         SiteBook book = await BookAsync(schemaId);
-        if (record < 0 || record >= book.Records.Count)
-        {
-            throw new SiteRefusedException("record-unknown",
-                $"there is no record {record}: the schema has {book.Records.Count}, counted from 0 in the order of loading");
-        }
-
+        int person = book.Records.PersonIndex[RecordAt(book, record)];
         await ledger.SyncAsync();
-        int person = book.Records.PersonIndex[record];
         return new SiteEnrolment
         {
             Site = SiteNumber(),
@@ -458,18 +503,43 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
         {
             EpochFile file = await EpochFileAsync(epoch.Header.DataHash);
             Dictionary<Bytes32, uint> positions = file.Members.Select((member, i) => (member.Pseudonym, (uint)i)).ToDictionary();
-            (uint, byte[])[] members = [.. records.Where(record => positions.ContainsKey(book.Pseudonyms[record])).Select(record => (
-                positions[book.Pseudonyms[record]],
-                PatientKeys.Controller(PatientKeys.SeedAtSite(options.Key, book.Records.PersonKeys[record]), book.Pseudonyms[record])))];
+            Dictionary<Bytes32, byte[]> handedIn = (await store.ReadRevocationsAsync(schemaId, CancellationToken.None))
+                .ToDictionary(row => Bytes32.Parse("0x" + row.Pseudonym), row => row.Signature);
+            List<(uint, byte[])> members = [];
+            foreach (int record in records.Where(record => positions.ContainsKey(book.Pseudonyms[record])))
+            {
+                uint position = positions[book.Pseudonyms[record]];
+                if (SignRevocation(book, site, record, file.Members[position].Controller, handedIn) is { } signature)
+                {
+                    members.Add((position, signature));
+                }
+            }
+
             EpochBatch batch = file.Build(ledger.Deployment.ChainId, AccessControl, epoch.Header.DataHash);
             foreach ((int part, ContractCall call) in Revocations.Calls(
-                new(node, AccessControl), ledger.Deployment.ChainId, batch, epoch.Posting, members).Index())
+                new(node, AccessControl), batch, epoch.Posting, members).Index())
             {
                 await SubmitAsync($"{id}/{part}", call, progress);
             }
         }
 
         _submitted.Add(id);
+    }
+
+    /// <summary>The revocation that the controller in a published leaf accepts: the site's own signature where the seed is with the site,
+    /// else the patient's; null when the patient handed in none that fits.</summary>
+    private byte[]? SignRevocation(SiteBook book, uint site, int record, Address controller, Dictionary<Bytes32, byte[]> handedIn)
+    {
+        Bytes32 pseudonym = book.Pseudonyms[record];
+        Bytes32 digest = SignedMessages.Revocation(ledger.Deployment.ChainId, AccessControl, site, pseudonym);
+        if (book.AccountBehind(record, controller) is null)
+        {
+            byte[] seed = PatientKeys.SeedAtSite(options.Key, book.Records.PersonKeys[record]);
+            return new EthereumAccount(PatientKeys.Controller(seed, pseudonym)).Sign(digest).ToBytes();
+        }
+
+        return handedIn.TryGetValue(pseudonym, out byte[]? signature) && PublisherMessages.SignerOf(digest, signature) == controller
+            ? signature : null;
     }
 
     /// <summary>Opens the leaves that somebody demands of what this site posted.</summary>

@@ -64,6 +64,23 @@ internal sealed class PatientService(RunningRoles roles)
             Purpose = command.Purpose,
             ExpirySeconds = command.ExpirySeconds,
             Signature = Bytes(command.Signature),
+            Revocations = [.. (command.Revocations ?? []).Select(one => new PublisherRevocation
+            {
+                Pseudonym = one.Pseudonym, Signature = Bytes(one.Signature),
+            })],
+        }));
+
+    /// <summary>Takes a payout account in the place of the seed that is with the site.</summary>
+    /// <exception cref="SiteRefusedException">A signature, the nonce or the account is refused; nothing was changed.</exception>
+    public async Task<OfferInfo> TakeOverAsync(string site, string schemaId, string pseudonym, TakeOverInfo takeOver) =>
+        Info(await roles.Site(site).Grains.GetGrain<IPublisherGrain>(PublisherKey.Of(site, schemaId, pseudonym))
+            .TakeOverAsync(new PublisherTakeOver
+        {
+            Nonce = takeOver.Nonce,
+            PublicKey = Bytes(takeOver.PublicKey),
+            ChainCode = Bytes(takeOver.ChainCode),
+            Signature = Bytes(takeOver.Signature),
+            AccountSignature = Bytes(takeOver.AccountSignature),
         }));
 
     /// <summary>Every use of a pseudonym's record, oldest first.</summary>
@@ -145,6 +162,7 @@ internal sealed class PatientService(RunningRoles roles)
         Participation = offer.Participation.ToString().ToLowerInvariant(),
         LossMicro = offer.LossMicro,
         CapMicro = offer.CapMicro,
+        OwnSeed = offer.OwnSeed,
     };
 
     private static byte[] Bytes(string hex)
@@ -155,7 +173,7 @@ internal sealed class PatientService(RunningRoles roles)
         }
         catch (FormatException)
         {
-            throw new SiteRefusedException("command-malformed", "the signature is not hexadecimal");
+            throw new SiteRefusedException("command-malformed", "a signature, key or chain code is not hexadecimal");
         }
     }
 }
@@ -264,6 +282,9 @@ internal sealed record OfferInfo
     public required long LossMicro { get; init; }
 
     public required long CapMicro { get; init; }
+
+    /// <summary>Whether only the patient has the seed, and the site no key that commands or is paid from the next epoch on.</summary>
+    public required bool OwnSeed { get; init; }
 }
 
 /// <summary>A patient's signed command (docs/WIRE.md, "Patients' messages").</summary>
@@ -286,6 +307,33 @@ internal sealed record CommandInfo
 
     /// <summary>65 bytes as hexadecimal digits.</summary>
     public required string Signature { get; init; }
+
+    /// <summary>With a withdrawal, the revocations that the person's controllers signed for the ledger: of whoever has the own
+    /// seed.</summary>
+    public SignedRevocation[]? Revocations { get; init; }
+}
+
+/// <summary>A revocation for the ledger.</summary>
+/// <param name="Pseudonym">The pseudonym, 64 lower-case hexadecimal digits.</param>
+/// <param name="Signature">Its controller's signature, 65 bytes as hexadecimal digits.</param>
+internal sealed record SignedRevocation(string Pseudonym, string Signature);
+
+/// <summary>A patient's signed payout account (docs/WIRE.md, "Patients' messages").</summary>
+internal sealed record TakeOverInfo
+{
+    public required ulong Nonce { get; init; }
+
+    /// <summary>The account's public key in compressed form, 33 bytes as hexadecimal digits.</summary>
+    public required string PublicKey { get; init; }
+
+    /// <summary>Its chain code, 32 bytes as hexadecimal digits.</summary>
+    public required string ChainCode { get; init; }
+
+    /// <summary>Of the controller so far, 65 bytes as hexadecimal digits.</summary>
+    public required string Signature { get; init; }
+
+    /// <summary>Of the account's own key, 65 bytes as hexadecimal digits.</summary>
+    public required string AccountSignature { get; init; }
 }
 
 /// <summary>A use of a record.</summary>

@@ -148,6 +148,12 @@ internal sealed class SiteService(RunningRoles roles)
                 .Write(passphrase);
     }
 
+    /// <summary>Withdraws the person of a record for ever, as they asked at the desk.</summary>
+    /// <param name="site">The site.</param>
+    /// <param name="schemaId">The schema.</param>
+    /// <param name="record">The record's position, from 0, in the order of loading.</param>
+    public Task WithdrawAsync(string site, string schemaId, int record) => roles.Site(site).Grain.WithdrawAtDeskAsync(schemaId, record);
+
     private static string StatusOf(SiteRole here, uint site, string fileHash) =>
         here.View.Epochs().FirstOrDefault(row => row.Header.Site == site && Show.Hash(row.Header.DataHash) == fileHash) is { } row
             ? row.Status.ToString().ToLowerInvariant() : "decided";

@@ -31,7 +31,8 @@ public sealed class AnonymityTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task Patients_with_equal_records_are_exchangeable_in_everything_that_leaves_the_site_and_planted_leaks_are_found(bool own)
+    public async Task Patients_with_equal_records_are_exchangeable_in_everything_that_leaves_the_site_and_planted_leaks_are_found(
+        bool own)
     {
         List<(Dictionary<string, string> First, Dictionary<string, string> Second)> pairs = [];
         for (int i = 0; i < Sites; i++)

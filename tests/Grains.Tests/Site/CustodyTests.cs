@@ -93,7 +93,8 @@ public sealed class CustodyTests
             for (uint index = 0; index < 2; index++)
             {
                 keys.Add(PatientKeys.Payout(seed, member.Pseudonym, 1, index));
-                keys.Add(ChildKeys.Private(PatientKeys.Account(seed), PatientKeys.PayoutTweak(account.ChainCode, member.Pseudonym, 1, index)));
+                keys.Add(ChildKeys.Private(
+                    PatientKeys.Account(seed), PatientKeys.PayoutTweak(account.ChainCode, member.Pseudonym, 1, index)));
             }
         }
 

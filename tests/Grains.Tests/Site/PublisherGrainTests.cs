@@ -1,3 +1,4 @@
+using EmrMarket.Contracts.Batches;
 using EmrMarket.Contracts.Ethereum;
 using EmrMarket.Contracts.Ethereum.Signing;
 using EmrMarket.Grains.Abstractions.Link;
@@ -22,6 +23,9 @@ public sealed class PublisherGrainTests(LedgerFixture fixture) : IClassFixture<L
     private static readonly Bytes32 Schema = Bytes32.ParseDigits(Clinic.Schema.Id);
     private static readonly Bytes32 Pseudonym = PatientKeys.Pseudonym(Key, Schema, 1);
     private static readonly EthereumAccount Controller = new(PatientKeys.Controller(PatientKeys.SeedAtSite(Key, Person), Pseudonym));
+
+    private static readonly byte[] Own = [.. Enumerable.Range(50, PatientKeys.Length).Select(i => (byte)i)];
+    private static readonly EthereumAccount OwnController = new(PatientKeys.Controller(Own, Pseudonym));
 
     private static PublisherCommand Policy(ulong nonce) => new()
     {
@@ -112,6 +116,196 @@ public sealed class PublisherGrainTests(LedgerFixture fixture) : IClassFixture<L
         }
 
         Assert.Equal(4UL, (await site.Publisher.CommandAsync(good)).NextNonce);
+    }
+
+    [RequiresFact(Tool.Anvil)]
+    public async Task Account_that_is_handed_in_commands_from_then_on_and_the_keys_that_the_site_has_do_not()
+    {
+        MemorySiteStore store = await Clinic.StoreAsync(Clinic.Records([0, 1], [0, 1]));
+        MemoryGrainStateStore states = new();
+        LedgerFixture ledger = await fixture.StartedAsync();
+        await using (Site site = await Site.OpenAsync(ledger, new FaultySiteStore(store), states))
+        {
+            PublisherOffer before = await site.AskAsync();
+            PublisherTakeOver takeOver = PublisherMessages.TakeOver(site.Domain, 1, Own, Controller);
+            PublisherOffer after = await site.Publisher.TakeOverAsync(takeOver);
+            Assert.Equal(before with { NextNonce = 2, OwnSeed = true }, after);
+            Assert.Equal(after, await site.Publisher.TakeOverAsync(takeOver));
+            Assert.False(before.OwnSeed);
+        }
+
+        // Another process on what is stored.
+        await using Site again = await Site.OpenAsync(ledger, new FaultySiteStore(store), states);
+        SitePublisher known = await again.Runtime.GetGrain<ISiteGrain>("ward").PublisherAsync(Clinic.Schema.Id, Pseudonym.ToString()[2..]);
+        Assert.Equal(OwnController.Address, new Address(known.Controller));
+        foreach (Func<Task<PublisherOffer>> forged in (Func<Task<PublisherOffer>>[])
+        [
+            () => again.Publisher.CommandAsync(Policy(2).Sign(again.Domain, Controller)),
+            () => again.Publisher.CommandAsync(Plain(2, PublisherCommandKind.Withdraw).Sign(again.Domain, Controller)),
+            () => again.Publisher.TakeOverAsync(PublisherMessages.TakeOver(again.Domain, 2, new byte[32], Controller)),
+            () => again.Publisher.TakeOverAsync(
+                PublisherMessages.TakeOver(again.Domain, 2, PatientKeys.SeedAtSite(Key, Person), Controller)),
+        ])
+        {
+            Assert.Equal("command-signature", (await Assert.ThrowsAsync<SiteRefusedException>(forged)).Code);
+        }
+
+        Assert.Equal((3UL, 7),
+            ((await again.Publisher.CommandAsync(Policy(2).Sign(again.Domain, OwnController))).NextNonce,
+                (int)(await again.AskAsync()).Quota));
+
+        // Who commands may change the seed again, and not back.
+        byte[] next = [.. Enumerable.Repeat((byte)7, PatientKeys.Length)];
+        await again.Publisher.TakeOverAsync(PublisherMessages.TakeOver(again.Domain, 3, next, OwnController));
+        EthereumAccount last = new(PatientKeys.Controller(next, Pseudonym));
+        Assert.Equal("account-known", (await Assert.ThrowsAsync<SiteRefusedException>(
+            () => again.Publisher.TakeOverAsync(PublisherMessages.TakeOver(again.Domain, 4, Own, last)))).Code);
+        Assert.Equal("command-signature", (await Assert.ThrowsAsync<SiteRefusedException>(
+            () => again.Publisher.CommandAsync(Policy(4).Sign(again.Domain, OwnController)))).Code);
+        Assert.Equal(5UL, (await again.Publisher.CommandAsync(Policy(4).Sign(again.Domain, last))).NextNonce);
+        Assert.Equal(2, (await store.ReadAccountsAsync(CancellationToken.None)).Length);
+    }
+
+    [RequiresFact(Tool.Anvil)]
+    public async Task Account_that_is_forged_altered_malformed_or_of_another_place_is_refused_and_changes_nothing()
+    {
+        MemorySiteStore store = await Clinic.StoreAsync(Clinic.Records([0, 1], [0, 1]));
+        await using Site site = await Site.OpenAsync(await fixture.StartedAsync(), new FaultySiteStore(store));
+        PublisherOffer before = await site.AskAsync();
+        PublisherTakeOver good = PublisherMessages.TakeOver(site.Domain, 1, Own, Controller);
+        PublisherTakeOver other = PublisherMessages.TakeOver(site.Domain, 1, new byte[32], Controller);
+        PublisherTakeOver In(PublisherDomain domain) => PublisherMessages.TakeOver(domain, 1, Own, Controller);
+        (string Code, PublisherTakeOver TakeOver)[] wrong =
+        [
+            ("command-nonce", PublisherMessages.TakeOver(site.Domain, 2, Own, Controller)),
+            ("command-signature", PublisherMessages.TakeOver(site.Domain, 1, Own, OwnController)),
+            ("command-signature", In(site.Domain with { ChainId = 1 })),
+            ("command-signature", In(site.Domain with { SchemaId = Bytes32.Zero })),
+            ("command-signature", In(site.Domain with { Pseudonym = PatientKeys.Pseudonym(Key, Schema, 2) })),
+            ("command-signature", In(site.Domain with { AccessControl = Address.Zero })),
+            ("command-signature", good with { Nonce = 2 }),
+            ("command-signature", good with { PublicKey = other.PublicKey }),
+            ("command-signature", good with { ChainCode = other.ChainCode }),
+            ("command-signature", good with { Signature = good.AccountSignature }),
+            ("command-signature", good with { AccountSignature = good.Signature }),
+            ("command-signature", good with { AccountSignature = other.AccountSignature }),
+            ("command-signature", good with { Signature = new byte[65] }),
+            ("command-malformed", good with { Nonce = 0 }),
+            ("command-malformed", good with { PublicKey = good.PublicKey[1..] }),
+            ("command-malformed", good with { PublicKey = [4, .. good.PublicKey[1..]] }),
+            ("command-malformed", good with { PublicKey = [2, .. new byte[31], 5] }),
+            ("command-malformed", good with { PublicKey = null! }),
+            ("command-malformed", good with { ChainCode = good.ChainCode[1..] }),
+            ("command-malformed", good with { ChainCode = null! }),
+            ("command-malformed", good with { Signature = good.Signature[1..] }),
+            ("command-malformed", good with { AccountSignature = null! }),
+        ];
+        foreach ((string code, PublisherTakeOver takeOver) in wrong)
+        {
+            SiteRefusedException refusal = await Assert.ThrowsAsync<SiteRefusedException>(() => site.Publisher.TakeOverAsync(takeOver));
+            Assert.Equal(code, refusal.Code);
+            Assert.DoesNotContain(Convert.ToHexString(takeOver.ChainCode ?? [1]), refusal.ToString(), StringComparison.OrdinalIgnoreCase);
+            Assert.Equal(before, await site.AskAsync());
+        }
+
+        Assert.Empty(await store.ReadAccountsAsync(CancellationToken.None));
+        Assert.True((await site.Publisher.TakeOverAsync(good)).OwnSeed);
+    }
+
+    [RequiresFact(Tool.Anvil)]
+    public async Task Crash_at_any_write_leaves_an_account_to_be_handed_in_again_with_the_effect_of_once()
+    {
+        LedgerFixture ledger = await fixture.StartedAsync();
+        int faults = 0;
+        for (int at = 1; ; at++)
+        {
+            foreach (bool stored in new[] { false, true })
+            {
+                FaultyStates states = new();
+                MemorySiteStore kept = await Clinic.StoreAsync(Clinic.Records([0, 1], [0, 1]));
+                FaultySiteStore store = new(kept);
+                PublisherTakeOver takeOver;
+                await using (Site first = await Site.OpenAsync(ledger, store, states))
+                {
+                    takeOver = PublisherMessages.TakeOver(first.Domain, 1, Own, Controller);
+                    Countdown fault = new(at, stored);
+                    (states.Fault, store.Fault) = (fault, fault);
+                    if (!await FailsAsync(() => first.Publisher.TakeOverAsync(takeOver)) && !fault.Struck)
+                    {
+                        Assert.Equal(6, faults);
+                        return;
+                    }
+
+                    faults++;
+                    first.Runtime.Kill();
+                    (states.Fault, store.Fault) = (null, null);
+                }
+
+                // A command of the old key comes first: it counts only where the account was never stored.
+                await using Site second = await Site.OpenAsync(ledger, store, states);
+                Exception? old = await Record.ExceptionAsync(() => second.Publisher.CommandAsync(
+                    Plain(2, PublisherCommandKind.Pause).Sign(second.Domain, Controller)));
+                Assert.Equal(at == 1 && !stored ? "command-nonce" : "command-signature", Assert.IsType<SiteRefusedException>(old).Code);
+                Assert.Equal(2UL, (await second.Publisher.TakeOverAsync(takeOver)).NextNonce);
+                Assert.Equal(Participation.Paused, (await second.Publisher.CommandAsync(
+                    Plain(2, PublisherCommandKind.Pause).Sign(second.Domain, OwnController))).Participation);
+                Assert.Single(await kept.ReadAccountsAsync(CancellationToken.None));
+            }
+        }
+    }
+
+    [RequiresFact(Tool.Anvil)]
+    public async Task Revocations_come_with_a_withdrawal_and_only_of_the_person_s_own_pseudonyms_by_their_own_keys()
+    {
+        MemorySiteStore store = await Clinic.StoreAsync(Clinic.Records([0, 1], [0, 1]));
+        LedgerFixture ledger = await fixture.StartedAsync();
+        await using Site site = await Site.OpenAsync(ledger, new FaultySiteStore(store));
+        await site.Publisher.TakeOverAsync(PublisherMessages.TakeOver(site.Domain, 1, Own, Controller));
+        PublisherOffer before = await site.AskAsync();
+        Bytes32 stranger = PatientKeys.Pseudonym(Key, Schema, 2);
+        EthereumAccount strangers = new(PatientKeys.Controller(PatientKeys.SeedAtSite(Key, Person + 1), stranger));
+        PublisherRevocation Revocation(Bytes32 pseudonym, EthereumAccount signer, uint number = 0) => new()
+        {
+            Pseudonym = pseudonym.ToString()[2..],
+            Signature = signer.Sign(
+                SignedMessages.Revocation(site.Domain.ChainId, site.Domain.AccessControl, number, pseudonym)).ToBytes(),
+        };
+        PublisherCommand With(PublisherCommandKind kind, params PublisherRevocation[] revocations) =>
+            (Plain(2, kind) with { Revocations = revocations }).Sign(site.Domain, OwnController);
+        PublisherRevocation good = Revocation(Pseudonym, OwnController);
+        foreach (PublisherCommand wrong in (PublisherCommand[])
+        [
+            With(PublisherCommandKind.Pause, good),
+            With(PublisherCommandKind.Withdraw, good, Revocation(stranger, strangers)),
+            With(PublisherCommandKind.Withdraw, Revocation(Pseudonym, Controller)),
+            With(PublisherCommandKind.Withdraw, Revocation(Pseudonym, OwnController, 1)),
+            With(PublisherCommandKind.Withdraw, good with { Signature = good.Signature[1..] }),
+            With(PublisherCommandKind.Withdraw, good with { Pseudonym = good.Pseudonym.ToUpperInvariant() }),
+            With(PublisherCommandKind.Withdraw) with { Revocations = null! },
+        ])
+        {
+            Assert.Equal("command-malformed",
+                (await Assert.ThrowsAsync<SiteRefusedException>(() => site.Publisher.CommandAsync(wrong))).Code);
+            Assert.Equal(before, await site.AskAsync());
+        }
+
+        Assert.Empty(await store.ReadRevocationsAsync(Clinic.Schema.Id, CancellationToken.None));
+        Assert.Equal(Participation.Withdrawn, (await site.Publisher.CommandAsync(With(PublisherCommandKind.Withdraw, good))).Participation);
+        SiteRevocationRow kept = Assert.Single(await store.ReadRevocationsAsync(Clinic.Schema.Id, CancellationToken.None));
+        Assert.Equal((good.Pseudonym, Convert.ToHexString(good.Signature)), (kept.Pseudonym, Convert.ToHexString(kept.Signature)));
+    }
+
+    [RequiresFact(Tool.Anvil)]
+    public async Task Person_is_withdrawn_at_the_desk_whoever_has_the_seed()
+    {
+        await using Site site = await Site.OpenAsync(await fixture.StartedAsync());
+        await site.Publisher.TakeOverAsync(PublisherMessages.TakeOver(site.Domain, 1, Own, Controller));
+        ISiteGrain desk = site.Runtime.GetGrain<ISiteGrain>("ward");
+        Assert.Equal("record-unknown",
+            (await Assert.ThrowsAsync<SiteRefusedException>(() => desk.WithdrawAtDeskAsync(Clinic.Schema.Id, 2))).Code);
+        Assert.Equal(Participation.Active, (await site.AskAsync()).Participation);
+        await desk.WithdrawAtDeskAsync(Clinic.Schema.Id, 0);
+        Assert.Equal(Participation.Withdrawn, (await site.AskAsync()).Participation);
     }
 
     [RequiresFact(Tool.Anvil)]

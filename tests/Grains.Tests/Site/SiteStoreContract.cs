@@ -97,7 +97,8 @@ public abstract class SiteStoreContract
     {
         ISiteStore store = await CreateAsync();
         Assert.Empty(await store.ReadRevocationsAsync(Schema, None));
-        foreach ((string schema, string pseudonym, byte value) in new[] { (Schema, "bb", (byte)1), (Schema, "aa", (byte)2), (Schema, "bb", (byte)3), ("other", "aa", (byte)4) })
+        foreach ((string schema, string pseudonym, byte value) in ((string, string, byte)[])
+            [(Schema, "bb", 1), (Schema, "aa", 2), (Schema, "bb", 3), ("other", "aa", 4)])
         {
             await store.SaveRevocationAsync(new SiteRevocationRow { SchemaId = schema, Pseudonym = pseudonym, Signature = [value] }, None);
         }

@@ -71,7 +71,8 @@ public sealed class WalletTests
         BigInteger order = BigInteger.Parse("0FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141", NumberStyles.HexNumber,
             CultureInfo.InvariantCulture);
         JsonElement payout = Vector.GetProperty("payouts")[0];
-        BigInteger Number(string name) => new(Convert.FromHexString(payout.GetProperty(name).GetString()!), isUnsigned: true, isBigEndian: true);
+        BigInteger Number(string name) =>
+            new(Convert.FromHexString(payout.GetProperty(name).GetString()!), isUnsigned: true, isBigEndian: true);
         BigInteger found = (Number("key") - Number("tweak") + order) % order;
         Assert.Equal(new BigInteger(PatientKeys.Account(Seed), isUnsigned: true, isBigEndian: true), found);
     }

@@ -37,6 +37,8 @@ public sealed class MarketStoryTests
         (string pseudonym, decimal earned) = await PatientAsync(market, wallet, request);
         await AuditAsync(market, request, pseudonym, earned);
 
+        wallet = await OwnSeedAsync(market, wallet, pseudonym);
+
         // Withdrawn for ever: the next epoch goes on without.
         JsonElement withdrawn =
             (await market.JsonAsync("patient", "withdraw", "--wallet", wallet, "--passphrase-file", market.Place("pass"), "--pseudonym",
@@ -215,9 +217,31 @@ public sealed class MarketStoryTests
         JsonElement use = Assert.Single(used.GetProperty("uses").EnumerateArray());
         Assert.Equal(request, use.GetProperty("requestId").GetUInt64());
         Assert.Equal("paid", use.GetProperty("state").GetString());
+        Assert.True(used.GetProperty("keyHere")[0].GetBoolean());
         JsonElement offer = (await market.JsonAsync("patient", "offers", "--wallet", wallet, "--passphrase-file", market.Place("pass")))[0];
         Assert.True(offer.GetProperty("offer").GetProperty("lossMicro").GetInt64() > 0);
         return (used.GetProperty("pseudonym").GetString()!, Number(use.GetProperty("amount")));
+    }
+
+    /// <summary>The patient makes a seed of the own; from then on the wallet that the site handed out commands nothing.</summary>
+    private static async Task<string> OwnSeedAsync(ServedMarket market, string wallet, string pseudonym)
+    {
+        string own = market.Place("anna.own"), passphrase = market.Place("pass");
+        string[] Of(string file) => ["--wallet", file, "--passphrase-file", passphrase, "--pseudonym", pseudonym];
+        JsonElement made = await market.JsonAsync(
+            ["patient", "wallet", "own", own, .. Of(wallet), "--new-passphrase-file", passphrase]);
+        Assert.Contains(made.GetProperty("entries").EnumerateArray(), one => one.GetProperty("pseudonym").GetString() == pseudonym);
+        await market.RefusedAsync(1, "controller", ["patient", "offers", .. Of(wallet)]);
+        JsonElement offer = (await market.JsonAsync(["patient", "offers", .. Of(own)]))[0].GetProperty("offer");
+        Assert.True(offer.GetProperty("ownSeed").GetBoolean());
+
+        // What was earned before stays in sight, and who commands now can hand the records on.
+        JsonElement history = (await market.JsonAsync(["patient", "history", .. Of(own)]))[0];
+        Assert.False(Assert.Single(history.GetProperty("keyHere").EnumerateArray()).GetBoolean());
+        await market.RefusedAsync(
+            2, "handed in before", ["patient", "wallet", "own", own, .. Of(own), "--new-passphrase-file", passphrase]);
+        await market.JsonAsync("site", "post-epoch", "--schema", Schema, "--wait");
+        return own;
     }
 
     private static async Task AuditAsync(ServedMarket market, ulong request, string pseudonym, decimal earned)

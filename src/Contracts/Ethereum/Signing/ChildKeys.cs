@@ -4,8 +4,8 @@ namespace EmrMarket.Contracts.Ethereum.Signing;
 
 /// <summary>
 /// Children of a key by addition, as BIP-32 forms its non-hardened ones: of a private key p and a tweak t the child p + t mod n, whose
-/// public key P + t G can be found from P and t alone (<see cref="PublicKey.ChildAddresses"/>). Whoever has t and one child's private key has p (Gutoski and Stebila 2015,
-/// doi:10.1007/978-3-662-47854-7_31): tweaks are secrets between the two who derive them.
+/// public key P + t G can be found from P and t alone (<see cref="PublicKey.ChildAddresses"/>). Whoever has t and one child's
+/// private key has p (Gutoski and Stebila 2015, doi:10.1007/978-3-662-47854-7_31): tweaks are secrets between the two who derive them.
 /// </summary>
 public static class ChildKeys
 {

@@ -18,6 +18,17 @@ public interface IPublisherGrain : IGrainWithStringKey
     [ResponseTimeout("00:05:00")]
     Task<PublisherOffer> CommandAsync(PublisherCommand command);
 
+    /// <summary>Puts a payout account, whose seed only the patient has, in the place of the seed so far, for all of the person's records:
+    /// its keys command from now on, and are published and paid from the next epoch on. The same signed command again changes
+    /// nothing.</summary>
+    /// <exception cref="SiteRefusedException">
+    /// <c>command-malformed</c>, <c>publisher-unknown</c>, <c>command-signature</c>, <c>command-nonce</c>, <c>account-known</c> or
+    /// <c>account-changed</c>. Nothing was changed, and the nonce is free.
+    /// </exception>
+    [Alias("TakeOver")]
+    [ResponseTimeout("00:05:00")]
+    Task<PublisherOffer> TakeOverAsync(PublisherTakeOver takeOver);
+
     /// <summary>What the patient allows and asks now, and what was spent: for the site's own web host, which knows who asks.</summary>
     /// <exception cref="SiteRefusedException"><c>publisher-unknown</c>.</exception>
     [Alias("Standing")]
@@ -91,6 +102,53 @@ public sealed record PublisherCommand
     /// <summary>The controller's EIP-712 signature, 65 bytes.</summary>
     [Id(7)]
     public required byte[] Signature { get; init; }
+
+    /// <summary>With a withdrawal, the revocations that the person's controllers signed for the ledger; each stands on its own signature.
+    /// Only who has the own seed needs any: the site signs for the others.</summary>
+    [Id(8)]
+    public PublisherRevocation[] Revocations { get; init; } = [];
+}
+
+/// <summary>A revocation for the ledger, signed by its pseudonym's controller.</summary>
+[GenerateSerializer]
+[Immutable]
+[Alias("emr.PublisherRevocation")]
+public sealed record PublisherRevocation
+{
+    /// <summary>The pseudonym, 64 lower-case hexadecimal digits.</summary>
+    [Id(0)]
+    public required string Pseudonym { get; init; }
+
+    /// <summary>The EIP-712 signature, 65 bytes.</summary>
+    [Id(1)]
+    public required byte[] Signature { get; init; }
+}
+
+/// <summary>A patient's signed account.</summary>
+[GenerateSerializer]
+[Immutable]
+[Alias("emr.PublisherTakeOver")]
+public sealed record PublisherTakeOver
+{
+    /// <summary>1 for a pseudonym's first command, and one more for each that was accepted.</summary>
+    [Id(0)]
+    public required ulong Nonce { get; init; }
+
+    /// <summary>The account's public key, compressed: 33 bytes.</summary>
+    [Id(1)]
+    public required byte[] PublicKey { get; init; }
+
+    /// <summary>Its chain code, 32 bytes.</summary>
+    [Id(2)]
+    public required byte[] ChainCode { get; init; }
+
+    /// <summary>The EIP-712 signature of the controller so far, 65 bytes.</summary>
+    [Id(3)]
+    public required byte[] Signature { get; init; }
+
+    /// <summary>The account's own signature of the same: that its key is somebody's.</summary>
+    [Id(4)]
+    public required byte[] AccountSignature { get; init; }
 }
 
 /// <summary>A patient's standing with a site.</summary>
@@ -133,6 +191,10 @@ public sealed record PublisherOffer
     /// <summary>The most that they may cost, micro-epsilon.</summary>
     [Id(8)]
     public required long CapMicro { get; init; }
+
+    /// <summary>Whether only the patient has the seed.</summary>
+    [Id(9)]
+    public required bool OwnSeed { get; init; }
 }
 
 /// <summary>How far a use has come.</summary>

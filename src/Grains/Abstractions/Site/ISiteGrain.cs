@@ -49,13 +49,29 @@ public interface ISiteGrain : IGrainWithStringKey
     [ResponseTimeout("00:05:00")]
     Task<SitePublisher> PublisherAsync(string schemaId, string pseudonym);
 
-    /// <summary>Puts a payout account in the place of a person's seed: from the next epoch on all their records are commanded and paid under
-    /// it. The same account again changes nothing.</summary>
+    /// <summary>Puts a payout account in the place of a person's seed: from the next epoch on all their records are commanded and paid
+    /// under it. The same account again changes nothing.</summary>
     /// <exception cref="SiteRefusedException"><c>publisher-unknown</c>; <c>account-malformed</c>; <c>account-changed</c>: who signed no
     /// longer commands the pseudonym. Nothing was changed.</exception>
     [Alias("TakeOver")]
     [ResponseTimeout("00:05:00")]
     Task TakeOverAsync(SiteTakeOver takeOver);
+
+    /// <summary>Keeps revocations that patients signed, for the time when their persons have withdrawn: all of them or, when one cannot be,
+    /// none.</summary>
+    /// <exception cref="SiteRefusedException"><c>publisher-unknown</c>; <c>command-malformed</c>: one is of another person's pseudonym, or
+    /// not signed by its controller.</exception>
+    [Alias("KeepRevocations")]
+    [ResponseTimeout("00:05:00")]
+    Task KeepRevocationsAsync(SiteRevocations revocations);
+
+    /// <summary>Withdraws the person of a record for ever, at the site's desk: for patients who ask for it there.</summary>
+    /// <param name="schemaId">The schema.</param>
+    /// <param name="record">The record's position in the order of loading, from 0.</param>
+    /// <exception cref="SiteRefusedException">There is no such record.</exception>
+    [Alias("WithdrawAtDesk")]
+    [ResponseTimeout("00:05:00")]
+    Task WithdrawAtDeskAsync(string schemaId, int record);
 
     /// <summary>What the site hands to the person of a record: their seed, and the pseudonyms of all their records. For the site's own
     /// desk; it goes nowhere else.</summary>
@@ -222,6 +238,25 @@ public sealed record SiteTakeOver
     /// <summary>The account's chain code, 32 bytes.</summary>
     [Id(4)]
     public required byte[] ChainCode { get; init; }
+}
+
+/// <summary>Revocations that a person signed.</summary>
+[GenerateSerializer]
+[Immutable]
+[Alias("emr.SiteRevocations")]
+public sealed record SiteRevocations
+{
+    /// <summary>The schema.</summary>
+    [Id(0)]
+    public required string SchemaId { get; init; }
+
+    /// <summary>The pseudonym that commands, 64 lower-case hexadecimal digits.</summary>
+    [Id(1)]
+    public required string Pseudonym { get; init; }
+
+    /// <summary>The revocations, of pseudonyms of the same person.</summary>
+    [Id(2)]
+    public required PublisherRevocation[] Revocations { get; init; }
 }
 
 /// <summary>What a person needs to command their pseudonyms.</summary>

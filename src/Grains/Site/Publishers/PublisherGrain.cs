@@ -13,6 +13,9 @@ namespace EmrMarket.Grains.Site.Publishers;
 public sealed class PublisherGrain([PersistentState("publisher", "Default")] IPersistentState<PublisherState> state, ILedgerView ledger)
     : Grain, IPublisherGrain
 {
+    // Far more than anybody has records at a site.
+    private const int MostRevocations = 1_000;
+
     private string _schemaId = "";
     private string _pseudonym = "";
     private ISiteGrain _site = null!;
@@ -42,16 +45,18 @@ public sealed class PublisherGrain([PersistentState("publisher", "Default")] IPe
         ArgumentNullException.ThrowIfNull(command);
         bool bare = command is { Profile: 0, Rate: 0, Quota: 0, Purpose: 0, ExpirySeconds: 0 };
         if (!Enum.IsDefined(command.Kind) || command.Signature is not { Length: 65 } || command.Nonce == 0 || command.ExpirySeconds < 0
-            || bare != (command.Kind != PublisherCommandKind.SetPolicy))
+            || bare != (command.Kind != PublisherCommandKind.SetPolicy) || !AreWellFormed(command))
         {
             throw new SiteRefusedException(
                 "command-malformed",
-                "a command has a kind from 1 to 4, a nonce from 1, a signature of 65 bytes, and a policy when and only when it sets one");
+                "a command has a kind from 1 to 4, a nonce from 1, a signature of 65 bytes, a policy when and only when it sets one, and "
+                    + $"at most {MostRevocations} revocations, each with its pseudonym and 65 bytes, only when it withdraws");
         }
 
+        // First what was commanded before: it may have given the pseudonym another controller.
+        await FinishAsync();
         Bytes32 digest = PublisherMessages.Digest(Domain, command);
         SitePublisher known = await SignedAsync(digest, command.Signature);
-        await FinishAsync();
         PublisherState before = state.State;
         if (command.Nonce != before.Nonce || digest.ToString() != before.Digest)
         {
@@ -61,14 +66,65 @@ public sealed class PublisherGrain([PersistentState("publisher", "Default")] IPe
                     $"the command has nonce {command.Nonce}, expected {before.Nonce + 1}: ask for the offer, and sign again");
             }
 
-            // Read after the unfinished one was carried out, which may have changed it.
-            known = await _site.PublisherAsync(_schemaId, _pseudonym);
             await StoreAsync(new PublisherState { Nonce = command.Nonce, Digest = digest.ToString(), EarlierDigest = before.Digest,
-                Unfinished = Next(known.Policy, command) });
+                Unfinished = Next(known.Policy, command), UnfinishedRevocations = command.Revocations });
             await FinishAsync();
         }
 
         return OfferOf(await _site.PublisherAsync(_schemaId, _pseudonym));
+    }
+
+    /// <inheritdoc/>
+    public async Task<PublisherOffer> TakeOverAsync(PublisherTakeOver takeOver)
+    {
+        ArgumentNullException.ThrowIfNull(takeOver);
+        if (takeOver.Nonce == 0 || takeOver.ChainCode is not { Length: PatientKeys.Length } || takeOver.Signature is not { Length: 65 }
+            || takeOver.AccountSignature is not { Length: 65 } || KeyOf(takeOver.PublicKey) is not { } key)
+        {
+            throw new SiteRefusedException(
+                "command-malformed",
+                $"an account has a public key of {PublicKey.Length} bytes in compressed form and a chain code of {PatientKeys.Length}, and "
+                    + "comes with a nonce from 1 and two signatures of 65 bytes");
+        }
+
+        Bytes32 digest = PublisherMessages.Digest(Domain, takeOver);
+        if (PublisherMessages.SignerOf(digest, takeOver.AccountSignature) != key.Address)
+        {
+            throw new SiteRefusedException(
+                "command-signature", "the account's signature is not of its own key: an account is handed in by whoever has its key");
+        }
+
+        await FinishAsync();
+        PublisherState before = state.State;
+        if (takeOver.Nonce != before.Nonce || digest.ToString() != before.Digest)
+        {
+            SitePublisher known = await SignedAsync(digest, takeOver.Signature);
+            if (takeOver.Nonce != before.Nonce + 1)
+            {
+                throw new SiteRefusedException("command-nonce",
+                    $"the command has nonce {takeOver.Nonce}, expected {before.Nonce + 1}: ask for the offer, and sign again");
+            }
+
+            if (known.Accounts.Any(account => account.AsSpan().SequenceEqual(takeOver.PublicKey)))
+            {
+                throw new SiteRefusedException("account-known", "this account was handed in before: make a new seed");
+            }
+
+            await StoreAsync(new PublisherState
+            {
+                Nonce = takeOver.Nonce,
+                Digest = digest.ToString(),
+                EarlierDigest = before.Digest,
+                UnfinishedTakeOver = new SiteTakeOver
+                {
+                    SchemaId = _schemaId, Pseudonym = _pseudonym, Controller = known.Controller, PublicKey = takeOver.PublicKey,
+                    ChainCode = takeOver.ChainCode,
+                },
+            });
+            await FinishAsync();
+        }
+
+        return await StandingAsync();
     }
 
     /// <inheritdoc/>
@@ -78,34 +134,56 @@ public sealed class PublisherGrain([PersistentState("publisher", "Default")] IPe
     private async Task<SitePublisher> SignedAsync(Bytes32 digest, byte[] signature)
     {
         SitePublisher known = await _site.PublisherAsync(_schemaId, _pseudonym);
-        Address? signer = null;
-        try
-        {
-            signer = EthereumAccount.Recover(digest, Signature.FromBytes(signature));
-        }
-        catch (InvalidSignatureException)
-        {
-            // Whatever is wrong with it, it is not the controller's; a more precise answer would help a forger only.
-        }
-
-        return signer == new Address(known.Controller) ? known
+        return PublisherMessages.SignerOf(digest, signature) == new Address(known.Controller) ? known
             : throw new SiteRefusedException("command-signature",
                 "the signature is not of the pseudonym's controller key for this message, ledger, schema and pseudonym");
     }
+
+    private static PublicKey? KeyOf(byte[]? compressed)
+    {
+        try
+        {
+            return compressed is null ? null : new PublicKey(compressed);
+        }
+        catch (ArgumentException)
+        {
+            // Told with all else that an account must be.
+            return null;
+        }
+    }
+
+    private static bool AreWellFormed(PublisherCommand command) =>
+        command.Revocations is { Length: <= MostRevocations } revocations
+        && (revocations.Length == 0 || command.Kind == PublisherCommandKind.Withdraw)
+        && Array.TrueForAll(revocations, one => one is { Signature.Length: 65, Pseudonym: not null } && IsHash(one.Pseudonym));
 
     /// <summary>Tells the site of a command that is stored and that it may not know of yet. One that it refuses was never given: its nonce
     /// is free again.</summary>
     private async Task FinishAsync()
     {
-        if (state.State.Unfinished is not { } policy)
+        PublisherState given = state.State;
+        if (given is { Unfinished: null, UnfinishedTakeOver: null })
         {
             return;
         }
 
-        PublisherState given = state.State;
         try
         {
-            await _site.SetPoliciesAsync(policy);
+            if (given.UnfinishedTakeOver is { } takeOver)
+            {
+                await _site.TakeOverAsync(takeOver);
+            }
+
+            if (given.UnfinishedRevocations.Length > 0)
+            {
+                await _site.KeepRevocationsAsync(
+                    new SiteRevocations { SchemaId = _schemaId, Pseudonym = _pseudonym, Revocations = given.UnfinishedRevocations });
+            }
+
+            if (given.Unfinished is { } policy)
+            {
+                await _site.SetPoliciesAsync(policy);
+            }
         }
         catch (SiteRefusedException)
         {
@@ -113,7 +191,7 @@ public sealed class PublisherGrain([PersistentState("publisher", "Default")] IPe
             throw;
         }
 
-        await StoreAsync(given with { Unfinished = null });
+        await StoreAsync(given with { Unfinished = null, UnfinishedTakeOver = null, UnfinishedRevocations = [] });
     }
 
     private async Task StoreAsync(PublisherState next)
@@ -164,6 +242,7 @@ public sealed class PublisherGrain([PersistentState("publisher", "Default")] IPe
         Participation = known.Policy.Participation[0],
         LossMicro = known.LossMicro,
         CapMicro = known.CapMicro,
+        OwnSeed = known.Accounts.Length > 0,
     };
 
     private static bool IsHash(string text) =>
@@ -190,4 +269,12 @@ public sealed record PublisherState
     /// <summary>What the site is still to be told; null when it was.</summary>
     [Id(3)]
     public SetPolicies? Unfinished { get; init; }
+
+    /// <summary>The account that the site is still to be told of; null when it was.</summary>
+    [Id(4)]
+    public SiteTakeOver? UnfinishedTakeOver { get; init; }
+
+    /// <summary>The revocations that the site is still to be told of before the policy.</summary>
+    [Id(5)]
+    public PublisherRevocation[] UnfinishedRevocations { get; init; } = [];
 }

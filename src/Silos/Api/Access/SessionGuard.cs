@@ -1,6 +1,8 @@
 using System.Security.Claims;
+using EmrMarket.Grains.Abstractions.Site;
 using EmrMarket.Silos.Api.Problems;
 using EmrMarket.Silos.Api.Traffic;
+using EmrMarket.Silos.Services;
 using Microsoft.AspNetCore.Antiforgery;
 using Microsoft.AspNetCore.Authentication;
 
@@ -19,7 +21,8 @@ internal sealed class SessionGuard(RequestDelegate next, Sessions sessions, IAnt
     public async Task InvokeAsync(HttpContext context)
     {
         Session? session = Session.Of(context.User);
-        if (session is not null && !await sessions.GoesOnAsync(session, context.RequestAborted))
+        if (session is not null
+            && !(await sessions.GoesOnAsync(session, context.RequestAborted) && await StillCommandsAsync(context, session)))
         {
             if (IsCookie(context.User))
             {
@@ -52,6 +55,27 @@ internal sealed class SessionGuard(RequestDelegate next, Sessions sessions, IAnt
             {
                 answers.Forget(session);
             }
+        }
+    }
+
+    /// <summary>A patient's session ends with the key that opened it: another seed may have taken over since.</summary>
+    private static async Task<bool> StillCommandsAsync(HttpContext context, Session session)
+    {
+        if (session.Publisher is not { } publisher)
+        {
+            return true;
+        }
+
+        try
+        {
+            return string.Equals(
+                await context.RequestServices.GetRequiredService<PatientService>()
+                    .ControllerAsync(publisher.Site, publisher.SchemaId, publisher.Pseudonym), session.Address, StringComparison.Ordinal);
+        }
+        catch (Exception e) when (e is SiteRefusedException or ServiceRefusedException)
+        {
+            // What is asked for says better what is amiss.
+            return true;
         }
     }
 

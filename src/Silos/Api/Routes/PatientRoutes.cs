@@ -23,6 +23,15 @@ internal static class PatientRoutes
                     service.CommandAsync(site, schemaId, pseudonym, command))
             .Named("Command", "Carries out a signed command (docs/WIRE.md, \"Patients' messages\").", Policies.Patient)
             .Costs(RateClass.Write).Remembered();
+        patients.MapPost(
+                "/publishers/{schemaId}/{pseudonym}/accounts",
+                (string site, string schemaId, string pseudonym, TakeOverInfo takeOver, PatientService service) =>
+                    service.TakeOverAsync(site, schemaId, pseudonym, takeOver))
+            .Named("TakeOver",
+                "Puts a signed payout account, whose seed only the patient has, in the place of the seed so far (docs/WIRE.md, "
+                    + "\"Patients' messages\").",
+                Policies.Patient)
+            .Costs(RateClass.Write).Remembered();
         patients.MapGet("/publishers/{schemaId}/{pseudonym}/history",
             async (string site, string schemaId, string pseudonym, string? cursor, string? limit, PatientService service) =>
             Paging.After(await service.HistoryAsync(site, schemaId, pseudonym), use => $"{use.DeliveryId}-{use.Slot}", cursor, limit))

@@ -27,6 +27,16 @@ internal sealed record WalletWish
     public required string Passphrase { get; init; }
 }
 
+/// <summary>A withdrawal at the desk.</summary>
+internal sealed record WithdrawalWish
+{
+    /// <summary>The schema's id.</summary>
+    public required string SchemaId { get; init; }
+
+    /// <summary>The position of one of the person's records, from 0, in the order of loading.</summary>
+    public required int Record { get; init; }
+}
+
 /// <summary>How many persons got a policy.</summary>
 internal sealed record PoliciesSet(int Persons);
 
@@ -90,6 +100,13 @@ internal static class SiteRoutes
                 Policies.SiteStaff)
             .Costs(RateClass.Heavy).WithMetadata(new RequestLimit(RecordSpool.MostBytes))
             .Accepts<string>("text/csv", "application/gzip", "multipart/form-data").Produces<OperationInfo>(StatusCodes.Status202Accepted);
+        sites.MapPost("/withdrawals", async (string site, WithdrawalWish wish, SiteService service) =>
+            {
+                await service.WithdrawAsync(site, ApiValues.Hash(wish.SchemaId, "schemaId"), wish.Record);
+                return TypedResults.NoContent();
+            })
+            .Named("WithdrawAtDesk", "Withdraws the person of a record for ever, who asked for it at the desk.", Policies.SiteStaff)
+            .Costs(RateClass.Write);
         sites.MapPost("/wallets", async (string site, WalletWish wish, SiteService service) =>
             {
                 if (wish.Record < 0 || wish.Passphrase.Length > LongestPassphrase)

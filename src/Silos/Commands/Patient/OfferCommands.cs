@@ -50,6 +50,7 @@ internal static class OfferCommands
             "history",
             """
             Prints every use of the wallet's records: who asked for what in which grade, what it earned, and the places on the ledger where each can be checked ('emr trace' checks them).
+            "key here" says whether this wallet spends what was paid: sales before a new seed belong to the wallet before it; of any other sale, ask the site why.
 
             Example:
               emr patient history --wallet anna.wallet
@@ -68,7 +69,10 @@ internal static class OfferCommands
 
             if (client.Json(parsed))
             {
-                Output.Json(all.Select(of => new { Pseudonym = Hashes.Text(of.Entry.Pseudonym), of.Uses }));
+                Output.Json(all.Select(of => new
+                {
+                    Pseudonym = Hashes.Text(of.Entry.Pseudonym), of.Uses, KeyHere = of.Uses.Select(use => KeyHere(wallet, of.Entry, use)),
+                }));
                 return ExitCode.Success;
             }
 
@@ -78,14 +82,15 @@ internal static class OfferCommands
                 if (uses.Count > 0)
                 {
                     Output.Table(
-                        [" request", " purpose", "state", "released at grade", " token units", "paid to", "delivery", " slot"],
+                        [" request", " purpose", "state", "released at grade", " token units", "paid to", "key here", "delivery", " slot"],
                         uses.Select(use => (string[])
                         [
                             use.RequestId.ToString(CultureInfo.InvariantCulture),
                             use.Purpose.ToString(CultureInfo.InvariantCulture), use.State,
                             string.Join(", ",
                                 use.Attributes.Select(used => string.Create(CultureInfo.InvariantCulture, $"{used.Name} {used.Grade}"))),
-                                    use.Amount, use.Payee, use.DeliveryId[..12],
+                                    use.Amount, use.Payee, KeyHere(wallet, entry, use) ? "yes" : "no",
+                            use.DeliveryId[..12],
                             use.Slot.ToString(CultureInfo.InvariantCulture),
                         ]));
                 }
@@ -95,6 +100,9 @@ internal static class OfferCommands
         });
         return command;
     }
+
+    private static bool KeyHere(WalletFile wallet, WalletEntry entry, UseInfo use) =>
+        wallet.Derives(entry.Pseudonym, use.Epoch, Contracts.Ethereum.Address.Parse(use.Payee));
 
     /// <summary>Prints offers.</summary>
     internal static void Show(IReadOnlyList<(WalletEntry Entry, OfferInfo Offer, MenuInfo Menu)> offers, bool json)

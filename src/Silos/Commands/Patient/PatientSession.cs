@@ -1,4 +1,5 @@
 using System.CommandLine;
+using EmrMarket.Contracts.Batches;
 using EmrMarket.Contracts.Ethereum;
 using EmrMarket.Contracts.Ethereum.Signing;
 using EmrMarket.Grains.Abstractions.Site;
@@ -44,7 +45,8 @@ internal sealed class PatientOptions
             ExitCode.Usage, "--wallet is needed: the file that holds the patient's keys ('emr patient wallet' makes one)");
 
     /// <summary>The entry that is meant.</summary>
-    public WalletEntry Choose(ParseResult parsed, WalletFile wallet) => wallet.Choose(parsed.GetValue(_pseudonym));
+    public WalletEntry Choose(ParseResult parsed, WalletFile wallet, bool any = false) =>
+        wallet.Choose(parsed.GetValue(_pseudonym), any);
 
     /// <summary>The entries that are meant: all of the wallet when no pseudonym is named.</summary>
     public IReadOnlyList<WalletEntry> Entries(ParseResult parsed, WalletFile wallet) =>
@@ -112,6 +114,54 @@ internal sealed class PatientSession(MarketClient market, string site, WalletEnt
                 Purpose = signed.Purpose,
                 ExpirySeconds = signed.ExpirySeconds,
                 Signature = Hex.Encode(signed.Signature),
+                Revocations = signed.Revocations.Length == 0 ? null
+                    : [.. signed.Revocations.Select(one => new SignedRevocation(one.Pseudonym, Hex.Encode(one.Signature)))],
+            },
+            cancellationToken);
+    }
+
+    /// <summary>Signs the revocations of the wallet's pseudonyms at this site and in this schema, and withdraws: where only the patient has
+    /// the seed, nobody else can sign them.</summary>
+    public async Task<OfferInfo> WithdrawAsync(WalletFile wallet, CancellationToken cancellationToken)
+    {
+        PublisherRevocation[] revocations = [];
+        if ((await OfferAsync(cancellationToken)).OwnSeed)
+        {
+            MarketInfo ledger = await market.GetAsync<MarketInfo>("api/v1/market", cancellationToken);
+            Address contract = Address.Parse(ledger.Contracts.AccessControl);
+            revocations =
+            [
+                .. wallet.Entries.Where(one => one.Site == entry.Site && one.SchemaId == entry.SchemaId)
+                    .Select(one => new PublisherRevocation
+                {
+                    Pseudonym = Hashes.Text(one.Pseudonym),
+                    Signature = wallet.Controller(one.Pseudonym)
+                        .Sign(SignedMessages.Revocation(ledger.ChainId, contract, one.Site, one.Pseudonym)).ToBytes(),
+                }),
+            ];
+        }
+
+        return await CommandAsync(
+            new PublisherCommand { Nonce = 0, Kind = PublisherCommandKind.Withdraw, Signature = [], Revocations = revocations },
+            cancellationToken);
+    }
+
+    /// <summary>Hands in the payout account of another seed: from then on that seed's keys command the person's records.</summary>
+    public async Task<OfferInfo> TakeOverAsync(ReadOnlyMemory<byte> seed, CancellationToken cancellationToken)
+    {
+        MarketInfo ledger = await market.GetAsync<MarketInfo>("api/v1/market", cancellationToken);
+        PublisherDomain domain = new(ledger.ChainId, Address.Parse(ledger.Contracts.AccessControl), entry.SchemaId, entry.Pseudonym);
+        PublisherTakeOver signed = PublisherMessages.TakeOver(
+            domain, (await OfferAsync(cancellationToken)).NextNonce, seed.Span, controller);
+        return await market.PostAsync<OfferInfo>(
+            Path + "/accounts",
+            new TakeOverInfo
+            {
+                Nonce = signed.Nonce,
+                PublicKey = Hex.Encode(signed.PublicKey),
+                ChainCode = Hex.Encode(signed.ChainCode),
+                Signature = Hex.Encode(signed.Signature),
+                AccountSignature = Hex.Encode(signed.AccountSignature),
             },
             cancellationToken);
     }

@@ -145,8 +145,7 @@ internal static class PolicyCommand
             string site = await patient.SiteAsync(parsed, market, cancellation);
             PatientSession session = await PatientSession.OpenAsync(market, site, wallet, entry, cancellation);
             MenuInfo menu = await MenuAsync(market, site, Hashes.Text(entry.SchemaId), cancellation);
-            OfferInfo offer = await session.CommandAsync(
-                new PublisherCommand { Nonce = 0, Kind = PublisherCommandKind.Withdraw, Signature = [] }, cancellation);
+            OfferInfo offer = await session.WithdrawAsync(wallet, cancellation);
             OfferCommands.Show([(entry, offer, menu)], client.Json(parsed));
             return ExitCode.Success;
         });

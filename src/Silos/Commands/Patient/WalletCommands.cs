@@ -16,6 +16,7 @@ internal static class WalletCommands
 
         Examples:
           emr patient wallet create anna.wallet --site hospital --record 17      at the site's desk; the patient types the passphrase
+          emr patient wallet own anna.own --wallet anna.wallet                   a new seed that never leaves this machine takes the place of the site's
           emr patient wallet show anna.wallet
           emr patient wallet show anna.wallet --phrase                           the words to write down and keep apart from the file
           emr patient wallet restore anna.wallet --entry 1/SCHEMAID/PSEUDONYM    asks for the words
@@ -27,7 +28,8 @@ internal static class WalletCommands
 
     /// <summary>The command and its verbs.</summary>
     public static Command Create() =>
-        new("wallet", Description) { CreateIssue(), CreateShow(), CreateRestore(), CreatePassphrase(), CreatePayout() };
+        new("wallet", Description) { CreateIssue(), CreateOwn(), CreateShow(), CreateRestore(), CreatePassphrase(),
+            CreatePayout() };
 
     private static Argument<string> FileArgument() => new("FILE") { Description = "The wallet file." };
 
@@ -80,6 +82,60 @@ internal static class WalletCommands
             WalletStore.Write(wallet, place, chosen, replace: false);
             Show(wallet, client.Json(parsed), phrase: false);
             Output.Remark($"{place} is the wallet; './emr patient wallet show {place} --phrase' prints the words that restore it.");
+            return ExitCode.Success;
+        });
+        return command;
+    }
+
+    private static Command CreateOwn()
+    {
+        Argument<string> file = new("FILE") { Description = "The new wallet file; one that is there is handed in as it is." };
+        var chosen = new Option<string?>("--new-passphrase-file")
+        {
+            Description = "A file that holds the new wallet's passphrase on its first line; without it it is asked for.",
+            HelpName = "FILE",
+        };
+        PatientOptions patient = new();
+        ClientOptions client = new();
+        Command command = client.AddTo(patient.AddTo(new Command(
+            "own",
+            """
+            Makes a wallet with a seed of the patient's own, and hands the site its payout account: a public key and a chain code, with which the site finds addresses and no key. From then on only
+            the new wallet commands the patient's records, and the site cannot; from the next epoch on only the new wallet spends what they earn. What was sold before is spent with the wallet so
+            far: keep both. Nobody can restore the new wallet but by its recovery phrase: write it down first.
+
+            Examples:
+              emr patient wallet own anna.own --wallet anna.wallet
+              emr patient wallet show anna.own --phrase
+            """) { file, chosen }));
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            WalletFile before = patient.Open(parsed);
+            WalletEntry entry = patient.Choose(parsed, before, any: true);
+            string place = parsed.GetValue(file)!;
+            WalletFile own;
+            if (File.Exists(place))
+            {
+                own = WalletStore.Open(place, parsed.GetValue(chosen));
+            }
+            else
+            {
+                own = new WalletFile(
+                    RandomNumberGenerator.GetBytes(Grains.Site.PatientKeys.Length),
+                    [.. before.Entries.Where(one => one.Site == entry.Site)]);
+                WalletStore.Write(
+                    own, place, Secrets.ReadNew("a passphrase for the new wallet", parsed.GetValue(chosen), "--new-passphrase-file"),
+                    replace: false);
+            }
+
+            // The file is written before the site hears of it: an account that nobody has the seed of would lose the records.
+            using MarketClient market = client.Connect(parsed);
+            string site = await patient.SiteAsync(parsed, market, cancellation);
+            PatientSession session = await PatientSession.OpenAsync(market, site, before, entry, cancellation);
+            await session.TakeOverAsync(own.Seed.ToArray(), cancellation);
+            Show(own, client.Json(parsed), phrase: false);
+            Output.Remark($"{place} commands the records now. './emr patient wallet show {place} --phrase' prints the words that restore "
+                + "it: nobody else can. Keep the wallet so far for what was sold before the next epoch.");
             return ExitCode.Success;
         });
         return command;
@@ -190,6 +246,8 @@ internal static class WalletCommands
             }
 
             Output.Say($"{account.Address}");
+            Output.Remark(
+                "Never give this key to the site: with it and what you handed in, the site could compute every key of the wallet.");
             return ExitCode.Success;
         });
         return command;
@@ -233,12 +291,15 @@ internal static class WalletCommands
             ExitCode.Usage, $"--entry is SITE/SCHEMAID/PSEUDONYM with the site's number on the ledger, got '{text}'");
 
     /// <summary>The entry of a pseudonym, or of how it begins.</summary>
-    internal static WalletEntry Choose(this WalletFile wallet, string? begins)
+    /// <param name="wallet">The wallet.</param>
+    /// <param name="begins">How it begins; null for no matter.</param>
+    /// <param name="any">Whether the first of several will do.</param>
+    internal static WalletEntry Choose(this WalletFile wallet, string? begins, bool any = false)
     {
         string head = begins is null
             ? "" : (begins.StartsWith("0x", StringComparison.OrdinalIgnoreCase) ? begins[2..] : begins).ToLowerInvariant();
         WalletEntry[] found = [.. wallet.Entries.Where(entry => Hashes.Text(entry.Pseudonym).StartsWith(head, StringComparison.Ordinal))];
-        return found.Length == 1 ? found[0] : throw new CommandException(
+        return found.Length == 1 || (any && found.Length > 0) ? found[0] : throw new CommandException(
             ExitCode.Usage,
             string.Create(CultureInfo.InvariantCulture,
                 $"{found.Length} of the wallet's {wallet.Entries.Count} pseudonyms begin with '{head}': name one with --pseudonym "

@@ -56,6 +56,23 @@ internal static class WalletStore
         }
     }
 
+    /// <summary>Whether the wallet's seed gives the key of a payout address.</summary>
+    public static bool Derives(this WalletFile wallet, Bytes32 pseudonym, uint epoch, Address payee)
+    {
+        // Sites have few addresses an epoch, and 2^16 at most (docs/WIRE.md, "Trees").
+        byte[] account = PatientKeys.Account(wallet.Seed), chainCode = PatientKeys.ChainCode(wallet.Seed);
+        for (int known = 0, count = 16; known < 1 << 16; (known, count) = (count, count * 16))
+        {
+            if (EthereumAccount.AddressesOf([.. Enumerable.Range(known, count - known).Select(index => ChildKeys.Private(
+                account, PatientKeys.PayoutTweak(chainCode, pseudonym, epoch, (uint)index)))]).Contains(payee))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     /// <summary>The account that commands a pseudonym.</summary>
     public static EthereumAccount Controller(this WalletFile wallet, Bytes32 pseudonym) =>
         new(PatientKeys.Controller(wallet.Seed, pseudonym));

@@ -19,6 +19,7 @@ internal static class SiteCommand
           emr site post-epoch --wait
           emr site deliver
           emr site status --json
+          emr site withdraw --record 17
           emr site rotate-key
 
         Exit codes: 0 done, 1 failed or not allowed, 2 wrong command or input (every wrong line is listed), 75 not ready.
@@ -27,7 +28,38 @@ internal static class SiteCommand
     /// <summary>The command and its verbs.</summary>
     public static Command Create() =>
         new("site", Description) { LoadCommand.Create(), PoliciesCommand.Create(), CreatePostEpoch(), CreateDeliver(), CreateStatus(),
-            RotateKeyCommand.Create() };
+            CreateWithdraw(), RotateKeyCommand.Create() };
+
+    private static Command CreateWithdraw()
+    {
+        var record = new Option<int>("--record")
+        {
+            Description = "The position of one of the person's records, from 0, in the order of loading.", HelpName = "N", Required = true,
+        };
+        var yes = new Option<bool>("--yes") { Description = "Do not ask: it cannot be taken back." };
+        SiteOptions site = new();
+        ClientOptions client = new();
+        Command command = client.AddTo(site.AddTo(new Command(
+            "withdraw",
+            """
+            Takes the person of a record out of the market for ever, who asked for it at the desk: the way for patients who have lost the keys that command their records. See who it is first.
+
+            Example:
+              emr site withdraw --record 17
+            """) { record, yes }));
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            Patient.PolicyCommand.Confirm(parsed.GetValue(yes), "Withdraw this person for ever?");
+            using MarketClient market = site.Connect(parsed, client);
+            (string name, string schema) = await site.PlaceAsync(parsed, market, cancellation);
+            await market.PostAsync<string>(
+                $"api/v1/sites/{name}/withdrawals", new { schemaId = schema, record = parsed.GetValue(record) }, cancellation);
+            Output.Say("the person has withdrawn: nothing more is published or delivered; the ledger is told within a day where the site "
+                + "has the key for it");
+            return ExitCode.Success;
+        });
+        return command;
+    }
 
     private static Command CreatePostEpoch()
     {
