@@ -26,8 +26,8 @@ public sealed class AnonymityTests
     private const long Now = 1_800_000_000;
     private static readonly Address Contract = Address.Parse("0x00000000000000000000000000000000000000c1");
 
-    /// <summary>With the seeds of both at the site, and with the first patient's in the own wallet and the second's at the site: who has the
-    /// seed is not told either.</summary>
+    /// <summary>With the seeds of both at the site, and with the first patient's in the own wallet and the second's at the site: who has
+    /// the seed is not told either.</summary>
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
