@@ -146,11 +146,8 @@ contract DataEvaluationFuzzTest is Fuzzing {
         vm.stopPrank();
         pass(after_);
         bool late = after_ > parameters.deliveryWindow / 2;
-        bytes memory reclaim = abi.encodeCall(evaluation.reclaimDemand, (case_.delivery.id, Leaves.DELIVERY, 0));
-        acceptedIf(false, relayer, address(evaluation), reclaim, "the delivery stands");
         bytes memory call_ = abi.encodeCall(evaluation.voidUnanswered, (case_.delivery.delivery, Leaves.DELIVERY, slot));
-        acceptedIf(late, relayer, address(evaluation), call_, "half a window");
-        acceptedIf(late, relayer, address(evaluation), reclaim, "the other demand's deposit");
+        onlyAfterHalfAWindow(evaluation, call_, case_.delivery.id, Leaves.DELIVERY, late);
     }
 
     function testFuzz_DeliveryIdOf_Eip712Domain_differByEveryPart(uint64 requestId, uint32 site, uint32 attempt, uint8 part) public view {

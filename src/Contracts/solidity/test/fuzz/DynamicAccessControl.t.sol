@@ -137,12 +137,8 @@ contract DynamicAccessControlFuzzTest is Fuzzing {
         vm.stopPrank();
         pass(after_);
         bool late = after_ > parameters.epochWindow / 2;
-        bytes memory reclaim = abi.encodeCall(access.reclaimDemand, (case_.second.id, Leaves.CLASS, 0));
-        acceptedIf(false, relayer, address(access), reclaim, "the epoch stands");
         bytes memory call_ = abi.encodeCall(access.voidUnanswered, (case_.second.epoch, Leaves.MEMBER, position));
-        acceptedIf(late, relayer, address(access), call_, "half a window");
-        acceptedIf(late, relayer, address(access), reclaim, "the other demand's deposit");
-        equal(uint256(statusOf(access, case_.second.id)), uint256(late ? ICommitments.Status.Void : ICommitments.Status.Posted), "state");
+        onlyAfterHalfAWindow(access, call_, case_.second.id, Leaves.CLASS, late);
     }
 
     function testFuzz_SetPaused_Paused_byTheConsortiumAlone(address caller, bool value) public {

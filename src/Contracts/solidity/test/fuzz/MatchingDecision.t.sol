@@ -161,11 +161,8 @@ contract MatchingDecisionFuzzTest is Fuzzing {
         vm.stopPrank();
         pass(after_);
         bool late = after_ > parameters.roundWindow / 2;
-        bytes memory reclaim = abi.encodeCall(matching.reclaimDemand, (case_.round.id, Leaves.PRICE, 0));
-        acceptedIf(false, relayer, address(matching), reclaim, "the round stands");
         bytes memory call_ = abi.encodeCall(matching.voidUnanswered, (case_.round.round, Leaves.SALES_BY_CLASS, position));
-        acceptedIf(late, relayer, address(matching), call_, "half a window");
-        acceptedIf(late, relayer, address(matching), reclaim, "the other demand's deposit");
+        onlyAfterHalfAWindow(matching, call_, case_.round.id, Leaves.PRICE, late);
     }
 
     // ---- requests ---------------------------------------------------------------------------------------------------

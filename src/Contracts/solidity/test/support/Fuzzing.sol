@@ -49,6 +49,16 @@ abstract contract Fuzzing is World {
         holds(done == expected, what);
     }
 
+    /// Two leaves of a posted batch were demanded. Voiding it for want of the first is accepted when half a window has gone by, and only then can the deposit of
+    /// the second, at position 0, be reclaimed.
+    function onlyAfterHalfAWindow(ICommitments target, bytes memory voidUnanswered, bytes32 batchId, uint8 secondKind, bool late) internal {
+        bytes memory reclaim = abi.encodeCall(target.reclaimDemand, (batchId, secondKind, 0));
+        acceptedIf(false, relayer, address(target), reclaim, "the batch stands");
+        acceptedIf(late, relayer, address(target), voidUnanswered, "half a window");
+        acceptedIf(late, relayer, address(target), reclaim, "the other demand's deposit");
+        equal(uint256(statusOf(target, batchId)), uint256(late ? ICommitments.Status.Void : ICommitments.Status.Posted), "state");
+    }
+
     /// A batch that nobody posted has no state, commitment or demand.
     function unknownBatch(ICommitments target, bytes32 batchId, uint8 kind, uint64 position) internal view {
         equal(uint256(target.batchState(batchId).status), uint256(ICommitments.Status.Absent), "state");
