@@ -547,9 +547,18 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
     {
         foreach (DemandRow demand in ledger.OpenDemands())
         {
-            string id = $"answer/{demand.BatchId}/{demand.Kind}/{demand.Position}";
+            string id = $"answer/{demand.BatchId}/{demand.Kind}/{demand.Position}/{demand.DemandedBlock}";
             if (_submitted.Contains(id))
             {
+                continue;
+            }
+
+            Bytes32? file = ledger.Epoch(demand.BatchId) is { } posted && posted.Header.Site == site ? posted.Header.DataHash
+                : ledger.Delivery(demand.BatchId) is { } delivered && delivered.Header.Site == site ? delivered.Header.DataHash : null;
+            if (file is { } named && await store.FindFileAsync(named.ToDigits(), CancellationToken.None) is null)
+            {
+                // Nobody can open it: the batch will be void, and the site's other work must not wait for that.
+                progress.Wait((long)demand.AnswerBySeconds, $"file {named} of a demanded leaf, which the site's store does not have");
                 continue;
             }
 
@@ -563,8 +572,8 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
             else if (ledger.Delivery(demand.BatchId) is { } delivery && delivery.Header.Site == site)
             {
                 SiteBook book = await BookAsync(ledger.Request(delivery.Header.RequestId)!.Terms.SchemaId.ToDigits());
-                DeliveryFile file = DeliveryFile.Read(await FileAsync(delivery.Header.DataHash.ToDigits()), book.Schema);
-                DeliveryBatch batch = file.Build(ledger.Deployment.ChainId, Evaluation, delivery.Header.DataHash);
+                DeliveryFile leaves = DeliveryFile.Read(await FileAsync(delivery.Header.DataHash.ToDigits()), book.Schema);
+                DeliveryBatch batch = leaves.Build(ledger.Deployment.ChainId, Evaluation, delivery.Header.DataHash);
                 await SubmitAsync(id, DemandAnswers.Delivery(new(node, Evaluation), batch, delivery.Posting, demand.Position), progress);
             }
         }

@@ -72,6 +72,16 @@ internal sealed class Consortium : IAsyncDisposable
         return _host.View.Sites().FirstOrDefault(row => row.Account == site)?.Site ?? 0;
     }
 
+    /// <summary>Registers an auditor's account, or removes it; one that stands so already is left alone.</summary>
+    public async Task SetAuditorAsync(Address auditor, bool registered, CancellationToken cancellationToken)
+    {
+        await _host.View.SyncAsync(cancellationToken);
+        if (_host.View.Auditors().Contains(auditor) != registered)
+        {
+            await SubmitAsync("auditor", [_access.SetAuditor(auditor, registered)], cancellationToken);
+        }
+    }
+
     /// <summary>Gives an account ether for gas and tokens.</summary>
     public async Task EndowAsync(Address account, BigInteger tokens, CancellationToken cancellationToken)
     {

@@ -1,9 +1,10 @@
+using System.Globalization;
 using EmrMarket.Analytics.Matching;
 using EmrMarket.Contracts.Batches;
 using EmrMarket.Contracts.Bindings;
 using EmrMarket.Contracts.Ethereum;
-using EmrMarket.Contracts.Merkle;
 using EmrMarket.Contracts.Model;
+using EmrMarket.Grains.Exchange;
 using EmrMarket.Grains.Ledger.View;
 using EmrMarket.Grains.Market.Hosting;
 using EmrMarket.Grains.Market.Requests;
@@ -32,42 +33,64 @@ internal sealed class BatchCheckService(RunningRoles roles)
         Bytes32 id = AuditService.Hash(batchId, "batch");
         ILedgerView view = roles.Here().View;
         await roles.Here().View.SyncAsync(cancellationToken);
-        return view.Epoch(id) is { } epoch ? await EpochAsync(epoch, cancellationToken)
-            : view.Delivery(id) is { } delivery ? await DeliveryAsync(delivery, cancellationToken)
-            : view.Schemas().SelectMany(schema => view.Rounds(schema.SchemaId)).FirstOrDefault(round => round.Id == id) is { } found
-            ? await RoundAsync(found, cancellationToken)
-            : throw new ServiceRefusedException("unknown-batch", $"the ledger has no batch {batchId}");
+        return ((BatchRow?)view.Epoch(id) ?? (BatchRow?)view.Round(id) ?? view.Delivery(id)) switch
+        {
+            EpochRow epoch => await ReadAsync(epoch, "epoch", roles.View.Deployment.Terms.EpochWindowSeconds, EpochAsync),
+            RoundRow round => await ReadAsync(round, "round", roles.View.Deployment.Terms.RoundWindowSeconds, RoundAsync),
+            DeliveryRow delivery => await ReadAsync(
+                delivery, "delivery", roles.View.Deployment.Terms.DeliveryWindowSeconds, DeliveryAsync),
+            _ => throw new ServiceRefusedException("unknown-batch", $"the ledger has no batch {batchId}"),
+        };
+
+        async Task<BatchCheckInfo> ReadAsync<T>(
+            T row, string kind, long window, Func<T, BatchCheckInfo, CancellationToken, Task<BatchCheckInfo>> check)
+            where T : BatchRow
+        {
+            BatchCheckInfo answer = Answer(row, kind, (long)row.Posting.Timestamp + window);
+            try
+            {
+                return await check(row, answer, cancellationToken);
+            }
+            catch (ExchangeFileException e)
+            {
+                return answer with { Fault = $"a file that it rests on cannot be read: {e.Message}" };
+            }
+        }
     }
 
-    private async Task<BatchCheckInfo> EpochAsync(EpochRow row, CancellationToken cancellationToken)
+    private async Task<BatchCheckInfo> EpochAsync(EpochRow row, BatchCheckInfo answer, CancellationToken cancellationToken)
     {
-        long until = (long)row.Posting.Timestamp + roles.View.Deployment.Terms.EpochWindowSeconds;
         if (await Market.EpochAsync(row.Header.DataHash) is not { } opened)
         {
-            return Answer(row, "epoch", MissingFile, until);
+            return answer with { Fault = MissingFile };
         }
 
         DynamicAccessControl access = new(roles.Client, Market.Access);
-        Epoch posted = new(row.Header, row.Posting);
-        IEnumerable<(string, ContractCall)> challenges = opened.Batch.Members.Select(
-            (member, position) => (member.Pseudonym, Position: (uint)position))
-            .GroupBy(member => member.Pseudonym).Where(same => same.Count() > 1)
-            .Select(same => ("challengeDuplicate",
-                access.ChallengeDuplicate(
-                    posted, opened.Batch.OpenMember(same.First().Position), opened.Batch.OpenMember(same.Last().Position))))
-            .Concat(Enumerable.Range(0, opened.Batch.Classes.Count)
-                .Select(k => ("challengeEpsilonCap", access.ChallengeEpsilonCap(posted, opened.Batch.OpenClass((uint)k)))));
-        string? fault = opened.Batch.Header == row.Header ? null : OtherHeader;
+        Dictionary<uint, PostedEpoch> earlier = [];
+        bool isComplete = true;
+        foreach (EpochRow past in Market.View.Epochs(row.Header.SchemaId).Where(past => past.Header.Site == row.Header.Site
+            && past.Header.Epoch < row.Header.Epoch && past.Status == BatchStatus.Final))
+        {
+            OpenedEpoch? leaves = await Market.EpochAsync(past.Header.DataHash);
+            isComplete &= leaves is not null;
+            if (leaves is not null)
+            {
+                earlier.Add(past.Header.Epoch, new PostedEpoch(new Epoch(past.Header, past.Posting), leaves.Batch));
+            }
+        }
+
+        string? fault = opened.Batch.Header != row.Header ? OtherHeader
+            : isComplete ? null : "the file of an epoch before it is not here, so the pasts of its members were not compared";
         return await ChallengeAsync(
-            Answer(row, "epoch", fault, until), row, call => access.TryAsync(call, Anybody, cancellationToken), challenges);
+            answer with { Fault = fault }, row, call => access.TryAsync(call, Anybody, cancellationToken),
+            EpochChallenges.All(access, new PostedEpoch(new Epoch(row.Header, row.Posting), opened.Batch), isComplete ? earlier : null));
     }
 
-    private async Task<BatchCheckInfo> RoundAsync(RoundRow row, CancellationToken cancellationToken)
+    private async Task<BatchCheckInfo> RoundAsync(RoundRow row, BatchCheckInfo answer, CancellationToken cancellationToken)
     {
-        long until = (long)row.Posting.Timestamp + roles.View.Deployment.Terms.RoundWindowSeconds;
         if (await Market.RoundAsync(row.Header.DataHash) is not { } opened)
         {
-            return Answer(row, "round", MissingFile, until);
+            return answer with { Fault = MissingFile };
         }
 
         BookRow book = Market.View.Books(row.Header.SchemaId).First(book => book.Ordinal == row.Header.Ordinal);
@@ -92,80 +115,76 @@ internal sealed class BatchCheckService(RunningRoles roles)
         ulong[] requests =
             [.. Market.View.Requests(row.Header.SchemaId).Where(request => request.Book == row.Header.Ordinal)
                 .OrderBy(request => request.Index).Select(request => request.RequestId)];
-        IEnumerable<(string, ContractCall)> challenges = classes.Count == 0 || requests.Length == 0 ? []
+        IEnumerable<BatchChallenge> challenges = classes.Count == 0 || requests.Length == 0 ? []
             : RoundChallenges.All(Market.Matching, new Round(row.Header, row.Posting), opened.Batch, classes, requests)
-            .Select(challenge => (challenge.Kind, challenge.Call));
+            .Select(challenge => new BatchChallenge(challenge.Kind, string.Create(
+                CultureInfo.InvariantCulture, $"class position {challenge.Class}, request {challenge.Request} of the book"), challenge.Call));
         return await ChallengeAsync(
-            Answer(row, "round", fault, until), row, call => Market.Matching.TryAsync(call, Anybody, cancellationToken), challenges);
+            answer with { Fault = fault }, row, call => Market.Matching.TryAsync(call, Anybody, cancellationToken), challenges);
     }
 
-    private async Task<BatchCheckInfo> DeliveryAsync(DeliveryRow row, CancellationToken cancellationToken)
+    private async Task<BatchCheckInfo> DeliveryAsync(DeliveryRow row, BatchCheckInfo answer, CancellationToken cancellationToken)
     {
-        long until = (long)row.Posting.Timestamp + roles.View.Deployment.Terms.DeliveryWindowSeconds;
         RequestRow request = Market.View.Request(row.Header.RequestId)!;
         MarketSchema schema = Market.Schemas[MarketContext.Name(request.Terms.SchemaId)];
-        RoundRow? sold = Market.View.Rounds(request.Terms.SchemaId)
-            .FirstOrDefault(round => round.Header.Ordinal == request.Book && round.Status == BatchStatus.Final);
-        OpenedRound? round = sold is null ? null : await Market.RoundAsync(sold.Header.DataHash);
-        EpochRow? base_ = round?.File.Epochs.Where(epoch => epoch.Site == row.Header.Site)
-            .Select(epoch => EpochOf(request.Terms.SchemaId, epoch.Site, epoch.Epoch)).FirstOrDefault();
-        OpenedEpoch? epoch = base_ is null ? null : await Market.EpochAsync(base_.Header.DataHash);
-        if (await Market.DeliveryAsync(row.Header.DataHash, schema.Schema) is not { } opened || round is null || epoch is null
-            || sold?.Seed is not { } seed)
+        SoldDelivery? sale = await SaleAsync(request, row.Header.Site);
+        if (await Market.DeliveryAsync(row.Header.DataHash, schema.Schema) is not { } opened || sale is null)
         {
-            return Answer(row, "delivery", MissingFile, until);
+            return answer with { Fault = MissingFile };
         }
 
-        string? fault = opened.Batch.Header != row.Header ? OtherHeader
-            : DeliveryCheck.FindFault(opened.File, new DeliveryFrame(schema, request.Terms, request.Index, round, seed, epoch));
-        Delivery posted = new(row.Header, row.Posting);
-        Round match = new(sold.Header, sold.Posting);
-        IEnumerable<(string, ContractCall)> challenges = Challenges(opened, posted, match, round, base_!, epoch, request.Index);
+        string? fault = opened.Batch.Header != row.Header ? OtherHeader : DeliveryCheck.FindFault(
+            opened.File, new DeliveryFrame(schema, request.Terms, request.Index, sale.Round, sale.Seed, sale.Epoch));
+        Dictionary<Bytes32, Address[]> payees = fault is null ? [] : await PayeesAsync(request.Terms.SchemaId, row);
         return await ChallengeAsync(
-            Answer(row, "delivery", fault, until), row, call => Market.Evaluation.TryAsync(call, Anybody, cancellationToken), challenges);
+            answer with { Fault = fault }, row, call => Market.Evaluation.TryAsync(call, Anybody, cancellationToken),
+            DeliveryChallenges.All(
+                Market.Evaluation, new Delivery(row.Header, row.Posting), opened.Batch,
+                new DeliverySale(sale.Match, sale.Round.Batch, new PostedEpoch(sale.PostedEpoch, sale.Epoch.Batch), request.Index),
+                pseudonym => Market.View.RevokedAt(row.Header.Site, pseudonym) is not null,
+                pseudonym => payees.GetValueOrDefault(pseudonym, [])));
     }
 
-    /// <summary>Slot by slot what the contract judges: class, member, amount and worth; a member who was revoked; a slot that was not
-    /// sold.</summary>
-    private IEnumerable<(string Kind, ContractCall Call)> Challenges(
-        OpenedDelivery opened, Delivery posted, Round match, OpenedRound round, EpochRow epochRow, OpenedEpoch epoch, uint request)
+    /// <summary>What a delivery of a site to a request follows from; null while the round is not final or a file is not here.</summary>
+    private async Task<SoldDelivery?> SaleAsync(RequestRow request, uint site)
     {
-        uint site = posted.Header.Site;
-        RowOpening sold = round.Batch.OpenSiteRow(request, site);
-        (uint Class, uint First)[] starts =
-            [.. Enumerable.Range(0, epoch.Batch.Classes.Count)
-                .Select(k => ((uint)k, round.Batch.FirstSlot(PositionOf(round.Batch, site, (uint)k), request)))];
-        for (uint slot = 0; slot < opened.Batch.Leaves.Count; slot++)
+        if (Market.View.Rounds(request.Terms.SchemaId)
+            .FirstOrDefault(round => round.Header.Ordinal == request.Book && round.Status == BatchStatus.Final) is not { Seed: { } seed } sold
+            || await Market.RoundAsync(sold.Header.DataHash) is not { } round
+            || round.File.Epochs.Where(epoch => epoch.Site == site)
+                .Select(epoch => EpochOf(request.Terms.SchemaId, epoch.Site, epoch.Epoch)).FirstOrDefault() is not { } row
+            || await Market.EpochAsync(row.Header.DataHash) is not { } epoch)
         {
-            DeliveryOpening opening = opened.Batch.Open(slot);
-            if (opening.Leaf == DeliveryBatch.Undelivered)
-            {
-                continue;
-            }
+            return null;
+        }
 
-            if (slot >= sold.Sum)
-            {
-                yield return ("challengeExcess", Market.Evaluation.ChallengeExcess(posted, opening, match, sold));
-                continue;
-            }
+        return new SoldDelivery(new Round(sold.Header, sold.Posting), round, seed, new Epoch(row.Header, row.Posting), epoch);
+    }
 
-            uint class_ = starts.Last(start => start.First <= slot).Class;
-            uint position = PositionOf(round.Batch, site, class_);
-            SlotEvidence evidence = new(
-                match, epoch.Batch.Evidence(epochRow.Posting, class_), round.Batch.OpenPrice(position),
-                round.Batch.OpenByRequest(position, request), round.Batch.OpenByClass(position, request));
-            yield return ("challengeSlot", Market.Evaluation.ChallengeSlot(posted, opening, evidence));
-            if (opening.Leaf.MemberPosition < epoch.Batch.Members.Count
-                && Market.View.RevokedAt(site, epoch.Batch.Members[(int)opening.Leaf.MemberPosition].Pseudonym) is not null)
+    /// <summary>Where the site's other deliveries paid its pseudonyms.</summary>
+    private async Task<Dictionary<Bytes32, Address[]>> PayeesAsync(Bytes32 schemaId, DeliveryRow except)
+    {
+        List<(Bytes32 Pseudonym, Address Payee)> paid = [];
+        MarketSchema schema = Market.Schemas[MarketContext.Name(schemaId)];
+        foreach (RequestRow request in Market.View.Requests(schemaId))
+        {
+            foreach (DeliveryRow row in Market.View.Deliveries(request.RequestId)
+                .Where(row => row.Header.Site == except.Header.Site && row.Id != except.Id))
             {
-                yield return ("challengeRevoked", Market.Evaluation.ChallengeRevoked(
-                    posted, opening, new Epoch(epochRow.Header, epochRow.Posting), epoch.Batch.OpenMember(opening.Leaf.MemberPosition)));
+                if (await SaleAsync(request, row.Header.Site) is { } sale
+                    && await Market.DeliveryAsync(row.Header.DataHash, schema.Schema) is { } opened)
+                {
+                    paid.AddRange(opened.Batch.Leaves.Where(leaf => leaf.MemberPosition < sale.Epoch.Batch.Members.Count)
+                        .Select(leaf => (sale.Epoch.Batch.Members[(int)leaf.MemberPosition].Pseudonym, leaf.PayoutAddress)));
+                }
             }
         }
+
+        return paid.Distinct().GroupBy(one => one.Pseudonym, one => one.Payee).ToDictionary(one => one.Key, one => one.ToArray());
     }
 
     private static async Task<BatchCheckInfo> ChallengeAsync(
-        BatchCheckInfo answer, BatchRow row, Func<ContractCall, Task> tryAsync, IEnumerable<(string Kind, ContractCall Call)> challenges)
+        BatchCheckInfo answer, BatchRow row, Func<ContractCall, Task> tryAsync, IEnumerable<BatchChallenge> challenges)
     {
         // Leaves of another tree open nothing.
         if (row.Status != BatchStatus.Posted || answer.Fault == OtherHeader)
@@ -173,42 +192,53 @@ internal sealed class BatchCheckService(RunningRoles roles)
             return answer;
         }
 
-        int tried = 0;
-        foreach ((string kind, ContractCall call) in challenges)
+        SortedDictionary<string, int> tried = new(StringComparer.Ordinal);
+        foreach ((string kind, string where, ContractCall call) in challenges)
         {
-            tried++;
             try
             {
                 await tryAsync(call);
+                Count(kind);
                 return answer with
                 {
-                    Tried = tried, Challenge = new CallInfo(kind, Show.Address(call.To!.Value), Show.Hex(call.Data.Span)),
+                    Tried = tried, Where = where, Challenge = new CallInfo(kind, Show.Address(call.To!.Value), Show.Hex(call.Data.Span)),
                 };
             }
             catch (NoFaultException)
             {
                 // Right in this respect.
+                Count(kind);
             }
             catch (NotPostedException)
             {
                 // It became final or void meanwhile.
-                return answer with { Tried = tried - 1 };
+                break;
             }
         }
 
         return answer with { Tried = tried };
+
+        void Count(string kind) => tried[kind] = tried.GetValueOrDefault(kind) + 1;
     }
 
     private EpochRow? EpochOf(Bytes32 schema, uint site, uint number) =>
         Market.View.Epochs(schema).FirstOrDefault(epoch => epoch.Header.Site == site && epoch.Header.Epoch == number);
 
-    private static uint PositionOf(RoundBatch round, uint site, uint class_) => ((site - 1) << round.Header.ClassBits) | class_;
-
-    private BatchCheckInfo Answer(BatchRow row, string kind, string? fault, long until) => new()
+    private BatchCheckInfo Answer(BatchRow row, string kind, long until) => new()
     {
-        Kind = kind, BatchId = Show.Hash(row.Id), Status = row.Status.ToString().ToLowerInvariant(), Block = roles.View.Head, Fault = fault,
-        UntilSeconds = until,
+        Kind = kind, BatchId = Show.Hash(row.Id), Status = row.Status.ToString().ToLowerInvariant(), Block = roles.View.Head,
+        UntilSeconds = until, RewardUnits = Text(Bond(kind) / 2), BondUnits = Text(Bond(kind)),
     };
+
+    private ulong Bond(string kind) => kind switch
+    {
+        "epoch" => roles.View.Deployment.Terms.EpochBondUnits, "round" => roles.View.Deployment.Terms.RoundBondUnits,
+        _ => roles.View.Deployment.Terms.DeliveryBondUnits,
+    };
+
+    private static string Text(ulong units) => units.ToString(CultureInfo.InvariantCulture);
+
+    private sealed record SoldDelivery(Round Match, OpenedRound Round, Bytes32 Seed, Epoch PostedEpoch, OpenedEpoch Epoch);
 
     private const string MissingFile =
         "a file that it follows from is not here: demand a leaf of it on the ledger, and it is void unless its committer opens it";
@@ -235,8 +265,17 @@ internal sealed record BatchCheckInfo
     /// <summary>When its window for challenges ends, unix seconds of the ledger.</summary>
     public required long UntilSeconds { get; init; }
 
-    /// <summary>Challenges that were tried against the contract; 0 when it is final or void.</summary>
-    public int Tried { get; init; }
+    /// <summary>Token units that its committer put up.</summary>
+    public required string BondUnits { get; init; }
+
+    /// <summary>Token units that whoever proves a fault gets: half of the bond; the other half is burned.</summary>
+    public required string RewardUnits { get; init; }
+
+    /// <summary>How many challenges of each kind were tried against the contract; none when it is final or void.</summary>
+    public SortedDictionary<string, int> Tried { get; init; } = new(StringComparer.Ordinal);
+
+    /// <summary>What <see cref="Challenge"/> concerns, for example "class 3"; empty when there is none.</summary>
+    public string Where { get; init; } = "";
 
     /// <summary>The challenge that the contract would accept now, to be signed and sent; null when there is none.</summary>
     public CallInfo? Challenge { get; init; }

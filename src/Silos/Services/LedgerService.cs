@@ -1,10 +1,14 @@
 using System.Globalization;
 using System.Numerics;
+using System.Text.Json.Serialization;
 using EmrMarket.Contracts.Batches;
 using EmrMarket.Contracts.Bindings;
+using EmrMarket.Contracts.Deployment;
 using EmrMarket.Contracts.Ethereum;
 using EmrMarket.Contracts.Ethereum.JsonRpc;
 using EmrMarket.Contracts.Ethereum.Transactions;
+using EmrMarket.Contracts.Merkle;
+using EmrMarket.Contracts.Model;
 using EmrMarket.Grains.Ledger.View;
 using EmrMarket.Grains.Market.Hosting;
 using EmrMarket.Silos.Roles;
@@ -39,6 +43,16 @@ internal sealed class LedgerService(RunningRoles roles)
     /// <summary>All requests by number.</summary>
     public LedgerRequestInfo[] Requests() => [.. roles.View.Requests().Select(Request)];
 
+    /// <summary>A batch of any kind; null when the ledger has none of this id.</summary>
+    /// <exception cref="ServiceRefusedException"><c>malformed-hash</c>.</exception>
+    public BatchInfo? Batch(string batchId) => Row(batchId) switch
+    {
+        EpochRow row => Epoch(row), RoundRow row => Round(row), DeliveryRow row => Delivery(row), _ => null,
+    };
+
+    /// <summary>The trees of a batch, with the number of leaves that each has room for.</summary>
+    public (LeafKind Kind, ulong Leaves)[] Trees(string batchId) => Row(batchId) is { } row ? AuditorCallService.Trees(row) : [];
+
     /// <summary>What was paid out of a delivery.</summary>
     /// <exception cref="ServiceRefusedException"><c>malformed-hash</c>.</exception>
     public ClaimInfo[] Claims(string deliveryId) =>
@@ -55,10 +69,25 @@ internal sealed class LedgerService(RunningRoles roles)
             .Select(row => new FindingInfo(
                 row.Site, row.Index, Show.Address(row.Author), row.Kind, Show.Hash(row.ContentHash), row.RecordedSeconds))];
 
-    /// <summary>The leaves that are demanded and not answered.</summary>
-    public DemandInfo[] Demands() =>
-        [.. roles.View.OpenDemands().Select(
-            row => new DemandInfo(Show.Hash(row.BatchId), row.Kind, row.Position, Show.Address(row.Demander), row.AnswerBySeconds))];
+    /// <summary>The leaves that were demanded, and what became of it; the latest demand of each leaf.</summary>
+    public DemandInfo[] Demands() => [.. roles.View.Demands().Select(Demand)];
+
+    /// <summary>The registered auditors.</summary>
+    public string[] Auditors() => [.. roles.View.Auditors().Select(Show.Address)];
+
+    /// <summary>The rules of the contracts: windows, bonds and deposits.</summary>
+    public LedgerTermsInfo Terms()
+    {
+        DeploymentTerms terms = roles.View.Deployment.Terms;
+        return new LedgerTermsInfo
+        {
+            EpochWindowSeconds = terms.EpochWindowSeconds, RoundWindowSeconds = terms.RoundWindowSeconds,
+            DeliveryWindowSeconds = terms.DeliveryWindowSeconds, EpochBondUnits = Text(terms.EpochBondUnits),
+            RoundBondUnits = Text(terms.RoundBondUnits), DeliveryBondUnits = Text(terms.DeliveryBondUnits),
+            DemandDepositUnits = Text(terms.DemandDepositUnits), RelayFeeUnits = Text(terms.RelayFeeUnits),
+            MinimumBudgetUnits = Text(terms.MinimumBudgetUnits),
+        };
+    }
 
     /// <summary>The opening of a member of an epoch: the leaf, and the path to the root that the ledger holds.</summary>
     /// <exception cref="ServiceRefusedException"><c>unknown-batch</c> or <c>unknown-leaf</c>.</exception>
@@ -154,6 +183,9 @@ internal sealed class LedgerService(RunningRoles roles)
             Wei = Text(await roles.Client.GetBalanceAsync(account, BlockReference.Latest, cancellationToken)),
             Tokens = Text(await token.BalanceOfAsync(account, BlockReference.Latest, cancellationToken)),
             Allowance = Text(await token.AllowanceAsync(account, spender, BlockReference.Latest, cancellationToken)),
+            Free = Text(await new AnonymousTransaction(roles.Client, spender).BalanceOfAsync(
+                account, BlockReference.Latest, cancellationToken)),
+            IsAuditor = roles.View.Auditors().Contains(account),
             BaseFeePerGas = Text(head.BaseFeePerGas ?? 0),
             Gas = CallGas,
         };
@@ -203,7 +235,7 @@ internal sealed class LedgerService(RunningRoles roles)
     private Consortium Embedded() =>
         roles.Consortium ?? throw new ServiceRefusedException("not-embedded", "only an embedded chain gives out money and moves its clock");
 
-    private static Address AccountOf(string address)
+    internal static Address AccountOf(string address)
     {
         try
         {
@@ -215,8 +247,32 @@ internal sealed class LedgerService(RunningRoles roles)
         }
     }
 
-    private static BatchInfo Epoch(EpochRow row) =>
-        Batch("epoch", row, row.Header.DataHash, new SortedDictionary<string, string>(StringComparer.Ordinal)
+    private DemandInfo Demand(DemandRow row)
+    {
+        BatchRow? batch = (BatchRow?)roles.View.Epoch(row.BatchId) ?? (BatchRow?)roles.View.Round(row.BatchId)
+            ?? roles.View.Delivery(row.BatchId);
+        return new DemandInfo
+        {
+            BatchId = Show.Hash(row.BatchId), Kind = row.Kind, Position = row.Position, Demander = Show.Address(row.Demander),
+            AnswerBySeconds = row.AnswerBySeconds,
+            State = row.End switch
+            {
+                DemandEnd.Answered => "answered", DemandEnd.Reclaimed => "reclaimed",
+                _ when batch?.Status == BatchStatus.Void => "void",
+                _ => roles.View.NowSeconds > (long)row.AnswerBySeconds ? "overdue" : "open",
+            },
+            Responder = row.Responder is { } responder ? Show.Address(responder) : null, EndedSeconds = row.EndedSeconds,
+        };
+    }
+
+    private BatchRow? Row(string batchId)
+    {
+        Bytes32 id = AuditService.Hash(batchId, "batch");
+        return (BatchRow?)roles.View.Epoch(id) ?? (BatchRow?)roles.View.Round(id) ?? roles.View.Delivery(id);
+    }
+
+    private BatchInfo Epoch(EpochRow row) =>
+        Batch("epoch", row, row.Header.DataHash, roles.View.Deployment.Terms.EpochWindowSeconds, new SortedDictionary<string, string>(StringComparer.Ordinal)
     {
         ["site"] = Text(row.Header.Site), ["schemaId"] = Show.Hash(row.Header.SchemaId), ["epoch"] = Text(row.Header.Epoch),
         ["members"] = Text(row.Header.MemberCount),
@@ -224,8 +280,8 @@ internal sealed class LedgerService(RunningRoles roles)
         ["classesRoot"] = Show.Hash(row.Header.ClassesRoot),
     });
 
-    private static BatchInfo Round(RoundRow row) =>
-        Batch("round", row, row.Header.DataHash, new SortedDictionary<string, string>(StringComparer.Ordinal)
+    private BatchInfo Round(RoundRow row) =>
+        Batch("round", row, row.Header.DataHash, roles.View.Deployment.Terms.RoundWindowSeconds, new SortedDictionary<string, string>(StringComparer.Ordinal)
     {
         ["schemaId"] = Show.Hash(row.Header.SchemaId), ["ordinal"] = Text(row.Header.Ordinal), ["attempt"] = Text(row.Header.Attempt),
         ["sales"] = Text(row.Header.TotalSales),
@@ -234,19 +290,23 @@ internal sealed class LedgerService(RunningRoles roles)
         ["salesByRequestRoot"] = Show.Hash(row.Header.SalesByRequestRoot), ["seed"] = row.Seed is { } seed ? Show.Hash(seed) : "",
     });
 
-    private static BatchInfo Delivery(DeliveryRow row) =>
-        Batch("delivery", row, row.Header.DataHash, new SortedDictionary<string, string>(StringComparer.Ordinal)
+    private BatchInfo Delivery(DeliveryRow row) =>
+        Batch("delivery", row, row.Header.DataHash, roles.View.Deployment.Terms.DeliveryWindowSeconds, new SortedDictionary<string, string>(StringComparer.Ordinal)
     {
         ["requestId"] = Text(row.Header.RequestId), ["site"] = Text(row.Header.Site), ["attempt"] = Text(row.Header.Attempt),
         ["records"] = Text(row.Header.Count),
         ["amount"] = Show.Amount(row.Header.Amount), ["root"] = Show.Hash(row.Header.Root), ["claimed"] = Text(row.Claimed),
     });
 
-    private static BatchInfo Batch(string kind, BatchRow row, Bytes32 dataHash, SortedDictionary<string, string> header) => new()
+    private static BatchInfo Batch(
+        string kind, BatchRow row, Bytes32 dataHash, uint windowSeconds, SortedDictionary<string, string> header) => new()
     {
         Kind = kind, Id = Show.Hash(row.Id), Status = row.Status.ToString().ToLowerInvariant(),
         Committer = Show.Address(row.Posting.Committer), PostedSeconds = row.Posting.Timestamp,
         PostedBlock = row.Posting.BlockNumber, DataHash = Show.Hash(dataHash), Header = header,
+        DemandUntilSeconds = row.Posting.Timestamp + (windowSeconds / 2), ChallengeUntilSeconds = row.Posting.Timestamp + windowSeconds,
+        EndedSeconds = row.EndedSeconds, Fault = row.Status == BatchStatus.Void ? row.Fault.ToString() : null,
+        Challenger = row.Challenger is { } challenger ? Show.Address(challenger) : null,
     };
 
     private LedgerRequestInfo Request(RequestRow row)
@@ -295,6 +355,45 @@ internal sealed record BatchInfo
 
     /// <summary>What its header says, by name.</summary>
     public required SortedDictionary<string, string> Header { get; init; }
+
+    /// <summary>Leaves can be demanded before this time of the ledger, while it is posted.</summary>
+    public required ulong DemandUntilSeconds { get; init; }
+
+    /// <summary>It can become final from this time of the ledger on; it can be challenged until it is.</summary>
+    public required ulong ChallengeUntilSeconds { get; init; }
+
+    /// <summary>When it became final or void; 0 before.</summary>
+    public required ulong EndedSeconds { get; init; }
+
+    /// <summary>The fault that voided it, as the contracts name it; left out otherwise.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Fault { get; init; }
+
+    /// <summary>Who proved the fault and got half of the bond; left out otherwise.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Challenger { get; init; }
+}
+
+/// <summary>The rules that the contracts were made with. Amounts in token units.</summary>
+internal sealed record LedgerTermsInfo
+{
+    public required uint EpochWindowSeconds { get; init; }
+
+    public required uint RoundWindowSeconds { get; init; }
+
+    public required uint DeliveryWindowSeconds { get; init; }
+
+    public required string EpochBondUnits { get; init; }
+
+    public required string RoundBondUnits { get; init; }
+
+    public required string DeliveryBondUnits { get; init; }
+
+    public required string DemandDepositUnits { get; init; }
+
+    public required string RelayFeeUnits { get; init; }
+
+    public required string MinimumBudgetUnits { get; init; }
 }
 
 internal sealed record LedgerRequestInfo
@@ -332,7 +431,32 @@ internal sealed record RevocationInfo(uint Site, string Pseudonym, ulong Revoked
 
 internal sealed record FindingInfo(uint Site, ulong Index, string Author, byte Kind, string ContentHash, ulong RecordedSeconds);
 
-internal sealed record DemandInfo(string BatchId, byte Kind, ulong Position, string Demander, ulong AnswerBySeconds);
+/// <summary>A leaf that was demanded.</summary>
+internal sealed record DemandInfo
+{
+    public required string BatchId { get; init; }
+
+    /// <summary>1 member and 2 class of an epoch; 3 premium, 4 request, 5 sale by class and 6 sale by request of a round; 7 slot of a
+    /// delivery.</summary>
+    public required byte Kind { get; init; }
+
+    public required ulong Position { get; init; }
+
+    public required string Demander { get; init; }
+
+    public required ulong AnswerBySeconds { get; init; }
+
+    /// <summary>open; answered: the deposit is the responder's; overdue: anybody may void the batch; void: the batch is, and a deposit
+    /// that is still locked can be taken back; reclaimed: it was.</summary>
+    public required string State { get; init; }
+
+    /// <summary>Who opened the leaf; left out when nobody did.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Responder { get; init; }
+
+    /// <summary>When it was answered or reclaimed; 0 before.</summary>
+    public required ulong EndedSeconds { get; init; }
+}
 
 /// <summary>A leaf with its path (docs/WIRE.md, "Trees").</summary>
 internal sealed record OpeningInfo
@@ -373,6 +497,12 @@ internal sealed record AccountInfo
 
     /// <summary>Token units that the payments' contract may take.</summary>
     public required string Allowance { get; init; }
+
+    /// <summary>Token units of its own in the payments' contract that no bond or deposit binds; it can withdraw them.</summary>
+    public required string Free { get; init; }
+
+    /// <summary>Whether the consortium registered it as an auditor.</summary>
+    public required bool IsAuditor { get; init; }
 
     public required string BaseFeePerGas { get; init; }
 

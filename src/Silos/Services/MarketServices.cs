@@ -15,6 +15,7 @@ internal static class MarketServices
         .AddSingleton<SiteService>()
         .AddSingleton<AuditService>()
         .AddSingleton<BatchCheckService>()
+        .AddSingleton<AuditorCallService>()
         .AddSingleton<LedgerService>();
 }
 

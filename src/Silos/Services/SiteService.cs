@@ -49,6 +49,9 @@ internal sealed class SiteService(RunningRoles roles)
         };
     }
 
+    /// <summary>The account of a site, which posts its batches.</summary>
+    public string Account(string site) => Show.Address(roles.Site(site).Options.Account);
+
     /// <summary>The number of a site on the ledger; 0 while it is not admitted.</summary>
     public uint Number(string site)
     {

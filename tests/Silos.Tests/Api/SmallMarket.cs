@@ -1,3 +1,4 @@
+using System.Text.Json;
 using EmrMarket.Analytics.Pricing;
 using EmrMarket.Analytics.Schemas;
 using EmrMarket.Contracts.Bindings;
@@ -50,7 +51,10 @@ internal sealed class SmallMarket : IAsyncDisposable
     private readonly Func<SmallMarket, Task>? _watch;
     private volatile bool _hurries = true;
 
-    private SmallMarket(string folder, Func<SmallMarket, Task>? watch) => (_folder, _watch) = (folder, watch);
+    private readonly DeploymentTerms? _terms;
+
+    private SmallMarket(string folder, Func<SmallMarket, Task>? watch, DeploymentTerms? terms) =>
+        (_folder, _watch, _terms) = (folder, watch, terms);
 
     public static Schema Schema { get; } = DataFolder.LoadSchema("synthetic");
 
@@ -86,9 +90,11 @@ internal sealed class SmallMarket : IAsyncDisposable
     /// <param name="tools">Where the chain's program is.</param>
     /// <param name="limits">How often somebody may ask.</param>
     /// <param name="watch">Looks at it between two steps of its roles, while nothing moves.</param>
-    public static async Task<SmallMarket> StartAsync(EmbeddedTools tools, RateLimits limits, Func<SmallMarket, Task>? watch = null)
+    /// <param name="terms">The rules of its contracts; those of an embedded chain when null.</param>
+    public static async Task<SmallMarket> StartAsync(
+        EmbeddedTools tools, RateLimits limits, Func<SmallMarket, Task>? watch = null, DeploymentTerms? terms = null)
     {
-        SmallMarket market = new(Directory.CreateTempSubdirectory("emrmarket-api-").FullName, watch);
+        SmallMarket market = new(Directory.CreateTempSubdirectory("emrmarket-api-").FullName, watch, terms);
         try
         {
             await market.FillAsync(tools, limits);
@@ -116,7 +122,9 @@ internal sealed class SmallMarket : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
-        await _driver;
+
+        // What stopped it was told to whoever waited; everything below must end all the same.
+        await _driver.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (Web is not null)
         {
             await Web.DisposeAsync();
@@ -149,7 +157,14 @@ internal sealed class SmallMarket : IAsyncDisposable
                 Folder = chain, Tools = tools, BlockTime = TimeSpan.FromMilliseconds(20), IdleBlockTime = TimeSpan.FromMilliseconds(250),
                 KeepsState = false,
             }, _stop.Token);
-        await ChainDeploy.RunAsync(new ChainDeployment { Folder = chain }, _stop.Token);
+        string? parameters = _terms is null ? null : Path.Combine(_folder, "parameters.json");
+        if (_terms is not null)
+        {
+            await File.WriteAllTextAsync(
+                parameters!, JsonSerializer.Serialize(_terms, JsonSerializerOptions.Web), _stop.Token);
+        }
+
+        await ChainDeploy.RunAsync(new ChainDeployment { Folder = chain, Parameters = parameters }, _stop.Token);
         string keys = ChainFolders.Keys(chain);
         ContractDeployment deployment = ContractDeployment.Load(ChainFolders.DeploymentOf(chain));
         EthereumAccount account = EthereumAccount.Load(Path.Combine(keys, "market.key"));

@@ -87,6 +87,12 @@ public interface ILedgerView
     /// <summary>What was found about a site, by index.</summary>
     IReadOnlyList<FindingRow> Findings(uint site);
 
+    /// <summary>The leaves that were ever demanded, each with its last demand and what became of it.</summary>
+    IReadOnlyList<DemandRow> Demands();
+
+    /// <summary>The registered auditors, who may demand leaves of epochs and record findings.</summary>
+    IReadOnlyList<Address> Auditors();
+
     /// <summary>The leaves that are demanded and not yet answered or reclaimed, of batches that are still posted.</summary>
     IReadOnlyList<DemandRow> OpenDemands();
 

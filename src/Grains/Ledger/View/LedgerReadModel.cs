@@ -159,9 +159,15 @@ public sealed class LedgerReadModel(IEthereumClient client, ContractDeployment d
         Read<IReadOnlyList<FindingRow>>(tables => [.. tables.Findings.Where(finding => finding.Site == site)]);
 
     /// <inheritdoc/>
+    public IReadOnlyList<DemandRow> Demands() => Read<IReadOnlyList<DemandRow>>(tables => [.. tables.Demands.Rows]);
+
+    /// <inheritdoc/>
     public IReadOnlyList<DemandRow> OpenDemands() => Read<IReadOnlyList<DemandRow>>(tables => [.. tables.Demands.Rows.Where(demand =>
-        ((BatchRow?)tables.Epochs.Find(demand.BatchId) ?? (BatchRow?)tables.Rounds.Find(demand.BatchId)
+        demand.End == DemandEnd.None && ((BatchRow?)tables.Epochs.Find(demand.BatchId) ?? (BatchRow?)tables.Rounds.Find(demand.BatchId)
             ?? tables.Deliveries.Find(demand.BatchId))?.Status == BatchStatus.Posted)]);
+
+    /// <inheritdoc/>
+    public IReadOnlyList<Address> Auditors() => Read<IReadOnlyList<Address>>(tables => [.. tables.Auditors.Values]);
 
     /// <inheritdoc/>
     public BigInteger FreeBalance(Address account) => Read(tables => tables.Free.GetValueOrDefault(account));

@@ -37,6 +37,8 @@ internal sealed class LedgerTables
 
     public RowList<(Bytes32 Batch, byte Kind, ulong Position), DemandRow> Demands { get; } = new();
 
+    public SortedDictionary<string, Address> Auditors { get; } = new(StringComparer.Ordinal);
+
     public Dictionary<Address, BigInteger> Free { get; } = [];
 
     public bool RequestsPaused { get; private set; }
@@ -66,6 +68,7 @@ internal sealed class LedgerTables
         Table("revocations", Revocations.Rows);
         Table("findings", Findings);
         Table("demands", Demands.Rows);
+        Table("auditors", Auditors.Values);
         Table("free", Free.Where(free => !free.Value.IsZero).OrderBy(free => free.Key.ToString(), StringComparer.Ordinal));
         Table("paused", [RequestsPaused]);
         return text.ToString();
@@ -110,6 +113,12 @@ internal sealed class LedgerTables
             case SchemaPublishedEvent schema:
                 Schemas.Add(new SchemaRow(schema.SchemaId, schema.Attributes, schema.Grades, schema.Tiers, schema.CapMicro));
                 return true;
+            case AuditorSetEvent { Registered: true } admitted:
+                Auditors[admitted.Auditor.ToString()] = admitted.Auditor;
+                return true;
+            case AuditorSetEvent removed:
+                Auditors.Remove(removed.Auditor.ToString());
+                return true;
             case FindingRecordedEvent finding:
                 Findings.Add(new FindingRow(
                     finding.Site, (ulong)finding.Index, finding.Author, finding.Kind, finding.ContentHash, logged.BlockSeconds));
@@ -141,20 +150,29 @@ internal sealed class LedgerTables
                 Rounds.Change(revealed.RoundId, round => round with { Seed = revealed.Seed });
                 return true;
             case BatchFinalisedEvent final:
-                End(final.BatchId, BatchStatus.Final, BatchFault.None, logged);
+                End(final.BatchId, BatchStatus.Final, BatchFault.None, null, logged);
                 return true;
             case BatchVoidedEvent voided:
-                End(voided.BatchId, BatchStatus.Void, (BatchFault)voided.Fault, logged);
+                End(voided.BatchId, BatchStatus.Void, (BatchFault)voided.Fault, voided.Challenger, logged);
                 return true;
             case LeafDemandedEvent demand:
                 Demands.Set((demand.BatchId, demand.Kind, demand.Position),
-                    new DemandRow(demand.BatchId, demand.Kind, demand.Position, demand.Demander, demand.AnswerBy));
+                    new DemandRow(demand.BatchId, demand.Kind, demand.Position, demand.Demander, demand.AnswerBy)
+                    {
+                        DemandedBlock = logged.BlockNumber,
+                    });
                 return true;
             case LeafAnsweredEvent answer:
-                Demands.Remove((answer.BatchId, answer.Kind, answer.Position));
+                Demands.Change((answer.BatchId, answer.Kind, answer.Position), demand => demand with
+                {
+                    End = DemandEnd.Answered, Responder = answer.Responder, EndedSeconds = logged.BlockSeconds,
+                });
                 return true;
             case DemandReclaimedEvent reclaimed:
-                Demands.Remove((reclaimed.BatchId, reclaimed.Kind, reclaimed.Position));
+                Demands.Change((reclaimed.BatchId, reclaimed.Kind, reclaimed.Position), demand => demand with
+                {
+                    End = DemandEnd.Reclaimed, EndedSeconds = logged.BlockSeconds,
+                });
                 return true;
             default:
                 return false;
@@ -163,17 +181,18 @@ internal sealed class LedgerTables
         Posting Posted(Address committer) => new(committer, logged.BlockSeconds, logged.BlockNumber);
     }
 
-    private void End(Bytes32 id, BatchStatus status, BatchFault fault, LedgerEvent logged)
+    private void End(Bytes32 id, BatchStatus status, BatchFault fault, Address? challenger, LedgerEvent logged)
     {
-        Epochs.Change(id,
-            epoch => epoch with { Status = status, Fault = fault, EndedSeconds = logged.BlockSeconds, EndedBlock = logged.BlockNumber });
-        Rounds.Change(id,
-            round => round with { Status = status, Fault = fault, EndedSeconds = logged.BlockSeconds, EndedBlock = logged.BlockNumber });
-        Deliveries.Change(id,
-            delivery => delivery with
+        Epochs.Change(id, Ended);
+        Rounds.Change(id, Ended);
+        Deliveries.Change(id, Ended);
+
+        T Ended<T>(T batch)
+            where T : BatchRow => batch with
             {
-                Status = status, Fault = fault, EndedSeconds = logged.BlockSeconds, EndedBlock = logged.BlockNumber,
-            });
+                Status = status, Fault = fault, Challenger = challenger, EndedSeconds = logged.BlockSeconds,
+                EndedBlock = logged.BlockNumber,
+            };
     }
 
     private bool ApplyRequest(IContractEvent known, LedgerEvent logged)

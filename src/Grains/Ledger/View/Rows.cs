@@ -26,6 +26,9 @@ public abstract record BatchRow
     /// <summary>The fault that voided it.</summary>
     public BatchFault Fault { get; init; }
 
+    /// <summary>Who proved the fault, and got half of the bond; null when it is not void.</summary>
+    public Address? Challenger { get; init; }
+
     /// <summary>When it became final or void, unix seconds; 0 before.</summary>
     public ulong EndedSeconds { get; init; }
 
@@ -138,5 +141,31 @@ public sealed record RevocationRow(uint Site, Bytes32 Pseudonym, ulong RevokedSe
 /// <summary>A finding about a site.</summary>
 public sealed record FindingRow(uint Site, ulong Index, Address Author, byte Kind, Bytes32 ContentHash, ulong RecordedSeconds);
 
-/// <summary>A leaf that somebody demanded.</summary>
-public sealed record DemandRow(Bytes32 BatchId, byte Kind, ulong Position, Address Demander, ulong AnswerBySeconds);
+/// <summary>What became of a demand.</summary>
+public enum DemandEnd
+{
+    /// <summary>Nothing yet; or its batch is void, and nobody took the deposit back.</summary>
+    None,
+
+    /// <summary>The leaf was opened: the deposit is the responder's.</summary>
+    Answered,
+
+    /// <summary>The batch became void, and the deposit went back.</summary>
+    Reclaimed,
+}
+
+/// <summary>A leaf that somebody demanded: the last demand of it.</summary>
+public sealed record DemandRow(Bytes32 BatchId, byte Kind, ulong Position, Address Demander, ulong AnswerBySeconds)
+{
+    /// <summary>The block of the demand: what tells it from an earlier one of the same leaf.</summary>
+    public required ulong DemandedBlock { get; init; }
+
+    /// <summary>What became of it.</summary>
+    public DemandEnd End { get; init; }
+
+    /// <summary>Who opened the leaf; null when nobody did.</summary>
+    public Address? Responder { get; init; }
+
+    /// <summary>When it ended, unix seconds; 0 before.</summary>
+    public ulong EndedSeconds { get; init; }
+}

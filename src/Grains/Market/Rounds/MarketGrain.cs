@@ -223,7 +223,7 @@ public sealed class MarketGrain(MarketContext market) : Grain, IMarketGrain
             if (await market.RoundAsync(row.Header.DataHash) is { } round)
             {
                 await market.SendAsync(
-                    GrainFactory, $"answer/{demand.BatchId}/{demand.Kind}/{demand.Position}",
+                    GrainFactory, $"answer/{demand.BatchId}/{demand.Kind}/{demand.Position}/{demand.DemandedBlock}",
                     DemandAnswers.Round(market.Matching, round.Batch, row.Posting, round.File.RequestIds, demand.Kind, demand.Position));
             }
         }

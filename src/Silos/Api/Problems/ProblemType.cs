@@ -47,6 +47,8 @@ internal enum ProblemType
     UnknownSite,
     UnknownSchema,
     UnknownRequest,
+    DemandRefused,
+    NotAnAuditor,
 
     // What the market refuses.
     Amount,

@@ -138,6 +138,10 @@ internal static class ProblemTypes
         (ProblemType.UnknownSchema, Status404NotFound, "This market does not deal in the schema.",
             "GET /api/v1/schemas lists the schemas."),
         (ProblemType.UnknownRequest, Status404NotFound, "There is no such request of yours.", "GET /api/v1/requests lists yours."),
+        (ProblemType.DemandRefused, Status409Conflict, "The ledger would refuse this, so no call was written.",
+            "GET /api/v1/ledger/demands says how the demands stand, the list of batches until when leaves can be demanded."),
+        (ProblemType.NotAnAuditor, Status403Forbidden, "The ledger knows no auditor with this account.",
+            "Ask the consortium to register it: emr chain auditor ADDRESS."),
 
         (ProblemType.Amount, Status400BadRequest, "That is no amount of token units.", "Write a whole number in decimal digits, as text."),
         (ProblemType.NotDelivered, Status409Conflict, "Nothing was delivered that could be evaluated.",

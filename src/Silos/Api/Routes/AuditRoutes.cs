@@ -25,6 +25,17 @@ internal static class AuditRoutes
             .Named("Replay", "Computes a request again from chain and files; follow the operation for the outcome.", Policies.Auditor)
             .Costs(RateClass.Heavy).Remembered()
             .Produces<OperationInfo>(StatusCodes.Status202Accepted);
+        audit.MapPost("/ledger/batches/{id}/check",
+            (string id, HttpContext context, BatchCheckService service, Operations operations) =>
+            {
+                string batch = ApiValues.Hash(id, "id");
+                return operations.Begin(context, "check", async (_, stopping) => await service.CheckAsync(batch, stopping));
+            })
+            .Named("CheckBatch",
+                "Holds a batch against its file and, while it is posted, tries every challenge; follow the operation for the outcome.",
+                Policies.Auditor)
+            .Costs(RateClass.Heavy).Remembered()
+            .Produces<OperationInfo>(StatusCodes.Status202Accepted);
         audit.MapGet("/files/{sha256}", async (string sha256, HttpContext context, AuditService service) =>
             {
                 // A file of a hash never changes.

@@ -47,8 +47,32 @@ internal static class LedgerRoutes
             request => $"{request.RequestId}");
         List(ledger, "/deliveries", "ListDeliveries", "All deliveries, request by request.", service => service.Deliveries(),
             delivery => delivery.Id);
-        List(ledger, "/demands", "ListDemands", "The leaves that are demanded and not answered.", service => service.Demands(),
+        List(ledger, "/demands", "ListDemands", "The leaves that were demanded, and what became of it.", service => service.Demands(),
             demand => $"{demand.BatchId}-{demand.Kind}-{demand.Position}");
+        List(ledger, "/auditors", "ListAuditors", "The registered auditors.", service => service.Auditors(), address => address);
+        ledger.MapGet("/batches/{id}", (string id, LedgerService service) => service.Batch(ApiValues.Hash(id, "id"))
+                ?? throw new ApiException(ProblemType.UnknownBatch, $"the ledger has no batch {id}"))
+            .Named("ReadBatch", "An epoch, round or delivery: where it stands, until when it can be asked and challenged.", Policies.Anyone)
+            .Cached(CacheFor.Everybody);
+        ledger.MapGet("/terms", (LedgerService service) => service.Terms())
+            .Named("ReadLedgerTerms", "The rules of the contracts: windows, bonds and deposits.", Policies.Anyone)
+            .Cached(CacheFor.Everybody);
+        ledger.MapPost("/demands", (DemandWish wish, HttpContext context, AuditorCallService service) =>
+            service.DemandAsync(wish, context.RequestAborted))
+            .Named("DemandLeaf", "The calls that demand a leaf of a posted batch, to be signed by the account.", Policies.Anyone)
+            .Costs(RateClass.Write);
+        ledger.MapPost("/demands/end", (DemandWish wish, HttpContext context, AuditorCallService service) =>
+            service.EndDemandAsync(wish, context.RequestAborted))
+            .Named("EndDemand", "The call that ends a demand without answer: the batch becomes void, or the deposit goes back.",
+                Policies.Anyone).Costs(RateClass.Write);
+        ledger.MapPost("/sites/{site}/findings", (string site, FindingWish wish, HttpContext context, AuditorCallService service) =>
+            service.FindingAsync((uint)ApiValues.Number(site, "site", uint.MaxValue), wish, context.RequestAborted))
+            .Named("RecordFinding", "The call that records a finding about a site, to be signed by a registered auditor.", Policies.Anyone)
+            .Costs(RateClass.Write);
+        ledger.MapPost("/accounts/{address}/withdrawal", (string address, HttpContext context, AuditorCallService service) =>
+            service.WithdrawAsync(ApiValues.Address(address).ToString(), context.RequestAborted))
+            .Named("Withdraw", "The call that takes out what is free of the account's balance with the ledger.", Policies.Anyone)
+            .Costs(RateClass.Write);
         ledger.MapGet("/deliveries/{id}/claims", (string id, string? cursor, string? limit, LedgerService service) =>
             Paging.After(service.Claims(ApiValues.Hash(id, "id")), claim => $"{claim.Slot}", cursor, limit))
             .Named("ListClaims", "What was paid out of a delivery.", Policies.Anyone).Cached(CacheFor.Everybody);

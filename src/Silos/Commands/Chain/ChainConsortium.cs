@@ -10,14 +10,14 @@ using EmrMarket.Silos.Roles;
 
 namespace EmrMarket.Silos.Commands.Chain;
 
-/// <summary>What the consortium does by its key: <c>emr chain admit</c>, <c>publish</c> and, on an embedded chain, <c>fund</c>. A multisig
+/// <summary>What the consortium does by its key: <c>emr chain admit</c>, <c>auditor</c>, <c>publish</c> and, on an embedded chain, <c>fund</c>. A multisig
 /// sends the same calls from its own wallet.</summary>
 internal static class ChainConsortium
 {
     private const ulong UsualConfirmations = 10;
 
     /// <summary>The verbs.</summary>
-    public static IEnumerable<Command> Create() => [CreateAdmit(), CreatePublish(), CreateFund()];
+    public static IEnumerable<Command> Create() => [CreateAdmit(), CreateAuditor(), CreatePublish(), CreateFund()];
 
     private static Command CreateAdmit()
     {
@@ -48,6 +48,29 @@ internal static class ChainConsortium
             {
                 byte[] profile = text ?? System.Text.Encoding.ASCII.GetBytes(account.ToString());
                 Console.WriteLine($"site {await consortium.AdmitAsync(account, profile, cancellation)} is {account}");
+            }
+        }, cancellation));
+        return command;
+    }
+
+    private static Command CreateAuditor()
+    {
+        var accounts = new Argument<string[]>("ADDRESS")
+        {
+            Description = "Accounts of auditors: 'emr account key' makes one, and the page of a wallet shows its own.",
+            Arity = ArgumentArity.OneOrMore,
+        };
+        var remove = new Option<bool>("--remove") { Description = "Take the registration back." };
+        Place place = new();
+        Command command = place.AddTo(new Command("auditor",
+            "Registers auditors, who may demand leaves of epochs and record findings about sites.") { accounts, remove });
+        command.SetAction((parsed, cancellation) => place.UseAsync(parsed, async (consortium, _) =>
+        {
+            bool registered = !parsed.GetValue(remove);
+            foreach (Address account in Addresses(parsed.GetValue(accounts)!))
+            {
+                await consortium.SetAuditorAsync(account, registered, cancellation);
+                Console.WriteLine($"{account} is {(registered ? "an" : "no")} auditor");
             }
         }, cancellation));
         return command;

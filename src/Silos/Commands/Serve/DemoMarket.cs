@@ -13,13 +13,14 @@ namespace EmrMarket.Silos.Commands.Serve;
 
 /// <summary>What a visitor needs to be each kind of user of a demonstration.</summary>
 /// <param name="ResearcherKey">The researcher's private key, hexadecimal digits.</param>
+/// <param name="AuditorKey">The private key of a registered auditor, hexadecimal digits.</param>
 /// <param name="Site">A site.</param>
 /// <param name="SchemaId">The schema.</param>
 /// <param name="Seed">The seed of one of the site's patients, whose record was sold.</param>
 /// <param name="SiteNumber">The site's number on the ledger.</param>
 /// <param name="Pseudonyms">That patient's pseudonyms.</param>
 internal sealed record DemoPeople(
-    string ResearcherKey, string Site, string SchemaId, byte[] Seed, uint SiteNumber, IReadOnlyList<string> Pseudonyms);
+    string ResearcherKey, string AuditorKey, string Site, string SchemaId, byte[] Seed, uint SiteNumber, IReadOnlyList<string> Pseudonyms);
 
 /// <summary>
 /// Fills a market for visitors: 10,000 synthetic records at two sites, their policies and epochs, and five requests that stand at different
@@ -66,10 +67,25 @@ internal sealed class DemoMarket(RunningRoles roles, IServiceProvider services, 
             await OpenAllAsync(researcher, address);
         }
 
+        string auditorKey = Path.Combine(folder, "auditor.key");
+        await AdmitAuditorAsync(EthereumAccount.LoadOrCreate(auditorKey));
         string first = roles.Sites.Keys.First();
         SiteEnrolment sold = await SoldAsync(first);
-        return new DemoPeople((await File.ReadAllTextAsync(key, cancellation)).Trim(), first, _schema.Id, sold.Seed, sold.Site,
+        return new DemoPeople(await ReadAsync(key), await ReadAsync(auditorKey), first, _schema.Id, sold.Seed, sold.Site,
             sold.Pseudonyms);
+
+        async Task<string> ReadAsync(string file) => (await File.ReadAllTextAsync(file, cancellation)).Trim();
+    }
+
+    /// <summary>An auditor with money for deposits, as a consortium would register one.</summary>
+    private async Task AdmitAuditorAsync(EthereumAccount auditor)
+    {
+        if (!roles.View.Auditors().Contains(auditor.Address))
+        {
+            await roles.Consortium!.SetAuditorAsync(auditor.Address, registered: true, cancellation);
+            await roles.Consortium.EndowAsync(auditor.Address, 100_000_000, cancellation);
+            await roles.View.SyncAsync(cancellation);
+        }
     }
 
     private async Task LoadAsync(SiteService desk, string site)

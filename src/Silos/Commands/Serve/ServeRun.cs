@@ -66,7 +66,7 @@ internal static class ServeRun
             site staff   {home}/sign-in#account={await AccountAsync(web, people.Site, "staff", people.Site, cancellationToken)}
 
             Follow a sale on the ledger and compute a request again, with no trust in the market.
-            auditor      {home}/sign-in#account={await AccountAsync(web, "auditor", "auditor", null, cancellationToken)}
+            auditor      {home}/sign-in#account={await AccountAsync(web, "auditor", "auditor", null, cancellationToken)}&key={people.AuditorKey}
 
             """);
     }

@@ -25,6 +25,12 @@ internal static class CommonPhrases
     /// <summary>A time of the ledger.</summary>
     public static string Time(long seconds) => Phrase.Of(CommonTexts.TimeOf, DateTimeOffset.FromUnixTimeSeconds(seconds));
 
+    /// <summary>A length of time, in the largest unit that divides it.</summary>
+    public static string Lasting(long seconds) =>
+        seconds % 86_400 == 0 ? Phrase.Of(CommonTexts.Days, seconds / 86_400)
+        : seconds % 3_600 == 0 ? Phrase.Of(CommonTexts.Hours, seconds / 3_600)
+        : seconds % 60 == 0 ? Phrase.Of(CommonTexts.Minutes, seconds / 60) : Phrase.Of(CommonTexts.Seconds, seconds);
+
     public static string Machine(long seconds) =>
         DateTimeOffset.FromUnixTimeSeconds(seconds).ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 

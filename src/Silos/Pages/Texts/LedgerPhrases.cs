@@ -6,7 +6,7 @@ namespace EmrMarket.Silos.Pages.Texts;
 internal static class LedgerPhrases
 {
     /// <summary>Fields of headers and leaves, for people.</summary>
-    public static string Field(string name) => LedgerTexts.ResourceManager.GetString("Field_" + name, CultureInfo.CurrentUICulture) ?? name;
+    public static string Field(string name) => Named("Field_" + name, name);
 
     public static string Finding(byte kind) =>
         kind switch { 1 => LedgerTexts.Finding_1, 2 => LedgerTexts.Finding_2, _ => LedgerTexts.Finding_3 };
@@ -34,6 +34,40 @@ internal static class LedgerPhrases
 
     public static string Kind(string kind) =>
         kind switch { "epoch" => LedgerTexts.Kind_epoch, "round" => LedgerTexts.Kind_round, _ => LedgerTexts.Kind_delivery };
+
+    /// <summary>What a challenge says, for people.</summary>
+    public static string Challenge(string kind) => Named("Challenge_" + kind, kind);
+
+    /// <summary>Why a batch is void.</summary>
+    public static string Fault(string fault) => Named("Fault_" + fault, fault);
+
+    public static string DemandState(string state) => Named("DemandState_" + state, state);
+
+    public static string LeafKind(byte kind) => Named("LeafKind_" + kind.ToString(CultureInfo.InvariantCulture), "");
+
+    public static string LeafKindLine(byte kind, ulong leaves) => Phrase.Of(LedgerTexts.LeafKindLine, LeafKind(kind), leaves - 1);
+
+    public static string AnsweredBy(string responder, long seconds) =>
+        Phrase.Of(LedgerTexts.AnsweredBy, responder[..12] + "…", CommonPhrases.Time(seconds));
+
+    public static string DepositIs(string units) => Phrase.Of(LedgerTexts.DepositIs, CommonPhrases.Amount(units));
+
+    public static string RewardIs(string reward, string bond) =>
+        Phrase.Of(LedgerTexts.RewardIs, CommonPhrases.Amount(reward), CommonPhrases.Amount(bond));
+
+    public static string DemandWhat(string deposit, long seconds) =>
+        Phrase.Of(LedgerTexts.DemandWhat, CommonPhrases.Amount(deposit), CommonPhrases.Lasting(seconds));
+
+    public static string DemandOver(long until) => Phrase.Of(LedgerTexts.DemandOver, CommonPhrases.Time(until));
+
+    public static string ChallengeUntil(long until) => Phrase.Of(LedgerTexts.ChallengeUntilIs, CommonPhrases.Time(until));
+
+    public static string VoidBecause(string fault, long ended) => Phrase.Of(LedgerTexts.VoidBecause, CommonPhrases.Time(ended), Fault(fault));
+
+    public static string VoidBy(string challenger, string reward) => Phrase.Of(LedgerTexts.VoidBy, challenger, CommonPhrases.Amount(reward));
+
+    private static string Named(string name, string otherwise) =>
+        LedgerTexts.ResourceManager.GetString(name, CultureInfo.CurrentUICulture) ?? otherwise;
 
     public static string Checked(ulong block) => Phrase.Of(LedgerTexts.Checked, block);
 

@@ -1,5 +1,5 @@
 /** All that knows keys: loaded when a page first needs it. */
-export { bytesOf, hexOf, u32, word } from './keys/bytes.ts'
+export { bytesOf, hexOf, sha256Of, u32, word } from './keys/bytes.ts'
 export { accountKey, controllerKey, patientAccountKey, payoutAccount, payoutKey, type PayoutAccount } from './keys/derivedKeys.ts'
 export { readPhrase, writePhrase } from './keys/recoveryPhrase.ts'
 export { newWallet, openWallet, sealWallet, sealWith, type Wallet, type WalletEntry } from './keys/walletFile.ts'

@@ -1,9 +1,10 @@
 /** Wires what a page holds, by its data attributes. Without scripts, everything that needs no key works all the same. */
+import { wireAccount, wireChallenge, wireDemand, wireEndDemand, wireFinding } from './pages/audits.ts'
 import { make, need, say } from './pages/dom.ts'
 import { wireLive } from './pages/live.ts'
 import { wirePolicy } from './pages/policy.ts'
 import { wireProof } from './pages/proofs.ts'
-import { wireCancel, wireFollow, wireFund, wireSend } from './pages/requests.ts'
+import { wireCancel, wireFollow, wireFund } from './pages/requests.ts'
 import { wireHandOut } from './pages/handOut.ts'
 import { followLink, wireNewWallet, wireSignIn } from './pages/signIn.ts'
 
@@ -22,7 +23,11 @@ each('[data-steps]', wireProof)
 each<HTMLFormElement>('form[data-wallet]', wireHandOut)
 each('[data-fund]', wireFund)
 each('[data-cancel]', wireCancel)
-each('[data-send]', wireSend)
+each('[data-challenge]', wireChallenge)
+each<HTMLFormElement>('form[data-demand]', wireDemand)
+each('[data-end-demand]', wireEndDemand)
+each<HTMLFormElement>('form[data-finding]', wireFinding)
+each('[data-account]', wireAccount)
 each('[data-print]', button => button.addEventListener('click', () => window.print()))
 each('[data-working]', form => form.addEventListener('submit', () => {
   // The answer is a new page: until it comes, show that something goes on.

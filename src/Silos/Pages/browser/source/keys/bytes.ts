@@ -1,4 +1,5 @@
 /** Bytes of fixed widths, as docs/WIRE.md writes them. */
+import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js'
 
 export { bytesToHex as hexOf }
@@ -24,3 +25,6 @@ export function word(value: bigint): Uint8Array {
   if (value < 0n || value >> 256n) throw new RangeError('a word has 256 bits')
   return bytesOf(value.toString(16).padStart(64, '0'))
 }
+
+/** SHA-256 as 64 hexadecimal digits; the browser's own is there on secure pages only. */
+export const sha256Of = (bytes: Uint8Array): string => bytesToHex(sha256(bytes))

@@ -11,7 +11,7 @@ export type OpenWallet = { readonly seed: string; readonly entries: readonly Wal
 export type Demonstrated =
   | { readonly patient: { readonly seed: Uint8Array; readonly pseudonym: string; readonly publisher: string } }
   | { readonly researcher: Uint8Array }
-  | { readonly account: { readonly name: string; readonly password: string } }
+  | { readonly account: { readonly name: string; readonly password: string; readonly key?: string } }
 
 const place = 'emr-demonstration'
 
@@ -24,19 +24,21 @@ export function openWalletOfDemonstration(): OpenWallet | undefined {
 /** Forgets it: somebody signs in as themselves. */
 export const endDemonstration = (): void => sessionStorage.removeItem(place)
 
+/** Opens the wallet that came with an account. */
+export const openAccount = (key: string): void => sessionStorage.setItem(place, JSON.stringify({ account: key }))
+
 /** Reads a link's fragment; undefined when it is none. The fragment leaves the address at once. */
 export function readLink(): Demonstrated | undefined {
-  const [, kind, value] = /^#(patient|researcher|account)=(.+)$/.exec(location.hash) ?? []
+  const [, kind, value, key] = /^#(patient|researcher|account)=([^&]+)(?:&key=0x([0-9a-f]{64}))?$/.exec(location.hash) ?? []
   if (!kind || !value) return undefined
   history.replaceState(null, '', location.pathname + location.search)
   if (kind === 'account') {
     const at = value.indexOf(':')
-    return { account: { name: decodeURIComponent(value.slice(0, at)), password: decodeURIComponent(value.slice(at + 1)) } }
+    return { account: { name: decodeURIComponent(value.slice(0, at)), password: decodeURIComponent(value.slice(at + 1)), ...(key ? { key } : {}) } }
   }
   if (kind === 'researcher') {
-    const key = bytesOf(value, 32)
-    sessionStorage.setItem(place, JSON.stringify({ account: value.replace(/^0x/, '') }))
-    return { researcher: key }
+    openAccount(value.replace(/^0x/, ''))
+    return { researcher: bytesOf(value, 32) }
   }
   const [site, schemaId, number, seed, pseudonyms] = value.split('/')
   const names = pseudonyms?.split(',') ?? []

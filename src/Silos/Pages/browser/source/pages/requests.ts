@@ -1,4 +1,4 @@
-/** A researcher's calls of the ledger: signed here, passed on by the server. */
+/** Calls of the ledger: signed here, passed on by the server. */
 import type { Account, Call } from '../ledger/transactions.ts'
 import { phraseOf } from '../phrases.ts'
 import { get, poll, post, postAsItIs, Refusal } from './api.ts'
@@ -8,7 +8,7 @@ import { keys, unlockAccount } from './wallets.ts'
 interface Receipt { readonly succeeded: boolean }
 
 /** Signs calls and hands them on, one after the other; with an owner only for that account. False when the person turns back. */
-async function send(calls: readonly Call[], owner: string | undefined, outcome: HTMLElement): Promise<boolean> {
+export async function send(calls: readonly Call[], owner: string | undefined, outcome: HTMLElement): Promise<boolean> {
   const key = await unlockAccount()
   if (!key) return false
   const { addressOf, signCall } = await keys()
@@ -37,15 +37,6 @@ export function wireFund(place: HTMLElement): void {
     if (!await send(open.calls, place.dataset.owner!, outcome)) return
     say(outcome, phraseOf('Funded'), 'good')
     location.assign(`/requests/${open.key}`)
-  }))
-}
-
-/** A button that sends calls which anybody may send: an auditor's challenge. */
-export function wireSend(place: HTMLElement): void {
-  const button = need<HTMLButtonElement>('button', place), outcome = need('[data-outcome]', place)
-  button.hidden = false
-  button.addEventListener('click', () => void during(button, outcome, async () => {
-    if (await send(JSON.parse(place.dataset.send!) as Call[], undefined, outcome)) say(outcome, phraseOf('Filed'), 'good')
   }))
 }
 

@@ -2,7 +2,7 @@
 import type { Wallet } from '../keys/walletFile.ts'
 import { phraseOf } from '../phrases.ts'
 import { get, post } from './api.ts'
-import { endDemonstration, readLink } from './demonstration.ts'
+import { endDemonstration, openAccount, readLink } from './demonstration.ts'
 import { during, make, need, say } from './dom.ts'
 import { keep, kept, keys, openShowing, save } from './wallets.ts'
 
@@ -65,6 +65,7 @@ export async function followLink(): Promise<void> {
     sessionStorage.setItem('emr-said', `${'account' in who ? phraseOf('DemonstrationAccount') : phraseOf('Demonstration')} ${phraseOf(`DemonstrationFirst_${role}`)}`)
     if ('account' in who) {
       endDemonstration()
+      if (who.account.key) openAccount(who.account.key)
       need<HTMLInputElement>('#name').value = who.account.name
       need<HTMLInputElement>('#password').value = who.account.password
       need<HTMLInputElement>('#password').form!.requestSubmit()
