@@ -78,7 +78,8 @@ internal sealed class RequestReport
         if (_dossier.Request.Delivered < _dossier.Request.Sold)
         {
             yield return $"{Numbers.Count(_dossier.Request.Sold - _dossier.Request.Delivered)} of {Numbers.Count(_dossier.Request.Sold)} "
-                + "records that were sold were not delivered; their price went back.";
+                + "records that were sold were not delivered; their price "
+                + (_dossier.Request.HasEnded ? "went back." : "goes back when the request is settled.");
         }
     }
 

@@ -87,7 +87,8 @@ public sealed class BudgetBookTests
     public void Resale_at_the_same_or_a_lower_grade_costs_nothing()
     {
         BudgetBook book = new(GradeLadder.Default, PersonOf, 2, OfPerson);
-        foreach ((byte grade, long spent) in ((byte, long)[])[(3, 1_000_000), (3, 1_000_000), (1, 1_000_000), (5, 3_000_000), (4, 3_000_000)])
+        foreach ((byte grade, long spent) in ((byte, long)[])
+            [(3, 1_000_000), (3, 1_000_000), (1, 1_000_000), (5, 3_000_000), (4, 3_000_000)])
         {
             book.Commit(book.TryReserve(0, [0], [grade])!.Value, [0], [grade]);
             Assert.Equal(spent, book.LossOf(0).Micro);

@@ -51,6 +51,12 @@ public sealed class FhirTests(ApiFixture api)
         Assert.NotEmpty(references);
         Assert.All(references, reference => Assert.Contains(reference, names));
 
+        // No string is empty or has a character that FHIR forbids.
+        string[] strings = [.. Strings(bundle)];
+        Assert.Contains(strings, text => text.Contains("<script>", StringComparison.Ordinal));
+        Assert.All(strings, text =>
+            Assert.True(text.Trim().Length > 0 && !text.Any(c => c < ' ' && c is not ('\t' or '\n' or '\r')), text));
+
         // Every figure, and every number of it, is found again.
         JsonNode[] figures = [.. Of(entries, "figure")];
         StatisticCell[] cells = [.. dossier.Results.Statistics.Select(answer => answer.Result).OfType<StatisticResult>()
@@ -58,7 +64,8 @@ public sealed class FhirTests(ApiFixture api)
         Assert.Equal(cells.Length, figures.Length);
         foreach (StatisticCell cell in cells)
         {
-            JsonNode figure = Assert.Single(figures, each => Component(each, "about")!["valueString"]!.GetValue<string>() == cell.Value);
+            string about = cell.Value.Replace('\u0001', '\uFFFD');
+            JsonNode figure = Assert.Single(figures, each => Component(each, "about")!["valueString"]!.GetValue<string>() == about);
             Assert.Equal(double.IsFinite(cell.Estimate), figure["valueQuantity"] is not null);
             Assert.Equal(double.IsFinite(cell.Estimate), figure["dataAbsentReason"] is null);
             if (double.IsFinite(cell.Estimate))
@@ -195,6 +202,14 @@ public sealed class FhirTests(ApiFixture api)
         JsonObject members => members.SelectMany(member =>
             (member.Key == name ? [member.Value!] : Array.Empty<JsonNode>()).Concat(Find(member.Value, name))),
         JsonArray items => items.SelectMany(item => Find(item, name)),
+        _ => [],
+    };
+
+    private static IEnumerable<string> Strings(JsonNode? node) => node switch
+    {
+        JsonObject members => members.SelectMany(member => Strings(member.Value)),
+        JsonArray items => items.SelectMany(Strings),
+        JsonValue value when value.GetValueKind() == JsonValueKind.String => [value.GetValue<string>()],
         _ => [],
     };
 

@@ -31,7 +31,7 @@ internal sealed class FhirResults
         WriteIndented = true,
         IndentSize = 1,
         NewLine = "\n",
-        Converters = { new Instant() },
+        Converters = { new Instant(), new PlainText() },
     };
 
     private readonly RequestDossier _dossier;
@@ -118,7 +118,7 @@ internal sealed class FhirResults
             return Add(at, Observation("figure") with
             {
                 Identifier = identifier, Code = code, Status = "cancelled", DataAbsentReason = FhirCodes.Of(FhirCodes.NotPerformed),
-                Note = [new FhirAnnotation(answer.Refusal ?? "")], Component = attributes,
+                Note = [new FhirAnnotation(answer.Refusal ?? "refused")], Component = attributes,
             });
         }
 
@@ -130,7 +130,9 @@ internal sealed class FhirResults
             string path = string.Create(CultureInfo.InvariantCulture, $"{at}/section/{s}");
             members.Add(Add(path, Observation("section") with
             {
-                Code = FhirCodes.Own("section", section.Name), Note = [new FhirAnnotation(section.Note)], DerivedFrom = [own],
+                Code = FhirCodes.Own("section", section.Name),
+                Note = section.Note.Length == 0 ? null : [new FhirAnnotation(section.Note)],
+                DerivedFrom = [own],
                 HasMember = NullIfEmpty(Figures(result, path, section.Cells, share)),
             }));
         }
@@ -320,6 +322,17 @@ internal sealed class FhirResults
 
     private static string Camel<T>(T value)
         where T : struct, Enum => JsonNamingPolicy.CamelCase.ConvertName(value.ToString());
+
+    /// <summary>Strings of FHIR have no characters below U+0020 but tab and line ends (R4, "Primitive Types").</summary>
+    private sealed class PlainText : JsonConverter<string>
+    {
+        public override string? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => reader.GetString();
+
+        public override void Write(Utf8JsonWriter writer, string value, JsonSerializerOptions options) => writer.WriteStringValue(
+            value.Any(IsForbidden) ? string.Concat(value.Select(c => IsForbidden(c) ? '\uFFFD' : c)) : value);
+
+        private static bool IsForbidden(char c) => c < ' ' && c is not ('\t' or '\n' or '\r');
+    }
 
     /// <summary>Times as FHIR writes them: in UTC, to the second.</summary>
     private sealed class Instant : JsonConverter<DateTimeOffset>
