@@ -485,19 +485,25 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
         }
     }
 
-    /// <summary>Relays the revocations of those who withdrew, once a day of the ledger's time.</summary>
+    /// <summary>Relays the revocations of those who withdrew, once a day of the ledger's time. Who they are is kept at the day's first
+    /// step, also when they are nobody: whoever withdraws later waits for the next day, or the time of a transaction would tell when
+    /// somebody withdrew.</summary>
     private async Task RevokeAsync(uint site, string schemaId, Progress progress)
     {
         const long Day = 86_400;
         SiteBook book = await BookAsync(schemaId);
-        string id = $"revoke/{schemaId}/{ledger.NowSeconds / Day}";
-        if (book.Withdrawn.Count == 0 || _submitted.Contains(id) || ledger.FinalEpoch(site, book.LedgerId) is not { } epoch)
+        long day = ledger.NowSeconds / Day;
+        string id = $"revoke/{schemaId}/{day}";
+        if (_submitted.Contains(id) || ledger.FinalEpoch(site, book.LedgerId) is not { } epoch)
         {
             return;
         }
 
+        ulong[] withdrawn = await store.KeepRevocationsAsync(
+            schemaId, day, [.. book.Withdrawn.Select(person => book.PersonKeys[person]).Order()], CancellationToken.None);
+        HashSet<int> persons = [.. withdrawn.Select(book.PersonOf)];
         int[] records = [.. Enumerable.Range(0, book.Records.Count)
-            .Where(record => book.Withdrawn.Contains(book.Records.PersonIndex[record])
+            .Where(record => persons.Contains(book.Records.PersonIndex[record])
                 && ledger.RevokedAt(site, book.Pseudonyms[record]) is null)];
         if (records.Length > 0)
         {

@@ -16,7 +16,8 @@ namespace EmrMarket.Grains.Tests.Site;
 /// Two patients of one class with equal records are exchangeable in all that leaves their site. Were they not, some published field would
 /// more often be smaller for the one who was loaded first than for the other: over independent sites the count of "smaller" among unequal
 /// pairs is binomial(n, 1/2) if they are, and P(|2k - n| >= t) &lt;= 2 exp(-t^2 / 2n) (Hoeffding 1963, doi:10.1080/01621459.1963.10500830).
-/// False alarm over all fields of both cases: at most 1e-7. Not seen by this test: leaks that no single field's order shows.
+/// False alarm over all fields of both cases: at most 1e-7. What no single field's order shows, and what the market's database, the ledger
+/// and the wire show, is looked for in tests/Simulation/Anonymity.
 /// </summary>
 public sealed class AnonymityTests
 {

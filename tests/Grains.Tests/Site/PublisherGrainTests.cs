@@ -471,6 +471,9 @@ public sealed class PublisherGrainTests(LedgerFixture fixture) : IClassFixture<L
 
         public Task<SiteOrderRow[]> ReadOrdersAsync(CancellationToken cancellationToken) => inner.ReadOrdersAsync(cancellationToken);
 
+        public Task<ulong[]> KeepRevocationsAsync(string schemaId, long day, ulong[] persons, CancellationToken cancellationToken) =>
+            inner.KeepRevocationsAsync(schemaId, day, persons, cancellationToken);
+
         public Task<IAsyncDisposable> HoldAsync(CancellationToken cancellationToken) => inner.HoldAsync(cancellationToken);
     }
 

@@ -40,6 +40,18 @@ public abstract class SiteStoreContract
     }
 
     [Fact]
+    public async Task Revocations_of_a_day_are_those_that_were_kept_first()
+    {
+        ISiteStore store = await CreateAsync();
+        Assert.Equal([3, ulong.MaxValue], await store.KeepRevocationsAsync(Schema, 20_000, [3, ulong.MaxValue], None));
+        Assert.Empty(await store.KeepRevocationsAsync(Schema, 20_001, [], None));
+        store = await ReopenAsync(store);
+        Assert.Equal([3, ulong.MaxValue], await store.KeepRevocationsAsync(Schema, 20_000, [3, 4, ulong.MaxValue], None));
+        Assert.Empty(await store.KeepRevocationsAsync(Schema, 20_001, [3], None));
+        Assert.Equal([4], await store.KeepRevocationsAsync("other", 20_000, [4], None));
+    }
+
+    [Fact]
     public async Task Latest_policy_of_a_person_counts_and_persons_come_in_rising_order()
     {
         ISiteStore store = await CreateAsync();

@@ -56,6 +56,13 @@ public interface ISiteStore
     /// <summary>The orders by sequence number.</summary>
     Task<SiteOrderRow[]> ReadOrdersAsync(CancellationToken cancellationToken);
 
+    /// <summary>Keeps who had withdrawn when a day of the ledger's time began; answers with those that were kept first.</summary>
+    /// <param name="schemaId">The schema.</param>
+    /// <param name="day">The day, counted from 1970.</param>
+    /// <param name="persons">Keys of persons, rising.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    Task<ulong[]> KeepRevocationsAsync(string schemaId, long day, ulong[] persons, CancellationToken cancellationToken);
+
     /// <summary>
     /// Sees that the store is still this process's, and keeps every other process from taking it until what this returns is disposed of:
     /// what was read before then holds, and what leaves the site meanwhile is allowed by it. Fails, with what is an error of the store,

@@ -14,6 +14,7 @@ public sealed class MemorySiteStore : ISiteStore
     private readonly Dictionary<string, byte[]> _files = new(StringComparer.Ordinal);
     private readonly SortedDictionary<(string, uint), SiteEpochRow> _epochs = [];
     private readonly SortedDictionary<long, SiteOrderRow> _orders = [];
+    private readonly Dictionary<(string SchemaId, long Day), ulong[]> _revocations = [];
 
     /// <inheritdoc/>
     public Task KeepRecordsAsync(LoadRecords batch, string schemaId, CancellationToken cancellationToken)
@@ -202,6 +203,16 @@ public sealed class MemorySiteStore : ISiteStore
         lock (_lock)
         {
             return Task.FromResult(_orders.Values.ToArray());
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task<ulong[]> KeepRevocationsAsync(string schemaId, long day, ulong[] persons, CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            _revocations.TryAdd((schemaId, day), persons);
+            return Task.FromResult(_revocations[(schemaId, day)]);
         }
     }
 

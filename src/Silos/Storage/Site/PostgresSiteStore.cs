@@ -224,6 +224,17 @@ internal sealed class PostgresSiteStore(NpgsqlDataSource database, SiteVault vau
     }
 
     /// <inheritdoc/>
+    public async Task<ulong[]> KeepRevocationsAsync(string schemaId, long day, ulong[] persons, CancellationToken cancellationToken)
+    {
+        string place = string.Create(CultureInfo.InvariantCulture, $"revocations/{schemaId}/{day}");
+        await InsertOnceAsync(
+            "INSERT INTO site_revocations (schema_id, day) VALUES ($1, $2) ON CONFLICT DO NOTHING", [schemaId, day], place,
+            () => SiteRowFormat.Write(persons), cancellationToken);
+        await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
+        return SiteRowFormat.ReadPersons(await OneAsync(connection, place, cancellationToken));
+    }
+
+    /// <inheritdoc/>
     public async Task<IAsyncDisposable> HoldAsync(CancellationToken cancellationToken)
     {
         NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);

@@ -33,6 +33,10 @@ internal static class SiteRowFormat
         }
     });
 
+    public static byte[] Write(ulong[] persons) => Write(writer => Column<ulong>(writer, persons));
+
+    public static ulong[] ReadPersons(byte[] content) => Read(content, Column<ulong>);
+
     public static LoadRecords ReadRecords(byte[] content) => Read(content, reader => new LoadRecords
     {
         Id = reader.ReadString(),

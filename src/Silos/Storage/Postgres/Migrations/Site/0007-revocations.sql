@@ -1,0 +1,6 @@
+-- The days for which it was kept who had withdrawn when they began; who, is sealed.
+CREATE TABLE site_revocations (
+    schema_id text NOT NULL,
+    day bigint NOT NULL,
+    PRIMARY KEY (schema_id, day)
+);
