@@ -53,7 +53,8 @@ public sealed class AnonymityTests
     /// <summary>Planted where it would be: in the coins of the site, through the whole flow.</summary>
     [Fact]
     public void Site_without_coins_is_found_by_the_salts_that_it_repeats() =>
-        Assert.Contains(Test(Observe(2, hasCoins: false)).Repeated(IsFresh), salts => salts.Contains("epoch 2 salt", StringComparison.Ordinal));
+        Assert.Contains(
+            Test(Observe(2, hasCoins: false)).Repeated(IsFresh), salts => salts.Contains("epoch 2 salt", StringComparison.Ordinal));
 
     [Fact]
     [Trait("Duration", "Long")]
@@ -72,15 +73,15 @@ public sealed class AnonymityTests
     private static string[] LeaksOf(TwinTest test) =>
         [.. test.Tellers(), .. test.Followers(), .. test.Unequal(IsEqual), .. test.Repeated(IsFresh)];
 
-    /// <summary>Orders that follow from each other by design: files and wire hold an epoch in the order of its members and a delivery in that
-    /// of its slots, claims are sent by slot, and revocations by pseudonym.</summary>
+    /// <summary>Orders that follow from each other by design: files and wire hold an epoch in the order of its members and a delivery in
+    /// that of its slots, claims are sent by slot, and revocations by pseudonym.</summary>
     private static string DrawOf(string field)
     {
         string subject = field.Split(' ')[0];
-        return subject == "sale" ? (field.EndsWith(" claim", StringComparison.Ordinal) || field.EndsWith(" person", StringComparison.Ordinal)
-                || field.Contains(" place in ", StringComparison.Ordinal) ? field[..6] + " slot" : field)
+        bool isPlace = field.Contains(" place in ", StringComparison.Ordinal);
+        return subject == "sale" ? (isPlace || EndsWith(field, " claim", " person") ? field[..6] + " slot" : field)
             : field == "revocation" || field.EndsWith(" place in transactions", StringComparison.Ordinal) ? "epoch pseudonym"
-            : field == "epoch 2 previous" || field.Contains(" place in ", StringComparison.Ordinal) ? subject + " 1 position"
+            : field == "epoch 2 previous" || isPlace ? subject + " 1 position"
             : field;
     }
 

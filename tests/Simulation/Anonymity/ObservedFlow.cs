@@ -60,7 +60,7 @@ internal sealed class ObservedFlow : IDisposable
     {
         (_random, _context, _hasCoins, _chain) = (new Random(seed), context, hasCoins, MarketWorld.Chain());
         _random.NextBytes(_siteKey);
-        SchemaPublication other = Other.ToPublication(PersonBudget.DefaultCap);
+        SchemaPublication other = Other.ToPublication(BudgetBook.DefaultCap);
         _chain.Send(MarketWorld.Consortium, new DataEvaluation(null!, Evaluation).PublishSchema(
             other.SchemaId, other.Tiers, other.CapMicro, other.LadderMicro, other.Quality));
 
@@ -70,10 +70,12 @@ internal sealed class ObservedFlow : IDisposable
         _audit = new LedgerReadModel(_chain, MarketWorld.Deployment, new MemoryLedgerStore(), 0);
         FaultPoints none = new((_, _) => Fault.None);
         _market = new SimulatedProcess(
-            none, _chain, MarketWorld.Deployment, MarketWorld.Market, new Disk(), 1, _clock, NullLoggerFactory.Instance, (services, process) =>
+            none, _chain, MarketWorld.Deployment, MarketWorld.Market, new Disk(), 1, _clock, NullLoggerFactory.Instance,
+            (services, process) =>
             {
                 MarketContext market = new(
-                    [MarketWorld.Schema, Other], MarketWorld.Market, process.View, _marketStore, _chain, new MarketWorld.Coins(_random.Next()));
+                    [MarketWorld.Schema, Other], MarketWorld.Market, process.View, _marketStore, _chain,
+                    new MarketWorld.Coins(_random.Next()));
                 services.AddSingleton<IMarketStore>(_marketStore).AddSingleton(market)
                     .AddSingleton<ISiteMarketLink>(new MarketLink(market));
             },
@@ -94,8 +96,8 @@ internal sealed class ObservedFlow : IDisposable
     }
 
     /// <summary>A second schema of the same patients.</summary>
-    public static Schema Other { get; } = Schema.Parse(MarketWorld.Schema.ToJson().Replace("\"A ward\"", "\"Another ward\"", StringComparison.Ordinal)
-        .Replace("\"name\": \"ward\"", "\"name\": \"other\"", StringComparison.Ordinal), "other.json");
+    public static Schema Other { get; } = Schema.Parse(
+        MarketWorld.Schema.ToJson().Replace("\"A ward\"", "\"Another ward\"", StringComparison.Ordinal), "other.json");
 
     /// <summary>Runs it.</summary>
     /// <param name="seed">Decides all that is drawn.</param>
@@ -271,7 +273,7 @@ internal sealed class ObservedFlow : IDisposable
 
     private static LoadRecords Records(Schema schema) => new()
     {
-        Id = schema.Name,
+        Id = schema.Id,
         SchemaJson = schema.ToJson(),
         RecordKeys = [.. Enumerable.Range(0, Persons).Select(person => (ulong)person + 1)],
         PersonKeys = [.. Enumerable.Range(0, Persons).Select(PersonKey)],
@@ -352,7 +354,8 @@ internal sealed class ObservedFlow : IDisposable
         }
 
         EpochFile sold = epochs.Single(epoch => epoch.Name == "epoch 2").File;
-        foreach ((int i, Grains.Ledger.View.DeliveryRow delivery) in ledger.Requests().SelectMany(request => ledger.Deliveries(request.RequestId)).Index())
+        var deliveries = ledger.Requests().SelectMany(request => ledger.Deliveries(request.RequestId));
+        foreach ((int i, Grains.Ledger.View.DeliveryRow delivery) in deliveries.Index())
         {
             DeliveryFile file = DeliveryFile.Read(
                 _marketStore.FindFileAsync(MarketContext.Name(delivery.Header.DataHash), CancellationToken.None).Result!,

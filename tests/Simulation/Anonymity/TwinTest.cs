@@ -24,7 +24,8 @@ internal sealed class TwinTest
     private readonly sbyte[][] _orders;
 
     /// <param name="runs">Independent runs.</param>
-    /// <param name="drawOf">By which draw the order of a field is decided, by design; fields of one draw may follow from each other.</param>
+    /// <param name="drawOf">By which draw the order of a field is decided, by design; fields of one draw may follow from each
+    /// other.</param>
     public TwinTest(IReadOnlyList<TwinViews> runs, Func<string, string> drawOf)
     {
         _runs = runs;

@@ -79,7 +79,7 @@ internal sealed partial class MarketSimulation : IDisposable
         _wires = [.. Enumerable.Range(0, MarketWorld.Sites).Select(site => new MarketWire(
             site, ConductOf(site), () => _market, message => Leaves(site, message),
             () => _isCalm && _chain.Now > SimulatedChain.FirstSecond + 250_000,
-            () => _wires![1 - site].LastDelivery, _random))];
+            () => _wires![1 - site].LastDelivery, _random, context))];
         for (int site = 0; site < MarketWorld.Sites; site++)
         {
             Disk disk = NewDisk();
@@ -542,7 +542,7 @@ internal sealed partial class MarketSimulation : IDisposable
             }
 
             if (patient.Pending is null && !_isCalm && !patient.IsGone && (_scenario.Wants is null || _scenario.HasTakeovers)
-                && _random.Next(8) == 0)
+                && _random.Next(_scenario.HasTakeovers ? 2 : 8) == 0)
             {
                 Decide(patient, step);
             }

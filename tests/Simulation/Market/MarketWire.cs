@@ -17,8 +17,10 @@ namespace EmrMarket.Simulation.Market;
 /// <param name="isLate">Whether every deadline is over.</param>
 /// <param name="anothers">The delivery that the other site sent last; null before.</param>
 /// <param name="random">Chance.</param>
+/// <param name="context">Where the market's part goes on: not in the turn of the grain that asks, with whose process it would stop, and
+/// keep for ever what it holds.</param>
 internal sealed class MarketWire(int site, SiteConduct conduct, Func<SimulatedProcess> market, Action<DeliveryMessage> leaves,
-    Func<bool> isLate, Func<byte[]?> anothers, Random random) : ISiteMarketLink
+    Func<bool> isLate, Func<byte[]?> anothers, Random random, SynchronizationContext context) : ISiteMarketLink
 {
     private readonly List<Func<ISiteMarketLink, Task>> _earlier = [];
 
@@ -84,8 +86,23 @@ internal sealed class MarketWire(int site, SiteConduct conduct, Func<SimulatedPr
         }
 
         _earlier.Add(ask);
-        Task<T> answer = ask(process.Get<ISiteMarketLink>());
+        ISiteMarketLink link = process.Get<ISiteMarketLink>();
+        TaskCompletionSource<T> answered = new();
+        context.Post(_ => _ = AnswerAsync(ask, link, answered), null);
+        Task<T> answer = answered.Task;
         return await Task.WhenAny(answer, process.Death.Task) == answer ? await answer : throw new IOException("the connection broke");
+    }
+
+    private static async Task AnswerAsync<T>(Func<ISiteMarketLink, Task<T>> ask, ISiteMarketLink link, TaskCompletionSource<T> answered)
+    {
+        try
+        {
+            answered.SetResult(await ask(link));
+        }
+        catch (Exception e)
+        {
+            answered.SetException(e);
+        }
     }
 
     private byte[] Changed(byte[] bytes)
