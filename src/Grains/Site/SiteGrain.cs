@@ -232,6 +232,8 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
     /// <inheritdoc/>
     public async Task<SitePublisher> PublisherAsync(string schemaId, string pseudonym)
     {
+        // A process that lost its store must not answer a patient by what it knew, nor refuse a command that follows one it does not know.
+        await using IAsyncDisposable hold = await store.HoldAsync(CancellationToken.None);
         (SiteBook book, int record) = await RecordAsync(schemaId, pseudonym);
         int person = book.Records.PersonIndex[record];
         SiteBook.PersonPolicy policy = book.Policies[person];

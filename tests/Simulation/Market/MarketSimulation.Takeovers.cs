@@ -56,10 +56,12 @@ internal sealed partial class MarketSimulation
         }
     }
 
-    /// <summary>The process that a patient reaches: the newest, or one that does not know yet.</summary>
+    /// <summary>The process that a patient reaches: the newest, or one that does not know yet. (One that no fence keeps from answering
+    /// would refuse commands before it did worse.)</summary>
     private SimulatedProcess Commanded(int site)
     {
-        SimulatedProcess[] formers = [.. _formers.Where(former => former.Site == site).Select(former => former.Process)];
+        SimulatedProcess[] formers = _scenario.Plant == MarketPlant.FenceOff ? []
+            : [.. _formers.Where(former => former.Site == site).Select(former => former.Process)];
         return formers.Length > 0 && _random.Next(3) == 0 ? formers[_random.Next(formers.Length)]
             : _sites.Last(s => s.Site == site).Process;
     }
