@@ -306,7 +306,7 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
     }
 
     /// <inheritdoc/>
-    public async Task KeepRevocationsAsync(SiteRevocations revocations)
+    public async Task KeepWithdrawnAsync(SiteRevocations revocations)
     {
         ArgumentNullException.ThrowIfNull(revocations);
         (SiteBook book, int record) = await RecordAsync(revocations.SchemaId, revocations.Pseudonym);
@@ -501,7 +501,7 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
             return;
         }
 
-        ulong[] withdrawn = await store.KeepRevocationsAsync(
+        ulong[] withdrawn = await store.KeepWithdrawnAsync(
             schemaId, day, [.. book.Withdrawn.Select(person => book.PersonKeys[person]).Order()], CancellationToken.None);
         HashSet<int> persons = [.. withdrawn.Select(book.PersonOf)];
         int[] records = [.. Enumerable.Range(0, book.Records.Count)

@@ -471,8 +471,8 @@ public sealed class PublisherGrainTests(LedgerFixture fixture) : IClassFixture<L
 
         public Task<SiteOrderRow[]> ReadOrdersAsync(CancellationToken cancellationToken) => inner.ReadOrdersAsync(cancellationToken);
 
-        public Task<ulong[]> KeepRevocationsAsync(string schemaId, long day, ulong[] persons, CancellationToken cancellationToken) =>
-            inner.KeepRevocationsAsync(schemaId, day, persons, cancellationToken);
+        public Task<ulong[]> KeepWithdrawnAsync(string schemaId, long day, ulong[] persons, CancellationToken cancellationToken) =>
+            inner.KeepWithdrawnAsync(schemaId, day, persons, cancellationToken);
 
         public Task<IAsyncDisposable> HoldAsync(CancellationToken cancellationToken) => inner.HoldAsync(cancellationToken);
     }

@@ -40,15 +40,15 @@ public abstract class SiteStoreContract
     }
 
     [Fact]
-    public async Task Revocations_of_a_day_are_those_that_were_kept_first()
+    public async Task Withdrawn_of_a_day_are_those_that_were_kept_first()
     {
         ISiteStore store = await CreateAsync();
-        Assert.Equal([3, ulong.MaxValue], await store.KeepRevocationsAsync(Schema, 20_000, [3, ulong.MaxValue], None));
-        Assert.Empty(await store.KeepRevocationsAsync(Schema, 20_001, [], None));
+        Assert.Equal([3, ulong.MaxValue], await store.KeepWithdrawnAsync(Schema, 20_000, [3, ulong.MaxValue], None));
+        Assert.Empty(await store.KeepWithdrawnAsync(Schema, 20_001, [], None));
         store = await ReopenAsync(store);
-        Assert.Equal([3, ulong.MaxValue], await store.KeepRevocationsAsync(Schema, 20_000, [3, 4, ulong.MaxValue], None));
-        Assert.Empty(await store.KeepRevocationsAsync(Schema, 20_001, [3], None));
-        Assert.Equal([4], await store.KeepRevocationsAsync("other", 20_000, [4], None));
+        Assert.Equal([3, ulong.MaxValue], await store.KeepWithdrawnAsync(Schema, 20_000, [3, 4, ulong.MaxValue], None));
+        Assert.Empty(await store.KeepWithdrawnAsync(Schema, 20_001, [3], None));
+        Assert.Equal([4], await store.KeepWithdrawnAsync("other", 20_000, [4], None));
     }
 
     [Fact]

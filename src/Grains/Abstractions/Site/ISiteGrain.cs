@@ -63,7 +63,7 @@ public interface ISiteGrain : IGrainWithStringKey
     /// not signed by its controller.</exception>
     [Alias("KeepRevocations")]
     [ResponseTimeout("00:05:00")]
-    Task KeepRevocationsAsync(SiteRevocations revocations);
+    Task KeepWithdrawnAsync(SiteRevocations revocations);
 
     /// <summary>Withdraws the person of a record for ever, at the site's desk: for patients who ask for it there.</summary>
     /// <param name="schemaId">The schema.</param>

@@ -176,7 +176,7 @@ public sealed class PublisherGrain([PersistentState("publisher", "Default")] IPe
 
             if (given.UnfinishedRevocations.Length > 0)
             {
-                await _site.KeepRevocationsAsync(
+                await _site.KeepWithdrawnAsync(
                     new SiteRevocations { SchemaId = _schemaId, Pseudonym = _pseudonym, Revocations = given.UnfinishedRevocations });
             }
 

@@ -61,7 +61,7 @@ public interface ISiteStore
     /// <param name="day">The day, counted from 1970.</param>
     /// <param name="persons">Keys of persons, rising.</param>
     /// <param name="cancellationToken">Ends it.</param>
-    Task<ulong[]> KeepRevocationsAsync(string schemaId, long day, ulong[] persons, CancellationToken cancellationToken);
+    Task<ulong[]> KeepWithdrawnAsync(string schemaId, long day, ulong[] persons, CancellationToken cancellationToken);
 
     /// <summary>
     /// Sees that the store is still this process's, and keeps every other process from taking it until what this returns is disposed of:

@@ -14,7 +14,7 @@ public sealed class MemorySiteStore : ISiteStore
     private readonly Dictionary<string, byte[]> _files = new(StringComparer.Ordinal);
     private readonly SortedDictionary<(string, uint), SiteEpochRow> _epochs = [];
     private readonly SortedDictionary<long, SiteOrderRow> _orders = [];
-    private readonly Dictionary<(string SchemaId, long Day), ulong[]> _revocations = [];
+    private readonly Dictionary<(string SchemaId, long Day), ulong[]> _withdrawn = [];
 
     /// <inheritdoc/>
     public Task KeepRecordsAsync(LoadRecords batch, string schemaId, CancellationToken cancellationToken)
@@ -207,12 +207,12 @@ public sealed class MemorySiteStore : ISiteStore
     }
 
     /// <inheritdoc/>
-    public Task<ulong[]> KeepRevocationsAsync(string schemaId, long day, ulong[] persons, CancellationToken cancellationToken)
+    public Task<ulong[]> KeepWithdrawnAsync(string schemaId, long day, ulong[] persons, CancellationToken cancellationToken)
     {
         lock (_lock)
         {
-            _revocations.TryAdd((schemaId, day), persons);
-            return Task.FromResult(_revocations[(schemaId, day)]);
+            _withdrawn.TryAdd((schemaId, day), persons);
+            return Task.FromResult(_withdrawn[(schemaId, day)]);
         }
     }
 

@@ -224,11 +224,11 @@ internal sealed class PostgresSiteStore(NpgsqlDataSource database, SiteVault vau
     }
 
     /// <inheritdoc/>
-    public async Task<ulong[]> KeepRevocationsAsync(string schemaId, long day, ulong[] persons, CancellationToken cancellationToken)
+    public async Task<ulong[]> KeepWithdrawnAsync(string schemaId, long day, ulong[] persons, CancellationToken cancellationToken)
     {
-        string place = string.Create(CultureInfo.InvariantCulture, $"revocations/{schemaId}/{day}");
+        string place = string.Create(CultureInfo.InvariantCulture, $"withdrawn/{schemaId}/{day}");
         await InsertOnceAsync(
-            "INSERT INTO site_revocations (schema_id, day) VALUES ($1, $2) ON CONFLICT DO NOTHING", [schemaId, day], place,
+            "INSERT INTO site_withdrawn (schema_id, day) VALUES ($1, $2) ON CONFLICT DO NOTHING", [schemaId, day], place,
             () => SiteRowFormat.Write(persons), cancellationToken);
         await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
         return SiteRowFormat.ReadPersons(await OneAsync(connection, place, cancellationToken));
