@@ -115,7 +115,8 @@ internal sealed record MarketScenario(int Seed)
     /// <summary>A second process works on the stores of the first site, and nothing keeps it from them.</summary>
     public bool HasTwin { get; init; }
 
-    /// <summary>Now and then a process loses its stores to another one of its role, and goes on for a while.</summary>
+    /// <summary>Now and then a process loses its stores to another one of its role, and goes on for a while; where patients withdraw at a
+    /// moment, the sites' processes do, right before that.</summary>
     public bool HasTakeovers { get; init; }
 
     /// <summary>Payout addresses of a member: two to this power.</summary>

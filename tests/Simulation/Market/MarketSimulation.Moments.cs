@@ -61,6 +61,11 @@ internal sealed partial class MarketSimulation
         {
             for (int site = 0; site < MarketWorld.Sites; site++)
             {
+                if (_scenario.HasTakeovers)
+                {
+                    TakeOver(site);
+                }
+
                 Decide(_patients.First(patient => patient.Site == site), PublisherCommandKind.Withdraw);
             }
 

@@ -33,9 +33,16 @@ internal sealed partial class MarketSimulation
             EndFormer(_random.Next(_formers.Count));
         }
 
-        int place = _random.Next(Market, MarketWorld.Sites);
+        if (_scenario.WithdrawMoment is null && _random.Next(StepsBetweenTakeovers) == 0)
+        {
+            TakeOver(_random.Next(Market, MarketWorld.Sites));
+        }
+    }
+
+    private void TakeOver(int place)
+    {
         SimulatedProcess former = place == Market ? _market : _sites[place].Process;
-        if (_random.Next(StepsBetweenTakeovers) > 0 || former.Points.IsDead || former.Disk.Holder.IsHeld)
+        if (former.Points.IsDead || former.Disk.Holder.IsHeld)
         {
             return;
         }

@@ -310,7 +310,7 @@ internal sealed partial class MarketSimulation : IDisposable
 
     private void Advance()
     {
-        (string Name, Func<Task<Advance>> Work)[] workers = [.. Workers()];
+        (string Name, Func<Task<Advance>> Work)[] workers = Workers();
         if (workers.Length == 0)
         {
             return;
@@ -320,7 +320,10 @@ internal sealed partial class MarketSimulation : IDisposable
         Start(name, work, _scenario.HasRandomFaults && _random.Next(10) == 0);
     }
 
-    private IEnumerable<(string Name, Func<Task<Advance>> Work)> Workers()
+    /// <summary>Those who are there now: while they work, others may come.</summary>
+    private (string Name, Func<Task<Advance>> Work)[] Workers() => [.. AllWorkers()];
+
+    private IEnumerable<(string Name, Func<Task<Advance>> Work)> AllWorkers()
     {
         foreach ((string Name, Func<Task<Advance>> Work) worker in WorkersOf(_market, Market, ""))
         {

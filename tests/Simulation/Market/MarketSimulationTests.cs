@@ -104,7 +104,6 @@ public sealed class MarketSimulationTests
     [InlineData(nameof(MarketPlant.OrdersLost), "sites-have-their-orders")]
     [InlineData(nameof(MarketPlant.ErrorQuotesRecord), "raw-values-stay")]
     [InlineData(nameof(MarketPlant.ResultsAltered), "replay-finds-nothing")]
-    [InlineData(nameof(MarketPlant.FenceOff), "nothing-leaves-unallowed")]
     public void Planted_defect_is_found_by_the_invariant_that_it_breaks(string plant, string invariant)
     {
         List<string> found = [];
@@ -112,9 +111,7 @@ public sealed class MarketSimulationTests
         {
             try
             {
-                MarketScenario scenario = plant == nameof(MarketPlant.FenceOff)
-                    ? new MarketScenario(seed) { HasTakeovers = true, Wants = Everything } : new MarketScenario(seed);
-                MarketSimulation.Run(scenario with { HasRandomFaults = true, Plant = Enum.Parse<MarketPlant>(plant) });
+                MarketSimulation.Run(new MarketScenario(seed) { HasRandomFaults = true, Plant = Enum.Parse<MarketPlant>(plant) });
             }
             catch (MarketInvariantException broken)
             {
@@ -124,6 +121,41 @@ public sealed class MarketSimulationTests
         }
 
         Assert.Contains(invariant, found);
+    }
+
+    /// <summary>Another process takes a site's stores at any moment of a request, and a patient withdraws there at once.</summary>
+    [Fact]
+    public void Patient_who_withdraws_at_a_process_that_just_took_over_is_delivered_by_none()
+    {
+        MarketScenario undisturbed = new(12) { Wants = Everything };
+        foreach (string moment in MarketSimulation.Run(undisturbed).Moments)
+        {
+            MarketSimulation.Run(undisturbed with { HasTakeovers = true, WithdrawMoment = moment });
+        }
+    }
+
+    [Fact]
+    public void Writes_that_no_fence_keeps_from_a_former_process_are_found_by_the_reports_that_leave()
+    {
+        List<string> found = [];
+        for (int seed = 0; seed < 20 && found.Count == 0; seed++)
+        {
+            MarketScenario undisturbed = new(seed) { Wants = Everything };
+            foreach (string moment in MarketSimulation.Run(undisturbed).Moments.Where(
+                moment => moment.Contains("order none", StringComparison.Ordinal)))
+            {
+                try
+                {
+                    MarketSimulation.Run(undisturbed with { HasTakeovers = true, WithdrawMoment = moment, Plant = MarketPlant.FenceOff });
+                }
+                catch (MarketInvariantException broken)
+                {
+                    found.Add(broken.Invariant);
+                }
+            }
+        }
+
+        Assert.Contains("nothing-leaves-unallowed", found);
     }
 
     private static bool IsWrite(string point) => Array.Exists(
