@@ -7,8 +7,8 @@ public sealed class GradeLadder
 {
     private readonly EpsilonMicro[] _epsilons;
 
-    /// <summary>A ladder of 1 to 16 strictly increasing positive losses.</summary>
-    /// <exception cref="ArgumentException">The losses are not 1 to 16 positive, strictly increasing values.</exception>
+    /// <summary>A ladder of 1 to 15 strictly increasing positive losses.</summary>
+    /// <exception cref="ArgumentException">The losses are not 1 to 15 positive, strictly increasing values.</exception>
     public GradeLadder(IReadOnlyList<EpsilonMicro> epsilons)
     {
         ArgumentNullException.ThrowIfNull(epsilons);
@@ -29,14 +29,15 @@ public sealed class GradeLadder
         _epsilons = [.. epsilons];
     }
 
-    /// <summary>The most grades that a ladder may have.</summary>
-    public const int MaxGrades = 16;
+    /// <summary>The most grades that a ladder may have: on the ledger a grade has four bits, and 0 is none (docs/WIRE.md, "Grades and
+    /// purposes").</summary>
+    public const int MaxGrades = 15;
 
     /// <summary>0.25, 0.5, 1, 2, 3 and 4 epsilon: grades 1 to 6.</summary>
     public static GradeLadder Default { get; } =
         new([new(250_000), new(500_000), new(1_000_000), new(2_000_000), new(3_000_000), new(4_000_000)]);
 
-    /// <summary>Number of grades, 1 to 16.</summary>
+    /// <summary>Number of grades, 1 to 15.</summary>
     public int Count => _epsilons.Length;
 
     /// <summary>The loss of a grade in 0..Count; grade 0 (withheld) costs nothing.</summary>

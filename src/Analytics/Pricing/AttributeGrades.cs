@@ -1,9 +1,10 @@
+using EmrMarket.Analytics.Budgets;
+
 namespace EmrMarket.Analytics.Pricing;
 
 /// <summary>
 /// One grade per attribute of a schema: the ceilings of an offer, the grades of a request, the highest grades released. Packed as on the
-/// ledger
-/// (docs/WIRE.md): four bits per attribute, attribute 0 lowest; 0 means withheld or not requested.
+/// ledger (docs/WIRE.md): four bits per attribute, attribute 0 lowest; 0 means withheld or not requested.
 /// </summary>
 /// <param name="High">Attributes 32 to 63.</param>
 /// <param name="Low">Attributes 0 to 31.</param>
@@ -13,7 +14,7 @@ public readonly record struct AttributeGrades(UInt128 High, UInt128 Low)
     public const int MaxAttributes = 64;
 
     /// <summary>The highest grade.</summary>
-    public const int MaxGrade = 15;
+    public const int MaxGrade = GradeLadder.MaxGrades;
 
     /// <summary>Every attribute withheld.</summary>
     public static readonly AttributeGrades None;

@@ -17,7 +17,7 @@ public sealed class QualityTable
 
     /// <summary>Checks and holds a table.</summary>
     /// <param name="tiers">Per attribute in schema order, at most 64.</param>
-    /// <param name="ladder">At most 15 grades: on the ledger a grade has four bits, and 0 is none.</param>
+    /// <param name="ladder">The schema's.</param>
     /// <param name="quality">Q in ppb by attribute, then grade from 1; each in [0, 10^9], and 10^9 for a Public attribute.</param>
     /// <exception cref="ArgumentException">A part has the wrong size, or a quality is out of range.</exception>
     public QualityTable(IReadOnlyList<Tier> tiers, GradeLadder ladder, IReadOnlyList<long> quality)
@@ -25,13 +25,11 @@ public sealed class QualityTable
         ArgumentNullException.ThrowIfNull(tiers);
         ArgumentNullException.ThrowIfNull(ladder);
         ArgumentNullException.ThrowIfNull(quality);
-        if (tiers.Count > AttributeGrades.MaxAttributes || ladder.Count > AttributeGrades.MaxGrade
-            || quality.Count != tiers.Count * ladder.Count)
+        if (tiers.Count > AttributeGrades.MaxAttributes || quality.Count != tiers.Count * ladder.Count)
         {
             throw new ArgumentException(
                 $"{tiers.Count} attributes, {ladder.Count} grades and {quality.Count} qualities: expected at most "
-                + $"{AttributeGrades.MaxAttributes}, at most "
-                    + $"{AttributeGrades.MaxGrade} and their product.",
+                + $"{AttributeGrades.MaxAttributes} attributes, and as many qualities as attributes times grades.",
                 nameof(quality));
         }
 

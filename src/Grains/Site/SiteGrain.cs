@@ -986,6 +986,13 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
             throw new SiteRefusedException("schema", e.Message);
         }
 
+        if (schema.Attributes.Count > AttributeGrades.MaxAttributes)
+        {
+            throw new SiteRefusedException("schema",
+                $"schema '{schema.Name}' has {schema.Attributes.Count} attributes, and the ledger takes at most "
+                    + $"{AttributeGrades.MaxAttributes} for sale: load the records under a schema that leaves some out");
+        }
+
         int count = load.RecordKeys.Length;
         bool fits = count > 0 && load.PersonKeys.Length == count && load.Codes.Length == schema.Attributes.Count
             && load.Fractions.Length == schema.Attributes.Count

@@ -110,6 +110,9 @@ public sealed class SchemaTests
     [InlineData("\"layouts\": [", "\"layouts\": [ { \"name\": \"other\", \"salt\": 1 },", "schema-layouts")]
     [InlineData("\"publishable\": true,", "\"publishable\": true, \"grades\": [1, 0.5],", "schema-grades")]
     [InlineData(
+        "\"publishable\": true,", "\"publishable\": true, \"grades\": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16],",
+        "schema-grades")]
+    [InlineData(
         "\"publishable\": true,", "\"publishable\": true, \"ceilings\": { \"low\": 7, \"moderate\": 3, \"private\": 2 },",
         "schema-ceilings")]
     [InlineData("\"publishable\": true,", "\"publishable\": true, \"profiles\": [],", "schema-profiles")]

@@ -51,6 +51,30 @@ public sealed class PublisherGrainTests(LedgerFixture fixture) : IClassFixture<L
     }
 
     [RequiresFact(Tool.Anvil)]
+    public async Task More_attributes_than_the_ledger_takes_are_refused_before_anything_is_kept()
+    {
+        await using Site site = await Site.OpenAsync(await fixture.StartedAsync());
+        string attributes = string.Join(
+            ',', Enumerable.Range(0, 65).Select(a => $$"""{"name":"a{{a}}","tier":"low","labels":["no","yes"]}"""));
+        LoadRecords load = Clinic.Records([0], [0]) with
+        {
+            SchemaJson = $$"""
+                {
+                  "format": 1, "name": "wide", "version": "1", "title": "Wide", "publishable": true,
+                  "attributes": [{{attributes}}], "layouts": [{ "name": "wide" }]
+                }
+                """,
+            Codes = [.. Enumerable.Repeat(new ushort[1], 65)],
+            Fractions = [.. Enumerable.Repeat(Array.Empty<uint>(), 65)],
+        };
+        SiteRefusedException refusal =
+            await Assert.ThrowsAsync<SiteRefusedException>(() => site.Runtime.GetGrain<ISiteGrain>("ward").LoadAsync(load));
+
+        Assert.Equal("schema", refusal.Code);
+        Assert.Equal([Clinic.Schema.Id], await site.Store.ReadSchemasAsync(CancellationToken.None));
+    }
+
+    [RequiresFact(Tool.Anvil)]
     public async Task Pause_and_resume_keep_the_policy_and_withdrawal_is_for_ever()
     {
         await using Site site = await Site.OpenAsync(await fixture.StartedAsync());
