@@ -148,6 +148,15 @@ test('Command_has_the_digest_that_EIP712_prescribes', async () => {
   const signature = keys.bytesOf(keys.signCommand({ chainId: 31337n, accessControl: contract, schemaId: wallet.schemaId, pseudonym: wallet.pseudonym }, command, anyKey))
   assert.equal(signature.length, 65)
   assert.ok(secp256k1.verify(signature.slice(0, 64), digest, secp256k1.getPublicKey(anyKey), { prehash: false }))
+
+  const account = keys.payoutAccount(seed), domain = { chainId: 31337n, accessControl: contract, schemaId: wallet.schemaId, pseudonym: wallet.pseudonym }
+  const signed = (hash, by) => assert.ok(secp256k1.verify(
+    keys.bytesOf(by).slice(0, 64), words(Uint8Array.of(0x19, 0x01), separator, hash), secp256k1.getPublicKey(anyKey), { prehash: false }))
+  signed(words(
+    text('PublisherTakeOver(bytes32 schemaId,bytes32 pseudonym,uint64 nonce,uint8 accountPrefix,bytes32 accountX,bytes32 chainCode)'),
+    keys.bytesOf(wallet.schemaId), pseudonym, keys.word(7n), keys.word(BigInt(account.publicKey[0])), account.publicKey.slice(1), account.chainCode),
+  keys.signTakeOver(domain, 7n, account, anyKey))
+  signed(words(text('Revocation(uint32 site,bytes32 pseudonym)'), keys.word(3n), pseudonym), keys.signRevocation(domain, 3, anyKey))
 })
 
 test('Transaction_is_of_the_signer_and_says_what_was_asked', async () => {

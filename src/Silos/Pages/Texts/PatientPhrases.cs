@@ -5,8 +5,8 @@ namespace EmrMarket.Silos.Pages.Texts;
 /// <summary>What the patient's pages say with something filled in.</summary>
 internal static class PatientPhrases
 {
-    public static IReadOnlyList<string> NoSettingChanges =>
-        [PatientTexts.NoSettingChanges1, PatientTexts.NoSettingChanges2, PatientTexts.NoSettingChanges3];
+    public static IReadOnlyList<string> NoSettingChanges(bool ownSeed) =>
+        [PatientTexts.NoSettingChanges1, PatientTexts.NoSettingChanges2, .. ownSeed ? [] : (string[])[PatientTexts.NoSettingChanges3]];
 
     public static string Spent(string epsilon) => Phrase.Of(PatientTexts.Spent, epsilon);
 

@@ -1,5 +1,6 @@
 /** Wires what a page holds, by its data attributes. Without scripts, everything that needs no key works all the same. */
 import { wireAccount, wireChallenge, wireDemand, wireEndDemand, wireFinding } from './pages/audits.ts'
+import { wireOwnSeed, wirePassphrase } from './pages/custody.ts'
 import { make, need, say } from './pages/dom.ts'
 import { wireLive } from './pages/live.ts'
 import { wirePolicy } from './pages/policy.ts'
@@ -18,6 +19,8 @@ each<HTMLFormElement>('form[data-sign-in]', wireSignIn)
 each<HTMLFormElement>('form[data-new-wallet]', wireNewWallet)
 if (document.querySelector('form[data-sign-in]')) void followLink()
 each<HTMLFormElement>('form[data-menu]', wirePolicy)
+each<HTMLFormElement>('form[data-own-seed]', wireOwnSeed)
+each<HTMLFormElement>('form[data-passphrase]', wirePassphrase)
 each<HTMLFormElement>('form[data-live]', wireLive)
 each('[data-steps]', wireProof)
 each<HTMLFormElement>('form[data-wallet]', wireHandOut)

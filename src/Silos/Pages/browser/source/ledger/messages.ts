@@ -1,6 +1,7 @@
 /** What people sign: the sign-in (EIP-4361) and patients' commands (EIP-712; docs/WIRE.md, "Patients' messages"). */
 import { addr, eip191Signer, signTyped } from 'micro-eth-signer'
 import { bytesOf, hexOf } from '../keys/bytes.ts'
+import type { PayoutAccount } from '../keys/derivedKeys.ts'
 import { phraseOf } from '../phrases.ts'
 
 /** The address of a private key: 0x and 40 lower-case digits. */
@@ -51,6 +52,34 @@ const commandTypes = {
     { name: 'profile', type: 'uint8' }, { name: 'rate', type: 'uint8' }, { name: 'quota', type: 'uint16' }, { name: 'purpose', type: 'uint8' }, { name: 'expiry', type: 'uint64' },
   ],
 } as const
+
+const takeOverTypes = {
+  PublisherTakeOver: [
+    { name: 'schemaId', type: 'bytes32' }, { name: 'pseudonym', type: 'bytes32' }, { name: 'nonce', type: 'uint64' }, { name: 'accountPrefix', type: 'uint8' },
+    { name: 'accountX', type: 'bytes32' }, { name: 'chainCode', type: 'bytes32' },
+  ],
+} as const
+
+/** Signs the handing in of a payout account, once as the controller so far and once as the account itself: 0x and 65 bytes each. */
+export const signTakeOver = (domain: PublisherDomain, nonce: bigint, account: PayoutAccount, key: Uint8Array): string => signTyped({
+  types: takeOverTypes,
+  primaryType: 'PublisherTakeOver',
+  domain: { name: 'EmrMarket', version: '1', chainId: domain.chainId, verifyingContract: domain.accessControl },
+  message: {
+    schemaId: bytesOf(domain.schemaId, 32), pseudonym: bytesOf(domain.pseudonym, 32), nonce, accountPrefix: BigInt(account.publicKey[0]!), accountX: account.publicKey.slice(1),
+    chainCode: account.chainCode,
+  },
+} as never, hexOf(key))
+
+const revocationTypes = { Revocation: [{ name: 'site', type: 'uint32' }, { name: 'pseudonym', type: 'bytes32' }] } as const
+
+/** Signs the ledger's revocation of a pseudonym: 0x and 65 bytes. */
+export const signRevocation = (domain: PublisherDomain, site: number, key: Uint8Array): string => signTyped({
+  types: revocationTypes,
+  primaryType: 'Revocation',
+  domain: { name: 'EmrMarket', version: '1', chainId: domain.chainId, verifyingContract: domain.accessControl },
+  message: { site: BigInt(site), pseudonym: bytesOf(domain.pseudonym, 32) },
+} as never, hexOf(key))
 
 /** Signs a command with the pseudonym's controller key: 0x and 65 bytes. */
 export const signCommand = (domain: PublisherDomain, command: PublisherCommand, key: Uint8Array): string => signTyped({

@@ -85,13 +85,17 @@ async function command(form: HTMLFormElement, wish: PublisherCommand, outcome: H
   const { site, schema, pseudonym, controller, chain, contract } = form.dataset as Record<string, string>
   const wallet = await unlock()
   if (!wallet) return
-  const { addressOf, bytesOf, controllerKey, signCommand } = await keys()
+  const { addressOf, bytesOf, controllerKey, signCommand, signRevocation } = await keys()
   const key = controllerKey(wallet.seed, bytesOf(pseudonym!, 32))
   if (addressOf(key) !== controller) throw new Error(phraseOf('OtherWallet'))
   say(outcome, phraseOf('Sending'))
+  const domain = { chainId: BigInt(chain!), accessControl: contract!, schemaId: schema!, pseudonym: pseudonym! }
+  // With a seed of the own, nobody else can tell the ledger of a withdrawal.
+  const own = wish.kind === 'withdraw' && form.dataset.own === 'true' ? wallet.entries.find(entry => entry.pseudonym === pseudonym) : undefined
   await post(`/sites/${site}/publishers/${schema}/${pseudonym}/commands`, {
     nonce: Number(wish.nonce), kind: wish.kind, profile: wish.profile, rate: wish.rate, quota: wish.quota, purpose: wish.purpose, expirySeconds: wish.expirySeconds,
-    signature: signCommand({ chainId: BigInt(chain!), accessControl: contract!, schemaId: schema!, pseudonym: pseudonym! }, wish, key),
+    signature: signCommand(domain, wish, key),
+    ...(own ? { revocations: [{ pseudonym, signature: signRevocation(domain, own.site, key) }] } : {}),
   })
   sessionStorage.setItem('emr-said', phraseOf('Signed'))
   location.reload()

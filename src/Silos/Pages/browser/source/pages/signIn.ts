@@ -8,7 +8,8 @@ import { keep, kept, keys, openShowing, save } from './wallets.ts'
 
 interface Signed { readonly address: string; readonly key: Uint8Array; readonly publisher?: string }
 
-async function signIn(who: Signed): Promise<void> {
+/** Signs in by a key, and goes to the page that was wanted. */
+export async function signIn(who: Signed): Promise<void> {
   const { signInFault, signText } = await keys()
   const { message } = await post<{ message: string }>('/sign-in/challenges', { address: who.address, ...(who.publisher ? { publisher: who.publisher } : {}) })
   const fault = signInFault(message, {
