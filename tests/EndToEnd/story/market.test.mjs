@@ -158,45 +158,6 @@ test('Patient_signs_a_policy_in_the_browser_and_pauses', async () => {
   await patient.page.getByRole('button', { name: 'Take part again' }).waitFor({ timeout: 60_000 })
 })
 
-test('Patient_changes_the_passphrase_and_makes_a_seed_that_only_the_patient_has', { timeout: 300_000 }, async () => {
-  const patient = people.find(each => each.name === 'patient'), { page } = patient, next = 'a newer passphrase 5', own = 'the passphrase of the own 6'
-  keep(next, own)
-  const unlockWith = async words => {
-    await page.locator('#wallet-passphrase').fill(words)
-    await page.getByRole('button', { name: 'Unlock', exact: true }).click()
-  }
-  await page.getByText('Change the passphrase', { exact: true }).click()
-  await page.locator('#next-passphrase').fill(next)
-  await page.locator('#next-passphrase-again').fill(next)
-  const sealed = page.waitForEvent('download', { timeout: 90_000 })
-  await page.getByRole('button', { name: 'Seal and save' }).click()
-  await unlockWith(passphrase)
-  const again = await keys.openWallet(readFileSync(await (await sealed).path(), 'utf8'), next)
-  await page.getByText('saved under the new passphrase').waitFor()
-  await page.reload()
-  await page.getByText('Make a seed of your own', { exact: true }).click()
-  await page.locator('#own-passphrase').fill(own)
-  await page.locator('#own-passphrase-again').fill(own)
-  await page.getByRole('button', { name: 'Make the new wallet' }).click()
-  await unlockWith(next)
-  const saved = page.waitForEvent('download', { timeout: 90_000 })
-  await page.getByRole('button', { name: 'Save the wallet file' }).click({ timeout: 90_000 })
-  const wallet = await keys.openWallet(readFileSync(await (await saved).path(), 'utf8'), own)
-  assert.notDeepEqual(wallet.seed, again.seed)
-  assert.deepEqual(wallet.entries, again.entries)
-  keep(wallet.seed, keys.patientAccountKey(wallet.seed), keys.controllerKey(wallet.seed, keys.bytesOf(sold.pseudonym)))
-  assert.ok(await page.getByRole('button', { name: 'Hand it in' }).isDisabled())
-  await page.getByLabel('The file is saved').check()
-  await page.getByRole('button', { name: 'Hand it in' }).click()
-  await page.getByText('Only your new wallet commands this record now.').waitFor({ timeout: 60_000 })
-  await page.getByText('Only you have the seed of your wallet.').waitFor()
-
-  // The new wallet is the one that this browser keeps, and it commands.
-  await page.getByRole('button', { name: 'Take part again' }).click()
-  await unlockWith(own)
-  await page.getByRole('button', { name: 'Pause' }).waitFor({ timeout: 60_000 })
-})
-
 test('Researcher_makes_a_wallet_funds_a_request_and_reads_results', { timeout: 300_000 }, async () => {
   const researcher = await person('researcher')
   await researcher.go('/sign-in')
@@ -302,6 +263,46 @@ test('Links_of_the_demonstration_enter_as_each_kind_of_user', async () => {
     const secret = market.links[who].split(/[=/:]/).find(part => /^[0-9a-f]{64}$/.test(part) && who === 'researcher')
     if (secret) keep(keys.bytesOf(secret))
   }
+})
+
+// After the links of the demonstration, whose key of this patient commands nothing from here on.
+test('Patient_changes_the_passphrase_and_makes_a_seed_that_only_the_patient_has', { timeout: 300_000 }, async () => {
+  const patient = people.find(each => each.name === 'patient'), { page } = patient, next = 'a newer passphrase 5', own = 'the passphrase of the own 6'
+  keep(next, own)
+  const unlockWith = async words => {
+    await page.locator('#wallet-passphrase').fill(words)
+    await page.getByRole('button', { name: 'Unlock', exact: true }).click()
+  }
+  await page.getByText('Change the passphrase', { exact: true }).click()
+  await page.locator('#next-passphrase').fill(next)
+  await page.locator('#next-passphrase-again').fill(next)
+  const sealed = page.waitForEvent('download', { timeout: 90_000 })
+  await page.getByRole('button', { name: 'Seal and save' }).click()
+  await unlockWith(passphrase)
+  const again = await keys.openWallet(readFileSync(await (await sealed).path(), 'utf8'), next)
+  await page.getByText('saved under the new passphrase').waitFor()
+  await page.reload()
+  await page.getByText('Make a seed of your own', { exact: true }).click()
+  await page.locator('#own-passphrase').fill(own)
+  await page.locator('#own-passphrase-again').fill(own)
+  await page.getByRole('button', { name: 'Make the new wallet' }).click()
+  await unlockWith(next)
+  const saved = page.waitForEvent('download', { timeout: 90_000 })
+  await page.getByRole('button', { name: 'Save the wallet file' }).click({ timeout: 90_000 })
+  const wallet = await keys.openWallet(readFileSync(await (await saved).path(), 'utf8'), own)
+  assert.notDeepEqual(wallet.seed, again.seed)
+  assert.deepEqual(wallet.entries, again.entries)
+  keep(wallet.seed, keys.patientAccountKey(wallet.seed), keys.controllerKey(wallet.seed, keys.bytesOf(sold.pseudonym)))
+  assert.ok(await page.getByRole('button', { name: 'Hand it in' }).isDisabled())
+  await page.getByLabel('The file is saved').check()
+  await page.getByRole('button', { name: 'Hand it in' }).click()
+  await page.getByText('Only your new wallet commands this record now.').waitFor({ timeout: 60_000 })
+  await page.getByText('Only you have the seed of your wallet.').waitFor()
+
+  // The new wallet is the one that this browser keeps, and it commands.
+  await page.getByRole('button', { name: 'Take part again' }).click()
+  await unlockWith(own)
+  await page.getByRole('button', { name: 'Pause' }).waitFor({ timeout: 60_000 })
 })
 
 test('Keyboard_alone_reaches_the_content_and_computes_a_plan', async () => {
