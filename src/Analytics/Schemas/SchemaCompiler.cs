@@ -53,7 +53,8 @@ internal sealed partial class SchemaCompiler(SchemaDocument document, string fil
         }
         catch (Exception e) when (e is ArgumentException or OverflowException)
         {
-            Report("schema-grades", "grades", e.Message, $"List 1 to {GradeLadder.MaxGrades} increasing losses in epsilon, for example [0.25, 0.5, 1].");
+            Report("schema-grades", "grades", e.Message,
+                $"List 1 to {GradeLadder.MaxGrades} increasing losses in epsilon, for example [0.25, 0.5, 1].");
             return GradeLadder.Default;
         }
     }

@@ -118,7 +118,8 @@ internal sealed class BatchCheckService(RunningRoles roles)
         IEnumerable<BatchChallenge> challenges = classes.Count == 0 || requests.Length == 0 ? []
             : RoundChallenges.All(Market.Matching, new Round(row.Header, row.Posting), opened.Batch, classes, requests)
             .Select(challenge => new BatchChallenge(challenge.Kind, string.Create(
-                CultureInfo.InvariantCulture, $"class position {challenge.Class}, request {challenge.Request} of the book"), challenge.Call));
+                CultureInfo.InvariantCulture,
+                $"class position {challenge.Class}, request {challenge.Request} of the book"), challenge.Call));
         return await ChallengeAsync(
             answer with { Fault = fault }, row, call => Market.Matching.TryAsync(call, Anybody, cancellationToken), challenges);
     }
@@ -149,7 +150,8 @@ internal sealed class BatchCheckService(RunningRoles roles)
     private async Task<SoldDelivery?> SaleAsync(RequestRow request, uint site)
     {
         if (Market.View.Rounds(request.Terms.SchemaId)
-            .FirstOrDefault(round => round.Header.Ordinal == request.Book && round.Status == BatchStatus.Final) is not { Seed: { } seed } sold
+            .FirstOrDefault(round => round.Header.Ordinal == request.Book && round.Status == BatchStatus.Final)
+                is not { Seed: { } seed } sold
             || await Market.RoundAsync(sold.Header.DataHash) is not { } round
             || round.File.Epochs.Where(epoch => epoch.Site == site)
                 .Select(epoch => EpochOf(request.Terms.SchemaId, epoch.Site, epoch.Epoch)).FirstOrDefault() is not { } row

@@ -272,7 +272,8 @@ internal sealed class LedgerService(RunningRoles roles)
     }
 
     private BatchInfo Epoch(EpochRow row) =>
-        Batch("epoch", row, row.Header.DataHash, roles.View.Deployment.Terms.EpochWindowSeconds, new SortedDictionary<string, string>(StringComparer.Ordinal)
+        Batch("epoch", row, row.Header.DataHash, roles.View.Deployment.Terms.EpochWindowSeconds,
+            new SortedDictionary<string, string>(StringComparer.Ordinal)
     {
         ["site"] = Text(row.Header.Site), ["schemaId"] = Show.Hash(row.Header.SchemaId), ["epoch"] = Text(row.Header.Epoch),
         ["members"] = Text(row.Header.MemberCount),
@@ -281,7 +282,8 @@ internal sealed class LedgerService(RunningRoles roles)
     });
 
     private BatchInfo Round(RoundRow row) =>
-        Batch("round", row, row.Header.DataHash, roles.View.Deployment.Terms.RoundWindowSeconds, new SortedDictionary<string, string>(StringComparer.Ordinal)
+        Batch("round", row, row.Header.DataHash, roles.View.Deployment.Terms.RoundWindowSeconds,
+            new SortedDictionary<string, string>(StringComparer.Ordinal)
     {
         ["schemaId"] = Show.Hash(row.Header.SchemaId), ["ordinal"] = Text(row.Header.Ordinal), ["attempt"] = Text(row.Header.Attempt),
         ["sales"] = Text(row.Header.TotalSales),
@@ -291,7 +293,8 @@ internal sealed class LedgerService(RunningRoles roles)
     });
 
     private BatchInfo Delivery(DeliveryRow row) =>
-        Batch("delivery", row, row.Header.DataHash, roles.View.Deployment.Terms.DeliveryWindowSeconds, new SortedDictionary<string, string>(StringComparer.Ordinal)
+        Batch("delivery", row, row.Header.DataHash, roles.View.Deployment.Terms.DeliveryWindowSeconds,
+            new SortedDictionary<string, string>(StringComparer.Ordinal)
     {
         ["requestId"] = Text(row.Header.RequestId), ["site"] = Text(row.Header.Site), ["attempt"] = Text(row.Header.Attempt),
         ["records"] = Text(row.Header.Count),

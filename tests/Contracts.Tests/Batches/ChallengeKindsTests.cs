@@ -110,7 +110,8 @@ public sealed class ChallengeKindsTests
     /// <summary>One class with a premium sells one record to one request.</summary>
     private static (RoundBatch Batch, Round Posted) Round()
     {
-        RoundHeader shape = new(SchemaId, 0, 0, 1, 1, 1, 0, Keccak256.Hash("seed"), Keccak256.Hash("data"), default, default, default, default);
+        RoundHeader shape = new(SchemaId, 0, 0, 1, 1, 1, 0, Keccak256.Hash("seed"), Keccak256.Hash("data"),
+            default, default, default, default);
         RoundBatch batch = RoundBatch.Build(
             ChainId, Matching.Address, shape, new Dictionary<uint, PriceLeaf> { [0] = new(1, 0, 0, 0) }, [new RequestLeaf(0, false)],
             [new Sale(0, 0, 1)]);

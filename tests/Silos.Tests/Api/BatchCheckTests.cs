@@ -86,7 +86,8 @@ public sealed class BatchCheckTests
             market.Web.Services.GetRequiredService<LedgerService>().AccountAsync(address, CancellationToken.None);
     }
 
-    /// <summary>What is wrong with an epoch, by what proves it. Each goes on from the first epoch, whose members keep their places.</summary>
+    /// <summary>What is wrong with an epoch, by what proves it. Each goes on from the first epoch, whose members keep their
+    /// places.</summary>
     private static IEnumerable<(string Kind, BatchFault Fault, Func<EpochFile, EpochFile> Plant)> Faults()
     {
         const int One = 5;

@@ -60,7 +60,8 @@ public sealed class DemandTests
         }
 
         LedgerService ledger = market.Web.Services.GetRequiredService<LedgerService>();
-        foreach (BatchInfo batch in ledger.Epochs().Concat(ledger.Rounds()).Concat(ledger.Deliveries()).Where(one => one.Status == "posted"))
+        foreach (BatchInfo batch in ledger.Epochs().Concat(ledger.Rounds()).Concat(ledger.Deliveries())
+            .Where(one => one.Status == "posted"))
         {
             byte kind = (byte)(batch.Kind switch { "epoch" => LeafKind.Member, "round" => LeafKind.Price, _ => LeafKind.Delivery });
             DemandInfo? demand = ledger.Demands().FirstOrDefault(one => one.BatchId == batch.Id);

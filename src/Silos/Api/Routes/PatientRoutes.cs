@@ -28,8 +28,8 @@ internal static class PatientRoutes
                 (string site, string schemaId, string pseudonym, TakeOverInfo takeOver, PatientService service) =>
                     service.TakeOverAsync(site, schemaId, pseudonym, takeOver))
             .Named("TakeOver",
-                "Puts a signed payout account, whose seed only the patient has, in the place of the seed so far (docs/WIRE.md, "
-                    + "\"Patients' messages\").",
+                "Puts a signed payout account, whose seed only the patient has, in the place of the seed so far "
+                    + "(docs/WIRE.md, \"Patients' messages\").",
                 Policies.Patient)
             .Costs(RateClass.Write).Remembered();
         patients.MapGet("/publishers/{schemaId}/{pseudonym}/history",

@@ -62,9 +62,11 @@ internal static class LedgerPhrases
 
     public static string ChallengeUntil(long until) => Phrase.Of(LedgerTexts.ChallengeUntilIs, CommonPhrases.Time(until));
 
-    public static string VoidBecause(string fault, long ended) => Phrase.Of(LedgerTexts.VoidBecause, CommonPhrases.Time(ended), Fault(fault));
+    public static string VoidBecause(string fault, long ended) =>
+        Phrase.Of(LedgerTexts.VoidBecause, CommonPhrases.Time(ended), Fault(fault));
 
-    public static string VoidBy(string challenger, string reward) => Phrase.Of(LedgerTexts.VoidBy, challenger, CommonPhrases.Amount(reward));
+    public static string VoidBy(string challenger, string reward) =>
+        Phrase.Of(LedgerTexts.VoidBy, challenger, CommonPhrases.Amount(reward));
 
     private static string Named(string name, string otherwise) =>
         LedgerTexts.ResourceManager.GetString(name, CultureInfo.CurrentUICulture) ?? otherwise;
