@@ -115,7 +115,7 @@ public sealed partial class DocumentTests
         @"`(?<path>(src|tests|docs|deploy|data)/(?!AdoNet)[A-Za-z0-9_./-]*[A-Za-z0-9_])/?`", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Place();
 
-    [GeneratedRegex(@"docs/(?<document>[A-Z_]+\.md),\s+(///\s+|//\s+)?""(?<heading>[^""\\]+)""", RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex(@"docs/(?<document>[A-Z_]+\.md),\s+(///\s+|//\s+)?""(?<heading>[A-Z][^""\\]+)""", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Section();
 
     [GeneratedRegex(@"\s*\n\s*(///?\s*)?", RegexOptions.ExplicitCapture, 1000)]
