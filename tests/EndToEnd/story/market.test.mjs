@@ -57,8 +57,18 @@ test('Visitor_sees_market_catalogue_plan_and_ledger', async () => {
   }
   assert.equal((await visitor.go('/nothing-here')).status(), 404)
   await visitor.page.getByRole('heading', { name: 'There is no such page' }).waitFor()
-  await visitor.accessible('a page that is not there')
+  await visitor.show('not-found')
   visitor.complaints = visitor.complaints.filter(each => !each.includes('/nothing-here'))
+})
+
+test('Refusals_are_pages_that_everybody_can_read', async () => {
+  const visitor = await person('refused')
+  await visitor.go('/ledger/epochs/no-hash')
+  await visitor.page.getByRole('alert').waitFor()
+  await visitor.show('batch-unknown')
+  await signInWithPassword(visitor, { name: 'nobody-of-this-name', password: 'wrong wrong wrong' }, '/sign-in')
+  await visitor.page.getByText('Name, password or code are wrong').waitFor()
+  await visitor.show('sign-in-refused')
 })
 
 test('Visitor_plans_before_paying_and_is_told_what_limits', async () => {
@@ -232,7 +242,7 @@ test('Auditor_opens_a_leaf_follows_a_pseudonym_and_replays_a_request', { timeout
     assert.equal(await auditor.page.getByLabel('Batch').inputValue(), batches[0].id)
     await auditor.page.getByRole('button', { name: 'Check it', exact: true }).click()
     await auditor.page.getByText(/its file, its roots and what it follows from agree/).waitFor()
-    await auditor.page.getByText(/challenges were tried|the window for challenges is over/).waitFor()
+    await auditor.page.getByText(/Challenges that were tried|the window for challenges is over/).waitFor()
   }
   await auditor.show('audit-batch')
   const { items } = await market.get('/ledger/deliveries')
@@ -249,6 +259,11 @@ test('Links_of_the_demonstration_enter_as_each_kind_of_user', async () => {
     await visitor.page.waitForURL(place)
     await visitor.page.getByText('Try this').waitFor()
     await visitor.show(`demonstration-${who.replace(' ', '-')}`)
+    if (who === 'auditor') {
+      await visitor.page.getByRole('button', { name: 'Show my account' }).click()
+      await visitor.page.getByText('Registered as auditor').waitFor()
+      await visitor.page.getByRole('definition').getByText('yes', { exact: true }).waitFor()
+    }
     if (who === 'researcher') {
       const pages = await visitor.page.locator('tbody a').evaluateAll(links => links.map(link => link.getAttribute('href')))
       assert.ok(pages.length >= 5, 'five requests stand in different states')

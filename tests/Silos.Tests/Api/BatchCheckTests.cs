@@ -88,7 +88,7 @@ public sealed class BatchCheckTests
 
     /// <summary>What is wrong with an epoch, by what proves it. Each goes on from the first epoch, whose members keep their
     /// places.</summary>
-    private static IEnumerable<(string Kind, BatchFault Fault, Func<EpochFile, EpochFile> Plant)> Faults()
+    internal static IEnumerable<(string Kind, BatchFault Fault, Func<EpochFile, EpochFile> Plant)> Faults()
     {
         const int One = 5;
         BigInteger everythingAtGradeSix = Enumerable.Range(0, SmallMarket.Schema.Attributes.Count)
@@ -123,7 +123,7 @@ public sealed class BatchCheckTests
     private static Task<BatchCheckInfo> CheckAsync(SmallMarket market, string id) =>
         market.Web.Services.GetRequiredService<BatchCheckService>().CheckAsync(id, CancellationToken.None);
 
-    private static async Task<Bytes32> PostFalseEpochAsync(SmallMarket market, uint number, Func<EpochFile, EpochFile> plant)
+    internal static async Task<Bytes32> PostFalseEpochAsync(SmallMarket market, uint number, Func<EpochFile, EpochFile> plant)
     {
         MarketContext context = market.Roles.Market!.Context;
         EpochFile first = (await context.EpochAsync(market.Roles.View.Epochs(SmallMarket.Schema.LedgerId())[0].Header.DataHash))!.File;
