@@ -17,10 +17,22 @@ internal sealed class PageFailures : IExceptionHandler
             return false;
         }
 
-        await new RazorComponentResult<Failure>(new { problem.Title, Detail = problem.Detail ?? "" })
+        // Services of its own: those of a page that failed while it was drawn serve no second drawing.
+        IServiceProvider requested = httpContext.RequestServices;
+        await using AsyncServiceScope own = requested.CreateAsyncScope();
+        httpContext.RequestServices = own.ServiceProvider;
+        try
         {
-            StatusCode = problem.Status,
-        }.ExecuteAsync(httpContext);
+            await new RazorComponentResult<Failure>(new { problem.Title, Detail = problem.Detail ?? "" })
+            {
+                StatusCode = problem.Status,
+            }.ExecuteAsync(httpContext);
+        }
+        finally
+        {
+            httpContext.RequestServices = requested;
+        }
+
         return true;
     }
 }
