@@ -25,7 +25,7 @@ public sealed class PageFailureTests
         web.UseExceptionHandler(_ => { });
         web.UseAntiforgery();
         web.MapRazorComponents<RefusedRoot>();
-        await web.StartAsync();
+        await web.StartAsync(CancellationToken.None);
         using HttpClient client = new() { BaseAddress = new Uri(web.Urls.First()) };
 
         (HttpStatusCode status, string? type, string body) = await AskAsync(client, "text/html");

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace EmrMarket.Simulation.Anonymity;
 
 /// <summary>Whoever has the market's database, the ledger and the wire cannot tell two patients of one class with equal records apart, by
@@ -50,6 +52,23 @@ public sealed class AnonymityTests
         Assert.NotEmpty(LeaksOf(Test(runs)));
     }
 
+    /// <summary>After a patient has taken over, the site has no key that the next epoch names, and the revocation that the patient signed
+    /// is what the ledger takes.</summary>
+    [Fact]
+    public void Patients_with_own_seeds_command_from_the_next_epoch_on_and_their_signed_revocations_reach_the_ledger()
+    {
+        TwinViews run = ObservedFlow.Run(1, hasOwnSeeds: true);
+        Assert.All([run.First, run.Second], twin =>
+        {
+            Assert.Equal("1", twin["epoch 1 is commanded by the site"]);
+            Assert.Equal("0", twin["epoch 2 is commanded by the site"]);
+            Assert.NotEqual(uint.MaxValue.ToString("x8", CultureInfo.InvariantCulture), twin["revocation"]);
+        });
+        TwinTest test = Test([run]);
+        Assert.Empty(test.Unequal(IsEqual));
+        Assert.Empty(test.Repeated(IsFresh));
+    }
+
     /// <summary>Planted where it would be: in the coins of the site, through the whole flow.</summary>
     [Fact]
     public void Site_without_coins_is_found_by_the_salts_that_it_repeats() =>
@@ -86,7 +105,8 @@ public sealed class AnonymityTests
     }
 
     private static bool IsEqual(string field) => field is "revocation time" or "epoch 1 previous" or "other 1 previous" or "sale 1 is made"
-        || field.Contains(" count in ", StringComparison.Ordinal) || EndsWith(field, " class", " amount", " effective");
+        || field.Contains(" count in ", StringComparison.Ordinal) || field.Contains(" is commanded ", StringComparison.Ordinal)
+        || EndsWith(field, " class", " amount", " effective");
 
     private static bool IsFresh(string field) => EndsWith(field, " salt", " payout root", " payee", " pseudonym", " controller");
 

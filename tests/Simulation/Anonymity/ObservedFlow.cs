@@ -3,6 +3,7 @@ using System.Text;
 using EmrMarket.Analytics.Budgets;
 using EmrMarket.Analytics.Estimation;
 using EmrMarket.Analytics.Schemas;
+using EmrMarket.Contracts.Batches;
 using EmrMarket.Contracts.Bindings;
 using EmrMarket.Contracts.Ethereum;
 using EmrMarket.Contracts.Ethereum.Signing;
@@ -55,10 +56,13 @@ internal sealed class ObservedFlow : IDisposable
     private readonly List<byte[]> _wire = [];
     private readonly Dictionary<string, Task<Advance>> _running = new(StringComparer.Ordinal);
     private readonly bool _hasCoins;
+    private readonly bool _hasOwnSeeds;
+    private readonly Dictionary<int, byte[]> _ownSeeds = [];
 
-    private ObservedFlow(int seed, bool hasCoins, SteppedContext context)
+    private ObservedFlow(int seed, bool hasCoins, bool hasOwnSeeds, SteppedContext context)
     {
-        (_random, _context, _hasCoins, _chain) = (new Random(seed), context, hasCoins, MarketWorld.Chain());
+        (_random, _context, _hasCoins, _hasOwnSeeds, _chain) =
+            (new Random(seed), context, hasCoins, hasOwnSeeds, MarketWorld.Chain());
         _random.NextBytes(_siteKey);
         SchemaPublication other = Other.ToPublication(BudgetBook.DefaultCap);
         _chain.Send(MarketWorld.Consortium, new DataEvaluation(null!, Evaluation).PublishSchema(
@@ -102,15 +106,16 @@ internal sealed class ObservedFlow : IDisposable
     /// <summary>Runs it.</summary>
     /// <param name="seed">Decides all that is drawn.</param>
     /// <param name="hasCoins">False for a site whose order and salts are not drawn: a planted leak.</param>
+    /// <param name="hasOwnSeeds">Whether both patients take over with seeds of their own before the second epoch.</param>
     /// <returns>What belongs to the patient who was loaded first, and to the other one.</returns>
-    public static TwinViews Run(int seed, bool hasCoins = true)
+    public static TwinViews Run(int seed, bool hasCoins = true, bool hasOwnSeeds = false)
     {
         SynchronizationContext? before = SynchronizationContext.Current;
         SteppedContext context = new();
         SynchronizationContext.SetSynchronizationContext(context);
         try
         {
-            using ObservedFlow flow = new(seed, hasCoins, context);
+            using ObservedFlow flow = new(seed, hasCoins, hasOwnSeeds, context);
             flow.Go();
             SynchronizationContext.SetSynchronizationContext(null);
             return flow.Views();
@@ -137,6 +142,11 @@ internal sealed class ObservedFlow : IDisposable
             Do(() => Site.LoadAsync(Records(schema)));
             Do(() => Site.SetPoliciesAsync(Policies(schema)));
             Decide(schema);
+        }
+
+        for (int person = 0; person < 2 && _hasOwnSeeds; person++)
+        {
+            TakeOver(person);
         }
 
         Decide(MarketWorld.Schema);
@@ -182,16 +192,47 @@ internal sealed class ObservedFlow : IDisposable
         _chain.Mine();
     }
 
+    /// <summary>The patient makes a seed of the own, and hands in its account.</summary>
+    private void TakeOver(int person)
+    {
+        byte[] own = new byte[PatientKeys.Length];
+        _random.NextBytes(own);
+        PublisherTakeOver signed = PublisherMessages.TakeOver(DomainOf(person), 1, own, ControllerOf(person));
+        Do(() => PublisherOf(person).TakeOverAsync(signed));
+        _ownSeeds.Add(person, own);
+    }
+
     private void Withdraw(int person)
     {
         Bytes32 pseudonym = PseudonymOf(MarketWorld.Schema, person);
-        PublisherDomain domain = new(
-            SimulatedChain.ChainId, MarketWorld.Contracts.AccessControl, MarketWorld.Schema.LedgerId(), pseudonym);
-        PublisherCommand command = new PublisherCommand { Nonce = 1, Kind = PublisherCommandKind.Withdraw, Signature = [] }.Sign(
-            domain, new EthereumAccount(PatientKeys.Controller(PatientKeys.SeedAtSite(_siteKey, PersonKey(person)), pseudonym)));
-        Do(() => _site.Grains.GetGrain<IPublisherGrain>(
-            PublisherKey.Of(SiteName, MarketWorld.Schema.Id, MarketContext.Name(pseudonym))).CommandAsync(command));
+        PublisherRevocation[] revocations = !_ownSeeds.ContainsKey(person) ? [] :
+        [
+            new PublisherRevocation
+            {
+                Pseudonym = MarketContext.Name(pseudonym),
+                Signature = ControllerOf(person).Sign(
+                    SignedMessages.Revocation(SimulatedChain.ChainId, MarketWorld.Contracts.AccessControl, 1, pseudonym)).ToBytes(),
+            },
+        ];
+        PublisherCommand command = new PublisherCommand
+        {
+            Nonce = _ownSeeds.ContainsKey(person) ? 2ul : 1, Kind = PublisherCommandKind.Withdraw, Signature = [],
+            Revocations = revocations,
+        }.Sign(DomainOf(person), ControllerOf(person));
+        Do(() => PublisherOf(person).CommandAsync(command));
     }
+
+    private IPublisherGrain PublisherOf(int person) => _site.Grains.GetGrain<IPublisherGrain>(
+        PublisherKey.Of(SiteName, MarketWorld.Schema.Id, MarketContext.Name(PseudonymOf(MarketWorld.Schema, person))));
+
+    private PublisherDomain DomainOf(int person) => new(
+        SimulatedChain.ChainId, MarketWorld.Contracts.AccessControl, MarketWorld.Schema.LedgerId(),
+        PseudonymOf(MarketWorld.Schema, person));
+
+    /// <summary>Whoever commands now: the patient's own seed, or the one that is with the site.</summary>
+    private EthereumAccount ControllerOf(int person) => new(PatientKeys.Controller(
+        _ownSeeds.TryGetValue(person, out byte[]? own) ? own : PatientKeys.SeedAtSite(_siteKey, PersonKey(person)),
+        PseudonymOf(MarketWorld.Schema, person)));
 
     // ---- driving --------------------------------------------------------------------------------------------------------------
 
@@ -349,6 +390,9 @@ internal sealed class ObservedFlow : IDisposable
             string schema = name[..^2];
             seen[schema + " pseudonym"] = pseudonym.ToString();
             seen[schema + " controller"] = Hex.Encode(member.Controller.ToArray());
+            seen[name + " is commanded by the site"] = member.Controller
+                == new EthereumAccount(PatientKeys.Controller(PatientKeys.SeedAtSite(_siteKey, PersonKey(person)), pseudonym)).Address
+                ? "1" : "0";
             ids[schema + " pseudonym"] = pseudonym.ToArray();
             ids[schema + " controller"] = member.Controller.ToArray();
         }

@@ -62,6 +62,9 @@ internal enum ProblemType
     TooLate,
 
     // What a site refuses.
+    AccountChanged,
+    AccountKnown,
+    AccountMalformed,
     CommandMalformed,
     CommandNonce,
     CommandSignature,

@@ -158,6 +158,11 @@ internal static class ProblemTypes
             "Use a newer program."),
         (ProblemType.TooLate, Status409Conflict, "It is too late for that.", "What is not delivered goes back after the deadline."),
 
+        (ProblemType.AccountChanged, Status409Conflict, "Another account was handed in since.",
+            "Read the offer, and sign again with the controller that it names."),
+        (ProblemType.AccountKnown, Status409Conflict, "The account was handed in before.", "Make a new seed, and hand in its account."),
+        (ProblemType.AccountMalformed, Status400BadRequest, "The account is malformed.",
+            "docs/WIRE.md, \"Patients' keys\", gives its form."),
         (ProblemType.CommandMalformed, Status400BadRequest, "The command is malformed.",
             "docs/WIRE.md, \"Patients' messages\", gives its form."),
         (ProblemType.CommandNonce, Status409Conflict, "The command's nonce is not the next one.",
