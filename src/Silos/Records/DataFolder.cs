@@ -27,6 +27,21 @@ public static class DataFolder
         return Schema.Parse(ReadText(file, $"Name a file, or one of the built-in schemas: {string.Join(", ", SchemaNames)}."), nameOrFile);
     }
 
+    /// <summary>The names of the built-in mappings, sorted.</summary>
+    internal static IReadOnlyList<string> MappingNames { get; } =
+        [.. Directory.EnumerateFiles(Path.Combine(Root, "mappings"), "*.json").Select(f => Path.GetFileNameWithoutExtension(f))
+            .Order(StringComparer.Ordinal)];
+
+    /// <summary>A built-in mapping by name, or a mapping file by path.</summary>
+    /// <exception cref="InputException">There is no such mapping, or it is not valid.</exception>
+    internal static Mapping.RecordMapping LoadMapping(string nameOrFile)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(nameOrFile);
+        string file = MappingNames.Contains(nameOrFile) ? Path.Combine(Root, "mappings", nameOrFile + ".json") : nameOrFile;
+        return Mapping.RecordMapping.Parse(
+            ReadText(file, $"Name a file, or one of the built-in mappings: {string.Join(", ", MappingNames)}."), nameOrFile);
+    }
+
     /// <summary>The seed of the built-in synthetic set, which is always the same, or of another set with a number of its own.</summary>
     public static byte[] SyntheticSeed(ulong? number = null) => SHA256.HashData(Encoding.UTF8.GetBytes(
         "emrmarket synthetic records v1" + (number is { } n ? string.Create(CultureInfo.InvariantCulture, $" {n}") : "")));

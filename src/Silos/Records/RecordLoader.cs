@@ -42,6 +42,15 @@ public sealed class RecordLoader
         return new Pass(_schema, batchSize, problem => throw new InputException(problem)).Read(files, cancellationToken);
     }
 
+    /// <summary>The records that are right, as <see cref="ReadBatches"/>; the others are told and left out.</summary>
+    /// <param name="files">The files.</param>
+    /// <param name="onProblem">What is wrong, with line and offending text, when it is met: for the site's own eyes.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="InputException">A file as a whole is refused: thrown while enumerating.</exception>
+    internal IEnumerable<RecordTable> ReadValid(
+        IReadOnlyList<string> files, Action<InputProblem> onProblem, CancellationToken cancellationToken) =>
+        new Pass(_schema, DefaultBatchSize, onProblem).Read(files, cancellationToken);
+
     /// <summary>
     /// Reads every record of the files and lists what is wrong, with the offending text of each value: for the site's own eyes.
     /// </summary>
