@@ -27,6 +27,7 @@ return await CommandLine.RunAsync(
     CatalogueCommand.Create(),
     RequestCommand.Create(),
     TraceCommand.Create(),
+    AuditCommand.Create(),
     LedgerCommands.Create(),
     EvaluateCommand.Create(),
     EstimateCommand.Create(),

@@ -537,11 +537,17 @@ ${parameterDocs("    ", members, createDocs.params)}    public static ContractCa
 
     /// <summary>True when code on a chain is this contract's, whatever its immutable values.</summary>
     public static bool Owns(ReadOnlySpan<byte> code) => CodeComparison.AreEqual(Convert.FromHexString(RuntimeCode), code, Immutables);
+
+    /// <summary>The name of the function that a call's data asks for, as the contract spells it; null when the contract has none such.</summary>
+    /// <param name="data">What is sent to the contract: a selector and arguments.</param>
+    public static string? FunctionOf(ReadOnlyMemory<byte> data) =>
+        System.Linq.Enumerable.FirstOrDefault(Abi.Functions, function => data.Span.StartsWith(function.Selector))?.Signature.Split('(')[0];
 ${methodText}
     private static class Abi
     {
         internal static readonly AbiTuple Constructor = new(${create.inputs.map((input) => `AbiType.Parse(${csString(abiName(input))})`).join(", ")});
-${fieldText}    }
+${fieldText}        internal static readonly AbiFunction[] Functions = [${[...fields].join(", ")}];
+    }
 }
 `;
 }

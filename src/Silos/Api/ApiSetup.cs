@@ -37,6 +37,7 @@ internal static class ApiSetup
         services.AddSingleton<Operations>();
         services.AddSingleton<RecordSpool>();
         services.AddRateLimiter(options.Limits.Configure);
+        services.AddSingleton<ProblemNotes>();
         services.AddExceptionHandler<ProblemWriter>();
         services.AddProblemDetails();
         services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);

@@ -1,21 +1,23 @@
 using EmrMarket.Silos.Api;
 using EmrMarket.Silos.Api.Problems;
+using EmrMarket.Silos.Pages.Texts;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace EmrMarket.Silos.Pages;
 
-/// <summary>Says to people in a page why something was refused. Defects are left to the API's writer, which notes them.</summary>
-internal sealed class PageFailures : IExceptionHandler
+/// <summary>Says to people in a page why something was refused; of a defect no more than the reference under which it is noted.</summary>
+internal sealed class PageFailures(ProblemNotes notes) : IExceptionHandler
 {
     public async ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
     {
-        if (ApiPaths.IsApi(httpContext.Request.Path)
-            || !httpContext.Request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase)
-            || ProblemWriter.Describe(exception) is not { Status: < 500 or StatusCodes.Status503ServiceUnavailable } problem)
+        if (ApiPaths.IsApi(httpContext.Request.Path) || httpContext.RequestAborted.IsCancellationRequested
+            || !httpContext.Request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase))
         {
             return false;
         }
+
+        Problem problem = notes.Describe(httpContext, exception);
 
         // Services of its own: those of a page that failed while it was drawn serve no second drawing.
         IServiceProvider requested = httpContext.RequestServices;
@@ -23,7 +25,11 @@ internal sealed class PageFailures : IExceptionHandler
         httpContext.RequestServices = own.ServiceProvider;
         try
         {
-            await new RazorComponentResult<Failure>(new { problem.Title, Detail = problem.Detail ?? "" })
+            await new RazorComponentResult<Failure>(new
+            {
+                Title = problem.TraceId is null ? problem.Title : CommonTexts.Defect,
+                Detail = problem.TraceId is null ? problem.Detail : CommonTexts.DefectMeans, Reference = problem.TraceId ?? "",
+            })
             {
                 StatusCode = problem.Status,
             }.ExecuteAsync(httpContext);

@@ -82,6 +82,17 @@ internal sealed class Consortium : IAsyncDisposable
         }
     }
 
+    /// <summary>Pauses new requests, or takes them again; those that are funded go on in any case.</summary>
+    /// <exception cref="EthereumException">The account may not, or the chain does not answer.</exception>
+    public async Task SetPausedAsync(bool paused, CancellationToken cancellationToken)
+    {
+        await _host.View.SyncAsync(cancellationToken);
+        if (_host.View.RequestsPaused != paused)
+        {
+            await SubmitAsync("pause", [_access.SetPaused(paused)], cancellationToken);
+        }
+    }
+
     /// <summary>Gives an account ether for gas and tokens.</summary>
     public async Task EndowAsync(Address account, BigInteger tokens, CancellationToken cancellationToken)
     {

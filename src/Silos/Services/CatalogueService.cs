@@ -28,6 +28,7 @@ internal sealed class CatalogueService(RunningRoles roles)
                 Evaluation = Show.Address(deployment.Evaluation.Address), Payments = Show.Address(deployment.Payments.Address),
             },
             Terms = deployment.Terms,
+            RequestsPaused = roles.View.RequestsPaused,
             Block = roles.View.Head,
             NowSeconds = roles.View.NowSeconds,
             Schemas = [.. Dealt().Select(schema => new SchemaName(schema.Schema.Id, schema.Schema.Name))],
@@ -149,6 +150,9 @@ internal sealed record MarketInfo
 
     /// <summary>The rules of the contracts: windows in seconds, bonds and fees in token units.</summary>
     public required DeploymentTerms Terms { get; init; }
+
+    /// <summary>Whether the consortium takes no new requests at the moment; those that are funded go on.</summary>
+    public required bool RequestsPaused { get; init; }
 
     /// <summary>The newest block.</summary>
     public required ulong Block { get; init; }

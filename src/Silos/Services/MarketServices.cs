@@ -10,6 +10,7 @@ internal static class MarketServices
     /// <summary>Adds them all; they need <see cref="Roles.RunningRoles"/>.</summary>
     public static IServiceCollection AddMarketServices(this IServiceCollection services) => services
         .AddSingleton<CatalogueService>()
+        .AddSingleton<FundingCheck>()
         .AddSingleton<ResearchService>()
         .AddSingleton<PatientService>()
         .AddSingleton<SiteService>()

@@ -19,7 +19,7 @@ namespace EmrMarket.Silos.Services;
 
 /// <summary>What researchers do: plan, open, follow, read and cancel. Their keys never come here: whatever the ledger is to be told is
 /// answered as a call that they sign.</summary>
-internal sealed class ResearchService(RunningRoles roles)
+internal sealed class ResearchService(RunningRoles roles, FundingCheck funding)
 {
     /// <summary>What a statistic would cost and how exact it would be; nothing is stored or spent.</summary>
     /// <exception cref="RequestRefusedException">The question cannot be planned.</exception>
@@ -112,9 +112,11 @@ internal sealed class ResearchService(RunningRoles roles)
 
     /// <summary>Hands in terms and answers with the calls that the researcher signs, in order: the allowance, then the request. The same
     /// terms again get the same answer.</summary>
-    /// <exception cref="RequestRefusedException">The terms are malformed, of another researcher, or cannot be served.</exception>
-    public async Task<OpenInfo> OpenAsync(string researcher, string termsJson)
+    /// <exception cref="RequestRefusedException">The terms are malformed, of another researcher, or cannot be served; or the ledger would
+    /// refuse them (<see cref="FundingCheck"/>).</exception>
+    public async Task<OpenInfo> OpenAsync(string researcher, string termsJson, CancellationToken cancellationToken)
     {
+        await CheckFundingAsync(researcher, termsJson, cancellationToken);
         FundingCall call = await Requester(researcher).OpenAsync(termsJson);
         DevelopmentToken token = new(roles.Client, Address.Parse(roles.View.Deployment.Token.Address));
         ContractCall allowance = token.Approve(new Address(call.Spender), call.Budget);
@@ -128,6 +130,24 @@ internal sealed class ResearchService(RunningRoles roles)
                 new CallInfo("open and fund the request", Show.Hex(call.To), Show.Hex(call.Data)),
             ],
         };
+    }
+
+    /// <summary>Refuses terms whose calls are sure to fail.</summary>
+    /// <exception cref="RequestRefusedException">The ledger would refuse them (<see cref="FundingCheck"/>).</exception>
+    public Task CheckFundingAsync(string researcher, string termsJson, CancellationToken cancellationToken)
+    {
+        try
+        {
+            // Whatever else is wrong with terms, the request itself says in its own words.
+            TermsDocument terms = TermsDocument.Read(termsJson);
+            return string.Equals(terms.Researcher, researcher, StringComparison.Ordinal)
+                && roles.Here().Context.Schemas.TryGetValue(terms.SchemaId, out MarketSchema? dealt)
+                ? funding.RequireAsync(researcher, terms.ToLedger(dealt.Schema), cancellationToken) : Task.CompletedTask;
+        }
+        catch (ExchangeFileException)
+        {
+            return Task.CompletedTask;
+        }
     }
 
     /// <summary>A researcher's requests, newest first.</summary>

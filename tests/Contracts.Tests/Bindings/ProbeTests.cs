@@ -55,6 +55,16 @@ public class ProbeTests(ChainFixture fixture) : IClassFixture<ChainFixture>
         Assert.False(Probe.Owns([]));
     }
 
+    [Fact]
+    public void Functions_are_told_by_the_selector_of_a_call()
+    {
+        // The selector of ERC-20's transfer, as EIP-20's tools print it.
+        byte[] transfer = [0xa9, 0x05, 0x9c, 0xbb, .. new byte[64]];
+        Assert.Equal("transfer", EmrMarket.Contracts.Bindings.DevelopmentToken.FunctionOf(transfer));
+        Assert.Null(Probe.FunctionOf(transfer));
+        Assert.Null(EmrMarket.Contracts.Bindings.DevelopmentToken.FunctionOf(transfer[..3]));
+    }
+
     [RequiresFact(Tool.Anvil)]
     public async Task Events_become_records()
     {

@@ -50,6 +50,7 @@ public sealed class AnswerTests(ApiFixture api)
         using HttpClient first = market.Connect(await ApiFixture.SignInAsync(http, one)),
         second = market.Connect(await ApiFixture.SignInAsync(http, EthereumAccount.Generate()));
         Assert.Empty((await ListAsync(first))["items"]!.AsArray());
+        await market.EndowAsync(one);
         await OpenAsync(first, "A draft");
         Assert.Single((await ListAsync(first))["items"]!.AsArray());
         Assert.Empty((await ListAsync(second))["items"]!.AsArray());

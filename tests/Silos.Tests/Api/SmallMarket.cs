@@ -217,7 +217,7 @@ internal sealed class SmallMarket : IAsyncDisposable
             SchemaId = Schema.Id, Statistics = ["mean:length_of_stay", "frequency:diabetes"], Title = "Length of stay",
             Why = "Hospitals plan beds by how long patients stay.", TargetRecords = 300,
         });
-        OpenInfo opened = await research.OpenAsync(address, terms.TermsJson);
+        OpenInfo opened = await research.OpenAsync(address, terms.TermsJson, _stop.Token);
         await SendAsync(Researcher, opened.Key, opened.Calls);
         RequestKey = opened.Key;
         RequestInfo? request = null;

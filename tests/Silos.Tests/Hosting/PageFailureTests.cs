@@ -1,13 +1,17 @@
 using System.Net;
+using System.Text.RegularExpressions;
 using EmrMarket.Silos.Api;
 using EmrMarket.Silos.Api.Problems;
 using EmrMarket.Silos.Pages;
+using EmrMarket.Silos.Pages.Texts;
 using EmrMarket.Silos.Services;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Components;
 using Microsoft.AspNetCore.Components.Rendering;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace EmrMarket.Silos.Tests.Hosting;
 
@@ -19,7 +23,9 @@ public sealed class PageFailureTests
     {
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        builder.Services.AddPages().AddExceptionHandler<ProblemWriter>().AddProblemDetails();
+        using Notes notes = new();
+        builder.Logging.AddProvider(notes);
+        builder.Services.AddPages().AddSingleton<ProblemNotes>().AddExceptionHandler<ProblemWriter>().AddProblemDetails();
         await using WebApplication web = builder.Build();
         web.Urls.Add("http://127.0.0.1:0");
         web.UseExceptionHandler(_ => { });
@@ -34,19 +40,54 @@ public sealed class PageFailureTests
         Assert.StartsWith("<!DOCTYPE html>", body.TrimStart(), StringComparison.Ordinal);
         Assert.Contains("no such data set here", body, StringComparison.Ordinal);
 
+        // Of a defect nothing is told but the reference under which it is noted.
+        (status, type, body) = await AskAsync(client, "text/html", "/defect");
+        Assert.Equal((HttpStatusCode.InternalServerError, "text/html"), (status, type));
+        Assert.Contains(CommonTexts.Defect, body, StringComparison.Ordinal);
+        string reference = Regex.Match(body, "<code>(?<id>[^<]+)</code>").Groups["id"].Value;
+        Assert.StartsWith(reference + ": ", Assert.Single(notes.Lines), StringComparison.Ordinal);
+        Assert.DoesNotContain(DefectPage.Secret, body + notes.Lines[0], StringComparison.Ordinal);
+        Assert.DoesNotContain("InvalidOperationException", body, StringComparison.Ordinal);
+        (status, type, body) = await AskAsync(client, "application/json", "/defect");
+        Assert.Equal((HttpStatusCode.InternalServerError, "application/problem+json"), (status, type));
+        Assert.DoesNotContain(DefectPage.Secret, body, StringComparison.Ordinal);
+
         (status, type, body) = await AskAsync(client, "application/json");
         Assert.Equal(HttpStatusCode.NotFound, status);
         Assert.Equal("application/problem+json", type);
         Assert.Contains("no such data set here", body, StringComparison.Ordinal);
     }
 
-    private static async Task<(HttpStatusCode Status, string? Type, string Body)> AskAsync(HttpClient client, string accept)
+    private static async Task<(HttpStatusCode Status, string? Type, string Body)> AskAsync(
+        HttpClient client, string accept, string path = "/refused")
     {
-        using HttpRequestMessage request = new(HttpMethod.Get, "/refused");
+        using HttpRequestMessage request = new(HttpMethod.Get, path);
         request.Headers.Add("Accept", accept);
         using HttpResponseMessage response = await client.SendAsync(request);
         return (response.StatusCode, response.Content.Headers.ContentType?.MediaType,
             await response.Content.ReadAsStringAsync());
+    }
+}
+
+/// <summary>Keeps what the writer of problems notes.</summary>
+internal sealed class Notes : ILoggerProvider, ILogger
+{
+    public List<string> Lines { get; } = [];
+
+    public ILogger CreateLogger(string categoryName) => categoryName.EndsWith(nameof(ProblemNotes), StringComparison.Ordinal) ? this : NullLogger.Instance;
+
+    public IDisposable? BeginScope<TState>(TState state)
+        where TState : notnull => null;
+
+    public bool IsEnabled(LogLevel logLevel) => true;
+
+    public void Log<TState>(
+        LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+        Lines.Add(formatter(state, exception));
+
+    public void Dispose()
+    {
+        // Nothing is held.
     }
 }
 
@@ -62,14 +103,40 @@ public sealed class RefusedPage : LoadedPage
     }
 }
 
-/// <summary>What stands around it: nothing.</summary>
+/// <summary>A page with a defect, whose message quotes what nobody may see.</summary>
+[Route("/defect")]
+public sealed class DefectPage : LoadedPage
+{
+    /// <summary>A value of a record.</summary>
+    public const string Secret = "E11.9 of patient 4711";
+
+    /// <inheritdoc/>
+    protected override async Task LoadAsync()
+    {
+        await Task.Yield();
+        throw new InvalidOperationException(Secret);
+    }
+}
+
+/// <summary>What stands around it: the page of the path.</summary>
 public sealed class RefusedRoot : ComponentBase
 {
+    [CascadingParameter]
+    private HttpContext? Http { get; set; }
+
     /// <inheritdoc/>
     protected override void BuildRenderTree(RenderTreeBuilder builder)
     {
         ArgumentNullException.ThrowIfNull(builder);
-        builder.OpenComponent<RefusedPage>(0);
+        if (Http!.Request.Path == "/defect")
+        {
+            builder.OpenComponent<DefectPage>(0);
+        }
+        else
+        {
+            builder.OpenComponent<RefusedPage>(1);
+        }
+
         builder.CloseComponent();
     }
 }

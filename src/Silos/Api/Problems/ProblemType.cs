@@ -58,6 +58,9 @@ internal enum ProblemType
     Terms,
     TermsJson,
     TermsForm,
+    RequestsPaused,
+    LedgerTerms,
+    Funds,
     FutureVersion,
     TooLate,
 

@@ -18,7 +18,7 @@ using Npgsql;
 namespace EmrMarket.Silos.Api.Problems;
 
 /// <summary>The only place where a failure becomes an answer.</summary>
-internal sealed partial class ProblemWriter(ILogger<ProblemWriter> log) : IExceptionHandler
+internal sealed partial class ProblemWriter(ProblemNotes notes) : IExceptionHandler
 {
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web);
 
@@ -76,17 +76,7 @@ internal sealed partial class ProblemWriter(ILogger<ProblemWriter> log) : IExcep
             return true;
         }
 
-        Problem problem = Describe(exception);
-        if (problem.Status == StatusCodes.Status500InternalServerError)
-        {
-            // The trace names methods; a message might quote a value, so only its type is noted.
-            problem = problem with { TraceId = httpContext.TraceIdentifier };
-            Exception cause = exception.GetBaseException();
-            LogDefect(log, httpContext.TraceIdentifier, httpContext.GetEndpoint()?.DisplayName ?? "", cause.GetType().Name,
-                cause.StackTrace ?? "");
-        }
-
-        await WriteAsync(httpContext, problem);
+        await WriteAsync(httpContext, notes.Describe(httpContext, exception));
         return true;
     }
 
@@ -120,7 +110,4 @@ internal sealed partial class ProblemWriter(ILogger<ProblemWriter> log) : IExcep
 
     [GeneratedRegex(@"^\$[A-Za-z0-9_.\[\]]*$", RegexOptions.CultureInvariant, 100)]
     private static partial Regex PlainPath();
-
-    [LoggerMessage(1, LogLevel.Error, "{TraceId}: {Endpoint} failed with {Fault}; please report it with these lines.\n{Trace}")]
-    private static partial void LogDefect(ILogger logger, string traceId, string endpoint, string fault, string trace);
 }

@@ -31,7 +31,7 @@ internal static class ResearchRoutes
             .Costs(RateClass.Write).Remembered();
         research.MapPost("/requests", async (HttpContext context, ResearchService service) =>
             {
-                OpenInfo open = await service.OpenAsync(ApiValues.AddressOf(context), await TextAsync(context));
+                OpenInfo open = await service.OpenAsync(ApiValues.AddressOf(context), await TextAsync(context), context.RequestAborted);
                 return TypedResults.Created($"{ApiPaths.Root}/requests/{open.Key}", open);
             })
             .Named("OpenRequest",

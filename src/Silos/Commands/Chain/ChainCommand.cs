@@ -19,6 +19,7 @@ internal static class ChainCommand
           emr chain stop
           emr chain publish                   the schemas, by the consortium's key
           emr chain admit 0x...               a site's account, by the consortium's key
+          emr chain pause                     no new requests, until 'emr chain pause --over'
           emr chain demo                      a sale from policy to payout on a chain of its own, told step by step
           emr chain deploy --chain https://node.example --chain-id 1337 --key-file deployer.key --token 0x... \
             --consortium 0x... --market 0x... --patients-fund 0x... --deployment consortium.json

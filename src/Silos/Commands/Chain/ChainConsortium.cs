@@ -10,14 +10,14 @@ using EmrMarket.Silos.Roles;
 
 namespace EmrMarket.Silos.Commands.Chain;
 
-/// <summary>What the consortium does by its key: <c>emr chain admit</c>, <c>auditor</c>, <c>publish</c> and, on an embedded chain,
+/// <summary>What the consortium does by its key: <c>emr chain admit</c>, <c>auditor</c>, <c>pause</c>, <c>publish</c> and, on an embedded chain,
 /// <c>fund</c>. A multisig sends the same calls from its own wallet.</summary>
 internal static class ChainConsortium
 {
     private const ulong UsualConfirmations = 10;
 
     /// <summary>The verbs.</summary>
-    public static IEnumerable<Command> Create() => [CreateAdmit(), CreateAuditor(), CreatePublish(), CreateFund()];
+    public static IEnumerable<Command> Create() => [CreateAdmit(), CreateAuditor(), CreatePause(), CreatePublish(), CreateFund()];
 
     private static Command CreateAdmit()
     {
@@ -72,6 +72,21 @@ internal static class ChainConsortium
                 await consortium.SetAuditorAsync(account, registered, cancellation);
                 Console.WriteLine($"{account} is {(registered ? "an" : "no")} auditor");
             }
+        }, cancellation));
+        return command;
+    }
+
+    private static Command CreatePause()
+    {
+        var over = new Option<bool>("--over") { Description = "Take new requests again." };
+        Place place = new();
+        Command command = place.AddTo(new Command("pause",
+            "Stops the taking of new requests, for example while a fault is looked into; requests that are funded go on.") { over });
+        command.SetAction((parsed, cancellation) => place.UseAsync(parsed, async (consortium, _) =>
+        {
+            bool paused = !parsed.GetValue(over);
+            await consortium.SetPausedAsync(paused, cancellation);
+            Console.WriteLine(paused ? "new requests are paused; './emr chain pause --over' takes them again" : "new requests are taken");
         }, cancellation));
         return command;
     }

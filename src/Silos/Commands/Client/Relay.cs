@@ -44,7 +44,7 @@ internal static class Relay
             ReceiptInfo receipt = await ReceiptAsync(market, what, hash, cancellationToken);
             receipts.Add(receipt.Succeeded ? receipt : throw new CommandException(
                 ExitCode.Failure,
-                $"the contract refuses to {what} (transaction {hash}): the account may lack tokens, or the book may have been closed "
+                $"the contract refuses to {what} (transaction {hash}): the account may lack tokens, or the ledger may have moved on "
                     + "meanwhile; nothing else changed"));
         }
 

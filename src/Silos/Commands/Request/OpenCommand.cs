@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Numerics;
 using EmrMarket.Analytics.Schemas;
 using EmrMarket.Contracts.Bindings;
 using EmrMarket.Contracts.Ethereum;
@@ -119,6 +118,13 @@ internal static class OpenCommand
         {
             using ResearcherSession session = await ResearcherSession.OpenAsync(parsed, client, parsed.GetValue(key), cancellation);
             MarketInfo market = await session.Market.GetAsync<MarketInfo>("api/v1/market", cancellation);
+            if (market.RequestsPaused && parsed.GetValue(again) is null)
+            {
+                // A request whose terms were handed in may be funded already: then it goes on.
+                throw new CommandException(
+                    ExitCode.NotReady, "the consortium takes no new requests at the moment: give the same command again later");
+            }
+
             string json;
             if (parsed.GetValue(terms) is { } file)
             {
@@ -238,14 +244,6 @@ internal static class OpenCommand
             throw new CommandException(ExitCode.Failure,
                 "the market's calls are not those that follow from the terms: nothing was signed. Compare the versions of this program "
                     + "and of the server's");
-        }
-
-        AccountInfo account = await session.Market.GetAsync<AccountInfo>("api/v1/ledger/accounts/" + session.Address, cancellationToken);
-        if (BigInteger.Parse(account.Tokens, CultureInfo.InvariantCulture) < (BigInteger)onLedger.Budget)
-        {
-            throw new CommandException(ExitCode.Failure,
-                $"{session.Address} has {account.Tokens} token units, and the budget is {document.Budget}: './emr account fund' gives "
-                    + "some on an embedded chain");
         }
 
         return [(opened.Calls[0].What, allow), (opened.Calls[1].What, open)];

@@ -142,13 +142,13 @@ internal sealed class DemoMarket(RunningRoles roles, IServiceProvider services, 
         {
             // The book was closed first, so it is served: another is taken back before it is funded, which is never too late.
             TermsInfo second = await TermsAsync(address, "Payers, once more", "Who pays for which stays?", ["frequency:payer"], 300, 2);
-            await Research.OpenAsync(address, second.TermsJson);
+            await Research.OpenAsync(address, second.TermsJson, cancellation);
             await Research.CancelAsync(address, second.Key);
         }
 
         TermsInfo draft = await TermsAsync(
             address, "First diagnoses", "Which illnesses bring people to hospital?", ["topCodes:diagnosis"], 1_000, 2);
-        await Research.OpenAsync(address, draft.TermsJson);
+        await Research.OpenAsync(address, draft.TermsJson, cancellation);
     }
 
     private Task<TermsInfo> TermsAsync(string address, string title, string why, string[] statistics, uint target, decimal bid) =>
@@ -163,7 +163,8 @@ internal sealed class DemoMarket(RunningRoles roles, IServiceProvider services, 
     private async Task<string> OpenAsync(
         RoleHost wallet, string address, string title, string why, string[] statistics, uint target, decimal bid)
     {
-        OpenInfo opened = await Research.OpenAsync(address, (await TermsAsync(address, title, why, statistics, target, bid)).TermsJson);
+        TermsInfo terms = await TermsAsync(address, title, why, statistics, target, bid);
+        OpenInfo opened = await Research.OpenAsync(address, terms.TermsJson, cancellation);
         await SendAsync(wallet, opened.Key, opened.Calls);
         await UntilAsync(() => AllAsync(address, [opened.Key], request => request.RequestId > 0));
         return opened.Key;

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Net.Http.Headers;
-using System.Text.Json;
 using EmrMarket.Silos.Commands.Client;
 using EmrMarket.Silos.Services;
 
@@ -22,8 +21,6 @@ internal static class LoadCommand
         Exit codes: 0 loaded, 1 failed, 2 a file is refused (nothing was loaded), 75 not ready.
         """;
 
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(300);
-
     /// <summary>The command.</summary>
     public static Command Create()
     {
@@ -35,7 +32,7 @@ internal static class LoadCommand
         {
             using MarketClient market = site.Connect(parsed, client);
             (string name, string schema) = await site.PlaceAsync(parsed, market, cancellation);
-            Operation operation;
+            LongWork operation;
             using (MultipartFormDataContent body = [])
             {
                 foreach (string file in parsed.GetValue(files)!)
@@ -46,39 +43,11 @@ internal static class LoadCommand
                     body.Add(content, "files", Path.GetFileName(file));
                 }
 
-                operation = await market.PostContentAsync<Operation>($"api/v1/sites/{name}/loads?schema={schema}", body, cancellation);
+                operation = await market.PostContentAsync<LongWork>($"api/v1/sites/{name}/loads?schema={schema}", body, cancellation);
             }
 
-            string told = "";
-            while (operation.State is "running")
-            {
-                if (operation.Progress is { Length: > 0 } progress && progress != told)
-                {
-                    told = progress;
-                    Output.Remark(progress);
-                }
-
-                await Task.Delay(Pause, cancellation);
-                try
-                {
-                    operation = await market.GetAsync<Operation>("api/v1/operations/" + operation.Id, cancellation);
-                }
-                catch (CommandException e) when (e.Problem == "unknown-operation")
-                {
-                    throw new CommandException(
-                        ExitCode.NotReady,
-                        $"{market.Server} was started again while it loaded: give the same command again, records that are there already "
-                            + "change nothing", e);
-                }
-            }
-
-            if (operation.State != "succeeded" || operation.Result is null)
-            {
-                throw (operation.Problem ?? new Refusal { Detail = $"the load ended as {operation.State}" })
-                    .ToException(market.Server, "api/v1/operations/" + operation.Id);
-            }
-
-            LoadInfo loaded = operation.Result.Value.Deserialize<LoadInfo>(MarketClient.Json)!;
+            LoadInfo loaded = await operation.FinishAsync<LoadInfo>(
+                market, "records that are there already change nothing", cancellation);
             if (client.Json(parsed))
             {
                 Output.Json(loaded);
@@ -107,21 +76,5 @@ internal static class LoadCommand
         {
             throw new CommandException(ExitCode.Usage, $"{file} cannot be read: {e.Message}", e);
         }
-    }
-
-    /// <summary>Work that goes on at the server.</summary>
-    private sealed record Operation
-    {
-        public required string Id { get; init; }
-
-        /// <summary>running, succeeded or failed.</summary>
-        public required string State { get; init; }
-
-        /// <summary>How far it is, for people.</summary>
-        public string? Progress { get; init; }
-
-        public JsonElement? Result { get; init; }
-
-        public Refusal? Problem { get; init; }
     }
 }
