@@ -62,7 +62,7 @@ public class ProbeTests(ChainFixture fixture) : IClassFixture<ChainFixture>
         byte[] transfer = [0xa9, 0x05, 0x9c, 0xbb, .. new byte[64]];
         Assert.Equal("transfer", EmrMarket.Contracts.Bindings.DevelopmentToken.FunctionOf(transfer));
         Assert.Null(Probe.FunctionOf(transfer));
-        Assert.Null(EmrMarket.Contracts.Bindings.DevelopmentToken.FunctionOf(transfer[..3]));
+        Assert.Null(EmrMarket.Contracts.Bindings.DevelopmentToken.FunctionOf(transfer.AsMemory(0, 3)));
     }
 
     [RequiresFact(Tool.Anvil)]
