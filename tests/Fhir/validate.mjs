@@ -22,7 +22,7 @@ function* codings(node) {
 for (const file of process.argv.slice(2)) {
   const bundle = JSON.parse(readFileSync(file, 'utf8'))
   // Each resource by itself: a fault is then told of its own kind, not of each kind that it might have been.
-  for (const [name, resource] of [['Bundle', { ...bundle, entry: undefined }], ...(bundle.entry ?? []).map((entry, i) => [`entry[${i}]`, entry.resource])]) {
+  for (const [name, resource] of [['the file', { ...bundle, entry: undefined }], ...(bundle.entry ?? []).map((entry, i) => [`entry[${i}]`, entry.resource])]) {
     const plain = JSON.parse(JSON.stringify(resource))
     for (const fault of schema.validate(plain) ?? []) faults.push(`${file}: ${name} ${plain.resourceType}${fault.dataPath ?? ''} ${fault.message ?? fault} ${JSON.stringify(fault.params ?? '')}`)
   }

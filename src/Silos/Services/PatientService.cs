@@ -4,6 +4,7 @@ using EmrMarket.Analytics.Pricing;
 using EmrMarket.Analytics.Schemas;
 using EmrMarket.Grains.Abstractions.Site;
 using EmrMarket.Grains.Market.Hosting;
+using EmrMarket.Silos.Consents;
 using EmrMarket.Silos.Roles;
 
 namespace EmrMarket.Silos.Services;
@@ -48,6 +49,38 @@ internal sealed class PatientService(RunningRoles roles)
     /// <summary>What a pseudonym allows and asks now, and what was spent.</summary>
     public async Task<OfferInfo> OfferAsync(string site, string schemaId, string pseudonym) =>
         Info(await roles.Site(site).Grains.GetGrain<IPublisherGrain>(PublisherKey.Of(site, schemaId, pseudonym)).StandingAsync());
+
+    /// <summary>What a pseudonym allows and asks now, as a Consent of HL7 FHIR R4 (docs/CONSENT.md).</summary>
+    /// <exception cref="ServiceRefusedException"><c>no-policy</c>: nothing was set yet; <c>policy-invalid</c>: it ends behind the year
+    /// 9999.</exception>
+    public async Task<string> ConsentAsync(string site, string schemaId, string pseudonym)
+    {
+        OfferInfo offer = await OfferAsync(site, schemaId, pseudonym);
+        if (offer.Quota == 0 || offer.ExpirySeconds > ConsentWriter.NoEnd)
+        {
+            throw offer.Quota == 0 ? new ServiceRefusedException("no-policy", "this pseudonym has no policy yet")
+                : new ServiceRefusedException("policy-invalid", "the policy ends behind the year 9999, which FHIR cannot write");
+        }
+
+        return ConsentWriter.Write(
+            new ConsentPolicy
+            {
+                Profile = offer.Profile, Rate = offer.Rate, Quota = offer.Quota, Purpose = offer.Purpose,
+                ExpirySeconds = offer.ExpirySeconds,
+            },
+            Enum.Parse<Participation>(offer.Participation, ignoreCase: true), ConsentMenuOf(site, schemaId));
+    }
+
+    /// <summary>The policy that a Consent means at a site; it is not set, since setting one takes the patient's signature.</summary>
+    /// <exception cref="Analytics.Records.InputException">It is no Consent, or no policy can say what it means.</exception>
+    public ConsentInfo ReadConsent(string site, string schemaId, ReadOnlyMemory<byte> consent) => ConsentInfo.Of(
+        ConsentReader.Read(consent, ConsentMenuOf(site, schemaId), roles.View.NowSeconds, "the Consent"), SchemaOf(site, schemaId));
+
+    private ConsentMenu ConsentMenuOf(string site, string schemaId) =>
+        ConsentMenu.Of(SchemaOf(site, schemaId), roles.Site(site).Options.Rates);
+
+    private Schema SchemaOf(string site, string schemaId) => roles.Schemas.TryGetValue(schemaId, out MarketSchema? known) ? known.Schema
+        : throw new ServiceRefusedException("unknown-schema", $"site '{site}' has no records of schema {schemaId}");
 
     /// <summary>Carries out a signed command.</summary>
     /// <exception cref="SiteRefusedException">The signature, the nonce or the policy is refused; nothing was changed.</exception>
@@ -285,6 +318,57 @@ internal sealed record OfferInfo
 
     /// <summary>Whether only the patient has the seed, and the site no key that commands or is paid from the next epoch on.</summary>
     public required bool OwnSeed { get; init; }
+}
+
+/// <summary>What a Consent of HL7 FHIR R4 means at a site (docs/CONSENT.md).</summary>
+internal sealed record ConsentInfo
+{
+    /// <summary>What the person wants: active, paused or withdrawn.</summary>
+    public required string Participation { get; init; }
+
+    /// <summary>The policy to sign; null where the Consent only pauses or withdraws.</summary>
+    public ConsentPolicyInfo? Policy { get; init; }
+
+    /// <summary>Where the policy allows less than the Consent permits; it never allows more.</summary>
+    public required ConsentNote[] Notes { get; init; }
+
+    /// <summary>What a reading says, with the names of the menu.</summary>
+    public static ConsentInfo Of(ConsentReading reading, Schema schema) => new()
+    {
+        Participation = reading.Participation.ToString().ToLowerInvariant(),
+        Policy = reading.Policy is { } policy
+            ? new ConsentPolicyInfo
+            {
+                Profile = policy.Profile,
+                ProfileName = schema.Profiles[policy.Profile].Name,
+                Rate = policy.Rate,
+                Quota = policy.Quota,
+                Purpose = policy.Purpose,
+                PurposeTitle = PurposeTree.Default.Purposes.Single(purpose => purpose.Code == policy.Purpose).Title,
+                ExpirySeconds = policy.ExpirySeconds,
+            } : null,
+        Notes = [.. reading.Notes],
+    };
+}
+
+/// <summary>A policy as a Consent says it.</summary>
+internal sealed record ConsentPolicyInfo
+{
+    public required byte Profile { get; init; }
+
+    public required string ProfileName { get; init; }
+
+    /// <summary>By its number on the menu; null where the Consent names none.</summary>
+    public byte? Rate { get; init; }
+
+    /// <summary>Sales per record and round; null where the Consent names none.</summary>
+    public ushort? Quota { get; init; }
+
+    public required byte Purpose { get; init; }
+
+    public required string PurposeTitle { get; init; }
+
+    public required long ExpirySeconds { get; init; }
 }
 
 /// <summary>A patient's signed command (docs/WIRE.md, "Patients' messages").</summary>

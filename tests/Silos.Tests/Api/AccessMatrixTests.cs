@@ -49,6 +49,8 @@ public sealed class AccessMatrixTests(ApiFixture api)
         ["GET /api/v1/sites/{site}/menus/{schemaId}"] = Everybody,
         ["GET /api/v1/sites/{site}/publishers/{schemaId}/{pseudonym}"] = ["patient"],
         ["GET /api/v1/sites/{site}/publishers/{schemaId}/{pseudonym}/history"] = ["patient"],
+        ["GET /api/v1/sites/{site}/publishers/{schemaId}/{pseudonym}/consent"] = ["patient"],
+        ["POST /api/v1/sites/{site}/publishers/{schemaId}/{pseudonym}/consent"] = ["patient"],
         ["POST /api/v1/sites/{site}/publishers/{schemaId}/{pseudonym}/commands"] = ["patient"],
         ["POST /api/v1/sites/{site}/publishers/{schemaId}/{pseudonym}/accounts"] = ["patient"],
         ["GET /api/v1/sites/{site}"] = Staff,

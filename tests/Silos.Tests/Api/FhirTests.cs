@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Net;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -32,7 +31,7 @@ public sealed class FhirTests(ApiFixture api)
             ("\"valueInteger\": 1200", "\"valueInteger\": \"many\""), ("\"Not Performed\"", "\"Omitted\""),
         ];
         Assert.All(planted, each => Assert.Contains(each.Good, bundle, StringComparison.Ordinal));
-        string[] faults = await FaultsAsync(
+        string[] faults = await FhirOracle.FaultsAsync(
             [bundle, .. planted.Select(each => bundle.Replace(each.Good, each.Bad, StringComparison.Ordinal))]);
         Assert.True(faults[0].Length == 0, faults[0]);
         Assert.All(faults[1..], fault => Assert.NotEqual("", fault));
@@ -103,7 +102,7 @@ public sealed class FhirTests(ApiFixture api)
         Assert.Equal("application/fhir+json", answer.Content.Headers.ContentType!.MediaType);
         string text = await answer.Content.ReadAsStringAsync();
         Assert.Equal(text, await http.GetStringAsync($"/api/v1/requests/{market.RequestKey}/results?format=fhir"));
-        Assert.Equal([""], await FaultsAsync(text));
+        Assert.Equal([""], await FhirOracle.FaultsAsync(text));
         JsonNode bundle = JsonNode.Parse(text)!;
         Assert.Equal(market.RequestKey, bundle["identifier"]!["value"]!.GetValue<string>());
         JsonNode[] entries = [.. bundle["entry"]!.AsArray().Select(entry => entry!)];
@@ -149,45 +148,6 @@ public sealed class FhirTests(ApiFixture api)
         Assert.DoesNotContain("<script", page, StringComparison.OrdinalIgnoreCase);
         Assert.DoesNotMatch("""(src|href)\s*=\s*["']?(?!#)""", page);
         Assert.DoesNotMatch("""url\(|@import""", page);
-    }
-
-    /// <summary>What the validators say of each, a line per fault; nothing when there is none.</summary>
-    private static async Task<string[]> FaultsAsync(params string[] bundles)
-    {
-        string tools = Path.Combine(Tools.RepositoryRoot, "tests", "Fhir");
-        if (!Directory.Exists(Path.Combine(tools, "node_modules")))
-        {
-            (int code, string said) = await RunAsync(
-                OperatingSystem.IsWindows() ? "npm.cmd" : "npm", tools, "ci", "--ignore-scripts", "--no-audit", "--no-fund");
-            Assert.True(code == 0, said);
-        }
-
-        DirectoryInfo folder = Directory.CreateTempSubdirectory("emrmarket-fhir-");
-        try
-        {
-            string[] files = [.. bundles.Select((_, i) => Path.Combine(folder.FullName, $"{i}.json"))];
-            await Task.WhenAll(files.Zip(bundles, (file, bundle) => File.WriteAllTextAsync(file, bundle)));
-            (int code, string said) = await RunAsync(Tools.Require(Tool.Node), tools, ["validate.mjs", .. files]);
-            string[] lines = said.Split('\n', StringSplitOptions.RemoveEmptyEntries);
-            Assert.True(code == (lines.Length == 0 ? 0 : 1) && lines.All(line => files.Any(line.StartsWith)), said);
-            return [.. files.Select(file => string.Join('\n', lines.Where(line => line.StartsWith(file, StringComparison.Ordinal))))];
-        }
-        finally
-        {
-            folder.Delete(recursive: true);
-        }
-    }
-
-    private static async Task<(int Code, string Said)> RunAsync(string program, string folder, params string[] arguments)
-    {
-        using Process process = Process.Start(new ProcessStartInfo(program, arguments)
-        {
-            WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false,
-        })!;
-        Task<string> error = process.StandardError.ReadToEndAsync();
-        string said = await process.StandardOutput.ReadToEndAsync();
-        await process.WaitForExitAsync();
-        return (process.ExitCode, said + await error);
     }
 
     private static IEnumerable<JsonNode> Of(IEnumerable<JsonNode> entries, string code) => entries.Select(entry => entry["resource"]!)

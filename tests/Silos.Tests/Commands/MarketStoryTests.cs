@@ -148,6 +148,7 @@ public sealed class MarketStoryTests
         Assert.Equal("paused", paused.GetProperty("offer").GetProperty("participation").GetString());
         await market.JsonAsync("patient", "policy", "--wallet", wallet, "--passphrase-file", passphrase, "--pseudonym",
             pseudonym, "--resume");
+        await ConsentAsync(market, chosen.GetProperty("offer"), ["--wallet", wallet, "--passphrase-file", passphrase]);
 
         // Another wallet's key commands nothing: the phrase of somebody else restores other keys.
         string stranger = market.Place("stranger.wallet");
@@ -158,6 +159,33 @@ public sealed class MarketStoryTests
             $"{entry.GetProperty("site").GetUInt32()}/{entry.GetProperty("schemaId").GetString()}/{pseudonym}")).Code);
         await market.RefusedAsync(1, "controller", "patient", "offers", "--wallet", stranger, "--passphrase-file", passphrase);
         return wallet;
+    }
+
+    /// <summary>The policy goes out as a Consent and comes back as the same policy, whatever was set in between.</summary>
+    private static async Task ConsentAsync(ServedMarket market, JsonElement chosen, string[] patient)
+    {
+        string file = market.Place("consent.json");
+        Assert.Equal(0, (await market.RunAsync(["patient", "consent", .. patient, "--out", file])).Code);
+        JsonElement means = await market.JsonAsync("patient", "consent", file, "--schema", Schema);
+        Assert.Equal("active", means.GetProperty("participation").GetString());
+        Assert.Equal(0, means.GetProperty("notes").GetArrayLength());
+        await market.JsonAsync(["patient", "policy", .. patient, "--rate", "0", "--quota", "1", "--purpose", "3", "--until", "2030-01-01"]);
+        await market.RefusedAsync(2, "another one", ["patient", "policy", .. patient, "--consent", file, "--rate", "0"]);
+        JsonElement back = (await market.JsonAsync(["patient", "policy", .. patient, "--consent", file]))[0].GetProperty("offer");
+        foreach (string name in (string[])["profile", "rate", "quota", "purpose", "expirySeconds", "participation"])
+        {
+            Assert.Equal(chosen.GetProperty(name).ToString(), back.GetProperty(name).ToString());
+        }
+
+        string consent = await File.ReadAllTextAsync(file);
+        await File.WriteAllTextAsync(file, consent.Replace("\"active\"", "\"inactive\"", StringComparison.Ordinal));
+        Assert.Equal("paused", (await market.JsonAsync(["patient", "policy", .. patient, "--consent", file]))[0].GetProperty("offer")
+            .GetProperty("participation").GetString());
+        await File.WriteAllTextAsync(file, consent.Replace("\"active\"", "\"rejected\"", StringComparison.Ordinal));
+        await market.RefusedAsync(2, "--yes", ["patient", "policy", .. patient, "--consent", file]);
+        await File.WriteAllTextAsync(file, consent.Replace("\"purpose\"", "\"actor\"", StringComparison.Ordinal));
+        await market.RefusedAsync(2, "Consent.provision.actor", ["patient", "policy", .. patient, "--consent", file]);
+        await market.JsonAsync(["patient", "policy", .. patient, "--resume"]);
     }
 
     private static async Task<ulong> BuyAsync(ServedMarket market, long members)

@@ -71,6 +71,7 @@ internal enum ProblemType
     CommandMalformed,
     CommandNonce,
     CommandSignature,
+    NoPolicy,
     NobodyToPublish,
     NotAdmitted,
     PolicyColumns,

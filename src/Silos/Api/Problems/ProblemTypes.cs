@@ -175,6 +175,7 @@ internal static class ProblemTypes
             "Read the offer, and sign again with its nextNonce."),
         (ProblemType.CommandSignature, Status403Forbidden, "The signature is not the controller's.",
             "Sign with the key of the pseudonym, for this ledger, schema and pseudonym."),
+        (ProblemType.NoPolicy, Status404NotFound, "There is no policy yet.", "Set one first (POST .../commands)."),
         (ProblemType.NobodyToPublish, Status409Conflict, "Nobody's offer can be published.",
             "Load records and set policies first; too small classes are not published."),
         (ProblemType.NotAdmitted, Status409Conflict, "The consortium has not admitted the site.",

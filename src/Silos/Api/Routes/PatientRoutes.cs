@@ -1,5 +1,9 @@
+using System.Text.Json;
 using EmrMarket.Silos.Api.Access;
+using EmrMarket.Silos.Api.Problems;
 using EmrMarket.Silos.Api.Traffic;
+using EmrMarket.Silos.Consents;
+using EmrMarket.Silos.Reporting.Fhir;
 using EmrMarket.Silos.Services;
 
 namespace EmrMarket.Silos.Api.Routes;
@@ -32,10 +36,36 @@ internal static class PatientRoutes
                     + "(docs/WIRE.md, \"Patients' messages\").",
                 Policies.Patient)
             .Costs(RateClass.Write).Remembered();
+        patients.MapGet("/publishers/{schemaId}/{pseudonym}/consent",
+                async (string site, string schemaId, string pseudonym, PatientService service) =>
+                    new TaggedText(await service.ConsentAsync(site, schemaId, pseudonym), FhirJson.MediaType + "; charset=utf-8"))
+            .Named("ReadConsent", "What the patient allows and asks now, as a Consent of HL7 FHIR R4 (docs/CONSENT.md).", Policies.Patient)
+            .Produces<JsonElement>(StatusCodes.Status200OK, FhirJson.MediaType);
+        patients.MapPost("/publishers/{schemaId}/{pseudonym}/consent",
+                async (string site, string schemaId, string pseudonym, HttpContext context, PatientService service) =>
+                    service.ReadConsent(site, schemaId, await BodyAsync(context)))
+            .Named("ConvertConsent",
+                "The policy that a Consent of HL7 FHIR R4 means. Nothing is set: that takes a signed command.", Policies.Patient)
+            .Costs(RateClass.Write).Accepts<JsonElement>(FhirJson.MediaType, "application/json");
         patients.MapGet("/publishers/{schemaId}/{pseudonym}/history",
             async (string site, string schemaId, string pseudonym, string? cursor, string? limit, PatientService service) =>
             Paging.After(await service.HistoryAsync(site, schemaId, pseudonym), use => $"{use.DeliveryId}-{use.Slot}", cursor, limit))
             .Named("ReadHistory", "Every use of the record, oldest first, with its places on the ledger.", Policies.Patient)
             .Cached(CacheFor.Session);
+    }
+
+    // As bytes: of a Consent every repeated member counts.
+    private static async Task<ReadOnlyMemory<byte>> BodyAsync(HttpContext context)
+    {
+        string type = context.Request.ContentType?.Split(';')[0].Trim() ?? "";
+        if (!type.Equals(FhirJson.MediaType, StringComparison.OrdinalIgnoreCase)
+            && !type.Equals("application/json", StringComparison.OrdinalIgnoreCase))
+        {
+            throw new ApiException(ProblemType.UnsupportedMediaType);
+        }
+
+        using MemoryStream body = new();
+        await context.Request.Body.CopyToAsync(body, context.RequestAborted);
+        return body.ToArray();
     }
 }

@@ -19,7 +19,7 @@ internal sealed record ResultsForm(
     [
         new("json", "application/json", "json", (service, researcher, key, _) => service.ResultsAsync(researcher, key)),
         new("csv", "text/csv", "csv", async (service, researcher, key, _) => ResultsCsv.Write(await service.ResultsAsync(researcher, key))),
-        new("fhir", FhirResults.MediaType, "fhir.json", async (service, researcher, key, cancellation) =>
+        new("fhir", FhirJson.MediaType, "fhir.json", async (service, researcher, key, cancellation) =>
             FhirResults.Write(await service.DossierAsync(researcher, key, cancellation))),
         new("html", RequestReport.MediaType, "html", async (service, researcher, key, cancellation) =>
             RequestReport.Write(await service.DossierAsync(researcher, key, cancellation))),

@@ -13,6 +13,7 @@ internal static class PatientCommand
           emr patient policy                                                     what each profile of the menu means
           emr patient policy --wallet anna.wallet --profile balanced --rate 1 --purpose 2 --quota 2 --until 2027-12-31
           emr patient policy --wallet anna.wallet --pause
+          emr patient consent --wallet anna.wallet --out consent.json            the policy as a Consent of HL7 FHIR R4
           emr patient offers --wallet anna.wallet
           emr patient history --wallet anna.wallet --json
           emr patient withdraw --wallet anna.wallet --yes
@@ -22,6 +23,6 @@ internal static class PatientCommand
 
     /// <summary>The command and its verbs.</summary>
     public static Command Create() =>
-        new("patient", Description) { PolicyCommand.Create(), OfferCommands.CreateOffers(), OfferCommands.CreateHistory(),
+        new("patient", Description) { PolicyCommand.Create(), ConsentCommand.Create(), OfferCommands.CreateOffers(), OfferCommands.CreateHistory(),
             PolicyCommand.CreateWithdraw(), WalletCommands.Create() };
 }

@@ -89,6 +89,10 @@ internal sealed class PatientSession(MarketClient market, string site, WalletEnt
     /// <summary>What is allowed and asked now.</summary>
     public Task<OfferInfo> OfferAsync(CancellationToken cancellationToken) => market.GetAsync<OfferInfo>(Path, cancellationToken);
 
+    /// <summary>The same as a Consent of HL7 FHIR R4.</summary>
+    public Task<string> ConsentAsync(CancellationToken cancellationToken) =>
+        market.GetAsync<string>(Path + "/consent", cancellationToken);
+
     /// <summary>Every use, oldest first.</summary>
     public async Task<IReadOnlyList<UseInfo>> HistoryAsync(CancellationToken cancellationToken) =>
         await market.ListAsync<UseInfo>(Path + "/history", cancellationToken);

@@ -13,20 +13,21 @@ internal static class PolicyCommand
 {
     private const string Description =
         """
-        Without a wallet: the menu of a site, with what each profile means. With a wallet: sets what is asked for and leaves the rest as it is, or pauses and resumes. A policy is the person's: it
+        Without a wallet: the menu of a site, with what each profile means. With a wallet: sets what is asked for and leaves the rest as it is, or pauses and resumes. With --consent, sets what a Consent of HL7 FHIR R4 means, and never more (docs/CONSENT.md); one that is inactive pauses, one that is rejected withdraws. A policy is the person's: it
         holds for all their records, and takes effect with the site's next epoch; pausing takes effect at once.
 
         Examples:
           emr patient policy --schema diabetic_data
           emr patient policy --wallet anna.wallet --profile balanced --rate 1 --purpose 2 --quota 2 --until 2027-12-31
           emr patient policy --wallet anna.wallet --rate 2
+          emr patient policy --wallet anna.wallet --consent consent.json
           emr patient policy --wallet anna.wallet --pause
           emr patient policy --wallet anna.wallet --resume --json
 
         Exit codes: 0 done, 1 not allowed, 2 wrong command or input, 75 not ready.
         """;
 
-    private const ushort UsualQuota = 4;
+    internal const ushort UsualQuota = 4;
     private const int UsualDays = 300;
 
     /// <summary>The command.</summary>
@@ -48,18 +49,25 @@ internal static class PolicyCommand
         var until = new Option<string?>("--until") { Description = "The last day, in UTC.", HelpName = "YYYY-MM-DD" };
         var pause = new Option<bool>("--pause") { Description = "Take no part until further notice." };
         var resume = new Option<bool>("--resume") { Description = "Take part again under the policy as it was." };
+        var consent = new Option<string?>("--consent")
+        {
+            Description = "A Consent of HL7 FHIR R4; --rate and --quota say what it does not.", HelpName = "FILE",
+        };
+        var yes = new Option<bool>("--yes") { Description = "Do not ask where the Consent withdraws: it cannot be taken back." };
         SchemaOption schema = new();
         PatientOptions patient = new();
         ClientOptions client = new();
         Command command = client.AddTo(
-            patient.AddTo(new Command("policy", Description) { profile, rate, quota, purpose, until, pause, resume, schema.Option }));
+            patient.AddTo(
+                new Command("policy", Description) { profile, rate, quota, purpose, until, consent, yes, pause, resume, schema.Option }));
         command.Validators.Add(result =>
         {
-            bool sets = new Option[] { profile, rate, quota, purpose, until }.Any(
-                option => result.GetResult(option) is { Implicit: false });
-            if ((sets ? 1 : 0) + (result.GetValue(pause) ? 1 : 0) + (result.GetValue(resume) ? 1 : 0) > 1)
+            bool Given(params Option[] options) => options.Any(option => result.GetResult(option) is { Implicit: false });
+            bool sets = Given(profile, purpose, until);
+            if ((sets ? 1 : 0) + (Given(consent) ? 1 : 0) + (result.GetValue(pause) ? 1 : 0) + (result.GetValue(resume) ? 1 : 0) > 1
+                || (Given(rate, quota) && (result.GetValue(pause) || result.GetValue(resume))))
             {
-                result.AddError("Give settings, --pause or --resume, and one of them only.");
+                result.AddError("Give settings, --consent, --pause or --resume, and one of them only.");
             }
 
             if (result.GetValue(until) is { } day
@@ -83,6 +91,15 @@ internal static class PolicyCommand
             string site = await patient.SiteAsync(parsed, market, cancellation);
             PatientSession session = await PatientSession.OpenAsync(market, site, wallet, entry, cancellation);
             MenuInfo menu = await MenuAsync(market, site, Hashes.Text(entry.SchemaId), cancellation);
+            if (parsed.GetValue(consent) is { } file)
+            {
+                OfferInfo became = await ConsentCommand.SetAsync(
+                    market, session, wallet, entry, menu, file, parsed.GetValue(rate), parsed.GetValue(quota), parsed.GetValue(yes),
+                    cancellation);
+                OfferCommands.Show([(entry, became, menu)], client.Json(parsed));
+                return ExitCode.Success;
+            }
+
             PublisherCommand wish;
             if (parsed.GetValue(pause) || parsed.GetValue(resume))
             {

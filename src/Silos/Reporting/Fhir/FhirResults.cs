@@ -1,9 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
-using System.Text.Json.Serialization;
 using EmrMarket.Analytics.Estimation;
 using EmrMarket.Analytics.Pricing;
 using EmrMarket.Analytics.Quality;
@@ -20,20 +18,6 @@ namespace EmrMarket.Silos.Reporting.Fhir;
 /// </summary>
 internal sealed class FhirResults
 {
-    /// <summary>The media type of what is written.</summary>
-    public const string MediaType = "application/fhir+json";
-
-    private static readonly JsonSerializerOptions Json = new()
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
-        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        WriteIndented = true,
-        IndentSize = 1,
-        NewLine = "\n",
-        Converters = { new Instant(), new PlainText() },
-    };
-
     private readonly RequestDossier _dossier;
     private readonly List<FhirEntry> _entries = [];
     private readonly FhirReference _group;
@@ -50,7 +34,7 @@ internal sealed class FhirResults
 
     /// <summary>The bundle, as JSON. The same dossier gives the same bytes.</summary>
     public static string Write(RequestDossier dossier) =>
-        JsonSerializer.Serialize<FhirResource>(new FhirResults(dossier).Bundle(), Json) + "\n";
+        FhirJson.Write(new FhirResults(dossier).Bundle());
 
     private FhirBundle Bundle()
     {
@@ -322,25 +306,4 @@ internal sealed class FhirResults
 
     private static string Camel<T>(T value)
         where T : struct, Enum => JsonNamingPolicy.CamelCase.ConvertName(value.ToString());
-
-    /// <summary>Strings of FHIR have no characters below U+0020 but tab and line ends (R4, "Primitive Types").</summary>
-    private sealed class PlainText : JsonConverter<string>
-    {
-        public override string? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => reader.GetString();
-
-        public override void Write(Utf8JsonWriter writer, string value, JsonSerializerOptions options) => writer.WriteStringValue(
-            value.Any(IsForbidden) ? string.Concat(value.Select(c => IsForbidden(c) ? '\uFFFD' : c)) : value);
-
-        private static bool IsForbidden(char c) => c < ' ' && c is not ('\t' or '\n' or '\r');
-    }
-
-    /// <summary>Times as FHIR writes them: in UTC, to the second.</summary>
-    private sealed class Instant : JsonConverter<DateTimeOffset>
-    {
-        public override DateTimeOffset Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-            reader.GetDateTimeOffset();
-
-        public override void Write(Utf8JsonWriter writer, DateTimeOffset value, JsonSerializerOptions options) =>
-            writer.WriteStringValue(value.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture));
-    }
 }

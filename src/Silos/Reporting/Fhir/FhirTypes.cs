@@ -13,6 +13,7 @@ namespace EmrMarket.Silos.Reporting.Fhir;
 [JsonDerivedType(typeof(FhirOrganization))]
 [JsonDerivedType(typeof(FhirProvenance))]
 [JsonDerivedType(typeof(FhirCodeSystem))]
+[JsonDerivedType(typeof(FhirConsent))]
 internal abstract record FhirResource([property: JsonPropertyOrder(-3)] string ResourceType)
 {
     [JsonPropertyOrder(-2)]
@@ -155,6 +156,48 @@ internal sealed record FhirCodeSystem() : FhirResource("CodeSystem")
 
     public required FhirCodeConcept[] Concept { get; init; }
 }
+
+internal sealed record FhirConsent() : FhirResource("Consent")
+{
+    public FhirExtension[]? Extension { get; init; }
+
+    public FhirExtension[]? ModifierExtension { get; init; }
+
+    public required string Status { get; init; }
+
+    public required FhirConcept Scope { get; init; }
+
+    public required FhirConcept[] Category { get; init; }
+
+    public required FhirReference Patient { get; init; }
+
+    public required FhirPolicy[] Policy { get; init; }
+
+    public required FhirConcept PolicyRule { get; init; }
+
+    public required FhirProvision Provision { get; init; }
+}
+
+internal sealed record FhirPolicy(string Uri);
+
+internal sealed record FhirProvision
+{
+    public FhirExtension[]? ModifierExtension { get; init; }
+
+    public string? Type { get; init; }
+
+    public FhirPeriod? Period { get; init; }
+
+    public FhirCoding[]? Purpose { get; init; }
+
+    public FhirCoding[]? Class { get; init; }
+
+    public FhirConcept[]? Code { get; init; }
+
+    public FhirProvision[]? Provision { get; init; }
+}
+
+internal sealed record FhirPeriod(string End);
 
 internal sealed record FhirCodeConcept(string Code, string Display, string Definition);
 
