@@ -178,7 +178,7 @@ public sealed class ConsentReaderTests
         string[] steps = at.Split('.');
         foreach (string step in steps[..^1])
         {
-            node = int.TryParse(step, out int index) ? node[index]! : node[step]!;
+            node = int.TryParse(step, System.Globalization.CultureInfo.InvariantCulture, out int index) ? node[index]! : node[step]!;
         }
 
         JsonNode? value = put is null ? null : JsonNode.Parse(put);
