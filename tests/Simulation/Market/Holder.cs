@@ -13,6 +13,9 @@ internal sealed class Holder
     /// <summary>Whether the row is looked at; a planted defect is that it is not.</summary>
     public bool IsFenced { get; init; } = true;
 
+    /// <summary>What becomes of a hold; planted defects are all but the first.</summary>
+    public HoldKind Holds { get; init; }
+
     /// <summary>Whether nobody can take the stores now.</summary>
     public bool IsHeld => _holds.Count > 0;
 
@@ -34,12 +37,13 @@ internal sealed class Holder
         fenced.Store = store;
         fenced.Before = (method, answer) =>
         {
-            if (IsWrite(method) && IsFenced && taken != _taken)
+            bool isHold = method.Name.StartsWith("Hold", StringComparison.Ordinal);
+            if (IsFenced && taken != _taken && (isHold ? Holds != HoldKind.Nothing : IsWrite(method)))
             {
                 throw new IOException($"the store was taken {_taken} times, this process was number {taken}");
             }
 
-            return method.Name.StartsWith("Hold", StringComparison.Ordinal) && IsFenced ? Held()
+            return isHold && IsFenced && Holds == HoldKind.UntilReleased ? Held()
                 : method.ReturnType.IsInterface ? Of(method.ReturnType, answer()!, taken) : answer();
         };
         return proxy;
@@ -64,6 +68,19 @@ internal sealed class Holder
             return ValueTask.CompletedTask;
         }
     }
+}
+
+/// <summary>What holding the stores does.</summary>
+internal enum HoldKind
+{
+    /// <summary>Whoever has them keeps them until the hold is released, and whoever lost them gets none.</summary>
+    UntilReleased,
+
+    /// <summary>Whoever lost them gets none, and whoever has them may lose them at once.</summary>
+    ForAMoment,
+
+    /// <summary>It does nothing.</summary>
+    Nothing,
 }
 
 /// <summary>A store behind the fence.</summary>

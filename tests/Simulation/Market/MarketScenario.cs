@@ -178,4 +178,10 @@ internal enum MarketPlant
 
     /// <summary>A process that lost its stores is not kept from writing to them.</summary>
     FenceOff,
+
+    /// <summary>A process that lost its stores is kept from writing to them alone: what needs no write, it does.</summary>
+    HoldsOff,
+
+    /// <summary>A process sees that the stores are its own before it hands something over, and may lose them before it did.</summary>
+    HoldsBrief,
 }

@@ -23,7 +23,19 @@ internal sealed partial class MarketSimulation
         Points(name), _chain, MarketWorld.Deployment, MarketWorld.SiteAccounts[site], disk, Confirmations, _clock, _logs,
         (services, process) => ConfigureSite(services, process, site), typeof(SiteGrain).Assembly);
 
-    private Disk NewDisk() => new() { Holder = new Holder { IsFenced = !_scenario.HasTwin && _scenario.Plant != MarketPlant.FenceOff } };
+    private Disk NewDisk() => new()
+    {
+        Holder = new Holder
+        {
+            IsFenced = !_scenario.HasTwin && _scenario.Plant != MarketPlant.FenceOff,
+            Holds = _scenario.Plant switch
+            {
+                MarketPlant.HoldsOff => HoldKind.Nothing,
+                MarketPlant.HoldsBrief => HoldKind.ForAMoment,
+                _ => HoldKind.UntilReleased,
+            },
+        },
+    };
 
     /// <summary>Lets a process lose its stores now and then, and ends the one or other that did.</summary>
     private void TakeOver()
@@ -67,7 +79,7 @@ internal sealed partial class MarketSimulation
     /// would refuse commands before it did worse.)</summary>
     private SimulatedProcess Commanded(int site)
     {
-        SimulatedProcess[] formers = _scenario.Plant == MarketPlant.FenceOff ? []
+        SimulatedProcess[] formers = _scenario.Plant is MarketPlant.FenceOff or MarketPlant.HoldsOff ? []
             : [.. _formers.Where(former => former.Site == site).Select(former => former.Process)];
         return formers.Length > 0 && _random.Next(3) == 0 ? formers[_random.Next(formers.Length)]
             : _sites.Last(s => s.Site == site).Process;

@@ -134,19 +134,25 @@ public sealed class MarketSimulationTests
         }
     }
 
-    [Fact]
-    public void Writes_that_no_fence_keeps_from_a_former_process_are_found_by_the_reports_that_leave()
+    /// <summary>Without the fence a former process draws what was ordered, without holds it hands over what was drawn, and with holds that
+    /// end at once it hands over what it was about to.</summary>
+    [Theory]
+    [InlineData(nameof(MarketPlant.FenceOff), "order none")]
+    [InlineData(nameof(MarketPlant.HoldsOff), "order Sending")]
+    [InlineData(nameof(MarketPlant.HoldsBrief), "order Sending")]
+    public void Former_process_that_nothing_keeps_from_it_is_found_by_the_reports_that_leave(string plant, string when)
     {
         List<string> found = [];
         for (int seed = 0; seed < 20 && found.Count == 0; seed++)
         {
             MarketScenario undisturbed = new(seed) { Wants = Everything };
             foreach (string moment in MarketSimulation.Run(undisturbed).Moments.Where(
-                moment => moment.Contains("order none", StringComparison.Ordinal)))
+                moment => moment.Contains(when, StringComparison.Ordinal)))
             {
                 try
                 {
-                    MarketSimulation.Run(undisturbed with { HasTakeovers = true, WithdrawMoment = moment, Plant = MarketPlant.FenceOff });
+                    MarketSimulation.Run(
+                        undisturbed with { HasTakeovers = true, WithdrawMoment = moment, Plant = Enum.Parse<MarketPlant>(plant) });
                 }
                 catch (MarketInvariantException broken)
                 {
