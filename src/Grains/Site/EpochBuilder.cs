@@ -21,12 +21,11 @@ internal static class EpochBuilder
     /// <param name="options">The site's options.</param>
     /// <param name="site">The site's number.</param>
     /// <param name="epoch">The number of the epoch.</param>
-    /// <param name="previous">The newest final epoch, whose grades may not fall; null for none.</param>
+    /// <param name="past">Where the records stood in the final epochs before, whose grades may not fall.</param>
     /// <param name="now">The ledger's time.</param>
     public static (EpochFile? File, int Withheld) Build(
-        SiteBook book, SiteOptions options, uint site, uint epoch, EpochFile? previous, long now)
+        SiteBook book, SiteOptions options, uint site, uint epoch, EpochPast past, long now)
     {
-        Dictionary<int, (uint Position, AttributeGrades HighWater)> before = Earlier(book, previous);
         List<Offer> offers = [];
         List<int> records = [];
         int withheld = 0;
@@ -42,8 +41,7 @@ internal static class EpochBuilder
                 continue;
             }
 
-            AttributeGrades highWater = HighWater(book, record,
-                before.TryGetValue(record, out (uint Position, AttributeGrades HighWater) known) ? known.HighWater : AttributeGrades.None);
+            AttributeGrades highWater = HighWater(book, record, past.Find(record)?.HighWater ?? AttributeGrades.None);
             (SiteBook.PersonPolicy, string, AttributeGrades) key = (policy, CellOf(book, record), highWater);
             if (!shared.TryGetValue(key, out OfferTerms? terms))
             {
@@ -74,8 +72,8 @@ internal static class EpochBuilder
             PayoutDepth = options.PayoutDepth,
             Classes = [.. classes.Classes.Select(one => one.Terms.ToLeaf(one.Offers.Count))],
             Cells = [.. classes.Classes.Select(one => one.Terms.PublicCell)],
-            Members = Members(book, options, epoch, members,
-                record => before.TryGetValue(record, out var known) ? (previous!.Epoch, known.Position) : (0u, 0u)),
+            Members = Members(
+                book, options, epoch, members, record => past.Find(record) is { } place ? (place.Epoch, place.Position) : (0u, 0u)),
         }, withheld);
     }
 
@@ -114,23 +112,6 @@ internal static class EpochBuilder
             }
         });
         return leaves;
-    }
-
-    /// <summary>Per record the place and the published grades of an earlier epoch.</summary>
-    private static Dictionary<int, (uint Position, AttributeGrades HighWater)> Earlier(SiteBook book, EpochFile? previous)
-    {
-        Dictionary<int, (uint, AttributeGrades)> earlier = [];
-        for (int position = 0; position < (previous?.Members.Length ?? 0); position++)
-        {
-            MemberLeaf member = previous!.Members[position];
-            int record = book.RecordOf(member.Pseudonym);
-            if (record >= 0)
-            {
-                earlier.Add(record, ((uint)position, previous.Classes[member.LocalClass].HighWater.ToGrades()));
-            }
-        }
-
-        return earlier;
     }
 
     /// <summary>The highest grades released, and never less than what was published: a class may have been joined whose grades were

@@ -136,14 +136,20 @@ internal sealed class SiteBook
     /// <summary>Whether a record is known.</summary>
     public bool Holds(ulong recordKey) => _recordByKey.ContainsKey(recordKey);
 
+    /// <summary>Whether persons have just these policies now.</summary>
+    public bool Has(SetPolicies policies) => Enumerable.Range(0, policies.PersonKeys.Length)
+        .All(i => PersonOf(policies.PersonKeys[i]) is >= 0 and var person && Policies[person] == Policy(policies, i));
+
+    private static PersonPolicy Policy(SetPolicies policies, int i) => new(
+        policies.Profiles[i], policies.Rates[i], policies.Quotas[i], policies.Purposes[i], policies.ExpirySeconds[i],
+        policies.Participation[i]);
+
     public void Apply(SetPolicies policies)
     {
         for (int i = 0; i < policies.PersonKeys.Length; i++)
         {
             int person = PersonOf(policies.PersonKeys[i]);
-            Policies[person] = new PersonPolicy(
-                policies.Profiles[i], policies.Rates[i], policies.Quotas[i], policies.Purposes[i], policies.ExpirySeconds[i],
-                policies.Participation[i]);
+            Policies[person] = Policy(policies, i);
             if (policies.Participation[i] == Participation.Withdrawn)
             {
                 Withdrawn.Add(person);

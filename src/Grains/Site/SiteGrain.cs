@@ -110,9 +110,17 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
             }
         }
 
+        SetPolicies next = policies with { InPlaceOf = null };
+        if (policies.InPlaceOf is { } known && !book.Has(known) && !book.Has(next))
+        {
+            throw new SiteRefusedException("command-nonce",
+                "what the person allows was changed since the command was signed, by a command for another of their pseudonyms or by the "
+                    + "site: ask for the offer, and sign again");
+        }
+
         try
         {
-            await store.SavePoliciesAsync(policies, CancellationToken.None);
+            await store.SavePoliciesAsync(next, CancellationToken.None);
         }
         catch
         {
@@ -121,7 +129,7 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
             throw;
         }
 
-        book.Apply(policies);
+        book.Apply(next);
     }
 
     /// <inheritdoc/>
@@ -167,10 +175,9 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
             return epochs[^1].Epoch;
         }
 
-        EpochRow? latest = ledger.FinalEpoch(site, book.LedgerId);
-        EpochFile? previous = latest is null ? null : await EpochFileAsync(latest.Header.DataHash);
         uint number = epochs.Length == 0 ? 1 : epochs[^1].Epoch.Epoch + 1;
-        (EpochFile? file, int withheld) = EpochBuilder.Build(book, options, site, number, previous, ledger.NowSeconds);
+        (EpochFile? file, int withheld) = EpochBuilder.Build(
+            book, options, site, number, await PastAsync(book, site), ledger.NowSeconds);
         if (file is null)
         {
             throw new SiteRefusedException("nobody-to-publish",
@@ -186,6 +193,26 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
         };
         await store.KeepFileAsync(epoch.FileHash, bytes, CancellationToken.None);
         return (await store.KeepEpochAsync(new SiteEpochRow(schemaId, epoch), CancellationToken.None)).Epoch;
+    }
+
+    /// <summary>Where the site's records stood last. Earlier epochs are read only for those who are in no later one: they paused, or are
+    /// new.</summary>
+    private async Task<EpochPast> PastAsync(SiteBook book, uint site)
+    {
+        EpochPast past = new();
+        foreach (EpochRow row in ledger.Epochs(book.LedgerId).Reverse()
+            .Where(row => row.Header.Site == site && row.Status == BatchStatus.Final))
+        {
+            if (past.Count == book.Records.Count)
+            {
+                break;
+            }
+
+            past.AddEarlier(book, past.Count == 0 ? await EpochFileAsync(row.Header.DataHash)
+                : EpochFile.Read(await FileAsync(row.Header.DataHash.ToDigits())));
+        }
+
+        return past;
     }
 
     /// <inheritdoc/>
@@ -310,6 +337,12 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
     {
         ArgumentNullException.ThrowIfNull(revocations);
         (SiteBook book, int record) = await RecordAsync(revocations.SchemaId, revocations.Pseudonym);
+        if (SiteNumber() == 0)
+        {
+            // A process that has just begun has read nothing of the ledger yet, and would take the signatures for another site's.
+            await ledger.SyncAsync();
+        }
+
         foreach (PublisherRevocation revocation in revocations.Revocations)
         {
             (_, int other) = await RecordAsync(revocations.SchemaId, revocation.Pseudonym);
@@ -697,7 +730,8 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
         }
 
         TermsDocument terms = TermsDocument.Read(order.TermsJson);
-        if (terms.Hash() != request.Terms.TermsHash || posted.Header != batch.Header || request.Book != batch.Header.Ordinal
+        if (terms.Hash() != request.Terms.TermsHash || terms.SchemaId != request.Terms.SchemaId.ToDigits()
+            || posted.Header != batch.Header || request.Book != batch.Header.Ordinal
             || request.Index >= round.RequestIds.Count || round.RequestIds[(int)request.Index] != order.RequestId || request.Cancelled)
         {
             throw new LinkRefusedException("order-contradicts-ledger",

@@ -69,7 +69,7 @@ public sealed class AnonymityTests
         ushort[] ill = [.. Enumerable.Range(0, Persons).Select(i => (ushort)(i / 2 % 3))];
         SiteBook book = await SiteBook.ReadAsync(
             await Clinic.StoreAsync(Clinic.Records(sex, ill)), Clinic.Schema.Id, options, CancellationToken.None);
-        EpochFile first = EpochBuilder.Build(book, options, 1, 1, null, Now).File!;
+        EpochFile first = EpochBuilder.Build(book, options, 1, 1, new EpochPast(), Now).File!;
         PayoutAccount account = PayoutAccount.Of(RandomNumberGenerator.GetBytes(PatientKeys.Length));
         if (own)
         {
@@ -79,7 +79,7 @@ public sealed class AnonymityTests
             });
         }
 
-        EpochFile epoch = EpochBuilder.Build(book, options, 1, 2, first, Now).File!;
+        EpochFile epoch = EpochBuilder.Build(book, options, 1, 2, EpochPast.Of(book, first), Now).File!;
         Assert.Single(epoch.Classes);
         Assert.Equal(own, epoch.Members.Any(member => member.Controller == account.Controller(book.Pseudonyms[0])));
 

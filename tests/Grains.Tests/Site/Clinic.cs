@@ -52,7 +52,7 @@ internal static class Clinic
     {
         MemorySiteStore store = new();
         await store.KeepRecordsAsync(records, Schema.Id, CancellationToken.None);
-        await store.SavePoliciesAsync(Policies(records.RecordKeys.Length), CancellationToken.None);
+        await store.SavePoliciesAsync(Policies(records.PersonKeys.Distinct().Count()), CancellationToken.None);
         return store;
     }
 }

@@ -30,9 +30,9 @@ public sealed class CustodyTests
     public async Task Epoch_after_the_handing_in_commits_to_the_patient_s_addresses_and_the_others_stay_the_site_s()
     {
         (SiteBook book, SiteOptions options) = await BookAsync();
-        EpochFile before = EpochBuilder.Build(book, options, 1, 1, null, Now).File!;
+        EpochFile before = EpochBuilder.Build(book, options, 1, 1, new EpochPast(), Now).File!;
         book.Apply(Row(_seed));
-        EpochFile after = EpochBuilder.Build(book, options, 1, 2, before, Now).File!;
+        EpochFile after = EpochBuilder.Build(book, options, 1, 2, EpochPast.Of(book, before), Now).File!;
 
         Assert.Equal(Persons, after.Members.Length);
         foreach ((EpochFile epoch, bool isOwn) in new[] { (before, false), (after, true) })
@@ -54,12 +54,12 @@ public sealed class CustodyTests
     public async Task Delivery_pays_under_the_account_of_its_epoch_whatever_was_handed_in_since()
     {
         (SiteBook book, SiteOptions options) = await BookAsync();
-        EpochFile first = EpochBuilder.Build(book, options, 1, 1, null, Now).File!;
+        EpochFile first = EpochBuilder.Build(book, options, 1, 1, new EpochPast(), Now).File!;
         book.Apply(Row(_seed));
-        EpochFile second = EpochBuilder.Build(book, options, 1, 2, first, Now).File!;
+        EpochFile second = EpochBuilder.Build(book, options, 1, 2, EpochPast.Of(book, first), Now).File!;
         byte[] next = RandomNumberGenerator.GetBytes(PatientKeys.Length);
         book.Apply(Row(next));
-        EpochFile third = EpochBuilder.Build(book, options, 1, 3, second, Now).File!;
+        EpochFile third = EpochBuilder.Build(book, options, 1, 3, EpochPast.Of(book, second), Now).File!;
 
         foreach ((EpochFile epoch, byte[] seed) in new[] { (first, PatientKeys.SeedAtSite(_siteKey, Own)), (second, _seed), (third, next) })
         {
@@ -80,7 +80,7 @@ public sealed class CustodyTests
     {
         (SiteBook book, SiteOptions options) = await BookAsync();
         book.Apply(Row(_seed));
-        EpochFile epoch = EpochBuilder.Build(book, options, 1, 1, null, Now).File!;
+        EpochFile epoch = EpochBuilder.Build(book, options, 1, 1, new EpochPast(), Now).File!;
         MemberLeaf member = epoch.Members.Single(one => book.Records.PersonKeys[book.RecordOf(one.Pseudonym)] == Own);
 
         // All that the site can derive for anybody, of any seed and with the account's own chain code.
@@ -120,7 +120,7 @@ public sealed class CustodyTests
             .ToByteArray(isUnsigned: true, isBigEndian: true);
         byte[] key = [.. new byte[32 - digits.Length], .. digits];
         book.Apply(new SiteAccountRow { PersonKey = Own, PublicKey = PublicKey.Of(key).ToArray(), ChainCode = chainCode });
-        EpochFile epoch = EpochBuilder.Build(book, options, 1, 1, null, Now).File!;
+        EpochFile epoch = EpochBuilder.Build(book, options, 1, 1, new EpochPast(), Now).File!;
         Assert.Equal(PublicKey.Of(key).Address, epoch.Members.Single(one => one.Pseudonym == book.Pseudonyms[record]).Controller);
         Assert.Equal(key, ChildKeys.Private(key, tweak));
     }

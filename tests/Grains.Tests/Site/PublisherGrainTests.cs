@@ -383,6 +383,43 @@ public sealed class PublisherGrainTests(LedgerFixture fixture) : IClassFixture<L
         }
     }
 
+    [RequiresFact(Tool.Anvil)]
+    public async Task Command_that_a_crash_cut_short_does_not_undo_a_later_one_for_the_same_person()
+    {
+        LedgerFixture ledger = await fixture.StartedAsync();
+        Bytes32 otherPseudonym = PatientKeys.Pseudonym(Key, Schema, 2);
+        EthereumAccount otherController = new(PatientKeys.Controller(PatientKeys.SeedAtSite(Key, Person), otherPseudonym));
+        foreach ((int at, bool stored) in ((int, bool)[])[(1, true), (2, false), (2, true), (3, false)])
+        {
+            FaultyStates states = new();
+            FaultySiteStore store = new(await Clinic.StoreAsync(Clinic.Records([0, 0], [0, 1]) with { PersonKeys = [Person, Person] }));
+            PublisherCommand command;
+            await using (Site first = await Site.OpenAsync(ledger, store, states))
+            {
+                command = Policy(1).Sign(first.Domain, Controller);
+                Countdown fault = new(at, stored);
+                (states.Fault, store.Fault) = (fault, fault);
+                Assert.True(await FailsAsync(() => first.Publisher.CommandAsync(command)));
+                first.Runtime.Kill();
+                (states.Fault, store.Fault) = (null, null);
+            }
+
+            await using Site second = await Site.OpenAsync(ledger, store, states);
+            IPublisherGrain other = second.Runtime.GetGrain<IPublisherGrain>(
+                PublisherKey.Of("ward", Clinic.Schema.Id, otherPseudonym.ToString()[2..]));
+            PublisherOffer paused = await other.CommandAsync(
+                Plain(1, PublisherCommandKind.Pause).Sign(second.Domain with { Pseudonym = otherPseudonym }, otherController));
+            Assert.Equal(Participation.Paused, paused.Participation);
+
+            Assert.Equal("command-nonce",
+                (await Assert.ThrowsAsync<SiteRefusedException>(() => second.Publisher.CommandAsync(command))).Code);
+            PublisherOffer standing = await second.AskAsync();
+            Assert.Equal((2UL, Participation.Paused, paused.Profile), (standing.NextNonce, standing.Participation, standing.Profile));
+            Assert.Equal(Participation.Withdrawn, (await second.Publisher.CommandAsync(
+                Plain(2, PublisherCommandKind.Withdraw).Sign(second.Domain, Controller))).Participation);
+        }
+    }
+
     private static async Task<bool> FailsAsync(Func<Task> call)
     {
         try

@@ -73,8 +73,8 @@ public sealed class SiteFilesTests
     {
         (SiteBook book, EpochFile first, _) = await EpochAsync(i => ((byte)(2 + i % 3), 0, 0, default));
         book.Budgets.Commit(book.Budgets.TryReserve(0, [1], [2])!.Value, [1], [2]);
-        EpochFile second = EpochBuilder.Build(book, Ward.Options, 1, 2, first, Ward.Now).File!;
-        EpochFile third = EpochBuilder.Build(book, Ward.Options, 1, 3, second, Ward.Now).File!;
+        EpochFile second = EpochBuilder.Build(book, Ward.Options, 1, 2, EpochPast.Of(book, first), Ward.Now).File!;
+        EpochFile third = EpochBuilder.Build(book, Ward.Options, 1, 3, EpochPast.Of(book, second), Ward.Now).File!;
         foreach ((EpochFile earlier, EpochFile later) in new[] { (first, second), (second, third) })
         {
             foreach (MemberLeaf member in later.Members)
@@ -87,6 +87,26 @@ public sealed class SiteFilesTests
         }
 
         Assert.DoesNotContain(second.Members.Zip(first.Members), pair => pair.First.Salt == pair.Second.Salt);
+    }
+
+    [Fact]
+    public async Task Record_that_was_left_out_of_an_epoch_points_to_the_one_before_and_its_grades_do_not_fall()
+    {
+        (SiteBook book, EpochFile first, _) = await EpochAsync(_ => (3, 0, 0, default));
+        SetPolicies paused = Ward.Policies(i => (3, 0, 0, i < 30 ? Participation.Paused : Participation.Active));
+        book.Apply(paused);
+        EpochFile second = EpochBuilder.Build(book, Ward.Options, 1, 2, EpochPast.Of(book, first), Ward.Now).File!;
+        book.Apply(Ward.Policies(_ => (3, 0, 0, default)));
+        EpochPast past = EpochPast.Of(book, second);
+        past.AddEarlier(book, first);
+        EpochFile third = EpochBuilder.Build(book, Ward.Options, 1, 3, past, Ward.Now).File!;
+
+        Assert.True(second.Members.Length < third.Members.Length);
+        Dictionary<Bytes32, (uint, uint)>[] places = [.. ((EpochFile[])[first, second]).Select(epoch => epoch.Members
+            .Select((member, position) => (member.Pseudonym, (epoch.Epoch, (uint)position))).ToDictionary())];
+        Assert.All(third.Members, member => Assert.Equal(
+            places[1].TryGetValue(member.Pseudonym, out (uint, uint) newest) ? newest : places[0][member.Pseudonym],
+            (member.PreviousEpoch, member.PreviousPosition)));
     }
 
     [Fact]
@@ -211,7 +231,7 @@ public sealed class SiteFilesTests
         Func<int, (byte, byte, byte, Participation)> policy)
     {
         SiteBook book = await Ward.BookAsync(new MemorySiteStore(), Ward.Policies(policy));
-        (EpochFile? file, int withheld) = EpochBuilder.Build(book, Ward.Options, 1, 1, null, Ward.Now);
+        (EpochFile? file, int withheld) = EpochBuilder.Build(book, Ward.Options, 1, 1, new EpochPast(), Ward.Now);
         return (book, file!, withheld);
     }
 

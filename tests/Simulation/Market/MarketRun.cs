@@ -23,6 +23,9 @@ internal sealed record MarketRun(IReadOnlyList<string> Points, IReadOnlyList<Req
     /// <summary>Uses that patients were told of, each as the ledger has it.</summary>
     public required int Uses { get; init; }
 
+    /// <summary>Payments to addresses of seeds that only patients have.</summary>
+    public required int PaidToOwnSeeds { get; init; }
+
     /// <summary>How often a process lost its stores to another.</summary>
     public required int Takeovers { get; init; }
 

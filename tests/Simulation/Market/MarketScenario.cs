@@ -103,6 +103,14 @@ internal sealed record MarketScenario(int Seed)
     /// <summary>The moment of a request at which a patient of each site withdraws, of whom it buys; never when null.</summary>
     public string? WithdrawMoment { get; init; }
 
+    /// <summary>A patient of each site takes over with a seed of the own before the site's first epoch, and patients who change their minds
+    /// hand in seeds now and then.</summary>
+    public bool HasOwnSeeds { get; init; }
+
+    /// <summary>The moment of a request at which a patient of each site, of whom it buys, takes over with a new seed and withdraws with it
+    /// at once; never when null.</summary>
+    public string? OwnSeedMoment { get; init; }
+
     /// <summary>An auditor demands leaves, and has void what is not opened in time.</summary>
     public bool HasDemands { get; init; }
 
@@ -132,7 +140,8 @@ internal sealed record MarketScenario(int Seed)
             + $"CancelMoment = {Quoted(CancelMoment)}, CancelsOnLedger = {(CancelsOnLedger ? "true" : "false")}, WithdrawMoment = "
             + $"{Quoted(WithdrawMoment)}, HasDemands = {(HasDemands ? "true" : "false")}, CancelAt = {Text(CancelAt)}, WithdrawAt = "
             + $"{Text(WithdrawAt)}, HasTwin = {(HasTwin ? "true" : "false")}, "
-            + $"HasTakeovers = {(HasTakeovers ? "true" : "false")}, Plant = MarketPlant.{Plant} "
+            + $"HasTakeovers = {(HasTakeovers ? "true" : "false")}, HasOwnSeeds = {(HasOwnSeeds ? "true" : "false")}, "
+            + $"OwnSeedMoment = {Quoted(OwnSeedMoment)}, Plant = MarketPlant.{Plant} "
             + $"}}{(Wants is null ? "" : $" with Wants = [{string.Join(", ", Wants)}]")}");
 
     private static string Quoted(string? text) => text is null ? "null" : $"\"{text}\"";
@@ -184,4 +193,7 @@ internal enum MarketPlant
 
     /// <summary>A process sees that the stores are its own before it hands something over, and may lose them before it did.</summary>
     HoldsBrief,
+
+    /// <summary>The site's store says that it kept a payout account, and did not: a seed is forgotten by a restart.</summary>
+    AccountForgotten,
 }

@@ -39,7 +39,7 @@ internal sealed partial class MarketSimulation
             }
 
             _moments.Add(moment);
-            if (_struck is null && (moment == _scenario.CancelMoment || moment == _scenario.WithdrawMoment))
+            if (_struck is null && (moment == _scenario.CancelMoment || moment == _scenario.WithdrawMoment || moment == _scenario.OwnSeedMoment))
             {
                 (_struck, comes) = (wanted, true);
             }
@@ -57,7 +57,18 @@ internal sealed partial class MarketSimulation
         }
 
         _hasStruck = true;
-        if (_scenario.WithdrawMoment is not null)
+        if (_scenario.OwnSeedMoment is not null)
+        {
+            for (int site = 0; site < MarketWorld.Sites; site++)
+            {
+                Patient patient = _patients.First(patient => patient.Site == site);
+                TakeOver(patient);
+                patient.Then = PublisherCommandKind.Withdraw;
+            }
+
+            Command(int.MaxValue);
+        }
+        else if (_scenario.WithdrawMoment is not null)
         {
             for (int site = 0; site < MarketWorld.Sites; site++)
             {
@@ -195,22 +206,20 @@ internal sealed partial class MarketSimulation
 
     private int _uses;
 
-    /// <summary>An address is one of those that the patient's seed gives for the epoch, and the published root commits to them.</summary>
-    private static void CheckPayee(Patient patient, EpochFile epoch, uint position, Address payee)
+    /// <summary>An address is one of those that the seed behind the published leaf gives for the epoch, and the published root commits to
+    /// them.</summary>
+    private void CheckPayee(Patient patient, EpochFile epoch, uint position, Address payee)
     {
-        byte[] seed = PatientKeys.SeedAtSite(MarketWorld.KeyOf(patient.Site), patient.Person);
+        byte[] seed = patient.Seeds[SeedBehind(patient, epoch, epoch.Members[position].Controller)].Seed;
         Address[] own =
             EthereumAccount.AddressesOf(
                 [.. Enumerable.Range(0, 1 << epoch.PayoutDepth)
                     .Select(index => PatientKeys.Payout(seed, patient.Pseudonym, epoch.Epoch, (uint)index))]);
         Contracts.Merkle.TreeNode[] leaves = [
             .. own.Select((address, index) => Contracts.Merkle.Leaves.Payout(patient.Pseudonym, (uint)index, address))];
-        if (!own.Contains(payee)
-            || Contracts.Merkle.SumTree.Build(epoch.PayoutDepth, leaves).Root.Hash != epoch.Members[position].PayoutRoot)
-        {
-            throw new InvalidOperationException(
-                $"payee {payee} is none of the patient's {string.Join(", ", own)}, or they are not those of the published root");
-        }
+        Hold("patients-are-paid", own.Contains(payee)
+            && Contracts.Merkle.SumTree.Build(epoch.PayoutDepth, leaves).Root.Hash == epoch.Members[position].PayoutRoot,
+            $"payee {payee} is none of the patient's {string.Join(", ", own)}, or they are not those of the published root");
     }
 
     private (EpochFile File, EpochRow Row) EpochOf(uint site, LedgerRequest request, LedgerReadModel view)

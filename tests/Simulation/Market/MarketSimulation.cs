@@ -131,15 +131,6 @@ internal sealed partial class MarketSimulation : IDisposable
         public bool IsNeverFunded { get; } = funding == Funding.Never;
     }
 
-    /// <summary>Somebody who commands a pseudonym.</summary>
-    private sealed record Patient(int Site, ulong Person, Bytes32 Pseudonym, EthereumAccount Controller)
-    {
-        public ulong Nonce { get; set; } = 1;
-
-        public (PublisherCommand Command, MarketTruth.Wish Wish)? Pending { get; set; }
-
-        public bool IsGone { get; set; }
-    }
 
     /// <summary>Runs a scenario to its end.</summary>
     /// <returns>The fault points that its processes passed.</returns>
@@ -192,6 +183,7 @@ internal sealed partial class MarketSimulation : IDisposable
         if (!_scenario.HasRandomFaults)
         {
             CheckUses();
+            CheckWithdrawalsReachTheLedger();
         }
 
         CheckEnd();
@@ -202,6 +194,7 @@ internal sealed partial class MarketSimulation : IDisposable
             Statuses = ended,
             Evidence = (_audit, _marketStore, _chain),
             Uses = _uses,
+            PaidToOwnSeeds = _paidToOwnSeeds,
             Takeovers = _takeovers,
             Refusals =
                 [.. _siteStores.SelectMany(store => store.ReadOrdersAsync(CancellationToken.None).Result)
@@ -426,8 +419,10 @@ internal sealed partial class MarketSimulation : IDisposable
                     await grain.SetPoliciesAsync(MarketWorld.PoliciesOf(site));
                     _operator[site] = 2;
                     break;
+                case 2 when IsSeedAwaited(site):
+                    break;
                 case 2:
-                    await grain.DecideEpochAsync(SchemaId);
+                    await DecideEpochAsync(process, grain, site);
                     _operator[site] = 3;
                     break;
                 default:
@@ -435,7 +430,7 @@ internal sealed partial class MarketSimulation : IDisposable
                     EpochRow? last = Audited().Epochs().LastOrDefault(epoch => epoch.Header.Site == site + 1);
                     if (last?.Status == BatchStatus.Void || (!_isCalm && _random.Next(60) == 0))
                     {
-                        await grain.DecideEpochAsync(SchemaId);
+                        await DecideEpochAsync(process, grain, site);
                     }
 
                     break;
@@ -529,87 +524,6 @@ internal sealed partial class MarketSimulation : IDisposable
         catch (Exception e) when (e is not MarketInvariantException)
         {
             _said.Add(e.ToString());
-        }
-    }
-
-    /// <summary>A patient commands something new, or gives a command again whose answer did not come.</summary>
-    private void Command(int step)
-    {
-        foreach (Patient patient in _patients.Where(patient => _operator[patient.Site] > 1 && (_isCalm || _random.Next(3) == 0)))
-        {
-            SimulatedProcess process = Commanded(patient.Site);
-            string name = "patient " + patient.Person;
-            if (process.Points.IsDead || (_running.TryGetValue(name, out Task? running) && !running.IsCompleted))
-            {
-                continue;
-            }
-
-            if (patient.Pending is null && !_isCalm && !patient.IsGone && (_scenario.Wants is null || _scenario.HasTakeovers)
-                && _random.Next(_scenario.HasTakeovers ? 2 : 8) == 0)
-            {
-                Decide(patient, step);
-            }
-
-            if (patient.Pending is not null)
-            {
-                _running[name] = CommandAsync(process, patient);
-            }
-        }
-    }
-
-    private void Decide(Patient patient, int step)
-    {
-        bool leaves = _scenario.WithdrawAt is { } at ? step >= at
-            && patient == _patients.First(p => p.Site == patient.Site) : _random.Next(12) == 0;
-        Decide(patient, leaves ? PublisherCommandKind.Withdraw : (PublisherCommandKind)_random.Next(1, 4));
-    }
-
-    private void Decide(Patient patient, PublisherCommandKind kind)
-    {
-        MarketTruth.Wish now = _truths[patient.Site].Newest(patient.Person);
-        PublisherCommand command = kind == PublisherCommandKind.SetPolicy
-            ? new PublisherCommand
-            {
-                Nonce = patient.Nonce, Kind = kind, Profile = (byte)_random.Next(1, 5), Rate = (byte)_random.Next(2), Quota = 2,
-                Purpose = (byte)_random.Next(1, 4), ExpirySeconds = MarketWorld.Expiry,
-                Signature = [],
-            }
-            : new PublisherCommand { Nonce = patient.Nonce, Kind = kind, Signature = [] };
-        MarketTruth.Wish wish = kind switch
-        {
-            PublisherCommandKind.SetPolicy => new MarketTruth.Wish(command.Profile, command.Purpose, Participation.Active),
-            PublisherCommandKind.Pause => now with { Participation = Participation.Paused },
-            PublisherCommandKind.Resume => now with { Participation = Participation.Active },
-            _ => now with { Participation = Participation.Withdrawn },
-        };
-        PublisherDomain domain = new(
-            SimulatedChain.ChainId, MarketWorld.Contracts.AccessControl, MarketWorld.Schema.LedgerId(), patient.Pseudonym);
-        _journal.Add($"patient {patient.Person:x} wants {kind} {wish}");
-        patient.Pending = (command.Sign(domain, patient.Controller), wish);
-        _truths[patient.Site].Wishes(patient.Person, wish);
-    }
-
-    private async Task CommandAsync(SimulatedProcess process, Patient patient)
-    {
-        (PublisherCommand command, MarketTruth.Wish wish) = patient.Pending!.Value;
-        try
-        {
-            PublisherOffer offer = await process.Grains.GetGrain<IPublisherGrain>(
-                PublisherKey.Of(SiteName(patient.Site), SchemaId, MarketContext.Name(patient.Pseudonym))).CommandAsync(command);
-            Hold("command-counts-once", offer.NextNonce == command.Nonce + 1 && offer.Participation == wish.Participation,
-                $"the answer to {command.Kind} {command.Nonce} is {offer}");
-            _truths[patient.Site].Acknowledged(patient.Person, wish);
-            (patient.Pending, patient.Nonce) = (null, command.Nonce + 1);
-            patient.IsGone = command.Kind == PublisherCommandKind.Withdraw;
-            _journal.Add($"patient {patient.Person:x} has {wish}");
-        }
-        catch (Exception e) when (e is not MarketInvariantException)
-        {
-            _said.Add(e.ToString());
-            if (e is SiteRefusedException)
-            {
-                Hold("command-is-taken", false, $"{command.Kind} {command.Nonce} was refused: {e.Message}");
-            }
         }
     }
 
@@ -864,6 +778,8 @@ internal sealed partial class MarketSimulation : IDisposable
             }
         }
 
+        CheckLeaves(view);
+
         // Money: what was made at the beginning is all there is, and whoever was to be paid was.
         Address[] payees =
             [.. view.Requests().SelectMany(request => view.Deliveries(request.RequestId)).SelectMany(delivery => view.Claims(delivery.Id))
@@ -1069,8 +985,7 @@ internal sealed partial class MarketSimulation : IDisposable
             foreach ((Bytes32 pseudonym, int record) in _truths[site].Records.Where((_, i) => i % 14 == 0))
             {
                 ulong person = _truths[site].PersonOf(record);
-                _patients.Add(new Patient(site, person, pseudonym,
-                    new EthereumAccount(PatientKeys.Controller(PatientKeys.SeedAtSite(MarketWorld.KeyOf(site), person), pseudonym))));
+                _patients.Add(new Patient(site, person, pseudonym));
             }
         }
     }

@@ -25,6 +25,15 @@ public sealed class MarketSimulationTests
     public void Invariants_hold_under_random_faults() =>
         Assert.All(Enumerable.Range(1_000, RandomSeeds), seed => MarketSimulation.Run(Random(seed)));
 
+    [Fact]
+    public void Invariants_hold_under_random_faults_where_patients_hand_in_seeds()
+    {
+        int paid = 0;
+        Assert.All(Enumerable.Range(4_000, 6),
+            seed => paid += MarketSimulation.Run(Random(seed) with { HasOwnSeeds = true, Wants = Everything }).PaidToOwnSeeds);
+        Assert.True(paid > 0, $"{paid} payments went to own seeds");
+    }
+
     public static TheoryData<int> Slices => Seeds.Slices(100_000, 8);
 
     [Theory]
@@ -98,6 +107,7 @@ public sealed class MarketSimulationTests
     [Theory]
     [InlineData(nameof(MarketPlant.OrderForgotten), "charged-is-released")]
     [InlineData(nameof(MarketPlant.PolicyForgotten), "nothing-leaves-unallowed")]
+    [InlineData(nameof(MarketPlant.AccountForgotten), "newest-seed-is-published")]
     [InlineData(nameof(MarketPlant.CeilingRaised), "nothing-leaves-unallowed")]
     [InlineData(nameof(MarketPlant.PurposeWidened), "nothing-leaves-unallowed")]
     [InlineData(nameof(MarketPlant.CapIgnored), "cap-holds")]
@@ -111,7 +121,10 @@ public sealed class MarketSimulationTests
         {
             try
             {
-                MarketSimulation.Run(new MarketScenario(seed) { HasRandomFaults = true, Plant = Enum.Parse<MarketPlant>(plant) });
+                MarketSimulation.Run(new MarketScenario(seed)
+                {
+                    HasRandomFaults = true, Plant = Enum.Parse<MarketPlant>(plant), HasOwnSeeds = plant == nameof(MarketPlant.AccountForgotten),
+                });
             }
             catch (MarketInvariantException broken)
             {
@@ -185,5 +198,7 @@ public sealed class MarketSimulationTests
             ? MarketConduct.DecidesNothing : MarketConduct.Honest,
         CancelAt = seed % 5 == 0 ? seed * 37 % 700 : null,
         WithdrawAt = seed % 5 == 1 ? seed * 53 % 700 : null,
+        HasOwnSeeds = seed % 3 == 0,
+        Wants = seed % 6 == 0 ? Everything : null,
     };
 }

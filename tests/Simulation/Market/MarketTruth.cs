@@ -45,6 +45,10 @@ internal sealed partial class MarketTruth
 
     public ulong PersonOf(int record) => _records.PersonKeys[record];
 
+    /// <summary>The pseudonyms of all records of a person.</summary>
+    public IEnumerable<Bytes32> PseudonymsOf(ulong person) =>
+        _recordOf.Where(pair => PersonOf(pair.Value) == person).Select(pair => pair.Key);
+
     /// <summary>What a person wished last.</summary>
     public Wish Newest(ulong person) => _wishes[person][^1];
 

@@ -38,6 +38,8 @@ internal static class PlantedStores
         MarketPlant.PolicyForgotten => Planted.Of(store, (method, args, call) =>
             method.Name == nameof(ISiteStore.SavePoliciesAsync) && args[0] is SetPolicies { PersonKeys.Length: 1 }
                 ? Task.CompletedTask : call()),
+        MarketPlant.AccountForgotten => Planted.Of(store, (method, _, call) =>
+            method.Name == nameof(ISiteStore.KeepAccountAsync) ? Task.CompletedTask : call()),
         MarketPlant.CeilingRaised => Planted.Of(store, (method, _, call) => method.Name == nameof(ISiteStore.ReadPoliciesAsync)
             ? WithPoliciesAsync((Task<SetPolicies>)call()!,
                 policies => policies with { Profiles = [.. policies.Profiles.Select(_ => (byte)4)] }) : call()),

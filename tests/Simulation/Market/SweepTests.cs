@@ -13,6 +13,9 @@ public sealed class SweepTests
 
     private static readonly MarketScenario Undisturbed = new(11) { Wants = Everything };
 
+    // A seed under which the first patient of each site is on offer, and not left over by their group's least number of persons.
+    private static readonly MarketScenario OwnSeeds = new(15) { Wants = Everything };
+
     [Fact]
     public void Undisturbed_run_passes_every_state_of_request_book_round_order_and_delivery()
     {
@@ -73,6 +76,44 @@ public sealed class SweepTests
         Assert.Equal(whole - 4, delivered[0]);
         Assert.Equal(whole, delivered[^1]);
         Assert.All(delivered, count => Assert.InRange(count, whole - 4, whole));
+    }
+
+    /// <summary>Their leaves stand under seeds that the sites do not have: they sign for the ledger, and are paid to addresses whose keys
+    /// nobody else has.</summary>
+    [Fact]
+    public void Patient_who_took_over_withdraws_at_any_moment_and_the_ledger_says_so()
+    {
+        MarketScenario undisturbed = OwnSeeds with { HasOwnSeeds = true };
+        MarketRun honest = MarketSimulation.Run(undisturbed);
+        Assert.True(honest.PaidToOwnSeeds >= 2, $"{honest.PaidToOwnSeeds} payments went to own seeds");
+        foreach (string moment in honest.Moments)
+        {
+            MarketRun run = MarketSimulation.Run(undisturbed with { WithdrawMoment = moment });
+            Assert.Contains(moment, run.Moments);
+            Assert.Equal(RequestState.Settled, Assert.Single(run.Ends).State);
+            Assert.InRange(run.Delivered, honest.Delivered - 4, honest.Delivered);
+        }
+    }
+
+    /// <summary>What was sold was published under the earlier seed, and is paid under it; the new one commands at once.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Patient_who_takes_over_at_any_moment_withdraws_with_the_new_seed(bool hasOwnSeeds)
+    {
+        MarketScenario undisturbed = hasOwnSeeds ? OwnSeeds with { HasOwnSeeds = true } : Undisturbed;
+        MarketRun honest = MarketSimulation.Run(undisturbed);
+        List<long> delivered = [];
+        foreach (string moment in honest.Moments)
+        {
+            MarketRun run = MarketSimulation.Run(undisturbed with { OwnSeedMoment = moment });
+            Assert.Contains(moment, run.Moments);
+            Assert.Equal(RequestState.Settled, Assert.Single(run.Ends).State);
+            delivered.Add(run.Delivered);
+        }
+
+        Assert.Equal(honest.Delivered - 4, delivered[0]);
+        Assert.Equal(honest.Delivered, delivered[^1]);
     }
 
     [Theory]

@@ -180,6 +180,11 @@ public sealed record SetPolicies
     /// <summary>Per person whether they take part.</summary>
     [Id(7)]
     public required Participation[] Participation { get; init; }
+
+    /// <summary>The policies that these are to replace: they are refused as <c>command-nonce</c> when the persons have neither those nor
+    /// already these. Null to replace any.</summary>
+    [Id(8)]
+    public SetPolicies? InPlaceOf { get; init; }
 }
 
 /// <summary>Policies for persons who have none.</summary>

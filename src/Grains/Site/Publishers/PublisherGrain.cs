@@ -54,8 +54,8 @@ public sealed class PublisherGrain([PersistentState("publisher", "Default")] IPe
         }
 
         // First what was commanded before: it may have given the pseudonym another controller.
-        await FinishAsync();
         Bytes32 digest = PublisherMessages.Digest(Domain, command);
+        await FinishBeforeAsync(digest);
         SitePublisher known = await SignedAsync(digest, command.Signature);
         PublisherState before = state.State;
         if (command.Nonce != before.Nonce || digest.ToString() != before.Digest)
@@ -67,7 +67,7 @@ public sealed class PublisherGrain([PersistentState("publisher", "Default")] IPe
             }
 
             await StoreAsync(new PublisherState { Nonce = command.Nonce, Digest = digest.ToString(), EarlierDigest = before.Digest,
-                Unfinished = Next(known.Policy, command), UnfinishedRevocations = command.Revocations });
+                Unfinished = Next(known.Policy, command) with { InPlaceOf = known.Policy }, UnfinishedRevocations = command.Revocations });
             await FinishAsync();
         }
 
@@ -94,7 +94,7 @@ public sealed class PublisherGrain([PersistentState("publisher", "Default")] IPe
                 "command-signature", "the account's signature is not of its own key: an account is handed in by whoever has its key");
         }
 
-        await FinishAsync();
+        await FinishBeforeAsync(digest);
         PublisherState before = state.State;
         if (takeOver.Nonce != before.Nonce || digest.ToString() != before.Digest)
         {
@@ -157,8 +157,23 @@ public sealed class PublisherGrain([PersistentState("publisher", "Default")] IPe
         && (revocations.Length == 0 || command.Kind == PublisherCommandKind.Withdraw)
         && Array.TrueForAll(revocations, one => one is { Signature.Length: 65, Pseudonym: not null } && IsHash(one.Pseudonym));
 
+    /// <summary>Finishes what was commanded before another command. That the site refuses the earlier one is told to whoever gives it
+    /// again, and keeps nobody from the later one.</summary>
+    private async Task FinishBeforeAsync(Bytes32 digest)
+    {
+        string given = state.State.Digest;
+        try
+        {
+            await FinishAsync();
+        }
+        catch (SiteRefusedException) when (given != digest.ToString())
+        {
+        }
+    }
+
     /// <summary>Tells the site of a command that is stored and that it may not know of yet. One that it refuses was never given: its nonce
-    /// is free again.</summary>
+    /// is free again. One that came too late, after another command for the same person, keeps its nonce: it may have held for a while,
+    /// and must not hold again.</summary>
     private async Task FinishAsync()
     {
         PublisherState given = state.State;
@@ -185,9 +200,10 @@ public sealed class PublisherGrain([PersistentState("publisher", "Default")] IPe
                 await _site.SetPoliciesAsync(policy);
             }
         }
-        catch (SiteRefusedException)
+        catch (SiteRefusedException e)
         {
-            await StoreAsync(new PublisherState { Nonce = given.Nonce - 1, Digest = given.EarlierDigest });
+            await StoreAsync(e.Code == "command-nonce" ? new PublisherState { Nonce = given.Nonce }
+                : new PublisherState { Nonce = given.Nonce - 1, Digest = given.EarlierDigest });
             throw;
         }
 
