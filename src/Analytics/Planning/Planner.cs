@@ -54,6 +54,9 @@ public sealed record PlanQuestion
 /// <param name="Cost">The sum of the asks: the least that it can cost.</param>
 /// <param name="AskPerEffectiveRecord">Token units per effective record.</param>
 /// <param name="Limit">Why it cannot be had, in the user's words; null when it can.</param>
+/// <param name="RateHalfWidth">Of a table: the half-width to expect of the rates of its first attribute in groups of equal size, at the
+/// worst rate (docs/ESTIMATORS.md, "Tables"); null for other statistics, and when such a group could not be told from
+/// empty.</param>
 public sealed record PlanOption(
     int Grade,
     EpsilonMicro Epsilon,
@@ -65,7 +68,8 @@ public sealed record PlanOption(
     TokenAmount AskPerRecord,
     TokenAmount Cost,
     double AskPerEffectiveRecord,
-    string? Limit);
+    string? Limit,
+    double? RateHalfWidth);
 
 /// <summary>The answer.</summary>
 /// <param name="Options">One per grade.</param>
@@ -193,8 +197,14 @@ public static class Planner
             ask,
             ask * n,
             score == 0 ? double.PositiveInfinity : (double)ask.Units * QualityTable.Unit / score,
-            limit);
+            limit,
+            n == 0 || question.Statistic.Kind != StatisticKind.Table ? null
+                : PlannedRate.Worst([.. named.Select(ChannelOf)], GroupShare(named), n, question.Confidence));
     }
+
+    // Groups of equal size: nothing is known of the others before the data are seen.
+    private static double GroupShare(AttributeDefinition[] named) =>
+        named.Skip(1).Aggregate(1.0, (share, attribute) => share / attribute.Domain.Size);
 
     private static PlanOption? Best(PlanQuestion question, PlanOption[] options)
     {
@@ -238,9 +248,14 @@ public static class Planner
 
         if (question.Statistic.Kind == StatisticKind.Table)
         {
-            yield return $"The rates of {question.Statistic.Attributes[0]} among the records with each value of "
-                + $"{string.Join(" and ", question.Statistic.Attributes.Skip(1))} come with the table, corrected for the noise in both; "
-                + "their error is about that of a share over the share of the group: five times it in a group of a fifth of the records.";
+            AttributeDefinition[] named =
+                [.. attributes.Where(a => question.Statistic.Attributes.Contains(a.Name, StringComparer.Ordinal))];
+            yield return string.Create(
+                CultureInfo.InvariantCulture,
+                $"The rates of {question.Statistic.Attributes[0]} among the records with each value of "
+                + $"{string.Join(" and ", question.Statistic.Attributes.Skip(1))} come with the table, corrected for the noise in both. "
+                + $"Their error is given for groups of equal size ({GroupShare(named):0.##%} of the records each) and the worst rate; in a "
+                + $"group of half the size it is about twice as large. None is given where such a group could not be told from empty.");
         }
 
         if (attributes.Any(a => a.ConstantPerPerson))

@@ -35,6 +35,7 @@ internal sealed class ResearchService(RunningRoles roles, FundingCheck funding)
             Records = wish.Records,
             Budget = wish.Budget is null ? null : Units(wish.Budget, "budget"),
             Purpose = wish.Purpose,
+            PublicCell = wish.PublicCell,
         });
         return new PlanInfo
         {
@@ -53,7 +54,14 @@ internal sealed class ResearchService(RunningRoles roles, FundingCheck funding)
         MarketContext market = roles.Here().Context;
         MarketSchema schema = market.Schemas.TryGetValue(wish.SchemaId, out MarketSchema? dealt) ? dealt
             : throw new RequestRefusedException("unknown-schema", $"this market does not deal in schema {wish.SchemaId}");
-        Catalogue catalogue = await roles.Here().Grains.GetGrain<ICatalogueGrain>(wish.SchemaId).ReadAsync();
+        ICatalogueGrain offered = roles.Here().Grains.GetGrain<ICatalogueGrain>(wish.SchemaId);
+        Catalogue catalogue = await offered.ReadCellAsync(wish.PublicCell);
+        if (catalogue.Records == 0)
+        {
+            // Terms may ask for a cell that nobody offers yet: then at what everybody asks.
+            catalogue = await offered.ReadAsync();
+        }
+
         await market.View.SyncAsync();
         try
         {
@@ -237,6 +245,7 @@ internal sealed class ResearchService(RunningRoles roles, FundingCheck funding)
         AskPerEffectiveRecord = double.IsFinite(option.AskPerEffectiveRecord) ? option.AskPerEffectiveRecord : null,
         Cost = Show.Amount(option.Cost),
         Limit = option.Limit,
+        RateHalfWidth = option.RateHalfWidth,
     };
 
     private static UInt128 Units(string text, string what) =>
@@ -290,6 +299,9 @@ internal sealed record PlanWish
     public string? Budget { get; init; }
 
     public byte Purpose { get; init; }
+
+    /// <summary>Only records of this public cell, as the catalogue names it, at what they ask; empty for all.</summary>
+    public string PublicCell { get; init; } = "";
 }
 
 /// <summary>A plan.</summary>
@@ -334,6 +346,10 @@ internal sealed record PlanOptionInfo
 
     /// <summary>Why it cannot be had; empty when it can.</summary>
     public required string Limit { get; init; }
+
+    /// <summary>Of a table: the half-width to expect of the rates of its first attribute in groups of equal size, at the worst rate. Null
+    /// for other statistics, and when such a group could not be told from empty.</summary>
+    public double? RateHalfWidth { get; init; }
 }
 
 /// <summary>What a researcher wishes; terms follow from it and from the median rates.</summary>

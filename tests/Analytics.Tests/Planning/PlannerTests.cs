@@ -1,4 +1,5 @@
 using EmrMarket.Analytics.Estimation;
+using EmrMarket.Analytics.Mechanisms;
 using EmrMarket.Analytics.Planning;
 using EmrMarket.Analytics.Pricing;
 using EmrMarket.Analytics.Schemas;
@@ -65,6 +66,35 @@ public sealed class PlannerTests
         }
 
         Assert.Contains(plan.Notes, n => n.Contains("cheapest at grade 4", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Rate_in_a_group_of_public_records_is_as_exact_as_a_share_of_that_many_records()
+    {
+        // The group is known, so Fieller's limits are those of a mean over its records.
+        Channel smoker = Samples.ChannelOf(Schema.Attributes[0], 4);
+        double p = Math.Exp(Samples.Ladder[4].Value) / (Math.Exp(Samples.Ladder[4].Value) + 1);
+        foreach (double rate in (double[])[0, 0.3, 1])
+        {
+            double exact = 1.959963984540054 * Math.Sqrt(p * (1 - p) / Math.Pow((2 * p) - 1, 2) / (0.2 * 5_000));
+            Assert.Equal(exact, PlannedRate.HalfWidth([smoker, new PublicChannel(5)], 0.2, rate, 0.9, 5_000, 0.95)!.Value, exact * 1e-4);
+        }
+    }
+
+    [Fact]
+    public void Rates_in_groups_have_an_error_of_their_own_where_a_group_can_be_told_from_empty()
+    {
+        Plan plan = Planner.Answer(Question("table:smoker,race") with { Records = 20_000 });
+        Assert.All(plan.Options.Skip(2), option => Assert.True(option.RateHalfWidth > option.ExpectedHalfWidth));
+        Assert.Null(Planner.Answer(Question("table:smoker,race") with { Records = 100 }).Options[0].RateHalfWidth);
+        Assert.Contains(plan.Notes, note => note.Contains("33.33%", StringComparison.Ordinal) || note.Contains("33.33 %", StringComparison.Ordinal));
+        Assert.All(Planner.Answer(Question("frequency:race") with { Records = 20_000 }).Options, option => Assert.Null(option.RateHalfWidth));
+
+        // The worst over rates is at least that of any rate.
+        Channel[] channels = [Samples.ChannelOf(Schema.Attributes[0], 5), Samples.ChannelOf(Schema.Attributes[1], 5)];
+        double worst = PlannedRate.Worst(channels, 1.0 / 3, 20_000, 0.95)!.Value;
+        Assert.All(Enumerable.Range(0, 11),
+            tenth => Assert.True(PlannedRate.HalfWidth(channels, 1.0 / 3, tenth / 10.0, 0.4, 20_000, 0.95) <= worst * (1 + 1e-12)));
     }
 
     [Fact]

@@ -272,6 +272,29 @@ public sealed class AnswerTests(ApiFixture api)
         }
     }
 
+    [RequiresFact(Tool.Anvil)]
+    public async Task Plan_for_a_cell_counts_and_prices_that_cells_records()
+    {
+        SmallMarket market = await api.GetAsync();
+        using HttpClient http = market.Connect();
+        JsonObject catalogue = await ApiFixture.ReadAsync(await http.GetAsync($"/api/v1/catalogue/{SchemaId}"));
+        (string cell, JsonNode? size) = catalogue["recordsByCell"]!.AsObject().First(pair => pair.Key.Length > 0);
+        long records = size!.GetValue<long>();
+        Assert.InRange(records, 1, catalogue["records"]!.GetValue<long>() - 1);
+        JsonObject all = await PlanAsync(""), some = await PlanAsync(cell);
+        Assert.Contains(all["options"]!.AsArray(), option => option!["limit"]!.GetValue<string>().Length == 0);
+        Assert.All(some["options"]!.AsArray(), option => Assert.Contains("are needed", option!["limit"]!.GetValue<string>(), StringComparison.Ordinal));
+        Assert.Contains(some["notes"]!.AsArray(), note => note!.GetValue<string>().Contains(cell, StringComparison.Ordinal));
+        Assert.Equal("plan", await ApiFixture.CodeAsync(await AskAsync("nobody=here")));
+
+        async Task<JsonObject> PlanAsync(string of) => await ApiFixture.ReadAsync(await AskAsync(of));
+
+        Task<HttpResponseMessage> AskAsync(string of) => http.PostAsJsonAsync("/api/v1/plans", new
+        {
+            schemaId = SchemaId, statistic = "mean:length_of_stay", records = records + 1, purpose = 2, publicCell = of,
+        });
+    }
+
     private static JsonObject Wish(string title, string? schemaId = null) => new()
     {
         ["schemaId"] = schemaId ?? SchemaId, ["statistics"] = new JsonArray("mean:length_of_stay"), ["title"] = title,

@@ -38,6 +38,10 @@ internal static class Coverage
         Name = name, Source = name, Domain = new GridDomain(0, 1, cells, "cells"), Tier = Tier.Moderate, Mechanism = "dsw",
     };
 
+    /// <summary>The channel of an attribute at a grade.</summary>
+    public static Channel ChannelOf(AttributeDefinition attribute, int grade) =>
+        MechanismCatalogue.Get(attribute.Mechanism!).CreateLadder(attribute.Domain, Ladder)[grade];
+
     /// <summary>Fresh reports of fixed values: a new site key per repetition.</summary>
     public static AttributeReports Draw(AttributeDefinition attribute, int grade, int[] truth, int seed, int[]? persons = null)
     {

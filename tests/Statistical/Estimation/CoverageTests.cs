@@ -1,4 +1,6 @@
 using EmrMarket.Analytics.Estimation;
+using EmrMarket.Analytics.Mechanisms;
+using EmrMarket.Analytics.Planning;
 using EmrMarket.Analytics.Schemas;
 
 namespace EmrMarket.Statistical.Estimation;
@@ -107,6 +109,45 @@ public sealed class CoverageTests
             return [Coverage.Covers(table.Cells[Cell], joint), Coverage.Covers(table.Sections[0].Cells[Cell], rate)];
         });
         Coverage.AssertNominal(covered, Repetitions, 0.95);
+    }
+
+    /// <summary>
+    /// The mean half-width of the estimator's own intervals over repetitions, against the formula at the same shares. The mean of R
+    /// repetitions is normal to good approximation, so it is off by more than 6.5 standard errors with probability below 10^-10; the
+    /// formula leaves out a part of the order of the squared relative error of the group's share, for which three of it are allowed.
+    /// </summary>
+    [Theory]
+    [InlineData(4)]
+    [InlineData(5)]
+    public void Planned_half_width_of_rates_is_that_of_the_intervals_on_the_average(int grade)
+    {
+        const int Repeated = 400;
+        AttributeDefinition sex = Coverage.Categorical("sex", 2, "grr");
+        int[] race = Fixed(8_000);
+        int[] sexes = [.. race.Select((r, i) => (i % 10) < 3 + r ? 1 : 0)];
+        double share = sexes.Count(s => s == 1) / 8_000.0;
+        double rate = race.Zip(sexes).Count(both => both == (1, 1)) / 8_000.0 / share;
+        double outside = race.Zip(sexes).Count(both => both == (1, 0)) / 8_000.0 / (1 - share);
+        const int Cell = 3;
+        double[] halves = new double[Repeated];
+        Parallel.For(0, Repeated, seed =>
+        {
+            StatisticCell cell = StatisticEstimator.Estimate(
+                StatisticRequest.Table("race", "sex"),
+                [new([Coverage.Draw(Race, grade, race, seed + 5_000_000), Coverage.Draw(sex, grade, sexes, seed + 6_000_000)])])
+                .Sections[0].Cells[Cell];
+            halves[seed] = (cell.High - cell.Low) / 2;
+        });
+        Channel[] channels = [Coverage.ChannelOf(Race, grade), Coverage.ChannelOf(sex, grade)];
+        double planned = PlannedRate.HalfWidth(channels, share, rate, outside, 8_000, 0.95)!.Value;
+        (double p, double q) = (channels[1].P, channels[1].Q);
+        double group = 1.959963984540054 * Math.Sqrt(p * (1 - p) / ((p - q) * (p - q)) / 8_000) / share;
+        double mean = halves.Average();
+        double error = Math.Sqrt(halves.Sum(half => (half - mean) * (half - mean)) / Repeated / (Repeated - 1));
+        Assert.InRange(mean, planned - (6.5 * error), (planned * (1 + (3 * group * group))) + (6.5 * error));
+
+        // A formula that forgot the noise in the group's share would be told from it.
+        Assert.True(PlannedRate.HalfWidth([channels[0], new PublicChannel(2)], share, rate, outside, 8_000, 0.95) < mean - (6.5 * error));
     }
 
     [Fact]

@@ -8,6 +8,11 @@ public interface ICatalogueGrain : IGrainWithStringKey
     [Alias("Read")]
     [ResponseTimeout("00:01:00")]
     Task<Catalogue> ReadAsync();
+
+    /// <summary>What is on offer of one public cell; of all of them when it is empty.</summary>
+    [Alias("ReadCell")]
+    [ResponseTimeout("00:01:00")]
+    Task<Catalogue> ReadCellAsync(string cell);
 }
 
 /// <summary>What is on offer. Counts below <see cref="SmallestCount"/> are suppressed: they stand as 0.</summary>

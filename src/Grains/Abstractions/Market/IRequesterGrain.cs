@@ -72,6 +72,10 @@ public sealed record PlanQuery
     /// <summary>The purpose's code: only records that admit it count as available.</summary>
     [Id(7)]
     public byte Purpose { get; init; }
+
+    /// <summary>Only records of this public cell are asked, at what they ask; empty for all.</summary>
+    [Id(8)]
+    public string PublicCell { get; init; } = "";
 }
 
 /// <summary>A plan: one option per grade.</summary>
@@ -148,6 +152,11 @@ public sealed record PlannedGrade
     /// <summary>What is asked for an effective record at the median rates, token units; infinite when a record is worth none.</summary>
     [Id(10)]
     public required double AskPerEffectiveRecord { get; init; }
+
+    /// <summary>Of a table: the half-width to expect of the rates of its first attribute in groups of equal size; null for other
+    /// statistics, and when such a group could not be told from empty.</summary>
+    [Id(11)]
+    public double? RateHalfWidth { get; init; }
 }
 
 /// <summary>The call that funds a request.</summary>

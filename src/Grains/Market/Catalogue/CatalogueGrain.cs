@@ -13,7 +13,10 @@ namespace EmrMarket.Grains.Market.Catalogue;
 public sealed class CatalogueGrain(MarketContext market) : Grain, ICatalogueGrain
 {
     /// <inheritdoc/>
-    public async Task<Abstractions.Market.Catalogue> ReadAsync()
+    public Task<Abstractions.Market.Catalogue> ReadAsync() => ReadCellAsync("");
+
+    /// <inheritdoc/>
+    public async Task<Abstractions.Market.Catalogue> ReadCellAsync(string cell)
     {
         string key = this.GetPrimaryKeyString();
         MarketSchema schema = market.Schemas.TryGetValue(key, out MarketSchema? dealt) ? dealt
@@ -30,7 +33,7 @@ public sealed class CatalogueGrain(MarketContext market) : Grain, ICatalogueGrai
             }
         }
 
-        return Sum(schema.Schema, classes);
+        return Sum(schema.Schema, cell.Length == 0 ? classes : [.. classes.Where(c => c.Cell == cell)]);
     }
 
     private static Abstractions.Market.Catalogue Sum(Schema schema, List<(uint Site, string Cell, ClassLeaf Leaf)> classes) => new()

@@ -1,3 +1,4 @@
+using System.Globalization;
 using EmrMarket.Analytics.Estimation;
 using EmrMarket.Analytics.Planning;
 using EmrMarket.Analytics.Pricing;
@@ -20,7 +21,13 @@ public sealed class RequesterGrain(MarketContext market) : Grain, IRequesterGrai
         ArgumentNullException.ThrowIfNull(query);
         MarketSchema schema = market.Schemas.TryGetValue(query.SchemaId, out MarketSchema? dealt) ? dealt
             : throw new RequestRefusedException("unknown-schema", $"this market does not deal in schema {query.SchemaId}");
-        Abstractions.Market.Catalogue catalogue = await GrainFactory.GetGrain<ICatalogueGrain>(query.SchemaId).ReadAsync();
+        Abstractions.Market.Catalogue catalogue = await GrainFactory.GetGrain<ICatalogueGrain>(query.SchemaId).ReadCellAsync(query.PublicCell);
+        if (query.PublicCell.Length > 0 && catalogue.Records == 0)
+        {
+            throw new RequestRefusedException(
+                "plan", $"no records of the cell '{query.PublicCell}' are on offer, or fewer than are told: the catalogue lists the cells");
+        }
+
         try
         {
             StatisticRequest statistic = StatisticRequest.Parse(query.Statistic);
@@ -43,7 +50,7 @@ public sealed class RequesterGrain(MarketContext market) : Grain, IRequesterGrai
             {
                 Options = [.. plan.Options.Select(Planned)],
                 Recommended = plan.Recommended?.Grade ?? 0,
-                Notes = [.. plan.Notes],
+                Notes = [.. Of(query.PublicCell, catalogue.Records), .. plan.Notes],
                 NextCheaper = plan.NextCheaper is { } cheaper ? Planned(cheaper) : null,
                 NextBetter = plan.NextBetter is { } better ? Planned(better) : null,
             };
@@ -151,5 +158,9 @@ public sealed class RequesterGrain(MarketContext market) : Grain, IRequesterGrai
         Cost = option.Cost.Units,
         Limit = option.Limit ?? "",
         AskPerEffectiveRecord = option.AskPerEffectiveRecord,
+        RateHalfWidth = option.RateHalfWidth,
     };
+
+    private static IEnumerable<string> Of(string cell, long records) => cell.Length == 0 ? []
+        : [string.Create(CultureInfo.InvariantCulture, $"Numbers and asks are those of the {records:#,0} records with {cell}.")];
 }

@@ -79,10 +79,15 @@ internal static class PlanCommand
         {
             Description = "The purpose's number: only records that admit it count.", HelpName = "N", DefaultValueFactory = _ => 2,
         };
+        var cell = new Option<string>("--cell")
+        {
+            Description = "Only records of this public cell, at what they ask; 'emr catalogue' lists the cells.",
+            HelpName = "ATTRIBUTE=VALUE", DefaultValueFactory = _ => "",
+        };
         ClientOptions client = new();
         Command command =
             client.AddTo(new Command("plan", Description) { offline, schema, statistic, halfWidth, records, budget, guaranteed, confidence,
-                purpose, rate, available });
+                purpose, cell, rate, available });
         command.Validators.Add(result =>
         {
             int given = (result.GetValue(halfWidth) is null ? 0 : 1) + (result.GetValue(records) is null ? 0 : 1)
@@ -101,6 +106,11 @@ internal static class PlanCommand
             if (result.GetValue(offline) && result.GetValue(schema) is null)
             {
                 result.AddError("--schema is needed with --offline.");
+            }
+
+            if (result.GetValue(offline) && result.GetResult(cell) is { Implicit: false })
+            {
+                result.AddError("--cell asks the market's catalogue: it does not go with --offline.");
             }
 
             if (!result.GetValue(offline)
@@ -134,6 +144,7 @@ internal static class PlanCommand
                         Budget = parsed.GetValue(budget) is { } limit
                             ? decimal.Truncate(limit).ToString(CultureInfo.InvariantCulture) : null,
                         Purpose = parsed.GetValue(purpose),
+                        PublicCell = parsed.GetValue(cell)!,
                     },
                     cancellation);
                 return Show(planned, client.Json(parsed));
@@ -184,9 +195,10 @@ internal static class PlanCommand
         }
         else
         {
+            bool rates = plan.Options.Any(option => option.RateHalfWidth is not null);
             Output.Table(
-                [" grade", " epsilon", " records", " effective", " expected ±", " guaranteed ±", " ask", " cost",
-                    " ask/effective"],
+                [" grade", " epsilon", " records", " effective", " expected ±", " guaranteed ±", .. rates ? [" rates ±"] : (string[])[],
+                    " ask", " cost", " ask/effective"],
                 plan.Options.Select(option => (string[])
                 [
                     (option.Grade == plan.Recommended ? "* " : option.Limit.Length == 0 ? "" : "! ")
@@ -194,7 +206,8 @@ internal static class PlanCommand
                     (option.EpsilonMicro / 1e6).ToString("0.######", CultureInfo.InvariantCulture), Numbers.Count(option.Records),
                     Numbers.Count(Math.Floor(option.EffectiveRecords)),
                     option.ExpectedHalfWidth is { } expected ? Numbers.Short(expected) : "-",
-                    option.GuaranteedHalfWidth is { } half ? Numbers.Short(half) : "-", option.AskPerRecord, option.Cost,
+                    option.GuaranteedHalfWidth is { } half ? Numbers.Short(half) : "-",
+                    .. rates ? [option.RateHalfWidth is { } rate ? Numbers.Short(rate) : "-"] : (string[])[], option.AskPerRecord, option.Cost,
                     option.AskPerEffectiveRecord is { } price ? Numbers.Short(price) : "-",
                 ]));
             foreach ((string name, PlanOptionInfo? next) in new[] { ("Next cheaper", plan.NextCheaper), ("Next better", plan.NextBetter) })
@@ -268,6 +281,7 @@ internal static class PlanCommand
         AskPerRecord = option.AskPerRecord.ToString(),
         Cost = option.Cost.ToString(),
         AskPerEffectiveRecord = Finite(option.AskPerEffectiveRecord),
+        option.RateHalfWidth,
         option.Limit,
     };
 
@@ -276,9 +290,11 @@ internal static class PlanCommand
     private static void WriteTable(Plan plan)
     {
         IAnsiConsole console = Output.Terminal(Console.Out);
+        bool rates = plan.Options.Any(option => option.RateHalfWidth is not null);
         var table = new Table { Border = TableBorder.Simple };
         foreach (string name in (string[])[
-            "grade", "epsilon", "records", "effective", "expected ±", "guaranteed ±", "ask", "cost", "ask/effective"])
+            "grade", "epsilon", "records", "effective", "expected ±", "guaranteed ±", .. rates ? ["rates ±"] : (string[])[], "ask", "cost",
+            "ask/effective"])
         {
             table.AddColumn(new TableColumn(name).RightAligned().NoWrap());
         }
@@ -293,6 +309,7 @@ internal static class PlanCommand
                 new Text(Numbers.Count(Math.Floor(option.EffectiveRecords))),
                 new Text(Numbers.Short(option.ExpectedHalfWidth)),
                 new Text(option.GuaranteedHalfWidth is { } half ? Numbers.Short(half) : "-"),
+                .. rates ? [new Text(option.RateHalfWidth is { } rate ? Numbers.Short(rate) : "-")] : (Text[])[],
                 new Text(Numbers.Count((double)option.AskPerRecord.Units)), new Text(Numbers.Count((double)option.Cost.Units)),
                 new Text(Numbers.Short(option.AskPerEffectiveRecord)),
             ]);
