@@ -3,6 +3,7 @@ using EmrMarket.Analytics.Budgets;
 using EmrMarket.Analytics.Pricing;
 using EmrMarket.Analytics.Schemas;
 using EmrMarket.Grains.Abstractions.Site;
+using EmrMarket.Grains.Exchange;
 using EmrMarket.Grains.Market.Hosting;
 using EmrMarket.Silos.Consents;
 using EmrMarket.Silos.Roles;
@@ -14,7 +15,7 @@ namespace EmrMarket.Silos.Services;
 /// are for whoever signed in as the pseudonym's controller; commands carry their own signature, so that no server can set a policy for a
 /// patient.
 /// </summary>
-internal sealed class PatientService(RunningRoles roles)
+internal sealed class PatientService(RunningRoles roles, AuditService auditing)
 {
     /// <summary>Who commands a pseudonym: what a sign-in is held against.</summary>
     /// <exception cref="SiteRefusedException"><c>publisher-unknown</c>.</exception>
@@ -116,12 +117,22 @@ internal sealed class PatientService(RunningRoles roles)
             AccountSignature = Bytes(takeOver.AccountSignature),
         }));
 
-    /// <summary>Every use of a pseudonym's record, oldest first.</summary>
-    public async Task<UseInfo[]> HistoryAsync(string site, string schemaId, string pseudonym) =>
-        [.. (await roles.Site(site).Grain.UsesAsync(schemaId, pseudonym)).Select(use => new UseInfo
+    /// <summary>Every use of a pseudonym's record, oldest first, with who asked and why.</summary>
+    public async Task<UseInfo[]> HistoryAsync(string site, string schemaId, string pseudonym, CancellationToken cancellationToken)
+    {
+        PublisherUse[] uses = await roles.Site(site).Grain.UsesAsync(schemaId, pseudonym);
+        Dictionary<ulong, AskedInfo?> asked = [];
+        foreach (ulong request in uses.Select(use => use.RequestId).Distinct())
+        {
+            asked.Add(request, await AskedAsync(request, cancellationToken));
+        }
+
+        return [.. uses.Select(use => new UseInfo
         {
             RequestId = use.RequestId,
+            Asked = asked[use.RequestId],
             Purpose = use.Purpose,
+            PurposeTitle = PurposeTree.Default.Purposes.FirstOrDefault(purpose => purpose.Code == use.Purpose)?.Title ?? "",
             State = use.State.ToString().ToLowerInvariant(),
             Attributes = [.. use.Attributes.Select((name, i) => new UsedAttribute(name, use.Grades[i]))],
             Epoch = use.Epoch,
@@ -135,6 +146,21 @@ internal sealed class PatientService(RunningRoles roles)
             Amount = Show.Amount(use.Amount),
             Payee = Show.Hex(use.Payee),
         })];
+    }
+
+    private async Task<AskedInfo?> AskedAsync(ulong request, CancellationToken cancellationToken)
+    {
+        try
+        {
+            TermsDocument terms = TermsDocument.Read(await auditing.TermsAsync(request, cancellationToken));
+            return new AskedInfo(terms.Title, terms.Why, terms.Researcher);
+        }
+        catch (ServiceRefusedException)
+        {
+            // A process of sites alone has no terms documents; the purpose stands on the ledger all the same.
+            return null;
+        }
+    }
 
     // It opens every delivery's file: now and then is enough for what people compare.
     private const ulong BlocksBetweenEarnings = 20;
@@ -425,7 +451,13 @@ internal sealed record UseInfo
 {
     public required ulong RequestId { get; init; }
 
+    /// <summary>Who asked, and why; null at a site that runs apart from its market.</summary>
+    public required AskedInfo? Asked { get; init; }
+
     public required byte Purpose { get; init; }
+
+    /// <summary>The purpose in words.</summary>
+    public required string PurposeTitle { get; init; }
 
     /// <summary>reserved, released, posted, final, paid or void.</summary>
     public required string State { get; init; }
@@ -452,5 +484,11 @@ internal sealed record UseInfo
 
     public required string Payee { get; init; }
 }
+
+/// <summary>What a request says to patients.</summary>
+/// <param name="Title">What it is about.</param>
+/// <param name="Why">Why it is asked.</param>
+/// <param name="Researcher">The account that asks.</param>
+internal sealed record AskedInfo(string Title, string Why, string Researcher);
 
 internal sealed record UsedAttribute(string Name, int Grade);

@@ -88,6 +88,13 @@ test('Visitor_plans_before_paying_and_is_told_what_limits', async () => {
   await page.getByLabel('How much').fill('0.05')
   await page.getByText('The cheapest that will do').waitFor()
   await visitor.show('plan', { print: true })
+  // A table tells the error of its rates; one cell has fewer records than all.
+  await visitor.go(`/plan?schema=${schema.id}&statistic=${encodeURIComponent('table:diabetes,disposition')}&wish=records&amount=2000`)
+  await page.getByRole('columnheader', { name: 'Rates in groups ±' }).waitFor()
+  const cell = await page.locator('#cell option').nth(1).getAttribute('value')
+  await page.locator('#cell').selectOption(cell)
+  await page.getByText(`records with ${cell}.`).waitFor()
+  await visitor.show('plan-cell')
   await visitor.go(`/plan?schema=${schema.id}&statistic=frequency:diabetes&wish=budget&amount=0.5`)
   await page.getByText('A whole number from 1 is needed here.').first().waitFor()
   await visitor.go(`/plan?schema=${schema.id}&statistic=${encodeURIComponent('<script>alert(1)</script>')}&wish=records&amount=100`)
@@ -143,6 +150,14 @@ test('Patient_reads_what_settings_mean_and_proves_every_use', async () => {
   assert.match(await patient.page.locator('#explanation').innerText(), /reserved[\s\S]*out of a crowd of/)
   await patient.page.getByRole('button', { name: 'Check the proof' }).first().click()
   await patient.page.getByText(/Verified against block [\d,]+/).first().waitFor()
+  await patient.page.getByRole('button', { name: 'See which payments this wallet spends' }).click()
+  await patient.page.locator('#wallet-passphrase').fill(passphrase)
+  await patient.page.getByRole('button', { name: 'Unlock', exact: true }).click()
+  const told = await patient.page.getByText(/This wallet has the key of \d+ of \d+ payments\./).innerText()
+  const [mine, all] = told.match(/\d+/g).map(Number)
+  assert.ok(all > 0 && mine === all, told)
+  await patient.page.getByText('Where it stands on the ledger').first().click()
+  assert.equal(await patient.page.locator('[data-payee]').first().innerText(), 'yes: this wallet spends it')
   await patient.show('patient', { print: true })
 })
 
@@ -237,7 +252,7 @@ test('Auditor_opens_a_leaf_follows_a_pseudonym_and_replays_a_request', { timeout
   for (const kind of ['epochs', 'rounds', 'deliveries']) {
     const { items: batches } = await market.get(`/ledger/${kind}`)
     await auditor.go(`/ledger/${kind}/${batches[0].id}`)
-    await auditor.accessible(kind)
+    await auditor.show(kind)
     await auditor.page.getByRole('link', { name: 'Check a batch' }).click()
     assert.equal(await auditor.page.getByLabel('Batch').inputValue(), batches[0].id)
     await auditor.page.getByRole('button', { name: 'Check it', exact: true }).click()
@@ -267,10 +282,10 @@ test('Links_of_the_demonstration_enter_as_each_kind_of_user', async () => {
     if (who === 'researcher') {
       const pages = await visitor.page.locator('tbody a').evaluateAll(links => links.map(link => link.getAttribute('href')))
       assert.ok(pages.length >= 5, 'five requests stand in different states')
-      for (const path of pages) {
+      for (const [i, path] of pages.entries()) {
         await visitor.go(path)
         await visitor.page.getByRole('heading', { name: 'What happened' }).waitFor()
-        await visitor.accessible(path)
+        await visitor.show(`demonstration-request-${i}`)
       }
       await visitor.go(pages[pages.length - 1])
       await visitor.show('demonstration-results')
@@ -318,6 +333,16 @@ test('Patient_changes_the_passphrase_and_makes_a_seed_that_only_the_patient_has'
   await page.getByRole('button', { name: 'Take part again' }).click()
   await unlockWith(own)
   await page.getByRole('button', { name: 'Pause' }).waitFor({ timeout: 60_000 })
+
+  // Who has the own seed signs the ledger's revocation of every pseudonym that the person has at the site.
+  page.once('dialog', dialog => dialog.accept())
+  const posted = page.waitForRequest(request => request.method() === 'POST' && request.url().endsWith('/commands'))
+  await page.getByRole('button', { name: 'Withdraw for ever' }).click()
+  await unlockWith(own)
+  const { revocations } = (await posted).postDataJSON()
+  assert.deepEqual(revocations.map(each => each.pseudonym).sort(), wallet.entries.map(entry => entry.pseudonym).sort())
+  assert.equal(new Set(revocations.map(each => each.signature)).size, wallet.entries.length)
+  await page.getByText('withdrawn', { exact: false }).first().waitFor({ timeout: 60_000 })
 })
 
 test('Keyboard_alone_reaches_the_content_and_computes_a_plan', async () => {
@@ -381,7 +406,7 @@ function keep(...values) {
 /** The wallet of the demonstration's patient, whose record was sold, sealed as a site hands it out. */
 async function soldWallet() {
   const [site, schemaId, number, seed, pseudonyms] = new URL(market.links.patient).hash.replace('#patient=', '').split('/')
-  const wallet = { seed: keys.bytesOf(seed, 32), entries: [{ site: Number(number), schemaId, pseudonym: pseudonyms.split(',')[0] }] }
+  const wallet = { seed: keys.bytesOf(seed, 32), entries: pseudonyms.split(',').map(pseudonym => ({ site: Number(number), schemaId, pseudonym })) }
   const { pseudonym } = wallet.entries[0]
   keep(passphrase, wallet.seed, keys.controllerKey(wallet.seed, keys.bytesOf(pseudonym)))
   const file = join(process.env.EMR_END_TO_END, 'patient.json')

@@ -48,8 +48,10 @@ internal static class PatientRoutes
                 "The policy that a Consent of HL7 FHIR R4 means. Nothing is set: that takes a signed command.", Policies.Patient)
             .Costs(RateClass.Write).Accepts<JsonElement>(FhirJson.MediaType, "application/json");
         patients.MapGet("/publishers/{schemaId}/{pseudonym}/history",
-            async (string site, string schemaId, string pseudonym, string? cursor, string? limit, PatientService service) =>
-            Paging.After(await service.HistoryAsync(site, schemaId, pseudonym), use => $"{use.DeliveryId}-{use.Slot}", cursor, limit))
+            async (string site, string schemaId, string pseudonym, string? cursor, string? limit, HttpContext context,
+                PatientService service) => Paging.After(
+                    await service.HistoryAsync(site, schemaId, pseudonym, context.RequestAborted), use => $"{use.DeliveryId}-{use.Slot}",
+                    cursor, limit))
             .Named("ReadHistory", "Every use of the record, oldest first, with its places on the ledger.", Policies.Patient)
             .Cached(CacheFor.Session);
     }

@@ -82,17 +82,22 @@ internal static class OfferCommands
                 if (uses.Count > 0)
                 {
                     Output.Table(
-                        [" request", " purpose", "state", "released at grade", " token units", "paid to", "key here", "delivery", " slot"],
+                        [" request", "purpose", "state", "released at grade", " token units", "paid to", "key here", "delivery", " slot"],
                         uses.Select(use => (string[])
                         [
-                            use.RequestId.ToString(CultureInfo.InvariantCulture),
-                            use.Purpose.ToString(CultureInfo.InvariantCulture), use.State,
+                            use.RequestId.ToString(CultureInfo.InvariantCulture), use.PurposeTitle, use.State,
                             string.Join(", ",
                                 use.Attributes.Select(used => string.Create(CultureInfo.InvariantCulture, $"{used.Name} {used.Grade}"))),
                                     use.Amount, use.Payee, KeyHere(wallet, entry, use) ? "yes" : "no",
                             use.DeliveryId[..12],
                             use.Slot.ToString(CultureInfo.InvariantCulture),
                         ]));
+                    foreach ((ulong request, AskedInfo asked) in uses.Where(use => use.Asked is not null)
+                        .Select(use => (use.RequestId, use.Asked!)).Distinct())
+                    {
+                        Output.Say(string.Create(
+                            CultureInfo.InvariantCulture, $"request {request}: \"{asked.Title}\": {asked.Why} Asked by {asked.Researcher}."));
+                    }
                 }
             }
 

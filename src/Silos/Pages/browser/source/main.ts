@@ -3,6 +3,7 @@ import { wireAccount, wireChallenge, wireDemand, wireEndDemand, wireFinding } fr
 import { wireOwnSeed, wirePassphrase } from './pages/custody.ts'
 import { make, need, say } from './pages/dom.ts'
 import { wireLive } from './pages/live.ts'
+import { wirePayees } from './pages/payees.ts'
 import { wirePolicy } from './pages/policy.ts'
 import { wireProof } from './pages/proofs.ts'
 import { wireCancel, wireFollow, wireFund } from './pages/requests.ts'
@@ -22,6 +23,7 @@ each<HTMLFormElement>('form[data-menu]', wirePolicy)
 each<HTMLFormElement>('form[data-own-seed]', wireOwnSeed)
 each<HTMLFormElement>('form[data-passphrase]', wirePassphrase)
 each<HTMLFormElement>('form[data-live]', wireLive)
+each('[data-payees]', wirePayees)
 each('[data-steps]', wireProof)
 each<HTMLFormElement>('form[data-wallet]', wireHandOut)
 each('[data-fund]', wireFund)

@@ -90,12 +90,17 @@ async function command(form: HTMLFormElement, wish: PublisherCommand, outcome: H
   if (addressOf(key) !== controller) throw new Error(phraseOf('OtherWallet'))
   say(outcome, phraseOf('Sending'))
   const domain = { chainId: BigInt(chain!), accessControl: contract!, schemaId: schema!, pseudonym: pseudonym! }
-  // With a seed of the own, nobody else can tell the ledger of a withdrawal.
-  const own = wish.kind === 'withdraw' && form.dataset.own === 'true' ? wallet.entries.find(entry => entry.pseudonym === pseudonym) : undefined
+  // With a seed of the own, nobody else can tell the ledger of a withdrawal; it is one of the person, so all pseudonyms at the site are revoked.
+  const here = wallet.entries.find(entry => entry.pseudonym === pseudonym)
+  const revoked = wish.kind === 'withdraw' && form.dataset.own === 'true' && here
+    ? wallet.entries.filter(entry => entry.site === here.site && entry.schemaId === here.schemaId) : []
   await post(`/sites/${site}/publishers/${schema}/${pseudonym}/commands`, {
     nonce: Number(wish.nonce), kind: wish.kind, profile: wish.profile, rate: wish.rate, quota: wish.quota, purpose: wish.purpose, expirySeconds: wish.expirySeconds,
     signature: signCommand(domain, wish, key),
-    ...(own ? { revocations: [{ pseudonym, signature: signRevocation(domain, own.site, key) }] } : {}),
+    ...(revoked.length > 0 ? { revocations: revoked.map(entry => ({
+      pseudonym: entry.pseudonym,
+      signature: signRevocation({ ...domain, pseudonym: entry.pseudonym }, entry.site, controllerKey(wallet.seed, bytesOf(entry.pseudonym, 32))),
+    })) } : {}),
   })
   sessionStorage.setItem('emr-said', phraseOf('Signed'))
   location.reload()
