@@ -5,21 +5,22 @@ using EmrMarket.Silos.Records;
 
 namespace EmrMarket.Silos.Commands.Data;
 
-/// <summary><c>emr data</c>: verify published files, generate synthetic ones.</summary>
+/// <summary><c>emr data</c>: verify published files, generate synthetic ones, map resources.</summary>
 internal static class DataCommand
 {
     /// <summary>The command.</summary>
     public static Command Create() => new(
         "data",
         """
-        Files of records: published ones (data/README.md says where anyone gets them) and synthetic ones.
+        Files of records: published ones (data/README.md says where anyone gets them) synthetic ones, and those that are mapped from resources of HL7 FHIR (docs/FHIR.md).
 
         Examples:
           emr data verify diabetic_data.csv.gz
           emr data generate --records 200000 --out synthetic.csv.gz
+          emr data map --fhir output/fhir --mapping synthea --out records.csv.gz
         """)
     {
-        Verify(), Generate(),
+        Verify(), Generate(), MapCommand.Create(),
     };
 
     private static Command Verify()

@@ -1,12 +1,15 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Net.Http.Headers;
+using EmrMarket.Analytics.Schemas;
 using EmrMarket.Silos.Commands.Client;
+using EmrMarket.Silos.Commands.Data;
+using EmrMarket.Silos.Records.Mapping;
 using EmrMarket.Silos.Services;
 
 namespace EmrMarket.Silos.Commands.Site;
 
-/// <summary><c>emr site load</c>: records from CSV files into the site's own store.</summary>
+/// <summary><c>emr site load</c>: records from CSV files, or mapped from resources of FHIR, into the site's own store.</summary>
 internal static class LoadCommand
 {
     private const string Description =
@@ -14,9 +17,13 @@ internal static class LoadCommand
         Loads records from CSV files, packed with gzip or not, into the site's store: all of them or, when one line is wrong, none. Every wrong line is named with its column, what is wrong and how
         to mend it. Records that were loaded before change nothing.
 
+        With --fhir, resources of HL7 FHIR R4 are mapped to records on this machine first, and only the records are handed in. A resource with anything wrong, and a record with a value that the
+        schema refuses, is told with its place and left out; the others load. A file that is no JSON, or is cut short, refuses the load.
+
         Examples:
           emr site load records.csv --schema diabetic_data
           emr site load part-1.csv.gz part-2.csv.gz --schema synthetic --site hospital --as records-desk --json
+          emr site load --fhir output/fhir --mapping synthea --schema synthea --outcome outcome.json
 
         Exit codes: 0 loaded, 1 failed, 2 a file is refused (nothing was loaded), 75 not ready.
         """;
@@ -24,30 +31,26 @@ internal static class LoadCommand
     /// <summary>The command.</summary>
     public static Command Create()
     {
-        var files = new Argument<string[]>("FILE") { Description = "Record files.", Arity = ArgumentArity.OneOrMore };
+        var files = new Argument<string[]>("FILE") { Description = "Record files.", Arity = ArgumentArity.ZeroOrMore };
+        MappingOptions mapping = new(required: false);
         SiteOptions site = new();
         ClientOptions client = new();
-        Command command = client.AddTo(site.AddTo(new Command("load", Description) { files }));
+        Command command = client.AddTo(site.AddTo(mapping.AddTo(new Command("load", Description) { files })));
+        command.Validators.Add(result =>
+        {
+            if ((result.GetValue(files) is { Length: > 0 }) == (result.GetResult("--fhir") is not null))
+            {
+                result.AddError("Give record files, or --fhir with resources: one of the two.");
+            }
+        });
         command.SetAction(async (parsed, cancellation) =>
         {
             using MarketClient market = site.Connect(parsed, client);
             (string name, string schema) = await site.PlaceAsync(parsed, market, cancellation);
-            LongWork operation;
-            using (MultipartFormDataContent body = [])
-            {
-                foreach (string file in parsed.GetValue(files)!)
-                {
-                    StreamContent content = new(Open(file));
-                    content.Headers.ContentType = new MediaTypeHeaderValue(
-                        file.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? "application/gzip" : "text/csv");
-                    body.Add(content, "files", Path.GetFileName(file));
-                }
-
-                operation = await market.PostContentAsync<LongWork>($"api/v1/sites/{name}/loads?schema={schema}", body, cancellation);
-            }
-
-            LoadInfo loaded = await operation.FinishAsync<LoadInfo>(
-                market, "records that are there already change nothing", cancellation);
+            using MappedRecords? mapped = mapping.IsUsed(parsed) ? await MapAsync(parsed, mapping, market, schema, cancellation) : null;
+            LoadInfo loaded = await SendAsync(
+                market, $"api/v1/sites/{name}/loads?schema={schema}", mapped is null ? parsed.GetValue(files)! : [mapped.Path],
+                    cancellation);
             if (client.Json(parsed))
             {
                 Output.Json(loaded);
@@ -63,6 +66,42 @@ internal static class LoadCommand
             return ExitCode.Success;
         });
         return command;
+    }
+
+    /// <summary>Maps resources to the records of a schema that the market deals in.</summary>
+    private static async Task<MappedRecords> MapAsync(
+        ParseResult parsed, MappingOptions mapping, MarketClient market, string schemaId, CancellationToken cancellation)
+    {
+        SchemaInfo dealt = await market.GetAsync<SchemaInfo>("api/v1/schemas/" + schemaId, cancellation);
+        RowAccumulator rows = mapping.Read(parsed, cancellation);
+        try
+        {
+            return MappedRecords.Create(rows, Schema.Parse(dealt.Json, dealt.Name), null, cancellation);
+        }
+        finally
+        {
+            mapping.Tell(parsed, rows.Report);
+        }
+    }
+
+    /// <summary>Hands record files in and waits until they are loaded.</summary>
+    private static async Task<LoadInfo> SendAsync(MarketClient market, string path, string[] files, CancellationToken cancellation)
+    {
+        LongWork operation;
+        using (MultipartFormDataContent body = [])
+        {
+            foreach (string file in files)
+            {
+                StreamContent content = new(Open(file));
+                content.Headers.ContentType = new MediaTypeHeaderValue(
+                    file.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? "application/gzip" : "text/csv");
+                body.Add(content, "files", Path.GetFileName(file));
+            }
+
+            operation = await market.PostContentAsync<LongWork>(path, body, cancellation);
+        }
+
+        return await operation.FinishAsync<LoadInfo>(market, "records that are there already change nothing", cancellation);
     }
 
     private static FileStream Open(string file)

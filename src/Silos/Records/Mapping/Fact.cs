@@ -1,6 +1,7 @@
 namespace EmrMarket.Silos.Records.Mapping;
 
-/// <summary>What one resource, or one row of a table, says by one source of the mapping. Filled anew for each, so that nothing is allocated.</summary>
+/// <summary>What one resource, or one row of a table, says by one source of the mapping. Filled anew for each, so that nothing is
+/// allocated.</summary>
 internal sealed class Fact
 {
     private readonly List<(int Column, string Text)> _values = [];
@@ -17,7 +18,8 @@ internal sealed class Fact
     /// <summary>The id of the visit; null for none.</summary>
     public string? Visit { get; set; }
 
-    /// <summary>For a source that defines persons or visits: another name by which what it defines may be mentioned; null for none.</summary>
+    /// <summary>For a source that defines persons or visits: another name by which what it defines may be mentioned; null for
+    /// none.</summary>
     public string? Alias { get; set; }
 
     /// <summary>When; null where that is not known.</summary>
@@ -33,7 +35,8 @@ internal sealed class Fact
         _values.Clear();
     }
 
-    /// <summary>Adds a value of a column, which passed the column's <c>where</c>. For a column without a value: an empty text. Several values of one column are
-    /// allowed where the summary does not take them as a value (<see cref="Summary.Exists"/>, <see cref="Summary.Count"/>) or where codes choose one.</summary>
+    /// <summary>Adds a value of a column, which passed the column's <c>where</c>. For a column without a value: an empty text. Several
+    /// values of one column are allowed where the summary does not take them as a value (<see cref="Summary.Exists"/>, <see
+    /// cref="Summary.Count"/>) or where codes choose one.</summary>
     public void Add(int column, string text) => _values.Add((column, text));
 }

@@ -3,7 +3,8 @@ using System.Globalization;
 namespace EmrMarket.Silos.Records.Mapping;
 
 /// <summary>When something was: a point in time to order by, and the day on the calendar where it was written down.</summary>
-/// <param name="Ticks">Ticks of universal time (100 ns from year 1); the beginning of a day, month or year that is all that is known.</param>
+/// <param name="Ticks">Ticks of universal time (100 ns from year 1); the beginning of a day, month or year that is all that is
+/// known.</param>
 /// <param name="Day">The day number of <see cref="DateOnly"/>: of what was written, not of universal time.</param>
 internal readonly record struct MappedDate(long Ticks, int Day)
 {
@@ -14,8 +15,8 @@ internal readonly record struct MappedDate(long Ticks, int Day)
     ];
 
     /// <summary>
-    /// Reads a date or time of FHIR (YYYY, YYYY-MM, YYYY-MM-DD, YYYY-MM-DDThh:mm[:ss[.f]] with or without zone) or of a database (a space in place of T).
-    /// A time without zone counts as universal. Day: 1 July of a year, the 15th of a month.
+    /// Reads a date or time of FHIR (YYYY, YYYY-MM, YYYY-MM-DD, YYYY-MM-DDThh:mm[:ss[.f]] with or without zone) or of a database (a space
+    /// in place of T). A time without zone counts as universal. Day: 1 July of a year, the 15th of a month.
     /// </summary>
     public static bool TryParse(ReadOnlySpan<char> text, out MappedDate date)
     {

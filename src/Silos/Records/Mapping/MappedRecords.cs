@@ -3,7 +3,8 @@ using EmrMarket.Analytics.Schemas;
 
 namespace EmrMarket.Silos.Records.Mapping;
 
-/// <summary>A mapped file on its way to a loader: packed CSV in a temporary folder that only its owner enters, removed when disposed.</summary>
+/// <summary>A mapped file on its way to a loader: packed CSV in a temporary folder that only its owner enters, removed when
+/// disposed.</summary>
 internal sealed class MappedRecords : IDisposable
 {
     private readonly string _folder;
@@ -22,9 +23,13 @@ internal sealed class MappedRecords : IDisposable
     /// <param name="parent">The folder to make the temporary one in; null for the system's.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="InputException">The columns are those of no layout of the schema, or no row is left.</exception>
-    public static MappedRecords Create(RowAccumulator accumulator, Schema schema, string? parent, CancellationToken cancellationToken)
+    public static MappedRecords Create(RowAccumulator accumulator, Schema schema, string? parent, CancellationToken cancellationToken) =>
+        Create(accumulator, schema, parent, out _, cancellationToken);
+
+    private static MappedRecords Create(
+        RowAccumulator accumulator, Schema schema, string? parent, out MappedRowSet rows, CancellationToken cancellationToken)
     {
-        MappedRowSet rows = accumulator.Finish();
+        rows = accumulator.Finish();
         string folder = parent is null
             ? Directory.CreateTempSubdirectory("emr-mapped-").FullName : System.IO.Path.Combine(parent, Guid.NewGuid().ToString("N"));
         Api.Access.KeyFolder.Create(folder);
@@ -58,6 +63,19 @@ internal sealed class MappedRecords : IDisposable
         rows.Write(path, cancellationToken);
     }
 
+    /// <summary>Writes the rows that the schema reads; the others are reported and left out.</summary>
+    /// <exception cref="InputException">The columns are those of no layout of the schema, or no row is left.</exception>
+    /// <exception cref="IOException">It cannot be written.</exception>
+    public static void Write(RowAccumulator accumulator, Schema schema, string path, CancellationToken cancellationToken)
+    {
+        MappedRowSet rows;
+        using (Create(accumulator, schema, null, out rows, cancellationToken))
+        {
+        }
+
+        rows.Write(path, cancellationToken);
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -80,7 +98,8 @@ internal sealed class MappedRecords : IDisposable
             int row = (int)problem.Line - 2;
             refused[row] = true;
             records.Report.Add(new MappingIssue(
-                problem.Code is "not-constant" ? IssueCode.BusinessRule : IssueCode.Value, null, $"{problem.Message}. {problem.Fix}", problem.Column)
+                problem.Code is "not-constant" ? IssueCode.BusinessRule : IssueCode.Value, null, $"{problem.Message}. {problem.Fix}",
+                    problem.Column)
             {
                 Unit = rows.Id(row), Reading = problem.Code,
             });

@@ -4,7 +4,8 @@ using EmrMarket.Silos.Records.Mapping.Summaries;
 
 namespace EmrMarket.Silos.Records.Mapping;
 
-/// <summary>The rows of a load, which are still summaries in memory, and how they are written as CSV (RFC 4180, UTF-8, sorted by id).</summary>
+/// <summary>The rows of a load, which are still summaries in memory, and how they are written as CSV (RFC 4180, UTF-8, sorted by
+/// id).</summary>
 internal sealed class MappedRowSet(RecordMapping mapping, UnitTable persons, UnitTable visits, ColumnSummary[] summaries, int[] rows)
 {
     private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false);
@@ -22,7 +23,8 @@ internal sealed class MappedRowSet(RecordMapping mapping, UnitTable persons, Uni
     public MappedRowSet Without(IReadOnlyList<bool> leftOut) =>
         new(mapping, persons, visits, summaries, [.. rows.Where((_, row) => !leftOut[row])]);
 
-    /// <summary>Writes the rows; the file appears under its name when it is whole, and only its owner may read it. Packed when the name ends in .gz. Row r is line r + 2.</summary>
+    /// <summary>Writes the rows; the file appears under its name when it is whole, and only its owner may read it. Packed when the name
+    /// ends in .gz. Row r is line r + 2.</summary>
     /// <exception cref="IOException">It cannot be written.</exception>
     public void Write(string path, CancellationToken cancellationToken)
     {
@@ -38,7 +40,8 @@ internal sealed class MappedRowSet(RecordMapping mapping, UnitTable persons, Uni
             // A file of that name, which a crash left, would keep the rights that it has.
             File.Delete(unfinished);
             using (var file = new FileStream(unfinished, options))
-            using (Stream stream = path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? new GZipStream(file, CompressionLevel.Fastest) : file)
+            using (Stream stream = path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase)
+                ? new GZipStream(file, CompressionLevel.Fastest) : file)
             using (var writer = new StreamWriter(stream, Utf8, 1 << 16) { NewLine = "\n" })
             {
                 Write(writer, cancellationToken);
@@ -95,7 +98,8 @@ internal sealed class MappedRowSet(RecordMapping mapping, UnitTable persons, Uni
             for (int c = 0; c < summaries.Length; c++)
             {
                 writer.Write(',');
-                int day = mapping.Document.Columns[c].At switch { "visit" => visits.OwnDay(unit), "last" => persons.LastDay(person), _ => _days[c] };
+                int day = mapping.Document.Columns[c].At switch { "visit" => visits.OwnDay(unit), "last" => persons.LastDay(person), _ =>
+                    _days[c] };
                 WriteField(writer, summaries[c].Text(mapping.UnitOf[c] == MappedUnit.Visit ? unit : person, day));
             }
 

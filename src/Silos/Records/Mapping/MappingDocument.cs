@@ -1,8 +1,9 @@
 namespace EmrMarket.Silos.Records.Mapping;
 
 /// <summary>
-/// A mapping as it is written in JSON (docs/FHIR.md, "The mapping"): how resources or rows of tables become rows of named text columns, which are those of a layout of a schema. Texts of
-/// expressions (<c>where</c>, <c>person</c>, <c>visit</c>, <c>date</c>, <c>value</c>) mean what the kind says. <see cref="RecordMapping"/> is its checked form.
+/// A mapping as it is written in JSON (docs/FHIR.md, "The mapping"): how resources or rows of tables become rows of named text columns,
+/// which are those of a layout of a schema. Texts of expressions (<c>where</c>, <c>person</c>, <c>visit</c>, <c>date</c>, <c>value</c>)
+/// mean what the kind says. <see cref="RecordMapping"/> is its checked form.
 /// </summary>
 internal sealed record MappingDocument
 {
@@ -82,7 +83,8 @@ internal sealed record MappingSource
     /// <summary>Whose it is: the id of the person, or a reference to it.</summary>
     public required string Person { get; init; }
 
-    /// <summary>In which visit: its id, or a reference to it; null where visits do not matter. May be empty for a single resource or row.</summary>
+    /// <summary>In which visit: its id, or a reference to it; null where visits do not matter. May be empty for a single resource or
+    /// row.</summary>
     public string? Visit { get; init; }
 
     /// <summary>When: a date; null where it does not matter. May be empty for a single resource or row, which then is the earliest for
@@ -105,7 +107,8 @@ internal sealed record MappingColumn
     /// <summary>Which of the source's resources or rows count here; null for all.</summary>
     public string? Where { get; init; }
 
-    /// <summary>The value; may be null for <see cref="Summary.Exists"/> and <see cref="Summary.Count"/>, which then count what matches.</summary>
+    /// <summary>The value; may be null for <see cref="Summary.Exists"/> and <see cref="Summary.Count"/>, which then count what
+    /// matches.</summary>
     public string? Value { get; init; }
 
     /// <summary>Values other than these do not count; null to take every value.</summary>
@@ -114,11 +117,12 @@ internal sealed record MappingColumn
     /// <summary>How the values of a unit become one.</summary>
     public required Summary Summary { get; init; }
 
-    /// <summary>How a value's text is taken; null for <see cref="ValueForm.Number"/> where the summary computes and <see cref="ValueForm.Text"/> elsewhere.</summary>
+    /// <summary>How a value's text is taken; null for <see cref="ValueForm.Number"/> where the summary computes and <see
+    /// cref="ValueForm.Text"/> elsewhere.</summary>
     public ValueForm? As { get; init; }
 
-    /// <summary>For <see cref="ValueForm.Age"/>: the day at which the age is taken. A date (YYYY-MM-DD), <c>visit</c> (the row's visit) or <c>last</c>
-    /// (the last day of which any source says something about the person).</summary>
+    /// <summary>For <see cref="ValueForm.Age"/>: the day at which the age is taken. A date (YYYY-MM-DD), <c>visit</c> (the row's visit) or
+    /// <c>last</c> (the last day of which any source says something about the person).</summary>
     public string? At { get; init; }
 
     /// <summary>For <see cref="Summary.Mean"/>: digits after the point, 0 to 6; null for 2.</summary>
@@ -162,6 +166,7 @@ internal enum ValueForm
     /// <summary>A decimal number below 10^15 in size, written without exponent.</summary>
     Number = 1,
 
-    /// <summary>A date of birth, of which only the age in completed years at <see cref="MappingColumn.At"/> is kept. A year alone counts as its 1 July, a month as its 15th.</summary>
+    /// <summary>A date of birth, of which only the age in completed years at <see cref="MappingColumn.At"/> is kept. A year alone counts as
+    /// its 1 July, a month as its 15th.</summary>
     Age = 2,
 }

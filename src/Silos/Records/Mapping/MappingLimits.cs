@@ -12,8 +12,8 @@ internal sealed record MappingLimits
     /// <summary>The deepest nesting of objects and arrays in one resource.</summary>
     public int Depth { get; init; } = 64;
 
-    /// <summary>How many times its packed size a file may have unpacked, once it is above <see cref="FreeUnpackedBytes"/>. Resources pack to a tenth or
-    /// a thirtieth, gzip at most to a thousandth.</summary>
+    /// <summary>How many times its packed size a file may have unpacked, once it is above <see cref="FreeUnpackedBytes"/>. Resources pack
+    /// to a tenth or a thirtieth, gzip at most to a thousandth.</summary>
     public int UnpackRatio { get; init; } = 200;
 
     /// <summary>What a packed file may have in any case.</summary>

@@ -8,7 +8,8 @@ namespace EmrMarket.Silos.Records.Mapping;
 /// <param name="Index">The how many-eth of its file it is, from 1.</param>
 internal readonly record struct Place(int File, int Type, long Line, long Offset, long Index);
 
-/// <summary>What an issue is: the codes of FHIR's value set <c>issue-type</c> (http://hl7.org/fhir/R4/valueset-issue-type.html) that a load can tell.</summary>
+/// <summary>What an issue is: the codes of FHIR's value set <c>issue-type</c> (http://hl7.org/fhir/R4/valueset-issue-type.html) that a load
+/// can tell.</summary>
 internal enum IssueCode
 {
     /// <summary>It is no JSON, or not of the shape that the specification, or the table, has.</summary>
@@ -39,11 +40,13 @@ internal enum IssueCode
     BusinessRule,
 }
 
-/// <summary>A resource, row or value that was left out, and why. Holds no value of a record; an id only in <see cref="Unit"/>, for the site's own eyes.</summary>
+/// <summary>A resource, row or value that was left out, and why. Holds no value of a record; an id only in <see cref="Unit"/>, for the
+/// site's own eyes.</summary>
 /// <param name="Code">What kind of issue.</param>
 /// <param name="Place">Where; null where it is the whole row's of a person or visit.</param>
 /// <param name="Message">What is wrong.</param>
-/// <param name="Expression">The path in the resource, the column of the table, or the column of the mapped file; empty for all of it.</param>
+/// <param name="Expression">The path in the resource, the column of the table, or the column of the mapped file; empty for all of
+/// it.</param>
 internal sealed record MappingIssue(IssueCode Code, Place? Place, string Message, string Expression = "")
 {
     /// <summary>The person or visit whose row it is; null where a place says so.</summary>

@@ -1,6 +1,7 @@
 namespace EmrMarket.Silos.Records.Mapping;
 
-/// <summary>A list that grows by pages, so that growing copies nothing and wastes at most a page. Elements that were never set are the default.</summary>
+/// <summary>A list that grows by pages, so that growing copies nothing and wastes at most a page. Elements that were never set are the
+/// default.</summary>
 internal sealed class Pages<T>
 {
     private const int Bits = 12;

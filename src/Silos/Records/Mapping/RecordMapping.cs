@@ -6,7 +6,8 @@ using EmrMarket.Analytics.Schemas;
 
 namespace EmrMarket.Silos.Records.Mapping;
 
-/// <summary>A mapping whose parts fit together. What its expressions say is checked by the reader of its kind, when it compiles them.</summary>
+/// <summary>A mapping whose parts fit together. What its expressions say is checked by the reader of its kind, when it compiles
+/// them.</summary>
 internal sealed class RecordMapping
 {
     private const string Fix = "docs/FHIR.md describes the mapping.";
@@ -38,12 +39,14 @@ internal sealed class RecordMapping
 
     /// <summary>The header of the mapped file: the columns of ids, then the others.</summary>
     public IEnumerable<string> Header =>
-        [Document.Rows.Record, .. Document.Rows.Person is { } person ? [person] : Array.Empty<string>(), .. Document.Columns.Select(c => c.Name)];
+        [Document.Rows.Record, .. Document.Rows.Person is { } person ? [person] : Array.Empty<string>(),
+            .. Document.Columns.Select(c => c.Name)];
 
     /// <summary>Reads a mapping.</summary>
     /// <param name="json">The document.</param>
     /// <param name="file">What the user calls it.</param>
-    /// <exception cref="InputException">It is no JSON, has unknown, missing or repeated members, or its parts do not fit together.</exception>
+    /// <exception cref="InputException">It is no JSON, has unknown, missing or repeated members, or its parts do not fit
+    /// together.</exception>
     public static RecordMapping Parse(string json, string file)
     {
         MappingDocument document;
@@ -79,7 +82,8 @@ internal sealed class RecordMapping
             throw Refuse("mapping-format", "format", "the format is not 1");
         }
 
-        if (document.Name.Length is 0 or > 64 || document.Name.Any(c => !char.IsAsciiLetterLower(c) && !char.IsAsciiDigit(c) && c is not ('_' or '-')))
+        if (document.Name.Length is 0 or > 64
+            || document.Name.Any(c => !char.IsAsciiLetterLower(c) && !char.IsAsciiDigit(c) && c is not ('_' or '-')))
         {
             throw Refuse("mapping-name", "name", "a name has 1 to 64 lower-case letters, digits, '_' and '-'");
         }
@@ -96,9 +100,11 @@ internal sealed class RecordMapping
         }
 
         Distinct([.. document.Sources.Select(source => source.Name)], "sources");
-        Distinct([document.Rows.Record, .. document.Rows.Person is { } person ? [person] : Array.Empty<string>(), .. document.Columns.Select(c => c.Name)],
+        Distinct([document.Rows.Record, .. document.Rows.Person is { } person ? [person] : Array.Empty<string>(),
+            .. document.Columns.Select(c => c.Name)],
             "columns");
-        foreach (MappingSource source in document.Sources.Where(source => !visits && (source.Visit is not null || source.Defines == MappedUnit.Visit)))
+        foreach (MappingSource source in document.Sources.Where(source => !visits
+            && (source.Visit is not null || source.Defines == MappedUnit.Visit)))
         {
             throw Refuse("mapping-source", $"sources.{source.Name}.visit", "rows are persons, so that no visit is read");
         }
@@ -123,8 +129,10 @@ internal sealed class RecordMapping
             sourceOf[c] = document.Sources.ToList().FindIndex(source => source.Name == column.Source);
             MappingSource source = sourceOf[c] >= 0 ? document.Sources[sourceOf[c]]
                 : throw Refuse("mapping-column", part + ".source", "there is no such source");
-            unitOf[c] = column.Per ?? (visits && source.Visit is not null && source.Defines != MappedUnit.Person ? MappedUnit.Visit : MappedUnit.Person);
-            CheckColumn(column, source, unitOf[c], visits, (member, message) => throw Refuse("mapping-column", $"{part}.{member}", message));
+            unitOf[c] = column.Per ?? (visits && source.Visit is not null && source.Defines != MappedUnit.Person ? MappedUnit.Visit
+                : MappedUnit.Person);
+            CheckColumn(column, source, unitOf[c], visits, (member, message) =>
+                throw Refuse("mapping-column", $"{part}.{member}", message));
         }
 
         return new RecordMapping(file, document, sourceOf, unitOf);
@@ -150,7 +158,8 @@ internal sealed class RecordMapping
             refuse("per", "a value of a visit needs rows per visit and a source that knows visits");
         }
 
-        bool counts = column.Summary is Summary.Exists or Summary.Count, computes = column.Summary is Summary.Min or Summary.Max or Summary.Mean;
+        bool counts = column.Summary is Summary.Exists or Summary.Count,
+            computes = column.Summary is Summary.Min or Summary.Max or Summary.Mean;
         if (column.Value is null && !counts)
         {
             refuse("value", "only 'exists' and 'count' do without a value");

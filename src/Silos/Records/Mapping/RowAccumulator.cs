@@ -5,7 +5,8 @@ using EmrMarket.Silos.Records.Mapping.Summaries;
 namespace EmrMarket.Silos.Records.Mapping;
 
 /// <summary>
-/// Gathers facts into one row per person or visit. Memory grows with units and columns, not with facts. A fact with anything wrong has no effect at all: it is reported and left out.
+/// Gathers facts into one row per person or visit. Memory grows with units and columns, not with facts. A fact with anything wrong has no
+/// effect at all: it is reported and left out.
 /// </summary>
 internal sealed class RowAccumulator
 {
@@ -45,7 +46,8 @@ internal sealed class RowAccumulator
         {
             throw new InputException(new InputProblem(
                 "too-many-units", Report.Files[fact.Place.File], fact.Place.Line, "",
-                string.Create(CultureInfo.InvariantCulture, $"there are more than {_limits.Units} persons and visits"), "Load fewer of them at a time."));
+                string.Create(CultureInfo.InvariantCulture, $"there are more than {_limits.Units} persons and visits"),
+                    "Load fewer of them at a time."));
         }
 
         int person, visit = -1;
@@ -121,8 +123,9 @@ internal sealed class RowAccumulator
         {
             if (!table.IsDefined(unit) && !table.IsMerged(unit))
             {
-                Report.Add(new MappingIssue(IssueCode.NotFound, table.FirstMention(unit), string.Create(
-                    CultureInfo.InvariantCulture, $"no file has the {what} that it refers to (as {table.Mentions(unit)} in all do)")) { Unit = table.Id(unit) });
+                string message = string.Create(
+                    CultureInfo.InvariantCulture, $"no file has the {what} to which it and others, {table.Mentions(unit)} in all, refer");
+                Report.Add(new MappingIssue(IssueCode.NotFound, table.FirstMention(unit), message) { Unit = table.Id(unit) });
             }
         }
     }
@@ -174,7 +177,8 @@ internal sealed class RowAccumulator
 
             if (taken)
             {
-                return Wrong(IssueCode.MultipleMatches, $"several values for column '{column.Name}', which takes one of each", column.Value!);
+                return Wrong(IssueCode.MultipleMatches, $"several values for column '{column.Name}', which takes one of each",
+                    column.Value!);
             }
 
             if (Convert(column, text) is not { } value)

@@ -1,7 +1,8 @@
 namespace EmrMarket.Silos.Records.Mapping;
 
 /// <summary>
-/// The persons, or the visits, of a load. A unit is there as soon as it is mentioned, so that files may be in any order; it has a row only when it is defined. Memory: some 200 bytes per unit.
+/// The persons, or the visits, of a load. A unit is there as soon as it is mentioned, so that files may be in any order; it has a row only
+/// when it is defined. Memory: some 200 bytes per unit.
 /// </summary>
 internal sealed class UnitTable
 {

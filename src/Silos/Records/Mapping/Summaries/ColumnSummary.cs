@@ -7,8 +7,8 @@ namespace EmrMarket.Silos.Records.Mapping.Summaries;
 internal readonly record struct MappedValue(string Text, decimal Number = 0, int Day = 0);
 
 /// <summary>
-/// The values of one column for all units, each unit's in constant memory. Adding and merging give the same whatever their order (a commutative
-/// monoid), so that rows do not depend on the order of resources and files.
+/// The values of one column for all units, each unit's in constant memory. Adding and merging give the same whatever their order (a
+/// commutative monoid), so that rows do not depend on the order of resources and files.
 /// </summary>
 internal abstract class ColumnSummary
 {

@@ -1,6 +1,7 @@
 namespace EmrMarket.Silos.Records.Mapping.Summaries;
 
-/// <summary>The earliest or the latest value. What has no date gives way to what has one; of equal dates the least, or the greatest, ordinal text is taken.</summary>
+/// <summary>The earliest or the latest value. What has no date gives way to what has one; of equal dates the least, or the greatest,
+/// ordinal text is taken.</summary>
 internal sealed class DatedSummary(bool latest) : ColumnSummary
 {
     private readonly Pages<(long Time, string? Text)> _values = new();
@@ -22,7 +23,8 @@ internal sealed class DatedSummary(bool latest) : ColumnSummary
     private void Take(int unit, long time, string text)
     {
         ref (long Time, string? Text) known = ref _values[unit];
-        int order = known.Text is null ? 0 : time.CompareTo(known.Time) is not 0 and var byTime ? byTime : string.CompareOrdinal(text, known.Text);
+        int order = known.Text is null ? 0 : time.CompareTo(known.Time) is not 0 and var byTime ? byTime
+            : string.CompareOrdinal(text, known.Text);
         if (known.Text is null || (latest ? order > 0 : order < 0))
         {
             known = (time, text);

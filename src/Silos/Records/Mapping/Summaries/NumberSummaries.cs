@@ -26,7 +26,8 @@ internal sealed class ExtremeSummary(bool greatest) : ColumnSummary
     }
 }
 
-/// <summary>The mean. Numbers are below 10^15 and fewer than 2^31, so that a sum stays below 2.2 * 10^24, where a decimal keeps four digits after the point at least.</summary>
+/// <summary>The mean. Numbers are below 10^15 and fewer than 2^31, so that a sum stays below 2.2 * 10^24, where a decimal keeps four digits
+/// after the point at least.</summary>
 internal sealed class MeanSummary(int digits) : ColumnSummary
 {
     private readonly Pages<(decimal Sum, int Count)> _values = new();
@@ -60,6 +61,7 @@ internal static class Numbers
     /// <summary>Reads a decimal number, with exponent or not; false when it is none or not below the bound in size.</summary>
     public static bool TryParse(ReadOnlySpan<char> text, out decimal number) =>
         decimal.TryParse(
-            text, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent, CultureInfo.InvariantCulture, out number)
+            text, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent,
+                CultureInfo.InvariantCulture, out number)
         && Math.Abs(number) < Bound;
 }

@@ -1,0 +1,283 @@
+using System.Text.Json;
+using EmrMarket.Analytics.Records;
+
+namespace EmrMarket.Silos.Records.Mapping.Fhir.Files;
+
+/// <summary>
+/// Reads a file that is one JSON object: a resource, or a bundle, whose entries are taken one by one. Each value is found first, then read,
+/// so that an entry that is too deep or has a member twice does not end the file; what is no JSON does.
+/// </summary>
+internal sealed class DocumentReader(ByteWindow window, string file, MappingLimits limits, IResourceSink sink)
+{
+    private JsonReaderState _state = new(new JsonReaderOptions { MaxDepth = int.MaxValue });
+
+    private enum Found
+    {
+        Value,
+        TooLarge,
+        End,
+    }
+
+    /// <summary>Reads to the end.</summary>
+    /// <exception cref="InputException">It is no JSON, cut short, or neither a resource nor a bundle.</exception>
+    public void Read(CancellationToken cancellationToken)
+    {
+        bool? isBundle = IsBundle();
+        if (isBundle is null)
+        {
+            throw Refuse("not-fhir", window.Line, "the file has no resourceType, or it comes after more than one resource may have");
+        }
+
+        if (isBundle == true)
+        {
+            ReadBundle(cancellationToken);
+        }
+        else
+        {
+            ReadResource();
+        }
+
+        ReadOnlySpan<byte> rest = window.Bytes;
+        while (rest.IndexOfAnyExcept(" \t\r\n"u8) < 0)
+        {
+            window.Skip(rest.Length);
+            if (!window.Fill())
+            {
+                return;
+            }
+
+            rest = window.Bytes;
+        }
+
+        throw Refuse("not-json", window.LineOf(rest.IndexOfAnyExcept(" \t\r\n"u8)), "there is more behind the end of the JSON object");
+    }
+
+    private void ReadResource()
+    {
+        (Found found, int start, int length) = Next();
+        if (found == Found.TooLarge)
+        {
+            throw Refuse("too-large", window.Line, "a resource that is no bundle is larger than a resource may be");
+        }
+
+        sink.Take(window.Bytes.Slice(start, length), isEntry: false, window.LineOf(start), window.Offset + start);
+        window.Skip(start + length);
+    }
+
+    private void ReadBundle(CancellationToken cancellationToken)
+    {
+        Token();
+        while (Token() == JsonTokenType.PropertyName)
+        {
+            if (_name != "entry")
+            {
+                Skip();
+                continue;
+            }
+
+            if (Token() != JsonTokenType.StartArray)
+            {
+                throw Refuse("not-fhir", window.Line, "the bundle's entry is no list");
+            }
+
+            while (true)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                (Found found, int start, int length) = Next();
+                if (found == Found.End)
+                {
+                    break;
+                }
+
+                if (found == Found.TooLarge)
+                {
+                    sink.TooLarge(window.LineOf(start), window.Offset + start);
+                    Skip();
+                    continue;
+                }
+
+                sink.Take(window.Bytes.Slice(start, length), isEntry: true, window.LineOf(start), window.Offset + start);
+                window.Skip(start + length);
+            }
+        }
+    }
+
+    private string? _name;
+
+    /// <summary>Whether the object is a bundle; null when that cannot be seen. Moves nothing.</summary>
+    private bool? IsBundle()
+    {
+        while (true)
+        {
+            var reader = new Utf8JsonReader(window.Bytes, window.IsLast, _state);
+            bool? answer = null;
+            try
+            {
+                bool more = reader.Read();
+                while (answer is null && (more = reader.Read()) && reader.TokenType == JsonTokenType.PropertyName)
+                {
+                    bool wanted = reader.ValueTextEquals("resourceType"u8);
+                    if (!(more = reader.Read()) || !(more = reader.TrySkip()))
+                    {
+                        break;
+                    }
+
+                    if (wanted)
+                    {
+                        answer = reader.TokenType == JsonTokenType.String && reader.ValueTextEquals("Bundle"u8);
+                    }
+                }
+
+                if (answer is not null || more)
+                {
+                    return answer;
+                }
+            }
+            catch (JsonException e)
+            {
+                throw NotJson(e);
+            }
+
+            if (!window.Fill())
+            {
+                return window.IsLast ? throw Refuse("not-json", window.LineOf(window.Bytes.Length),
+                    "the JSON ends before its object does") : null;
+            }
+        }
+    }
+
+    /// <summary>Goes to the next token.</summary>
+    private JsonTokenType Token()
+    {
+        while (true)
+        {
+            var reader = new Utf8JsonReader(window.Bytes, window.IsLast, _state);
+            try
+            {
+                if (reader.Read())
+                {
+                    JsonTokenType type = reader.TokenType;
+                    _name = type == JsonTokenType.PropertyName && !reader.HasValueSequence && reader.ValueSpan.Length < 64
+                        && reader.ValueTextEquals("entry"u8) ? "entry" : "";
+                    Move(reader);
+                    return type;
+                }
+            }
+            catch (JsonException e)
+            {
+                throw NotJson(e);
+            }
+
+            More();
+        }
+    }
+
+    /// <summary>Finds the next value without moving: where it begins in the window, and how long it is. The state moves to its end; the
+    /// caller skips its bytes.</summary>
+    private (Found Found, int Start, int Length) Next()
+    {
+        while (true)
+        {
+            var reader = new Utf8JsonReader(window.Bytes, window.IsLast, _state);
+            int start = 0;
+            try
+            {
+                if (reader.Read())
+                {
+                    start = (int)reader.TokenStartIndex;
+                    if (reader.TokenType == JsonTokenType.EndArray)
+                    {
+                        Move(reader);
+                        return (Found.End, 0, 0);
+                    }
+
+                    if (reader.TrySkip())
+                    {
+                        int length = (int)reader.BytesConsumed - start;
+                        if (length > limits.ResourceBytes)
+                        {
+                            return (Found.TooLarge, start, 0);
+                        }
+
+                        _state = reader.CurrentState;
+                        return (Found.Value, start, length);
+                    }
+                }
+            }
+            catch (JsonException e)
+            {
+                throw NotJson(e);
+            }
+
+            if (window.IsFull)
+            {
+                return (Found.TooLarge, start, 0);
+            }
+
+            More();
+        }
+    }
+
+    /// <summary>Goes behind the next value, token by token, however large it is.</summary>
+    private void Skip()
+    {
+        int depth = 0;
+        do
+        {
+            // Many tokens a time: a value of gigabytes has hundreds of millions.
+            var reader = new Utf8JsonReader(window.Bytes, window.IsLast, _state);
+            int read = 0;
+            try
+            {
+                while ((read == 0 || depth > 0) && reader.Read())
+                {
+                    read++;
+                    depth += reader.TokenType switch
+                    {
+                        JsonTokenType.StartObject or JsonTokenType.StartArray => 1,
+                        JsonTokenType.EndObject or JsonTokenType.EndArray => -1,
+                        _ => 0,
+                    };
+                }
+            }
+            catch (JsonException e)
+            {
+                throw NotJson(e);
+            }
+
+            Move(reader);
+            if (read > 0 && depth == 0)
+            {
+                return;
+            }
+
+            More();
+        }
+        while (true);
+    }
+
+    private void Move(in Utf8JsonReader reader)
+    {
+        _state = reader.CurrentState;
+        window.Skip((int)reader.BytesConsumed);
+    }
+
+    private void More()
+    {
+        if (window.Fill())
+        {
+            return;
+        }
+
+        // At the last block the reader throws by itself where anything is missing, unless all is white space.
+        throw window.IsLast ? Refuse("not-json", window.LineOf(window.Bytes.Length), "the JSON ends before its object does")
+            : Refuse("too-large", window.Line, "one text or number is larger than a resource may be");
+    }
+
+    private InputException NotJson(JsonException e) =>
+        Refuse("not-json", e.LineNumber + 1 ?? window.Line, "the file is no JSON from here on, or is cut short");
+
+    private InputException Refuse(string code, long line, string message) => new(new InputProblem(
+        code, file, line, "", message,
+            "Write the file anew. A file with a resource per line (NDJSON) keeps what is readable; its name ends in .ndjson."));
+}
