@@ -67,6 +67,24 @@ public sealed record RoundFile
     /// <summary>The position of a class.</summary>
     public uint Position(uint site, uint index) => ((site - 1) << ClassBits) | index;
 
+    /// <summary>The same round in trees of more positions.</summary>
+    /// <param name="siteBits">Bits of a site's number less one; no fewer than now are taken.</param>
+    /// <param name="classBits">Bits of a class's index; no fewer than now are taken.</param>
+    public RoundFile Widened(byte siteBits, byte classBits)
+    {
+        byte bits = Math.Max(ClassBits, classBits);
+        return this with
+        {
+            SiteBits = Math.Max(SiteBits, siteBits),
+            ClassBits = bits,
+            Prices = [.. Prices.Select(
+                price => new PricedClass(At(price.Position), price.Leaf with { SupportClass = At(price.Leaf.SupportClass) }))],
+            Sales = [.. Sales.Select(sale => sale with { Class = At(sale.Class) })],
+        };
+
+        uint At(uint position) => ((position >> ClassBits) << bits) | (position & ((1u << ClassBits) - 1));
+    }
+
     /// <summary>The round's trees and header.</summary>
     /// <param name="chainId">The chain.</param>
     /// <param name="matching">The contract MatchingDecision.</param>

@@ -30,6 +30,7 @@ public sealed record TermsDocument
     {
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
         RespectRequiredConstructorParameters = true,
+        RespectNullableAnnotations = true,
         NumberHandling = JsonNumberHandling.Strict,
     };
 
@@ -133,6 +134,12 @@ public sealed record TermsDocument
         catch (JsonException e)
         {
             throw new ExchangeFileException("terms-json", $"this is no terms document: {e.Message}");
+        }
+
+        // The serializer minds nulls of members, and not those within lists.
+        if (document.Statistics.Any(statistic => statistic is null) || document.Grades.Values.Any(range => range is null))
+        {
+            throw new ExchangeFileException("terms-json", "this is no terms document: a statistic or a range of grades is null");
         }
 
         return document.Format != CurrentFormat

@@ -42,6 +42,38 @@ public sealed class MarketFilesTests
     }
 
     [Fact]
+    public void Widened_round_file_sells_the_same_at_the_same_prices()
+    {
+        RoundFile wide = RoundFile.Read(Round.Widened(3, 4).Write());
+        RoundBatch batch = wide.Build(1, Address.Zero);
+
+        // Class 1 of site 2: position 5 of 2 bits a class, 17 of 4.
+        Assert.Equal((17U, wide.Position(2, 1)), (Assert.Single(wide.Prices).Position, wide.Prices[0].Position));
+        Assert.Equal(Round.Prices[0].Leaf, wide.Prices[0].Leaf);
+        Assert.Equal([new Sale(0, 0, 4), new Sale(17, 0, 2)], wide.Sales);
+        Assert.Equal((3, 4, 6UL), (batch.Header.SiteBits, batch.Header.ClassBits, batch.Header.TotalSales));
+        Assert.Equal((4UL, 2UL), (batch.OpenSiteRow(0, 1).Sum, batch.OpenSiteRow(0, 2).Sum));
+        Assert.Equal(Round.SeedCommit, wide.SeedCommit);
+        Assert.Equal(Round.Write(), Round.Widened(0, 0).Write());
+    }
+
+    [Fact]
+    public void Terms_with_a_null_anywhere_are_refused()
+    {
+        const string Whole = """
+            {"bid":"1","budget":"1","confidence":0.95,"deadline":1,"estimator":"stratified","format":"emrmarket-terms/1","grades":{"ill":{"minimum":1,"top":1}},"minimumRecords":0,"nonce":"00","publicCell":"","purpose":1,"researcher":"0x","schemaId":"s","statistics":["mean:ill"],"targetRecords":1,"title":"t","why":"w"}
+            """;
+        Assert.Equal("t", TermsDocument.Read(Whole).Title);
+        foreach ((string text, string with) in ((string, string)[])[("\"1\"", "null"), ("{\"minimum\":1,\"top\":1}", "null"),
+            ("{\"ill\":{\"minimum\":1,\"top\":1}}", "null"), ("\"mean:ill\"", "null"), ("[\"mean:ill\"]", "null"), ("\"\"", "null"), ("\"t\"", "null")])
+        {
+            Assert.Contains(text, Whole, StringComparison.Ordinal);
+            Assert.Equal("terms-json", Assert.Throws<ExchangeFileException>(
+                () => TermsDocument.Read(Whole.Replace(text, with, StringComparison.Ordinal))).Code);
+        }
+    }
+
+    [Fact]
     public void Round_file_that_was_cut_or_altered_anywhere_is_refused()
     {
         byte[] bytes = Round.Write();

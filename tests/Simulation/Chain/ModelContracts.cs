@@ -37,7 +37,10 @@ internal sealed class ModelContracts : IContracts
     /// <summary>The model; not to be changed from outside.</summary>
     public LedgerModel Model { get; }
 
-    public IContracts Copy() => new ModelContracts((LedgerModel)CopyOf(Model)!, _at, _token);
+    /// <summary>Whether the token pays nobody: claims are accepted and bring nothing about.</summary>
+    public bool RefusesPayees { get; init; }
+
+    public IContracts Copy() => new ModelContracts((LedgerModel)CopyOf(Model)!, _at, _token) { RefusesPayees = RefusesPayees };
 
     public bool Has(Address address) => address == _token || ContractAt(address) is not null;
 
@@ -59,6 +62,11 @@ internal sealed class ModelContracts : IContracts
         ulong gas = GasOfCall
             + (values.OfType<object[]>().Where(value => rule.Name == nameof(LedgerModel.ClaimMany))
                 .Aggregate(0UL, (sum, v) => sum + (GasOfClaim * (ulong)v.Length)));
+        if (RefusesPayees && rule.Name == nameof(LedgerModel.ClaimMany))
+        {
+            return new Execution(gas, []);
+        }
+
         try
         {
             Model.Run(model => rule.Invoke(model, BindingFlags.DoNotWrapExceptions, null, arguments, null));

@@ -29,6 +29,13 @@ public sealed class EveryEndTests
             RequestState.Cancelled, "the researcher cancelled it before its book was closed"),
         (Of(new Want(10) { Funding = Funding.Otherwise }), RequestState.Failed,
             "the terms that were funded do not follow from the terms document"),
+        (Of(new Want(1_000) { Funding = Funding.Copied }), RequestState.Settled, "all that was sold was delivered and paid"),
+        (Of(new Want(1_000) { Funding = Funding.Copied }) with
+            { CancelMoment = "Funded, book open, round none, delivery none, paid none, escrow open, order none" }, RequestState.Cancelled,
+            "the researcher cancelled it before its book was closed"),
+        (Of(new Want(20) { Funding = Funding.Twice }), RequestState.Settled, "all that was sold was delivered and paid"),
+        (Of(new Want(20)) with { HasNewSite = true }, RequestState.Settled, "all that was sold was delivered and paid"),
+        (Of(new Want(20)) with { RefusesPayees = true }, RequestState.Settled, "could not be paid in time and went to the patients' fund"),
     ];
 
     public static TheoryData<int> Each => [.. Enumerable.Range(0, Ends.Length)];
@@ -41,6 +48,14 @@ public sealed class EveryEndTests
         RequestStep step = Assert.Single(MarketSimulation.Run(scenario).Ends);
         Assert.Equal((end, true), (step.State, step.Reason.Contains(reason, StringComparison.Ordinal)));
     }
+
+    /// <summary>What the ledger would not take yet or any more is refused before it is stored: it could never be funded, and would be looked
+    /// after until its deadline.</summary>
+    [Theory]
+    [InlineData(1_000)]
+    [InlineData(400L * 86_400)]
+    public void Request_whose_deadline_the_ledger_refuses_is_refused_here(long seconds) =>
+        Assert.Empty(MarketSimulation.Run(Of(new Want(10) { Seconds = seconds, Funding = Funding.Never })).Ends);
 
     [Fact]
     public void Every_state_in_which_a_request_ends_is_among_them() =>

@@ -51,6 +51,12 @@ internal enum Funding
 
     /// <summary>Money comes for other terms than were handed in.</summary>
     Otherwise,
+
+    /// <summary>Before the money comes, another researcher funds a request under the same terms document.</summary>
+    Copied,
+
+    /// <summary>Money comes twice for one terms document.</summary>
+    Twice,
 }
 
 /// <summary>A request that somebody wants.</summary>
@@ -130,6 +136,12 @@ internal sealed record MarketScenario(int Seed)
     /// <summary>Payout addresses of a member: two to this power.</summary>
     public byte PayoutDepth { get; init; } = 1;
 
+    /// <summary>A third site is registered as soon as a round is decided, before it is committed.</summary>
+    public bool HasNewSite { get; init; }
+
+    /// <summary>The token refuses every payee.</summary>
+    public bool RefusesPayees { get; init; }
+
     /// <summary>A defect that is built in on purpose.</summary>
     public MarketPlant Plant { get; init; }
 
@@ -141,7 +153,8 @@ internal sealed record MarketScenario(int Seed)
             + $"{Quoted(WithdrawMoment)}, HasDemands = {(HasDemands ? "true" : "false")}, CancelAt = {Text(CancelAt)}, WithdrawAt = "
             + $"{Text(WithdrawAt)}, HasTwin = {(HasTwin ? "true" : "false")}, "
             + $"HasTakeovers = {(HasTakeovers ? "true" : "false")}, HasOwnSeeds = {(HasOwnSeeds ? "true" : "false")}, "
-            + $"OwnSeedMoment = {Quoted(OwnSeedMoment)}, Plant = MarketPlant.{Plant} "
+            + $"OwnSeedMoment = {Quoted(OwnSeedMoment)}, HasNewSite = {(HasNewSite ? "true" : "false")}, "
+            + $"RefusesPayees = {(RefusesPayees ? "true" : "false")}, Plant = MarketPlant.{Plant} "
             + $"}}{(Wants is null ? "" : $" with Wants = [{string.Join(", ", Wants)}]")}");
 
     private static string Quoted(string? text) => text is null ? "null" : $"\"{text}\"";

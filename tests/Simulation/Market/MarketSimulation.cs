@@ -50,7 +50,7 @@ internal sealed partial class MarketSimulation : IDisposable
     private readonly List<string> _passed = [];
     private readonly List<string> _journal = [];
     private readonly List<object> _said = [];
-    private readonly SimulatedChain _chain = MarketWorld.Chain();
+    private readonly SimulatedChain _chain;
     private readonly FakeClock _clock = new();
     private readonly ILoggerFactory _logs;
     private readonly MemoryMarketStore _marketStore = new();
@@ -73,6 +73,7 @@ internal sealed partial class MarketSimulation : IDisposable
     private MarketSimulation(MarketScenario scenario, SteppedContext context)
     {
         (_scenario, _context, _random) = (scenario, context, new Random(scenario.Seed));
+        _chain = MarketWorld.Chain(scenario.RefusesPayees);
         _logs = LoggerFactory.Create(builder => builder.AddProvider(new Hearing(_said)));
         _audit = new LedgerReadModel(_chain, MarketWorld.Deployment, new MemoryLedgerStore(), 0);
         _market = MarketProcess("market/", NewDisk());
@@ -129,6 +130,10 @@ internal sealed partial class MarketSimulation : IDisposable
         public bool IsOtherwise { get; } = funding == Funding.Otherwise;
 
         public bool IsNeverFunded { get; } = funding == Funding.Never;
+
+        public bool IsCopied { get; } = funding == Funding.Copied;
+
+        public bool IsFundedTwice { get; } = funding == Funding.Twice;
     }
 
 
@@ -180,7 +185,7 @@ internal sealed partial class MarketSimulation : IDisposable
         }
 
         Hold("every-request-ends", IsOver(), Standing());
-        if (!_scenario.HasRandomFaults)
+        if (!_scenario.HasRandomFaults && !_scenario.RefusesPayees)
         {
             CheckUses();
             CheckWithdrawalsReachTheLedger();
@@ -487,10 +492,24 @@ internal sealed partial class MarketSimulation : IDisposable
 
     private void Fund(Wanted wanted, ContractCall call)
     {
-        if (wanted.Funded++ == 0)
+        if (wanted.Funded++ > 0)
         {
-            _journal.Add($"fund {wanted.Key[..8]}");
-            _chain.Send(wanted.Researcher, call);
+            return;
+        }
+
+        _journal.Add($"fund {wanted.Key[..8]}");
+        RequestTerms terms = wanted.Terms.ToLedger(MarketWorld.Schema);
+        if (wanted.IsCopied)
+        {
+            _chain.Send(MarketWorld.Researchers.First(other => other != wanted.Researcher), Matching.OpenRequest(terms));
+            _chain.Mine();
+        }
+
+        _chain.Send(wanted.Researcher, call);
+        if (wanted.IsFundedTwice)
+        {
+            _chain.Mine();
+            _chain.Send(wanted.Researcher, Matching.OpenRequest(terms with { ClientReference = Keccak256.Hash("another") }));
         }
     }
 
@@ -739,7 +758,7 @@ internal sealed partial class MarketSimulation : IDisposable
         LedgerRequest? request = OnLedger(wanted);
         return request is null ? Status(wanted)!.RequestId == 0 : Audited().Escrow(request.RequestId)!.IsClosed
             && Audited().Deliveries(request.RequestId)
-            .All(delivery => delivery.Status == BatchStatus.Void
+            .All(delivery => delivery.Status == BatchStatus.Void || !Audited().Escrow(request.RequestId)!.Expired.IsZero
                 || (delivery.Status == BatchStatus.Final && delivery.Claimed == delivery.Header.Count));
     }
 
@@ -779,6 +798,7 @@ internal sealed partial class MarketSimulation : IDisposable
         }
 
         CheckLeaves(view);
+        CheckForeign(view);
 
         // Money: what was made at the beginning is all there is, and whoever was to be paid was.
         Address[] payees =
@@ -802,6 +822,18 @@ internal sealed partial class MarketSimulation : IDisposable
         {
             string? found = truth.FindIn(outside);
             Hold("raw-values-stay", found is null, found ?? "");
+        }
+    }
+
+    /// <summary>What is funded under terms that no stored request follows is never served: nobody would compute it, pay for it and give
+    /// back the rest.</summary>
+    private void CheckForeign(LedgerReadModel view)
+    {
+        HashSet<ulong> followed = [.. _wanted.Select(Status).OfType<RequestStatus>().Select(status => status.RequestId)];
+        foreach (LedgerRequest request in view.Requests().Where(request => !followed.Contains(request.RequestId)))
+        {
+            Hold("foreign-requests-are-not-served", view.Deliveries(request.RequestId).Count == 0,
+                $"request {request.RequestId} of nobody known here was delivered to");
         }
     }
 
@@ -1003,6 +1035,13 @@ internal sealed partial class MarketSimulation : IDisposable
         if (index == _scenario.KillAt)
         {
             return Fault.Kill;
+        }
+
+        if (_scenario.HasNewSite && name.EndsWith("/KeepRound after", StringComparison.Ordinal))
+        {
+            _chain.Send(MarketWorld.Consortium, new DynamicAccessControl(null!, MarketWorld.Contracts.AccessControl).RegisterSite(
+                MarketWorld.Auditor, Keccak256.Hash("a third site")));
+            _chain.Mine();
         }
 
         if (IsMoment())

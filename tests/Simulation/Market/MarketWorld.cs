@@ -109,7 +109,7 @@ internal static class MarketWorld
     }
 
     /// <summary>A chain on which everybody has money, both sites are registered and the schema is published.</summary>
-    public static SimulatedChain Chain()
+    public static SimulatedChain Chain(bool refusesPayees = false)
     {
         SimulatedChain chain = new(self =>
         {
@@ -123,7 +123,7 @@ internal static class MarketWorld
                 model.Approve(new CallContext(account, 0, 0), Wealth);
             }
 
-            return new ModelContracts(model, Contracts, At[4]);
+            return new ModelContracts(model, Contracts, At[4]) { RefusesPayees = refusesPayees };
         });
         AnonymousTransaction payments = new(null!, At[3]);
         SchemaPublication schema = Schema.ToPublication(BudgetBook.DefaultCap);

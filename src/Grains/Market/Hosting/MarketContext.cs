@@ -12,6 +12,8 @@ using EmrMarket.Grains.Exchange;
 using EmrMarket.Grains.Ledger.Sending;
 using EmrMarket.Grains.Ledger.View;
 using EmrMarket.Grains.Market.Storage;
+using LedgerRequest = EmrMarket.Grains.Ledger.View.RequestRow;
+using StoredRequest = EmrMarket.Grains.Market.Storage.RequestRow;
 
 namespace EmrMarket.Grains.Market.Hosting;
 
@@ -110,6 +112,22 @@ public sealed class MarketContext
         DeliveryFile file = DeliveryFile.Read(bytes, schema);
         return new OpenedDelivery(file, file.Build(ChainId, Evaluation.Address, fileHash));
     });
+
+    /// <summary>The request on the ledger that a stored one follows: the first that its own researcher opened under its document. Whoever
+    /// else opens one under the same hash, or the same researcher once more, funds a request that nobody serves.</summary>
+    public LedgerRequest? OnLedger(StoredRequest row)
+    {
+        ArgumentNullException.ThrowIfNull(row);
+        if (row.RequestId > 0)
+        {
+            return View.Request(row.RequestId);
+        }
+
+        Bytes32 hash = Bytes32.ParseDigits(row.Key);
+        Address researcher = Address.Parse(row.Researcher);
+        return View.Requests(Bytes32.ParseDigits(row.SchemaId))
+            .FirstOrDefault(request => request.Terms.TermsHash == hash && request.Researcher == researcher);
+    }
 
     /// <summary>The file of a hash as the store names it.</summary>
     public static string Name(Bytes32 hash) => hash.ToDigits();

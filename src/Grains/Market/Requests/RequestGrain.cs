@@ -28,6 +28,13 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
     private const ulong ClaimGas = 400_000;
     private const ulong ClaimGasPerPayee = 60_000;
 
+    // MAXIMUM_LEAD of MatchingDecision.
+    private const long MostSecondsToDeadline = 366 * 86_400;
+
+    // Each statistic is computed over all that is delivered, by the market, for nothing.
+    private const int MostStatistics = 64;
+    private const int LongestTerms = 32_768;
+
     // Of this activation alone, with the time of the next look: the ledger grain has these claims for good, and thousands of them are not
     // to be formed again at every step.
     private readonly Dictionary<Bytes32, long> _handedOver = [];
@@ -41,6 +48,12 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
         {
             return string.Equals(known.Researcher, researcher, StringComparison.Ordinal) ? Status(known)
                 : throw new RequestRefusedException("not-yours", $"request {Key} is of another researcher than {researcher}");
+        }
+
+        if (termsJson.Length > LongestTerms)
+        {
+            throw new RequestRefusedException(
+                "terms", $"the terms have {termsJson.Length} characters, and the market takes at most {LongestTerms}: shorten them");
         }
 
         TermsDocument terms = Read(termsJson);
@@ -65,7 +78,9 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
         }
 
         await market.View.SyncAsync();
-        string? obstacle = Obstacle(schema, onLedger);
+        string? obstacle = terms.Statistics.Count > MostStatistics
+            ? $"{terms.Statistics.Count} statistics are asked for, and at most {MostStatistics} are computed for one request: open another"
+            : Obstacle(schema, onLedger);
         if (obstacle is not null)
         {
             throw new RequestRefusedException("terms", $"the terms cannot be served: {obstacle}");
@@ -106,7 +121,7 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
 
         await market.View.SyncAsync();
         if (row.RequestId > 0 || row.State is not (RequestState.Draft or RequestState.Planned or RequestState.Cancelled)
-            || OnLedger(row) is not null)
+            || market.OnLedger(row) is not null)
         {
             return false;
         }
@@ -132,11 +147,11 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
         return row.State switch
         {
             RequestState.Draft or RequestState.Planned or RequestState.Cancelled => await FundAsync(row),
-            RequestState.Funded => await MatchAsync(row, OnLedger(row)!),
+            RequestState.Funded => await MatchAsync(row, market.OnLedger(row)!),
             RequestState.Matched => await SaveAsync(row, RequestState.Delivering, "the sites have their orders"),
-            RequestState.Delivering => await DeliverAsync(row, OnLedger(row)!),
+            RequestState.Delivering => await DeliverAsync(row, market.OnLedger(row)!),
             RequestState.Delivered => await EvaluateAsync(row),
-            _ => await SettleAsync(row, OnLedger(row)!),
+            _ => await SettleAsync(row, market.OnLedger(row)!),
         };
     }
 
@@ -165,28 +180,17 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
             new TokenAmount(rules.RelayFeeUnits));
         return (long)terms.Deadline < earliest
             ? $"the deadline {terms.Deadline} is before {earliest}, when it can be served at the earliest"
+            : (long)terms.Deadline > market.View.NowSeconds + MostSecondsToDeadline
+            ? $"the deadline {terms.Deadline} is after {market.View.NowSeconds + MostSecondsToDeadline}, the latest that the ledger takes"
             : terms.Budget < rules.MinimumBudgetUnits ? $"the budget {terms.Budget} is below {rules.MinimumBudgetUnits}, the least"
             : capacity < Math.Max(1, terms.MinimumRecords)
             ? $"the budget buys {capacity} records at the bid, and at least {Math.Max(1, terms.MinimumRecords)} are wanted"
             : null;
     }
 
-    private LedgerRequest? OnLedger(StoredRequest row)
-    {
-        if (row.RequestId > 0)
-        {
-            return market.View.Request(row.RequestId);
-        }
-
-        Bytes32 hash = Bytes32.ParseDigits(row.Key);
-        Address researcher = Address.Parse(row.Researcher);
-        return market.View.Requests(Bytes32.ParseDigits(row.SchemaId))
-            .FirstOrDefault(request => request.Terms.TermsHash == hash && request.Researcher == researcher);
-    }
-
     private async Task<Advance> FundAsync(StoredRequest row)
     {
-        if (OnLedger(row) is { } funded)
+        if (market.OnLedger(row) is { } funded)
         {
             return await SaveAsync(row with { RequestId = funded.RequestId }, RequestState.Funded,
                 $"the ledger holds {funded.Terms.Budget} token units for request {funded.RequestId}");
@@ -331,17 +335,29 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
 
         if (!claimed)
         {
+            step.Add(await ExpireAsync(request));
             return step.ToAdvance();
         }
 
         (RequestState end, string reason) = row.Delivered > 0
             ? (RequestState.Settled,
-                row.Delivered == row.Sold
+                (row.Delivered == row.Sold
                     ? "all that was sold was delivered and paid"
                     : $"{row.Delivered} of {row.Sold} records were delivered and paid, the rest went back")
+                + (escrow.Expired.IsZero ? "" : $"; {escrow.Expired} token units could not be paid in time and went to the patients' fund"))
             : Disputed(request) ? (RequestState.Disputed, "what was delivered was proved wrong, and nothing came in its place")
             : (RequestState.Refunded, row.Sold == 0 ? row.Steps[^1].Reason : "no site delivered before the deadline");
         return await EndAsync(row, end, reason);
+    }
+
+    /// <summary>Ends what nobody can be paid: where the token refuses a payee, the money goes to the patients' fund once the claim period is
+    /// over.</summary>
+    private async Task<Advance> ExpireAsync(LedgerRequest request)
+    {
+        long due = Final(request).Max(delivery => (long)delivery.EndedSeconds) + market.View.Deployment.Terms.ClaimPeriodSeconds + 1;
+        return market.View.NowSeconds < due ? new Advance { Progressed = false, DueSeconds = due, WaitsFor = "the claims" }
+            : Sent(await market.SendAsync(GrainFactory, $"expire/{request.RequestId}", market.Payments.Expire(request.RequestId)),
+                "the end of the claim period");
     }
 
     /// <summary>Relays the claims of a final delivery, 64 payees at a time. The read model tells which slots were paid, by
@@ -350,7 +366,7 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
     {
         if (_handedOver.GetValueOrDefault(row.Id) is var next && next > market.View.NowSeconds)
         {
-            return new Advance { Progressed = false, DueSeconds = next, WaitsFor = "the claims" };
+            return new Advance { Progressed = false, DueSeconds = next == long.MaxValue ? null : next, WaitsFor = "the claims" };
         }
 
         OpenedDelivery? opened = await market.DeliveryAsync(row.Header.DataHash, market.Schemas[schemaId].Schema);
@@ -388,9 +404,11 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
             step.Add(Sent(await market.SendAsync(GrainFactory, id, call), "the claims"));
         }
 
-        next = MarketContext.NextTry(market.View.NowSeconds);
+        // Whom the token refused at the first time is not tried again by the same claims.
+        bool areOver = Array.TrueForAll(outcomes, outcome => outcome.State == LedgerState.Succeeded);
+        next = areOver ? long.MaxValue : MarketContext.NextTry(market.View.NowSeconds);
         _handedOver[row.Id] = next;
-        step.Add(new Advance { Progressed = false, DueSeconds = next, WaitsFor = "the claims" });
+        step.Add(new Advance { Progressed = false, DueSeconds = areOver ? null : next, WaitsFor = "the claims" });
         return step.ToAdvance();
     }
 
@@ -450,7 +468,7 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
     private string? Mismatch(StoredRequest row)
     {
         TermsDocument document = TermsDocument.Read(row.TermsJson);
-        return OnLedger(row)!.Terms == document.ToLedger(market.Schemas[row.SchemaId].Schema)
+        return market.OnLedger(row)!.Terms == document.ToLedger(market.Schemas[row.SchemaId].Schema)
             ? null : "the terms that were funded do not follow from the terms document";
     }
 

@@ -94,9 +94,7 @@ public sealed class RequesterGrain(MarketContext market) : Grain, IRequesterGrai
             return new CancelAnswer();
         }
 
-        Bytes32 hash = Bytes32.ParseDigits(requestKey);
-        EmrMarket.Grains.Ledger.View.RequestRow request = market.View.Requests(Bytes32.ParseDigits(row.SchemaId))
-            .FirstOrDefault(r => r.Terms.TermsHash == hash)
+        EmrMarket.Grains.Ledger.View.RequestRow request = market.OnLedger(row)
             ?? throw new RequestRefusedException("too-late", $"request {requestKey} has ended: {row.Steps[^1].Reason}");
         return market.View.Books(request.Terms.SchemaId).Any(book => book.Ordinal == request.Book)
             ? throw new RequestRefusedException("too-late",

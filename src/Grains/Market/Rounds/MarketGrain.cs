@@ -81,7 +81,8 @@ public sealed class MarketGrain(MarketContext market) : Grain, IMarketGrain
                     { SealedBlockHash: not null } => RoundState.Sealed,
                     _ => RoundState.Committed,
                 },
-                FileHash = row.FileHash,
+                FileHash = posted.GetValueOrDefault((row.Ordinal, row.Attempt)) is { } stands
+                    ? MarketContext.Name(stands.Header.DataHash) : row.FileHash,
                 Sales = row.Sales,
                 ProblemMilliseconds = row.Milliseconds[0],
                 SolveMilliseconds = row.Milliseconds[1],
@@ -166,10 +167,26 @@ public sealed class MarketGrain(MarketContext market) : Grain, IMarketGrain
 
         OpenedRound round = await market.RoundAsync(Bytes32.ParseDigits(kept.FileHash))
             ?? throw new InvalidOperationException($"The store lost file {kept.FileHash}.");
-        return Sent(
-            await market.SendAsync(GrainFactory, $"commit-round/{SchemaKey}/{book.Ordinal}/{attempt}",
-                market.Matching.CommitRound(round.Batch.Header)),
+        string command = $"commit-round/{SchemaKey}/{book.Ordinal}/{attempt}";
+        (byte sites, byte classes) = RoundInputs.BitsNow(market, book.SchemaId);
+        if (round.File.SiteBits < sites || round.File.ClassBits < classes)
+        {
+            // Sites or classes came since it was decided, and the contract takes the earlier form of it never again. What was decided, and
+            // its reveal, stay.
+            round = await WidenedAsync(round.File, sites, classes);
+            command += $"/{sites}.{classes}";
+        }
+
+        return Sent(await market.SendAsync(GrainFactory, command, market.Matching.CommitRound(round.Batch.Header)),
             "the commitment of the round");
+    }
+
+    private async Task<OpenedRound> WidenedAsync(RoundFile file, byte siteBits, byte classBits)
+    {
+        byte[] bytes = file.Widened(siteBits, classBits).Write();
+        Bytes32 hash = RoundFile.HashOf(bytes);
+        await market.Store.KeepFileAsync(MarketContext.Name(hash), bytes, CancellationToken.None);
+        return (await market.RoundAsync(hash))!;
     }
 
     /// <summary>Seals the seed of a posted round, and reveals it when the window is over.</summary>
@@ -247,10 +264,10 @@ public sealed class MarketGrain(MarketContext market) : Grain, IMarketGrain
         for (uint j = 0; j < round.File.RequestIds.Count; j++)
         {
             ulong requestId = round.File.RequestIds[(int)j];
-            string? key = market.View.Request(requestId) is { } request ? MarketContext.Name(request.Terms.TermsHash) : null;
+            string key = await FollowerOfAsync(requestId);
             foreach (EpochReference epoch in round.File.Epochs.Where(epoch => round.Batch.OpenSiteRow(j, epoch.Site).Sum > 0))
             {
-                orders.Add(new OrderRow { Site = epoch.Site, RequestId = requestId, RequestKey = key ?? "",
+                orders.Add(new OrderRow { Site = epoch.Site, RequestId = requestId, RequestKey = key,
                     RoundFileHash = MarketContext.Name(row.Header.DataHash), Attempt = 0 });
             }
         }
@@ -258,6 +275,19 @@ public sealed class MarketGrain(MarketContext market) : Grain, IMarketGrain
         await market.Store.PlaceOrdersAsync(orders, CancellationToken.None);
         _ordered.Add(row.Header.Ordinal);
         return new Advance { Progressed = orders.Count > 0 };
+    }
+
+    /// <summary>The key of the stored request that follows one on the ledger; empty when none does, and the sites refuse the order.</summary>
+    private async Task<string> FollowerOfAsync(ulong requestId)
+    {
+        if (market.View.Request(requestId) is not { } request)
+        {
+            return "";
+        }
+
+        string key = MarketContext.Name(request.Terms.TermsHash);
+        return await market.Store.FindRequestAsync(key, CancellationToken.None) is { } row
+            && market.OnLedger(row)?.RequestId == requestId ? key : "";
     }
 
     // A memory of this activation alone, so that a final round is not opened again at every tick.

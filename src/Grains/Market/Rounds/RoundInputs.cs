@@ -1,3 +1,5 @@
+using EmrMarket.Contracts.Ethereum;
+using EmrMarket.Contracts.Merkle;
 using EmrMarket.Grains.Exchange;
 using EmrMarket.Grains.Ledger.View;
 using EmrMarket.Grains.Market.Hosting;
@@ -44,9 +46,18 @@ public sealed record RoundInputs(IReadOnlyList<RoundSupply> Supply, IReadOnlyLis
         return new RoundInputs(
             supply,
             [.. requests.Select(request => new RoundDemand(request.RequestId, request.Terms, request.Capacity, request.Cancelled))],
-            market.View.Sites().Count,
-            market.View.Epochs(book.SchemaId).Max(epoch => (int?)epoch.Header.ClassCount) ?? 1);
+            market.View.Sites().Count, MostClassesNow(market, book.SchemaId));
     }
+
+    /// <summary>The least bits of sites and classes that the contract takes for a round of a schema now; they only rise.</summary>
+    public static (byte Sites, byte Classes) BitsNow(MarketContext market, Bytes32 schemaId)
+    {
+        ArgumentNullException.ThrowIfNull(market);
+        return ((byte)SumTree.DepthFor(market.View.Sites().Count), (byte)SumTree.DepthFor(MostClassesNow(market, schemaId)));
+    }
+
+    private static int MostClassesNow(MarketContext market, Bytes32 schemaId) =>
+        market.View.Epochs(schemaId).Max(epoch => (int?)epoch.Header.ClassCount) ?? 1;
 
     /// <summary>The problem of a book, set up anew from the ledger; null while a file is missing here.</summary>
     public static async Task<RoundDecision?> DecisionAsync(MarketContext market, BookRow book)
