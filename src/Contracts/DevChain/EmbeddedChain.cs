@@ -79,7 +79,7 @@ public sealed class EmbeddedChain : IAsyncDisposable
     internal int ProcessId => _process!.ProcessId;
 
     /// <summary>How often the node died and was started again.</summary>
-    internal int Restarts => _process!.Restarts;
+    public int Restarts => _process!.Restarts;
 
     /// <summary>Starts the chain, with the state that its folder holds.</summary>
     /// <exception cref="ToolMissingException">Node, npm or the chain's binary is missing.</exception>

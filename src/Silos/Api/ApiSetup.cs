@@ -4,6 +4,7 @@ using EmrMarket.Silos.Api.Access;
 using EmrMarket.Silos.Api.Problems;
 using EmrMarket.Silos.Api.Routes;
 using EmrMarket.Silos.Api.Traffic;
+using EmrMarket.Silos.Telemetry;
 using Microsoft.AspNetCore.HostFiltering;
 using Microsoft.AspNetCore.Http.Json;
 using Microsoft.AspNetCore.HttpOverrides;
@@ -25,11 +26,6 @@ internal static class ApiSetup
             kestrel.Limits.MaxRequestBodySize = LargestBody;
         });
 
-        // Its keys are below .emr/keys, which nobody else can read; encrypting them with a key beside them would add nothing.
-        builder.Logging.AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Error);
-
-        // What goes wrong with a call is answered, not logged: messages might quote what was sent.
-        builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Critical);
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton(options);
         services.AddAccess(options, chainId);
@@ -67,6 +63,7 @@ internal static class ApiSetup
             && context.HttpContext.Response.ContentType is null
             ? ProblemWriter.WriteAsync(context.HttpContext, OfStatus(context.HttpContext.Response.StatusCode)) : Task.CompletedTask);
         web.UseRouting();
+        web.UseMiddleware<Observation>();
         web.UseAuthentication();
         web.UseRateLimiter();
         web.UseMiddleware<SessionGuard>();

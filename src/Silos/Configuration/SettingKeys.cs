@@ -26,6 +26,14 @@ internal static class SettingKeys
     public const string LinkPin = "Link:Pin";
     public const string ClusterConnectionString = "Grains:Cluster:ConnectionString";
     public const string Server = "Server";
+    public const string MetricsUrls = "Metrics:Urls";
+    public const string MetricsTokenFile = "Metrics:TokenFile";
+    public const string MetricsBackupFile = "Metrics:BackupFile";
+    public const string TracesFile = "Traces:File";
+    public const string TracesUrl = "Traces:Url";
+    public const string TracesRatio = "Traces:Ratio";
+    public const string LogsFormat = "Logs:Format";
+    public const string LogsLevel = "Logs:Level";
 
     /// <summary>The groups, each with its keys, in the order of the reference.</summary>
     public static IReadOnlyList<(string Title, string About, IReadOnlyList<Setting> Settings)> Groups { get; } =
@@ -129,6 +137,23 @@ internal static class SettingKeys
             new(ClusterConnectionString, "",
                 "How to connect to the database of membership and grain state; its password in the `Passfile` that it names (mode 0600), "
                     + "never here."),
+        ]),
+        ("Operation", "What an operator is told, and where (docs/OPERATIONS.md). Of patients it tells nothing.",
+        [
+            new(MetricsUrls, "",
+                "An http URL: where `/metrics` is, for Prometheus; an address of its own, at which nothing else answers. Other than loopback "
+                    + "needs `Metrics:TokenFile`.") { Otherwise = "measures are not shown" },
+            new(MetricsTokenFile, "", "A file of mode 0600: whoever reads measures shows its first line as a bearer token.")
+            { Otherwise = "whoever reaches the address may read" },
+            new(MetricsBackupFile, "", "A file whose time is that of the last backup that succeeded: what makes backups touches it then.")
+            { Otherwise = "`backups/last-success` beside `Folder`" },
+            new(TracesFile, "", "A file that spans are written to, a JSON object a line; beyond 64 MiB it is set aside once.")
+            { Otherwise = "no file" },
+            new(TracesUrl, "", "An http or https URL of a collector, its path included: spans are sent there by OTLP over HTTP.")
+            { Otherwise = "nowhere" },
+            new(TracesRatio, "1", "0 to 1: the share of traces that are kept, by their id."),
+            new(LogsFormat, "text", "`text` or `json`: the form of the lines on standard error."),
+            new(LogsLevel, "information", "`information`, `warning` or `error`: the least level that is written."),
         ]),
         ("Commands", "For the commands that speak with a running server.",
         [

@@ -1,8 +1,11 @@
+using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using EmrMarket.Contracts.Ethereum;
 using EmrMarket.Contracts.Ethereum.Signing;
 using EmrMarket.Grains.Abstractions.Link;
+using EmrMarket.Silos.Telemetry.Metrics;
+using EmrMarket.Silos.Telemetry.Traces;
 
 namespace EmrMarket.Silos.Link;
 
@@ -43,7 +46,10 @@ internal sealed class HttpSiteMarketLink : ISiteMarketLink, IDisposable
         }
 
         (_site, _market, _domain, _clock) = (site, market, domain, clock);
-        SocketsHttpHandler handler = new() { AllowAutoRedirect = false, UseCookies = false, ConnectTimeout = LongestConnect };
+        SocketsHttpHandler handler = new()
+        {
+            AllowAutoRedirect = false, UseCookies = false, ConnectTimeout = LongestConnect, ActivityHeadersPropagator = null,
+        };
         if (certificatePin is not null)
         {
             // The key, not who vouches for it: a pinned key needs no authority.
@@ -87,6 +93,33 @@ internal sealed class HttpSiteMarketLink : ISiteMarketLink, IDisposable
 
     private async Task<byte[]> SendAsync(LinkKind kind, byte[] payload, CancellationToken cancellationToken)
     {
+        using Activity? span = Spans.Step("link " + kind, ActivityKind.Client);
+        string outcome = "unreachable";
+        try
+        {
+            byte[] answer = await AskAsync(kind, payload, span, cancellationToken);
+            outcome = "answered";
+            return answer;
+        }
+        catch (LinkRefusedException)
+        {
+            outcome = "refused";
+            throw;
+        }
+        catch (LinkProtocolException)
+        {
+            outcome = "protocol";
+            throw;
+        }
+        finally
+        {
+            span?.SetTag("emr.outcome", outcome);
+            SilosMeter.LinkCalled(kind.ToString(), outcome);
+        }
+    }
+
+    private async Task<byte[]> AskAsync(LinkKind kind, byte[] payload, Activity? span, CancellationToken cancellationToken)
+    {
         LinkRequest request = new()
         {
             Kind = kind,
@@ -103,6 +136,11 @@ internal sealed class HttpSiteMarketLink : ISiteMarketLink, IDisposable
             Content = new ByteArrayContent([.. (request with { Signature = _site.Sign(digest).ToBytes() }).Write(), .. payload]),
         };
         message.Content.Headers.ContentType = new("application/octet-stream");
+        if (span?.Id is { } id)
+        {
+            message.Headers.Add(Spans.Header, id);
+        }
+
         using HttpResponseMessage response = await _http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
         if (!response.IsSuccessStatusCode)
         {

@@ -1,8 +1,11 @@
+using System.Diagnostics;
 using System.Security.Cryptography;
 using EmrMarket.Contracts.Ethereum;
 using EmrMarket.Contracts.Ethereum.Signing;
 using EmrMarket.Grains.Abstractions.Link;
 using EmrMarket.Silos.Api.Problems;
+using EmrMarket.Silos.Telemetry.Metrics;
+using EmrMarket.Silos.Telemetry.Traces;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace EmrMarket.Silos.Link;
@@ -41,11 +44,16 @@ internal sealed class LinkServer(
             limit.MaxRequestBodySize = LinkRequest.Length + (long)LargestPayload;
         }
 
+        string kind = "unknown";
         try
         {
             LinkRequest request = LinkRequest.Read(
                 await LinkFrame.ReadHeadAsync(context.Request.Body, LinkRequest.Length, context.RequestAborted));
             uint site = await AdmitAsync(request, context.RequestAborted);
+            kind = request.Kind.ToString();
+
+            // The site is known by now, and a trace of its own work is all that its header can name: it stands beside the signed frame.
+            using Activity? span = Spans.Continue("link " + kind, context.Request.Headers[Spans.Header].ToString());
             byte[] payload = await LinkFrame.ReadPayloadAsync(
                 context.Request.Body, request.PayloadLength, request.PayloadHash, context.RequestAborted);
             (bool refused, byte[] answer) = await AnswerAsync(request.Kind, site, payload, context.RequestAborted);
@@ -58,9 +66,11 @@ internal sealed class LinkServer(
             await context.Response.Body.WriteAsync(
                 (head with { Signature = account.Sign(head.Digest(domain)).ToBytes() }).Write(), context.RequestAborted);
             await context.Response.Body.WriteAsync(answer, context.RequestAborted);
+            SilosMeter.LinkAnswered(kind, refused ? "refused" : "taken");
         }
         catch (LinkProtocolException e)
         {
+            SilosMeter.LinkAnswered(kind, e.Code);
             ProblemTypeInfo info = ProblemTypes.Find(e.Code)!.Value.InfoOf();
             await Results.Problem(e.Message, statusCode: e.Status, title: info.Title, type: info.Type).ExecuteAsync(context);
         }

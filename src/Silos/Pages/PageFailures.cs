@@ -1,6 +1,7 @@
 using EmrMarket.Silos.Api;
 using EmrMarket.Silos.Api.Problems;
 using EmrMarket.Silos.Pages.Texts;
+using EmrMarket.Silos.Telemetry;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http.HttpResults;
 
@@ -18,6 +19,7 @@ internal sealed class PageFailures(ProblemNotes notes) : IExceptionHandler
         }
 
         Problem problem = notes.Describe(httpContext, exception);
+        Observation.Answered(httpContext, problem);
 
         // Services of its own: those of a page that failed while it was drawn serve no second drawing.
         IServiceProvider requested = httpContext.RequestServices;

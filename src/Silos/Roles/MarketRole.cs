@@ -59,7 +59,7 @@ internal sealed class MarketRole : IAsyncDisposable
         ILedgerStore ledger,
         Action<IServiceCollection> storage,
         RoleSettings? settings = null) => new(account, await RoleHost.StartAsync(
-            settings ?? RoleSettings.Embedded, ledger, client, deployment, [account],
+            (settings ?? RoleSettings.Embedded) with { Name = "market" }, ledger, client, deployment, [account],
             (services, view) =>
             {
                 storage(services);

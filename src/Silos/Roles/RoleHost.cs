@@ -20,10 +20,14 @@ internal sealed class RoleHost : IAsyncDisposable
     private readonly IHost _host;
     private readonly LedgerReadModel _view;
 
-    private RoleHost(IHost host, LedgerReadModel view, LedgerGrainOptions sending, IReadOnlyList<EthereumAccount> accounts) =>
-        (_host, _view, Senders) = (host, view,
+    private RoleHost(
+        string name, IHost host, LedgerReadModel view, LedgerGrainOptions sending, IReadOnlyList<EthereumAccount> accounts) =>
+        (Name, _host, _view, Senders) = (name, host, view,
             [.. accounts.Select(
                 account => host.Services.GetRequiredService<IGrainFactory>().GetGrain<ILedgerGrain>(sending.KeyOf(account.Address)))]);
+
+    /// <summary>What it is called where it is counted.</summary>
+    public string Name { get; }
 
     /// <summary>Its grains.</summary>
     public IGrainFactory Grains => _host.Services.GetRequiredService<IGrainFactory>();
@@ -77,10 +81,11 @@ internal sealed class RoleHost : IAsyncDisposable
             Sending = new TransactionSenderOptions
             {
                 Confirmations = settings.Confirmations, Pause = TimeSpan.FromMilliseconds(5),
-                LargestNumberInFlight = settings.LargestNumberInFlight,
+                LargestNumberInFlight = settings.LargestNumberInFlight, Role = settings.Name,
             },
         };
         LedgerReadModel view = new(client, deployment, store, settings.Confirmations);
+        builder.Services.AddSingleton(settings.Logs);
         builder.Services.AddLogging();
         builder.Services.AddSingleton(client);
         builder.Services.AddSingleton(store);
@@ -91,7 +96,7 @@ internal sealed class RoleHost : IAsyncDisposable
         builder.AddGrains([typeof(LedgerGrain).Assembly, .. grains]);
         IHost host = builder.Build();
         await host.StartAsync();
-        return new RoleHost(host, view, sending, accounts);
+        return new RoleHost(settings.Name, host, view, sending, accounts);
     }
 
     /// <summary>Hands over calls of an account; whoever drives the role gets them into blocks.</summary>

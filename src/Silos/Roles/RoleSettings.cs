@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Logging.Abstractions;
+
 namespace EmrMarket.Silos.Roles;
 
 /// <summary>What a role is told besides its accounts and stores.</summary>
@@ -12,6 +14,12 @@ internal sealed record RoleSettings
     /// <summary>The most transactions of an account that a node is offered at once; see
     /// <see cref="Contracts.Ethereum.Sending.TransactionSenderOptions"/>.</summary>
     public int LargestNumberInFlight { get; init; } = 1024;
+
+    /// <summary>What the role is called where it is counted; empty for what is counted nowhere.</summary>
+    public string Name { get; init; } = "";
+
+    /// <summary>The loggers of the process.</summary>
+    public ILoggerFactory Logs { get; init; } = NullLoggerFactory.Instance;
 
     /// <summary>Where the grains' own section is; null for its defaults.</summary>
     public IConfiguration? Configuration { get; init; }

@@ -68,7 +68,7 @@ internal sealed class SiteRole : IAsyncDisposable
         ILedgerStore ledger,
         Action<IServiceCollection> storage,
         RoleSettings? settings = null) => new(name, options, await RoleHost.StartAsync(
-            settings ?? RoleSettings.Embedded, ledger, client, deployment, [account],
+            (settings ?? RoleSettings.Embedded) with { Name = name }, ledger, client, deployment, [account],
             (services, _) =>
             {
                 storage(services);

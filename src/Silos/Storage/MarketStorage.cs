@@ -32,7 +32,7 @@ internal sealed class MarketStorage : IAsyncDisposable
     public static async Task<MarketStorage> OpenAsync(string connectionString, CancellationToken cancellationToken)
     {
         StoreOwner owner = await StoreOwner.TakeAsync(connectionString, cancellationToken);
-        NpgsqlDataSource database = NpgsqlDataSource.Create(owner.ConnectionString);
+        NpgsqlDataSource database = new NpgsqlDataSourceBuilder(owner.ConnectionString) { Name = "market" }.Build();
         try
         {
             await Migrations.ApplyAsync(database, DatabaseRole.Market, cancellationToken);

@@ -37,7 +37,7 @@ internal sealed class SiteStorage : IAsyncDisposable
     public static async Task<SiteStorage> OpenAsync(string connectionString, string keyFile, CancellationToken cancellationToken)
     {
         StoreOwner owner = await StoreOwner.TakeAsync(connectionString, cancellationToken);
-        NpgsqlDataSource database = NpgsqlDataSource.Create(owner.ConnectionString);
+        NpgsqlDataSource database = new NpgsqlDataSourceBuilder(owner.ConnectionString) { Name = "site" }.Build();
         try
         {
             await Migrations.ApplyAsync(database, DatabaseRole.Site, cancellationToken);

@@ -28,6 +28,9 @@ internal sealed class ServedMarket : IAsyncDisposable
         _url = string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{((IPEndPoint)free.LocalEndpoint).Port}");
     }
 
+    /// <summary>Where pages and API are.</summary>
+    public Uri Address => new(_url);
+
     /// <summary>The folder.</summary>
     public string Folder => _folder.FullName;
 

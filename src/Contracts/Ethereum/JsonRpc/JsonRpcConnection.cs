@@ -56,7 +56,11 @@ internal sealed class JsonRpcConnection : IDisposable
         _options = options;
 
         // A proxy of the environment does not reach this machine's own ports.
-        handler ??= new SocketsHttpHandler { UseProxy = !node.IsLoopback, PooledConnectionLifetime = TimeSpan.FromMinutes(5) };
+        // A node learns of no trace.
+        handler ??= new SocketsHttpHandler
+        {
+            UseProxy = !node.IsLoopback, PooledConnectionLifetime = TimeSpan.FromMinutes(5), ActivityHeadersPropagator = null,
+        };
         _http = new HttpClient(handler)
         {
             Timeout = System.Threading.Timeout.InfiniteTimeSpan, MaxResponseContentBufferSize = options.LargestAnswer,
@@ -85,7 +89,9 @@ internal sealed class JsonRpcConnection : IDisposable
             {
                 try
                 {
-                    await AskOnceAsync(batch, start, read, results, cancellationToken);
+                    int first = start;
+                    await EthereumTelemetry.MeasureAsync(
+                        batch[0].Method, () => AskOnceAsync(batch, first, read, results, cancellationToken));
                     break;
                 }
                 catch (EthereumException e) when (e.IsTransient && attempt < _options.Attempts)

@@ -22,6 +22,9 @@ public sealed record TransactionSenderOptions
     /// <summary>The wait between two passes of <see cref="TransactionSender.SendAsync"/>.</summary>
     public TimeSpan Pause { get; init; } = TimeSpan.FromMilliseconds(25);
 
+    /// <summary>The role that sends, by which its transactions are counted; empty for none.</summary>
+    public string Role { get; init; } = "";
+
     /// <summary>The clock for that wait.</summary>
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 }
@@ -237,6 +240,7 @@ public sealed class TransactionSender : IDisposable
             news[i].Id,
             new Transaction(_chainId, nonce + (ulong)i, price, gas[i], news[i].Call.To, news[i].Call.Value, news[i].Call.Data)));
         await _outbox.SaveAsync(entries, cancellationToken);
+        EthereumTelemetry.Count(_options.Role, EthereumTelemetry.Fate.Signed, entries.Length);
         foreach (OutboxEntry entry in entries)
         {
             Add(entry);
@@ -433,6 +437,13 @@ public sealed class TransactionSender : IDisposable
         }
 
         await _outbox.SaveAsync(saved, cancellationToken);
+        foreach (IGrouping<bool, OutboxEntry> some in saved.GroupBy(entry => entry.Outcome!.Succeeded))
+        {
+            EthereumTelemetry.Count(
+                _options.Role, some.Key ? EthereumTelemetry.Fate.Confirmed : EthereumTelemetry.Fate.Reverted, some.LongCount(),
+                some.Aggregate(0UL, (gas, entry) => gas + entry.Outcome!.GasUsed));
+        }
+
         foreach (OutboxEntry entry in saved)
         {
             _items.Remove(entry.Transaction.Nonce);
@@ -544,6 +555,7 @@ public sealed class TransactionSender : IDisposable
     {
         OutboxEntry entry = Sign(item.Entry.Id, again) with { ReplacedHashes = [.. item.Entry.ReplacedHashes, item.Entry.Hash] };
         await _outbox.SaveAsync([entry], cancellationToken);
+        EthereumTelemetry.Count(_options.Role, EthereumTelemetry.Fate.Replaced, 1);
         _items.Remove(item.Entry.Transaction.Nonce);
         _byId.Remove(item.Entry.Id);
         Add(entry);

@@ -27,6 +27,7 @@ public sealed class LedgerGrain : Grain, ILedgerGrain, IDisposable
     private List<StoredCommand>? _unsent;
 
     private SenderPass? _last;
+    private long _movedAt = Environment.TickCount64;
 
     /// <param name="store">Where commands and transactions are kept.</param>
     /// <param name="client">The node.</param>
@@ -108,6 +109,8 @@ public sealed class LedgerGrain : Grain, ILedgerGrain, IDisposable
                 || pass.Included > _last.Included;
             _last = pass;
             int open = pass.InFlight + pass.Waiting + pass.Included;
+            _movedAt = moved || open + _unsent.Count == 0 ? Environment.TickCount64 : _movedAt;
+            LedgerTelemetry.Record(_options.Sending.Role, _unsent.Count, pass, TimeSpan.FromMilliseconds(Environment.TickCount64 - _movedAt));
             return new Advance
             {
                 Progressed = moved,
@@ -121,6 +124,7 @@ public sealed class LedgerGrain : Grain, ILedgerGrain, IDisposable
             // The node is away, or refuses for want of something that a person has to supply; nothing is lost, and the words tell. What was
             // signed before it failed is under way: until the next pass has counted, nobody is idle.
             _last = null;
+            LedgerTelemetry.RecordStall(_options.Sending.Role, TimeSpan.FromMilliseconds(Environment.TickCount64 - _movedAt));
             return new Advance { Progressed = false, WaitsFor = e.Message };
         }
         catch

@@ -227,6 +227,7 @@ public sealed class LedgerReadModel(IEthereumClient client, ContractDeployment d
 
         if (step.UndoFrom is not null)
         {
+            LedgerTelemetry.Reorganised();
             await LoadAsync(cancellationToken);
             return;
         }

@@ -46,6 +46,7 @@ public sealed class MarketLink(MarketContext market) : ISiteMarketLink
     /// <inheritdoc/>
     public async Task<DeliveryOrder[]> GetOrdersAsync(uint site, long afterSequence, CancellationToken cancellationToken)
     {
+        MarketTelemetry.Asked(site);
         List<DeliveryOrder> orders = [];
         foreach (OrderRow row in await market.Store.FindOrdersAsync(site, afterSequence, MostOrders, cancellationToken))
         {
@@ -68,6 +69,21 @@ public sealed class MarketLink(MarketContext market) : ISiteMarketLink
     public async Task<DeliveryReceipt> DeliverAsync(DeliveryMessage message, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(message);
+        try
+        {
+            DeliveryReceipt receipt = await TakeAsync(message, cancellationToken);
+            MarketTelemetry.Delivered("accepted");
+            return receipt;
+        }
+        catch (LinkRefusedException e)
+        {
+            MarketTelemetry.Delivered(e.Code);
+            throw;
+        }
+    }
+
+    private async Task<DeliveryReceipt> TakeAsync(DeliveryMessage message, CancellationToken cancellationToken)
+    {
         await market.View.SyncAsync(cancellationToken);
         OrderRow order = (await market.Store.FindOrdersAsync(message.Site, message.Sequence - 1, 1, cancellationToken))
             .FirstOrDefault(row => row.Sequence == message.Sequence)

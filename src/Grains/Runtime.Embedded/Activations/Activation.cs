@@ -430,7 +430,7 @@ internal sealed class Activation : TaskScheduler, IThreadPoolWorkItem
         }
         catch (Exception exception)
         {
-            Runtime.Log.ActivationFailed(Id.ToString(), exception);
+            Runtime.Log.ActivationFailed(Id.Class.Name, exception);
             await FailAsync(exception);
             return;
         }
@@ -498,7 +498,7 @@ internal sealed class Activation : TaskScheduler, IThreadPoolWorkItem
             }
             catch (Exception exception)
             {
-                Runtime.Log.DeactivationFailed(Id.ToString(), exception);
+                Runtime.Log.DeactivationFailed(Id.Class.Name, exception);
             }
         }
 
@@ -529,7 +529,7 @@ internal sealed class Activation : TaskScheduler, IThreadPoolWorkItem
         }
         catch (Exception exception)
         {
-            Runtime.Log.DeactivationFailed(Id.ToString(), exception);
+            Runtime.Log.DeactivationFailed(Id.Class.Name, exception);
         }
     }
 

@@ -68,7 +68,7 @@ internal sealed class GrainClass(EmbeddedGrainRuntime runtime, GrainShape shape)
         catch (Exception exception)
 #pragma warning restore CA1031
         {
-            runtime.Log.PredicateFailed(shape.Type.FullName!, exception);
+            runtime.Log.PredicateFailed(shape.Name, exception);
             return false;
         }
     }

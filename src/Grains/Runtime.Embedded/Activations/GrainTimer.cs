@@ -151,7 +151,7 @@ internal sealed class GrainTimer : IGrainTimer
         {
             if (_run.Exception is { } fault)
             {
-                timer._activation.Runtime.Log.TimerFailed(timer._activation.Id.ToString(), fault.InnerException!);
+                timer._activation.Runtime.Log.TimerFailed(timer._activation.Id.Class.Name, fault.InnerException!);
             }
 
             timer.EndTick();

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using EmrMarket.Grains.Embedded.Activations;
@@ -20,11 +21,13 @@ internal sealed class Call<TArguments, TResult> : PendingCall, IInvokable
     private readonly GrainMethod<TArguments, TResult> _method;
     private readonly Dictionary<string, object>? _requestContext;
     private readonly TaskCompletionSource<TResult>? _answer;
+    private readonly Activity? _caller = RuntimeTelemetry.Caller;
     private TArguments _arguments;
     private CancellationTokenSource? _calleesCancellation;
     private CancellationTokenRegistration _callersCancellation;
     private Activation? _runner;
     private Task? _run;
+    private Activity? _span;
 
     internal Call(
         EmbeddedGrainRuntime runtime, GrainId target, GrainMethod<TArguments, TResult> method, TArguments arguments,
@@ -101,6 +104,7 @@ internal sealed class Call<TArguments, TResult> : PendingCall, IInvokable
             return;
         }
 
+        _span = RuntimeTelemetry.Begin(_method, _caller);
         try
         {
             _run = _method.Invoke(activation.Instance, ref _arguments)
@@ -129,6 +133,7 @@ internal sealed class Call<TArguments, TResult> : PendingCall, IInvokable
     internal override void TimeOut()
     {
         _callersCancellation.Dispose();
+        RuntimeTelemetry.Fault(_target.Class.Name, "timeout");
         var state = Volatile.Read(ref _runner) is null
             ? "It has not begun to run: the grain is busy, or calls itself in a cycle."
             : "It has begun to run and may still complete.";
@@ -184,9 +189,11 @@ internal sealed class Call<TArguments, TResult> : PendingCall, IInvokable
         }
         else
         {
+            _span?.SetStatus(ActivityStatusCode.Error);
             AnswerWithFault(run, activation);
         }
 
+        _span?.Dispose();
         _callersCancellation.Dispose();
         activation.Completed(this);
     }
@@ -222,7 +229,7 @@ internal sealed class Call<TArguments, TResult> : PendingCall, IInvokable
 
         if (_answer is null)
         {
-            _runtime.Log.OneWayCallFailed(ToString(), exception);
+            _runtime.Log.OneWayCallFailed(_target.Class.Name, _method.ToString(), exception);
         }
         else if (exception is null or OperationCanceledException)
         {
@@ -239,7 +246,7 @@ internal sealed class Call<TArguments, TResult> : PendingCall, IInvokable
     {
         if (_answer is null)
         {
-            _runtime.Log.OneWayCallFailed(ToString(), exception);
+            _runtime.Log.OneWayCallFailed(_target.Class.Name, _method.ToString(), exception);
             return;
         }
 

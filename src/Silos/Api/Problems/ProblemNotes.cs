@@ -1,3 +1,5 @@
+using Microsoft.AspNetCore.Diagnostics;
+
 namespace EmrMarket.Silos.Api.Problems;
 
 /// <summary>Notes defects under the id that is answered, for whoever runs the server.</summary>
@@ -14,10 +16,11 @@ internal sealed partial class ProblemNotes(ILogger<ProblemNotes> log)
 
         // The trace names methods; a message might quote a value, so only its type is noted.
         Exception cause = failure.GetBaseException();
-        LogDefect(log, context.TraceIdentifier, context.GetEndpoint()?.DisplayName ?? "", cause.GetType().Name, cause.StackTrace ?? "");
+        Endpoint? endpoint = context.GetEndpoint() ?? context.Features.Get<IExceptionHandlerFeature>()?.Endpoint;
+        LogDefect(log, context.TraceIdentifier, endpoint?.DisplayName ?? "", cause.GetType().Name, cause.StackTrace ?? "");
         return problem with { TraceId = context.TraceIdentifier };
     }
 
-    [LoggerMessage(1, LogLevel.Error, "{TraceId}: {Endpoint} failed with {Fault}; please report it with these lines.\n{Trace}")]
+    [LoggerMessage(101, LogLevel.Error, "{TraceId}: {Endpoint} failed with {Fault}; please report it with these lines.\n{Trace}")]
     private static partial void LogDefect(ILogger logger, string traceId, string endpoint, string fault, string trace);
 }

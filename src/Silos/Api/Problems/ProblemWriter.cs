@@ -12,6 +12,7 @@ using EmrMarket.Grains.Exchange;
 using EmrMarket.Grains.Site.Wallet;
 using EmrMarket.Silos.Commands;
 using EmrMarket.Silos.Services;
+using EmrMarket.Silos.Telemetry;
 using Microsoft.AspNetCore.Diagnostics;
 using Npgsql;
 
@@ -54,6 +55,7 @@ internal sealed partial class ProblemWriter(ProblemNotes notes) : IExceptionHand
     /// <summary>Writes a problem; the headers of the answer must not have been sent.</summary>
     public static Task WriteAsync(HttpContext context, Problem problem)
     {
+        Observation.Answered(context, problem);
         HttpResponse response = context.Response;
         response.StatusCode = problem.Status;
         response.ContentType = "application/problem+json";

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using EmrMarket.Silos.Configuration;
+using EmrMarket.Silos.Telemetry;
 
 namespace EmrMarket.Silos.Commands.Config;
 
@@ -17,6 +18,7 @@ internal static class ConfigCommand
           emr config
           EMR__CHAIN__URL=https://node.example emr config --config market.json
           emr config --reference > docs/CONFIGURATION.md
+          emr config --telemetry
 
         Exit codes: 0 it is in order, 2 it is not: an unknown key, a secret where none may stand, a malformed file.
         """;
@@ -29,12 +31,19 @@ internal static class ConfigCommand
             Description = "The configuration file; emr.json of the working folder without it, if there is one.", HelpName = "FILE",
         };
         var reference = new Option<bool>("--reference") { Description = "Print every key with its meaning instead, as Markdown." };
-        var command = new Command("config", Description) { file, reference };
+        var telemetry = new Option<bool>("--telemetry") { Description = "Print every measure and log event instead, as Markdown." };
+        var command = new Command("config", Description) { file, reference, telemetry };
         command.SetAction(parsed =>
         {
             if (parsed.GetValue(reference))
             {
                 Console.Out.Write(ConfigurationReference.Write());
+                return ExitCode.Success;
+            }
+
+            if (parsed.GetValue(telemetry))
+            {
+                Console.Out.Write(TelemetryReference.Write());
                 return ExitCode.Success;
             }
 

@@ -3,6 +3,7 @@ using EmrMarket.Grains.Ledger.View;
 using EmrMarket.Silos.Commands.Serve;
 using EmrMarket.Silos.Configuration;
 using EmrMarket.Silos.Storage;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace EmrMarket.Silos.Commands.Ledger;
 
@@ -32,11 +33,12 @@ internal static class LedgerCommands
             ServeOptions.From(Settings.Load(commandLine: parsed.GetValue(folder) is { } named
                 ? [KeyValuePair.Create(SettingKeys.Roles, (string?)"market"), KeyValuePair.Create(SettingKeys.Folder, (string?)named)]
                 : [KeyValuePair.Create(SettingKeys.Roles, (string?)"market")])),
-            async engines =>
+            NullLoggerFactory.Instance,
+            async (engines, stopping) =>
             {
-                await using MarketStorage storage = await engines.OpenMarketAsync(cancellation);
+                await using MarketStorage storage = await engines.OpenMarketAsync(stopping);
                 LedgerRebuild rebuilt = await LedgerRebuild.RunAsync(
-                    engines.Client, engines.Deployment, storage.Ledger, engines.Settings.Confirmations, cancellation);
+                    engines.Client, engines.Deployment, storage.Ledger, engines.Settings.Confirmations, stopping);
                 Console.WriteLine(
                     $"events    {rebuilt.Events}\nto block  {rebuilt.Block}\nbefore    {rebuilt.Before}\nafter     {rebuilt.After}\n"
                         + $"{(rebuilt.IsEqual ? "equal" : "different: the tables are now the chain's")}");

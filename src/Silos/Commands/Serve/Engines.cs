@@ -11,6 +11,7 @@ using EmrMarket.Silos.Roles;
 using EmrMarket.Silos.Storage;
 using EmrMarket.Silos.Storage.Postgres;
 using EmrMarket.Silos.Storage.Site;
+using EmrMarket.Silos.Telemetry.Metrics;
 using Npgsql;
 
 namespace EmrMarket.Silos.Commands.Serve;
@@ -26,6 +27,12 @@ namespace EmrMarket.Silos.Commands.Serve;
 internal sealed record Engines(ServeOptions Options, JsonRpcEthereumClient Client, ContractDeployment Deployment, RoleSettings Settings,
     EthereumAccount? Consortium, EmbeddedPostgres? Database)
 {
+    /// <summary>How often each embedded engine of this process was started again.</summary>
+    public IReadOnlyDictionary<string, Func<int>> Restarts { get; init; } = new Dictionary<string, Func<int>>(StringComparer.Ordinal);
+
+    /// <summary>The loggers of the process.</summary>
+    public ILoggerFactory Logs => Settings.Logs;
+
     private const ulong UsualConfirmations = 10;
     private const int UsualNumberInFlight = 256;
 
@@ -34,10 +41,13 @@ internal sealed record Engines(ServeOptions Options, JsonRpcEthereumClient Clien
 
     /// <summary>Does work with the engines, and ends afterwards what it started.</summary>
     /// <param name="options">Which ones.</param>
-    /// <param name="work">The work.</param>
-    /// <param name="cancellationToken">Ends the start.</param>
-    /// <exception cref="CommandException">An engine is missing, in use or failed; the message says what to do.</exception>
-    public static async Task<int> UseAsync(ServeOptions options, Func<Engines, Task<int>> work, CancellationToken cancellationToken)
+    /// <param name="logs">The loggers of the process.</param>
+    /// <param name="work">The work; its token says that it is to end, because somebody said so or an engine is lost.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="CommandException">An engine is missing, in use, failed, or died and cannot be started again; the message says what
+    /// to do.</exception>
+    public static async Task<int> UseAsync(
+        ServeOptions options, ILoggerFactory logs, Func<Engines, CancellationToken, Task<int>> work, CancellationToken cancellationToken)
     {
         EmbeddedChain? own = null;
         EmbeddedPostgres? database = null;
@@ -69,10 +79,25 @@ internal sealed record Engines(ServeOptions Options, JsonRpcEthereumClient Clien
                 Confirmations = options.Confirmations ?? (isDevelopment ? 1 : UsualConfirmations),
                 LargestNumberInFlight = isDevelopment ? RoleSettings.Embedded.LargestNumberInFlight : UsualNumberInFlight,
                 Configuration = options.Configuration,
+                Logs = logs,
             };
             EthereumAccount? consortium = options.Chain is null
                 ? EthereumAccount.Load(Path.Combine(ChainFolders.Keys(options.Folder), "consortium.key")) : null;
-            return await work(new Engines(options, client, deployment, settings, consortium, database));
+            Dictionary<string, Func<int>> restarts = new(StringComparer.Ordinal);
+            List<(string, Task, Func<int>)> watched = [];
+            if (own is { } chain)
+            {
+                watched.Add(("the embedded chain", chain.Completion, restarts["chain"] = () => chain.Restarts));
+            }
+
+            if (database is { } server)
+            {
+                watched.Add(("the embedded database", server.Completion, restarts["database"] = () => server.Restarts));
+            }
+
+            Engines engines = new(options, client, deployment, settings, consortium, database) { Restarts = restarts };
+            return await EngineWatch.RunAsync(
+                watched, logs.CreateLogger<Engines>(), stopping => work(engines, stopping), cancellationToken);
         }
         catch (Exception e) when (e is ToolMissingException or ProcessFolderInUseException or ProcessFailedException or EthereumException
             or MigrationException or SealException or StoreInUseException or StoreLostException)
@@ -135,7 +160,7 @@ internal sealed record Engines(ServeOptions Options, JsonRpcEthereumClient Clien
     /// any other somebody has to give the account money for.
     /// </summary>
     public RoleLoop Loop(string name, Func<Task<Advance>> advance, StoreOwner owner, RoleHost role, Address account) =>
-        new(name, async () =>
+        new(name, role.Name, Logs.CreateLogger<RoleLoop>(), async () =>
     {
         try
         {
@@ -143,6 +168,7 @@ internal sealed record Engines(ServeOptions Options, JsonRpcEthereumClient Clien
         }
         catch (StoreInUseException e)
         {
+            SilosMeter.StoreContested(role.Name);
             throw new RoleProblemException(e.Message);
         }
 

@@ -3,6 +3,7 @@ using System.Net;
 using EmrMarket.Silos.Commands.Chain;
 using EmrMarket.Silos.Configuration;
 using EmrMarket.Silos.Hosting;
+using EmrMarket.Silos.Telemetry;
 
 namespace EmrMarket.Silos.Commands.Serve;
 
@@ -80,6 +81,9 @@ internal sealed record ServeOptions
     /// <summary>All layers, for the grains' own section.</summary>
     public required IConfiguration Configuration { get; init; }
 
+    /// <summary>What an operator is told, and where.</summary>
+    public required TelemetryOptions Telemetry { get; init; }
+
     /// <summary>Where everything but the embedded chain is.</summary>
     public string Root => Path.GetDirectoryName(Path.GetFullPath(Folder))!;
 
@@ -137,6 +141,7 @@ internal sealed record ServeOptions
                 : throw Wrong(settings, SettingKeys.LinkPin,
                     $"has {PinDigits} hexadecimal digits, got {pin.Length} characters: the market prints it when it starts"),
             Configuration = settings.Configuration,
+            Telemetry = TelemetryOptions.From(settings, root, IsLocal),
         };
         string? contradiction = demo && (roles != ServedRoles.Both || chain is not null)
             ? "--demo fills a market and two sites on an embedded chain of its own: it goes with neither --roles market, --roles site "

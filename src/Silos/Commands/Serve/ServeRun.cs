@@ -10,24 +10,50 @@ using EmrMarket.Silos.Records;
 using EmrMarket.Silos.Roles;
 using EmrMarket.Silos.Storage;
 using EmrMarket.Silos.Storage.Postgres;
+using EmrMarket.Silos.Telemetry;
+using EmrMarket.Silos.Telemetry.Logs;
+using EmrMarket.Silos.Telemetry.Metrics;
 
 namespace EmrMarket.Silos.Commands.Serve;
 
 /// <summary>One run of <c>emr serve</c>: engines, roles, the web host, and the loops that tell the roles to go on.</summary>
 internal static class ServeRun
 {
-    public static Task<int> RunAsync(ServeOptions options, CancellationToken cancellationToken) =>
-        Engines.UseAsync(options, engines => ServeAsync(engines, cancellationToken), cancellationToken);
+    public static async Task<int> RunAsync(ServeOptions options, CancellationToken cancellationToken)
+    {
+        await using ProcessTelemetry telemetry = ProcessTelemetry.Start(options.Telemetry);
+        ILogger log = telemetry.Logs.CreateLogger(typeof(ServeRun));
+        try
+        {
+            return await Engines.UseAsync(
+                options, telemetry.Logs, (engines, stopping) => ServeAsync(engines, telemetry, log, stopping), cancellationToken);
+        }
+        catch (CommandException e) when (options.Telemetry.LogForm == LogForm.Json)
+        {
+            // As a line that a collector reads; in text the command line says it.
+            log.Ended(e.Message, e.Code);
+            return e.Code;
+        }
+        catch (Exception e) when (options.Telemetry.LogForm == LogForm.Json && e is not (OutOfMemoryException or OperationCanceledException))
+        {
+            log.Defect(e.GetBaseException().GetType().Name, e.GetBaseException().StackTrace ?? "");
+            return ExitCode.Failure;
+        }
+    }
 
-    private static async Task<int> ServeAsync(Engines engines, CancellationToken cancellationToken)
+    private static async Task<int> ServeAsync(
+        Engines engines, ProcessTelemetry telemetry, ILogger log, CancellationToken cancellationToken)
     {
         ServeOptions options = engines.Options;
+        log.Started(typeof(ServeRun).Assembly.GetName().Version!.ToString(3), options.Roles.ToString().ToLowerInvariant());
         await using Consortium? consortium = engines.Consortium is { } account
             ? await Consortium.StartAsync(account, engines.Client, engines.Deployment) : null;
         await using MarketStorage? storage = options.HasMarket ? await engines.OpenMarketAsync(cancellationToken) : null;
         await using MarketRole? market = storage is null ? null : await StartMarketAsync(engines, storage, consortium, cancellationToken);
-        await using WebApplication? link = market is null || options.LinkUrl is null
-            ? null : await StartLinkAsync(engines, market, storage!, cancellationToken);
+        using X509Certificate2? certificate = market is null || options.LinkUrl is null
+            ? null : LinkHost.Certificate(options.LinkCertificate);
+        await using WebApplication? link = certificate is null
+            ? null : await StartLinkAsync(engines, market!, storage!, certificate, cancellationToken);
         await using HostedSites sites = new(engines, market, consortium);
         await sites.StartAsync(cancellationToken);
         RoleLoop[] loops =
@@ -35,10 +61,23 @@ internal static class ServeRun
                 ? [] : new[] { engines.Loop("the market", market.AdvanceAsync, storage!.Owner, market.Host, market.Account.Address) },
                 .. sites.Loops];
         RunningRoles roles = new(engines.Client, market, sites.Roles, consortium) { Connection = sites.Connection };
-        await using WebApplication web = WebHost.Build(options.Url, roles, loops, ApiOf(options, storage, sites.Storages));
+        await telemetry.ShowAsync(
+            new ReadProcess
+            {
+                Roles = roles, Root = options.Root, BackupFile = options.Telemetry.BackupFile, Restarts = engines.Restarts,
+                CertificateExpiry = certificate?.NotAfter,
+            }, cancellationToken);
+        foreach (string url in telemetry.Urls)
+        {
+            Console.WriteLine($"measures are at {url}{MetricsHost.Path}");
+        }
+
+        await using WebApplication web = WebHost.Build(
+            options.Url, roles, loops, ApiOf(options, storage, sites.Storages), telemetry.Logs);
         await WebHost.RunAsync(
             web, options.Url, market is null ? "the site" : "the market", loops,
             stopping => options.Demo ? ShowAsync(web, options, stopping) : Task.CompletedTask, cancellationToken);
+        log.Stopped(market is null ? "the site" : "the market");
         return ExitCode.Success;
     }
 
@@ -148,10 +187,9 @@ internal static class ServeRun
     }
 
     private static async Task<WebApplication> StartLinkAsync(
-        Engines engines, MarketRole market, MarketStorage storage, CancellationToken cancellationToken)
+        Engines engines, MarketRole market, MarketStorage storage, X509Certificate2 certificate, CancellationToken cancellationToken)
     {
         Uri url = engines.Options.LinkUrl!;
-        X509Certificate2 certificate = LinkHost.Certificate(engines.Options.LinkCertificate);
         LinkServer server = new(
             market.Link, market.Account, engines.LinkDomain, account =>
                 market.View.Sites().FirstOrDefault(row => row.Account == account)?.Site ?? 0, storage.LinkNonces, TimeProvider.System);

@@ -3,6 +3,7 @@ using EmrMarket.Silos.Pages;
 using EmrMarket.Silos.Roles;
 using EmrMarket.Silos.Services;
 using EmrMarket.Silos.Storage.Postgres;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace EmrMarket.Silos.Commands.Serve;
 
@@ -13,10 +14,17 @@ internal static class WebHost
     private static readonly TimeSpan LongestStop = TimeSpan.FromSeconds(5);
 
     /// <summary>Builds it; nothing listens yet.</summary>
-    public static WebApplication Build(Uri url, RunningRoles roles, IReadOnlyList<RoleLoop> loops, ApiOptions api)
+    /// <param name="url">Where it will listen.</param>
+    /// <param name="roles">The roles.</param>
+    /// <param name="loops">Who drives them.</param>
+    /// <param name="api">What the API needs to know.</param>
+    /// <param name="logs">The loggers of the process; none when null.</param>
+    public static WebApplication Build(
+        Uri url, RunningRoles roles, IReadOnlyList<RoleLoop> loops, ApiOptions api, ILoggerFactory? logs = null)
     {
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.SetMinimumLevel(LogLevel.Warning);
+        builder.Logging.ClearProviders();
+        builder.Services.AddSingleton(logs ?? NullLoggerFactory.Instance);
         builder.WebHost.UseUrls(url.GetLeftPart(UriPartial.Authority));
         builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = LongestStop);
         builder.Services.AddSingleton(roles);

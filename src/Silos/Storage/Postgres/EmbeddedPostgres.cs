@@ -55,6 +55,9 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
     /// <summary>The server's process; another one after each restart.</summary>
     internal int ProcessId => _process!.ProcessId;
 
+    /// <summary>How often the server died and was started again.</summary>
+    internal int Restarts => _process!.Restarts;
+
     /// <summary>Starts the server on the folder's data, and makes it, its databases and roles the first time.</summary>
     /// <exception cref="ToolMissingException">npm or the binaries are missing, or this user may not run them; the message says what to
     /// do.</exception>

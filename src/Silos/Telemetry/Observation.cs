@@ -1,0 +1,61 @@
+using System.Diagnostics;
+using EmrMarket.Silos.Api;
+using EmrMarket.Silos.Api.Problems;
+using EmrMarket.Silos.Telemetry.Metrics;
+using EmrMarket.Silos.Telemetry.Traces;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace EmrMarket.Silos.Telemetry;
+
+/// <summary>Measures and traces a request once its endpoint is known, unless it is one that must not be.</summary>
+internal sealed class Observation(RequestDelegate next)
+{
+    private static readonly object Key = new();
+
+    /// <summary>Counts a problem that is answered: of a request that is not measured, failures of the server, limits and failed sign-ins
+    /// alone.</summary>
+    public static void Answered(HttpContext context, Problem problem)
+    {
+        if (context.Items.ContainsKey(Key) || problem.Status is >= 500 or StatusCodes.Status429TooManyRequests
+            || context.Request.Path.StartsWithSegments(ApiPaths.Root + "/sign-in", StringComparison.Ordinal))
+        {
+            SilosMeter.Answered(problem.Type[ProblemTypes.Prefix.Length..]);
+        }
+    }
+
+    /// <summary>Lets it through.</summary>
+    public async Task InvokeAsync(HttpContext context)
+    {
+        Endpoint? endpoint = context.GetEndpoint();
+        if (!MeasuredRoutes.Covers(endpoint))
+        {
+            Activity.Current = null;
+            if (context.Features.Get<IHttpMetricsTagsFeature>() is { } metrics)
+            {
+                metrics.MetricsDisabled = true;
+            }
+
+            await next(context);
+            return;
+        }
+
+        context.Items[Key] = Key;
+        string route = "/" + ((RouteEndpoint)endpoint!).RoutePattern.RawText!.TrimStart('/');
+        using Activity? span = Spans.Begin($"{context.Request.Method} {route}", ActivityKind.Server);
+        try
+        {
+            await next(context);
+        }
+        catch
+        {
+            span?.SetStatus(ActivityStatusCode.Error);
+            throw;
+        }
+        finally
+        {
+            span?.SetTag("http.request.method", context.Request.Method);
+            span?.SetTag("http.route", route);
+            span?.SetTag("http.response.status_code", context.Response.StatusCode);
+        }
+    }
+}
