@@ -251,7 +251,8 @@ public sealed class PlantedValueTests
             Assert.Equal(MetricText.ContentType, answer.Content.Headers.ContentType!.ToString());
             text = await answer.Content.ReadAsStringAsync();
         }
-        while (!text.Contains($"emr_market_ledger_requests{{outcome=\"settled\"}} {settled}", StringComparison.Ordinal));
+        while (!text.Contains($"emr_market_ledger_requests{{outcome=\"settled\"}} {settled}", StringComparison.Ordinal)
+            || !text.Contains("emr_site_epoch_members{", StringComparison.Ordinal));
         using HttpResponseMessage elsewhere = await http.GetAsync(new Uri("/api/v1/market", UriKind.Relative));
         Assert.Equal(HttpStatusCode.NotFound, elsewhere.StatusCode);
         return text;

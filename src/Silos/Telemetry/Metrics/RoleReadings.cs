@@ -57,13 +57,13 @@ internal sealed class RoleReadings : IAsyncDisposable
             .. process.Roles.Market is { } market
                 ? new (string, Func<Reading, Task>)[]
                 {
-                    ("market ledger", reading => ReadLedgerAsync(reading, "market", market.View, market.Account.Address)),
+                    ("market ledger", reading => ReadLedgerAsync(reading, "market", market.View, market.Account.Address, "round")),
                     ("market", reading => ReadMarketAsync(reading, market)),
                 }
                 : [],
             .. process.Roles.Sites.Values.SelectMany(site => new (string, Func<Reading, Task>)[]
             {
-                ("ledger of site " + site.Name, reading => ReadLedgerAsync(reading, site.Name, site.View, site.Options.Account)),
+                ("ledger of site " + site.Name, reading => ReadLedgerAsync(reading, site.Name, site.View, site.Options.Account, "epoch", "delivery")),
                 ("site " + site.Name, reading => ReadSiteAsync(reading, site)),
             }),
         ];
@@ -176,7 +176,7 @@ internal sealed class RoleReadings : IAsyncDisposable
         return Task.CompletedTask;
     }
 
-    private async Task ReadLedgerAsync(Reading reading, string role, ILedgerView view, Address account)
+    private async Task ReadLedgerAsync(Reading reading, string role, ILedgerView view, Address account, params string[] kinds)
     {
         reading.Add("emr.ledger.head", view.Head, ("role", role));
         reading.Add("emr.ledger.followed", view.FollowedTo, ("role", role));
@@ -187,18 +187,19 @@ internal sealed class RoleReadings : IAsyncDisposable
 
         reading.Add("emr.ledger.bond.free", (double)view.FreeBalance(account), ("role", role));
         List<(string Kind, BatchRow Row, uint WindowSeconds)> own = [.. Own(view, account)];
-        foreach (IGrouping<string, (string Kind, BatchRow Row, uint WindowSeconds)> kind in own.GroupBy(one => one.Kind))
+        foreach (string kind in kinds)
         {
+            (string Kind, BatchRow Row, uint WindowSeconds)[] same = [.. own.Where(one => one.Kind == kind)];
             foreach (BatchStatus status in (BatchStatus[])[BatchStatus.Posted, BatchStatus.Final, BatchStatus.Void])
             {
-                reading.Add("emr.ledger.batches", kind.Count(one => one.Row.Status == status), ("role", role), ("kind", kind.Key),
+                reading.Add("emr.ledger.batches", same.Count(one => one.Row.Status == status), ("role", role), ("kind", kind),
                     ("status", status.ToString().ToLowerInvariant()));
             }
 
             reading.Add("emr.ledger.batch.overdue",
-                kind.Where(one => one.Row.Status == BatchStatus.Posted)
+                same.Where(one => one.Row.Status == BatchStatus.Posted)
                     .Select(one => (double)(view.SettledSeconds - (long)one.Row.Posting.Timestamp - one.WindowSeconds))
-                    .Append(0).Max(), ("role", role), ("kind", kind.Key));
+                    .Append(0).Max(), ("role", role), ("kind", kind));
         }
 
         HashSet<Bytes32> ids = [.. own.Select(one => one.Row.Id)];
