@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Reflection;
 using System.Text;
 using EmrMarket.Silos.Telemetry.Metrics;
@@ -50,7 +51,7 @@ internal static class TelemetryReference
         foreach (LoggedEvent one in Events)
         {
             string words = one.Message.Replace("\n", " ", StringComparison.Ordinal);
-            text.Append($"| {one.Id} | `{one.Name}` | {one.Level.ToString().ToLowerInvariant()} | {words} |\n");
+            text.Append(CultureInfo.InvariantCulture, $"| {one.Id} | `{one.Name}` | {one.Level.ToString().ToLowerInvariant()} | {words} |\n");
         }
 
         return text.ToString().ReplaceLineEndings("\n");
