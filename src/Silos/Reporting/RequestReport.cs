@@ -4,6 +4,7 @@ using EmrMarket.Analytics.Estimation;
 using EmrMarket.Analytics.Evaluation;
 using EmrMarket.Silos.Pages.Texts;
 using EmrMarket.Silos.Reporting.Plots;
+using EmrMarket.Silos.Reporting.Sharing;
 using EmrMarket.Silos.Services;
 
 namespace EmrMarket.Silos.Reporting;
@@ -162,8 +163,7 @@ internal sealed class RequestReport
     {
         RequestInfo request = _dossier.Request;
         _html.Append("<section id=\"origin\">\n<h2>Where it comes from</h2>\n<h3>").Append(E(ResearchTexts.Citation)).Append("</h3>\n<p>")
-            .Append(E(ResearchPhrases.CitationOf(
-                request.Title, request.RequestId, request.Key, _dossier.ChainId, _dossier.Evaluated.ToUnixTimeSeconds())))
+            .Append(E(Citation.Of(_dossier).Sentence))
             .Append("</p>\n");
         _html.Rows("On the ledger", ["what", "block", "transaction"],
         [

@@ -18,6 +18,11 @@ internal static class ResultFigure
         result.Kind is StatisticKind.Mean or StatisticKind.Quantile && schema.IndexOf(result.Attributes[0]) is >= 0 and int a
             && schema.Attributes[a].Domain is GridDomain grid ? grid.Unit : "";
 
+    /// <summary>The unit of a figure: 1 for shares and pure numbers; a variance's is squared.</summary>
+    public static string UnitOf(StatisticResult result, StatisticCell cell, Schema schema) =>
+        IsShare(result.Kind) || UnitOf(result, schema) is not { Length: > 0 } unit ? "1"
+        : cell.Value == "variance" ? $"({unit})²" : unit;
+
     /// <summary>The plot.</summary>
     /// <param name="result">The answer.</param>
     /// <param name="titleOf">What an attribute is called.</param>

@@ -32,8 +32,11 @@ internal sealed record RequestDossier
     public required IReadOnlyList<DeliveredBatch> Deliveries { get; init; }
 
     /// <summary>When the results were computed.</summary>
-    public DateTimeOffset Evaluated => DateTimeOffset.FromUnixTimeSeconds(
-        (Request.Steps.LastOrDefault(step => step.State == "evaluated") ?? Request.Steps[^1]).Seconds);
+    public DateTimeOffset Evaluated => DateTimeOffset.FromUnixTimeSeconds(EvaluatedSeconds(Request));
+
+    /// <summary>When the results of a request were computed, unix seconds of the ledger.</summary>
+    public static long EvaluatedSeconds(RequestInfo request) =>
+        (request.Steps.LastOrDefault(step => step.State == "evaluated") ?? request.Steps[^1]).Seconds;
 }
 
 /// <summary>A place on the ledger.</summary>

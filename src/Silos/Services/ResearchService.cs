@@ -172,6 +172,11 @@ internal sealed class ResearchService(RunningRoles roles, FundingCheck funding)
     /// <exception cref="RequestRefusedException">There is no such request of this researcher, or it has no results yet.</exception>
     public Task<string> ResultsAsync(string researcher, string key) => Requester(researcher).ResultsAsync(key);
 
+    /// <summary>The schema that a request is about.</summary>
+    /// <exception cref="RequestRefusedException"><c>unknown-request</c>.</exception>
+    public async Task<Analytics.Schemas.Schema> SchemaAsync(string researcher, string key) =>
+        roles.Schemas[(await StatusAsync(researcher, key)).Terms.GetProperty("schemaId").GetString()!].Schema;
+
     /// <summary>The results of a request with everything that a reader elsewhere needs to judge and to trace them.</summary>
     /// <exception cref="RequestRefusedException">There is no such request of this researcher, or it has no results yet.</exception>
     public async Task<RequestDossier> DossierAsync(string researcher, string key, CancellationToken cancellationToken)

@@ -131,7 +131,7 @@ public sealed class AnswerTests(ApiFixture api)
         JsonNode mean = json["statistics"]![0]!["result"]!["cells"]![0]!;
         Assert.Contains(lines,
             line => line.StartsWith(
-                $"{market.RequestId},mean:length_of_stay,,mean,{mean["estimate"]!.ToJsonString()},", StringComparison.Ordinal));
+                $"{market.RequestId},mean:length_of_stay,,mean,days,{mean["estimate"]!.ToJsonString()},", StringComparison.Ordinal));
         Assert.Equal(
             1 + json["statistics"]!.AsArray()
                 .Sum(one => one!["result"]!["cells"]!.AsArray().Count

@@ -90,6 +90,83 @@ public sealed class FhirTests(ApiFixture api)
         Assert.Contains("too few", refused["note"]![0]!["text"]!.GetValue<string>(), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Measure_report_has_every_estimate_as_a_score_with_its_sign_interval_and_epsilon()
+    {
+        RequestDossier dossier = EveryKind();
+        JsonNode[] resources =
+            [.. JsonNode.Parse(FhirResults.Write(dossier))!["entry"]!.AsArray().Select(entry => entry!["resource"]!)];
+        JsonNode report = Assert.Single(resources, each => each["resourceType"]!.GetValue<string>() == "MeasureReport");
+        JsonNode measure = Assert.Single(resources, each => each["resourceType"]!.GetValue<string>() == "Measure");
+        Assert.Equal(measure["url"]!.GetValue<string>(), report["measure"]!.GetValue<string>());
+        JsonNode[] groups = [.. report["group"]!.AsArray().Select(each => each!)];
+        Assert.Equal(dossier.Results.Statistics.Count, groups.Length);
+        foreach ((StatisticAnswer answer, JsonNode group) in dossier.Results.Statistics.Zip(groups))
+        {
+            Assert.Equal(answer.Id, group["code"]!["text"]!.GetValue<string>());
+            JsonNode[] scores = [.. Find(group["stratifier"], "measureScore")];
+            if (answer.Result is not { } result)
+            {
+                Assert.Equal("not-performed", Extension(group["measureScore"]!, FhirCodes.AbsentExtension)!["valueCode"]!.GetValue<string>());
+                continue;
+            }
+
+            Assert.Equal(result.N, group["population"]![0]!["count"]!.GetValue<long>());
+            Assert.Equal(result.Epsilon.Micro / 1e6, Extension(group, FhirCodes.EpsilonExtension)!["valueDecimal"]!.GetValue<double>());
+            StatisticCell[] cells = [.. result.Cells, .. result.Sections.SelectMany(section => section.Cells)];
+            Assert.Equal(cells.Length, scores.Length);
+            Assert.Contains(cells, cell => cell.Estimate < 0);
+            foreach ((StatisticCell cell, JsonNode score) in cells.Zip(scores))
+            {
+                Assert.Equal(double.IsFinite(cell.Estimate) ? cell.Estimate : null, score["value"]?.GetValue<double>());
+                Assert.Equal(double.IsFinite(cell.Estimate), Extension(score, FhirCodes.AbsentExtension) is null);
+                JsonNode? interval = Extension(score, FhirCodes.IntervalExtension);
+                Assert.Equal(double.IsFinite(cell.Low) ? cell.Low : null,
+                    interval is null ? null : Extension(interval, "range")!["valueRange"]!["low"]?["value"]!.GetValue<double>());
+            }
+        }
+    }
+
+    [RequiresFact(Tool.Node)]
+    public async Task Extensions_of_a_bundle_are_those_that_the_committed_definitions_define()
+    {
+        string[] definitions = Directory.GetFiles(Path.Combine(Tools.RepositoryRoot, "docs", "fhir"), "*.json");
+        string[] texts = await Task.WhenAll(definitions.Select(file => File.ReadAllTextAsync(file)));
+        Assert.All(await FhirOracle.FaultsAsync(texts), fault => Assert.Equal("", fault));
+        Dictionary<string, JsonNode> byUrl = texts.Select(text => JsonNode.Parse(text)!)
+            .ToDictionary(definition => definition["url"]!.GetValue<string>(), StringComparer.Ordinal);
+        JsonNode bundle = JsonNode.Parse(FhirResults.Write(EveryKind()))!;
+        JsonNode[] used = [.. Find(bundle, "extension").SelectMany(list => list.AsArray()).Select(each => each!)
+            .Where(each => each["url"]!.GetValue<string>().StartsWith("urn:emrmarket:fhir:", StringComparison.Ordinal))];
+        Assert.Equal(byUrl.Keys.Order(StringComparer.Ordinal),
+            used.Select(each => each["url"]!.GetValue<string>()).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));
+        foreach (JsonNode each in used)
+        {
+            JsonNode definition = byUrl[each["url"]!.GetValue<string>()];
+            JsonNode[] elements = [.. definition["differential"]!["element"]!.AsArray().Select(element => element!)];
+            if (each["extension"] is not JsonArray parts)
+            {
+                Assert.Equal(ValueOf(elements, "Extension.value[x]"), each.AsObject().Single(member => member.Key != "url").Key);
+                continue;
+            }
+
+            foreach (JsonNode? part in parts)
+            {
+                Assert.Equal(ValueOf(elements, $"Extension.extension:{part!["url"]!.GetValue<string>()}.value[x]"),
+                    part.AsObject().Single(member => member.Key != "url").Key);
+            }
+        }
+
+        static string ValueOf(JsonNode[] elements, string id)
+        {
+            string type = Assert.Single(elements, element => element["id"]!.GetValue<string>() == id)["type"]![0]!["code"]!.GetValue<string>();
+            return "value" + char.ToUpperInvariant(type[0]) + type[1..];
+        }
+    }
+
+    private static JsonNode? Extension(JsonNode owner, string url) =>
+        owner["extension"]?.AsArray().SingleOrDefault(each => each!["url"]!.GetValue<string>() == url);
+
     [RequiresFact(Tool.Anvil, Tool.Node)]
     public async Task Served_bundle_is_valid_and_leads_to_transactions_that_the_chain_holds()
     {

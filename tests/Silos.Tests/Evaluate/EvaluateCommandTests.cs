@@ -6,7 +6,7 @@ namespace EmrMarket.Silos.Tests.Evaluate;
 
 public sealed class EvaluateCommandTests : IDisposable
 {
-    private static readonly string[] Files = ["report.html", "results.csv", "results.json", "run.json"];
+    private static readonly string[] Files = ["report.html", "results.csv", "results.csv-metadata.json", "results.json", "run.json"];
     private readonly EvaluateProcess _emr = new();
 
     public void Dispose() => _emr.Dispose();

@@ -4,6 +4,7 @@ using EmrMarket.Grains.Market.Requests;
 using EmrMarket.Silos.Api.Access;
 using EmrMarket.Silos.Api.Problems;
 using EmrMarket.Silos.Api.Traffic;
+using EmrMarket.Silos.Reporting.Sharing;
 using EmrMarket.Silos.Services;
 
 namespace EmrMarket.Silos.Api.Routes;
@@ -45,17 +46,27 @@ internal static class ResearchRoutes
             (string key, HttpContext context, ResearchService service) =>
                 service.StatusAsync(ApiValues.AddressOf(context), ApiValues.Hash(key, "key")))
             .Named("ReadRequest", "Where a request stands, with the reason for each step.", Policies.Researcher).Cached(CacheFor.Session);
-        research.MapGet("/requests/{key}/results", async (string key, string? format, HttpContext context, ResearchService service) =>
+        research.MapGet("/requests/{key}/results", async (
+            string key, string? format, string? table, HttpContext context, ResearchService service) =>
             {
                 ResultsForm form = ResultsForm.Of(format, context.Request);
-                string text = await form.WriteAsync(
-                    service, ApiValues.AddressOf(context), ApiValues.Hash(key, "key"), context.RequestAborted);
-                context.Response.Headers.ContentDisposition = $"{form.Disposition}; filename=\"request-{key[..8]}.{form.Extension}\"";
+                string text = await form.WriteAsync(new ResultsAsked(
+                    service, ApiValues.AddressOf(context), ApiValues.Hash(key, "key"), Table(table), context.RequestAborted));
+                context.Response.Headers.ContentDisposition = $"{form.Disposition}; filename=\"{form.FileOf(key)}\"";
+                if (form.Name == "csv")
+                {
+                    // W3C, Model for Tabular Data and Metadata on the Web, 5.2.
+                    context.Response.Headers.Link =
+                        $"<{ApiPaths.Root}/requests/{key}/results?format=csvw>; rel=\"describedby\"; type=\"{TableMetadata.MediaType}\"";
+                }
+
                 context.Response.Headers.Vary = "Accept, Authorization, Cookie";
                 return new TaggedText(text, form.MediaType + "; charset=utf-8");
             })
             .Named("ReadResults",
-                "The results of a request: JSON (docs/WIRE.md), one line of CSV per figure, a Bundle of HL7 FHIR R4, or a report to read.",
+                "The results of a request: JSON (docs/WIRE.md), one line of CSV per figure and its metadata (CSV on the Web; table names the CSV "
+                    + "file that it stands beside), a Bundle of HL7 FHIR R4, a report to read, or how to cite them (CITATION.cff, BibTeX, RIS, "
+                    + "CSL-JSON).",
                 Policies.Researcher)
             .Produces<RequestResults>(
                 StatusCodes.Status200OK, ResultsForm.All[0].MediaType, [.. ResultsForm.All.Skip(1).Select(form => form.MediaType)]);
@@ -65,6 +76,11 @@ internal static class ResearchRoutes
             .Named("CancelRequest", "Withdraws a request that is not funded, or answers with the call that cancels it.",
                 Policies.Researcher).Costs(RateClass.Write).Remembered();
     }
+
+    // What metadata says of a CSV file is found beside it: a name, and no way to elsewhere.
+    private static string Table(string? name) => name is null ? "results?format=csv"
+        : name.Length is > 0 and <= 200 && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_') ? name
+        : throw new ApiException(ProblemType.InvalidValue, "table is the name of a file: letters, digits, '.', '-' and '_', 200 at most");
 
     // As text, not as JSON that is read and written again: the request's key is the hash of these bytes.
     private static async Task<string> TextAsync(HttpContext context)

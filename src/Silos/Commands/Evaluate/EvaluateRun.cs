@@ -138,6 +138,7 @@ internal sealed class EvaluateRun(EvaluateOptions options)
             [ResultFiles.Report] = HtmlReport.Write(results),
             [ResultFiles.Results] = JsonSerializer.Serialize(results, ResultsDocument.Json) + "\n",
             [ResultFiles.Table] = ResultsTable.Write(statistics),
+            [ResultFiles.TableMetadata] = ResultsTable.Describe(ResultFiles.Table, results.Run),
             [ResultFiles.Run] = JsonSerializer.Serialize(new { results.Run, results.Stages }, ResultsDocument.Json) + "\n",
         });
         return results;

@@ -155,6 +155,9 @@ internal static class ResultFiles
     /// <summary>One line per cell.</summary>
     public const string Table = "results.csv";
 
+    /// <summary>What its columns mean, as CSV on the Web.</summary>
+    public const string TableMetadata = Table + Reporting.Sharing.TableMetadata.FileSuffix;
+
     /// <summary>How the run was made.</summary>
     public const string Run = "run.json";
 }

@@ -97,11 +97,17 @@ internal static class FollowCommands
         Argument<string> request = ResearcherSession.RequestArgument();
         var format = new Option<string>("--format")
         {
-            Description = "table for people, csv with one line per figure, fhir for a Bundle of HL7 FHIR R4, html for a report with plots.",
+            Description = "table for people, csv with one line per figure, csvw for the metadata beside it (CSV on the Web), fhir for a Bundle of "
+                + "HL7 FHIR R4, html for a report with plots; cff, bibtex, ris or csl to cite them.",
             HelpName = "FORM",
             DefaultValueFactory = _ => Table,
         };
-        format.AcceptOnlyFromAmong(Table, "csv", "fhir", "html");
+        format.AcceptOnlyFromAmong(Table, "csv", "csvw", "fhir", "html", "cff", "bibtex", "ris", "csl");
+        var csv = new Option<string>("--table")
+        {
+            Description = "With --format csvw: the name of the CSV file that the metadata stands beside.", HelpName = "NAME",
+            DefaultValueFactory = _ => "results.csv",
+        };
         Option<string?> key = ResearcherSession.KeyOption();
         ClientOptions client = new();
         Command command = client.AddTo(new Command(
@@ -112,12 +118,14 @@ internal static class FollowCommands
             Examples:
               emr request results 3
               emr request results 3 --format csv > results.csv
+              emr request results 3 --format csvw > results.csv-metadata.json
+              emr request results 3 --format cff > CITATION.cff
               emr request results 3 --format fhir > results.fhir.json
               emr request results 3 --format html > report.html
               emr request results 3 --json > results.json
 
             Exit codes: 0 done, 1 a statistic was refused, 2 wrong command, 75 there are no results yet.
-            """) { request, format, key });
+            """) { request, format, csv, key });
         command.Validators.Add(result =>
         {
             if (result.GetResult(format) is { Implicit: false } && result.GetValue<bool>("--json"))
@@ -140,7 +148,8 @@ internal static class FollowCommands
             }
             else if (form != Table)
             {
-                await Console.Out.WriteAsync(await session.Market.GetAsync<string>($"{path}?format={form}", cancellation));
+                await Console.Out.WriteAsync(await session.Market.GetAsync<string>(
+                    $"{path}?format={form}{(form == "csvw" ? "&table=" + Uri.EscapeDataString(parsed.GetValue(csv)!) : "")}", cancellation));
             }
             else
             {

@@ -15,6 +15,24 @@ internal static class FhirCodes
     /// <summary>Reports of one attribute at one grade: attribute, grade, epsilon, reports.</summary>
     public const string GradeExtension = Ours + "StructureDefinition:reports-at-grade";
 
+    /// <summary>The confidence interval of a measure's score: range, confidence, kind.</summary>
+    public const string IntervalExtension = Ours + "StructureDefinition:interval";
+
+    /// <summary>The standard error of a measure's score, in its unit.</summary>
+    public const string StandardErrorExtension = Ours + "StructureDefinition:standard-error";
+
+    /// <summary>The largest loss of local differential privacy that any one record bore for a statistic.</summary>
+    public const string EpsilonExtension = Ours + "StructureDefinition:epsilon";
+
+    /// <summary>Unperturbed records that would carry the information of a statistic's.</summary>
+    public const string EffectiveExtension = Ours + "StructureDefinition:effective-records";
+
+    /// <summary>Why a value is missing, on the value itself (R4's own extension).</summary>
+    public const string AbsentExtension = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
+
+    /// <summary>Measures: one per request, by its key.</summary>
+    public const string Measure = Ours + "Measure:";
+
     /// <summary>Request keys: keccak-256 of the terms document, hexadecimal.</summary>
     public const string RequestKey = Ours + "identifier:request-key";
 
@@ -52,6 +70,11 @@ internal static class FhirCodes
     public static readonly FhirCoding
         Interval = new(Terminology + "precision-estimate-type", "CI", "confidence interval"),
         StandardError = new(Terminology + "precision-estimate-type", "SE", "standard error");
+
+    /// <summary>What a measure counts, and how its score is one.</summary>
+    public static readonly FhirCoding
+        InitialPopulation = new(Terminology + "measure-population", "initial-population", "Initial Population"),
+        Continuous = new(Terminology + "measure-scoring", "continuous-variable", "Continuous Variable");
 
     /// <summary>Why a value is missing.</summary>
     public static readonly FhirCoding

@@ -13,8 +13,8 @@ using EmrMarket.Silos.Services;
 namespace EmrMarket.Silos.Reporting.Fhir;
 
 /// <summary>
-/// The results of a request as a Bundle of HL7 FHIR R4 (4.0.1): an Observation per statistic, with one per figure as its members, about a
-/// Group of persons whom nobody lists, and a Provenance that leads to the ledger. Why these resources: docs/API.md, "FHIR".
+/// The results of a request as a Bundle of HL7 FHIR R4 (4.0.1): a MeasureReport of all estimates, an Observation per statistic with one per
+/// figure as its members, about a Group of persons whom nobody lists, and a Provenance that leads to the ledger. Why these resources: docs/API.md, "FHIR".
 /// </summary>
 internal sealed class FhirResults
 {
@@ -56,6 +56,9 @@ internal sealed class FhirResults
         targets.AddRange(_dossier.Results.RecordsBySite.Select(pair => Add($"records/{pair.Key}",
             Observation("site-records") with { Focus = [new FhirReference(Url(Site(pair.Key)))], ValueInteger = pair.Value })));
         targets.AddRange(_dossier.Results.Findings.Select(Finding));
+        FhirMeasures measures = new(_dossier, _group, _market);
+        Add("measure", measures.Measure());
+        targets.Add(Add("measure-report", measures.Report()));
         Add("provenance", Provenance(targets));
         Add("codes", FhirCodes.System);
         return new FhirBundle
@@ -107,8 +110,7 @@ internal sealed class FhirResults
         }
 
         FhirReference own = new(Url(at));
-        bool share = ResultFigure.IsShare(result.Kind);
-        List<FhirReference> members = [.. Figures(result, at, result.Cells, share)];
+        List<FhirReference> members = [.. Figures(result, at, result.Cells)];
         foreach ((int s, StatisticSection section) in result.Sections.Index())
         {
             string path = string.Create(CultureInfo.InvariantCulture, $"{at}/section/{s}");
@@ -117,7 +119,7 @@ internal sealed class FhirResults
                 Code = FhirCodes.Own("section", section.Name),
                 Note = section.Note.Length == 0 ? null : [new FhirAnnotation(section.Note)],
                 DerivedFrom = [own],
-                HasMember = NullIfEmpty(Figures(result, path, section.Cells, share)),
+                HasMember = NullIfEmpty(Figures(result, path, section.Cells)),
             }));
         }
 
@@ -151,8 +153,8 @@ internal sealed class FhirResults
         });
     }
 
-    private IEnumerable<FhirReference> Figures(StatisticResult result, string path, IReadOnlyList<StatisticCell> cells, bool share) =>
-        [.. cells.Select((cell, c) => Figure(result, $"{path}/{c}", cell, UnitOf(result, cell, share)))];
+    private IEnumerable<FhirReference> Figures(StatisticResult result, string path, IReadOnlyList<StatisticCell> cells) =>
+        [.. cells.Select((cell, c) => Figure(result, $"{path}/{c}", cell, ResultFigure.UnitOf(result, cell, _dossier.Schema)))];
 
     private FhirReference Figure(StatisticResult result, string path, StatisticCell cell, string unit)
     {
@@ -229,7 +231,7 @@ internal sealed class FhirResults
     private static FhirEntity Source(string system, string value, string display) =>
         new(new FhirReference(null) { Identifier = new FhirIdentifier(system, value), Display = display });
 
-    private static FhirExtension Grade(GradeCount count) => new(FhirCodes.GradeExtension)
+    internal static FhirExtension Grade(GradeCount count) => new(FhirCodes.GradeExtension)
     {
         Extension =
         [
@@ -281,18 +283,12 @@ internal sealed class FhirResults
             [new FhirCoding($"{FhirCodes.Schema}:{_dossier.Schema.Id}", name, index < 0 ? null : _dossier.Schema.Attributes[index].Title)]);
     }
 
-    private string UnitOf(StatisticResult result, StatisticCell cell, bool share)
-    {
-        string unit = ResultFigure.UnitOf(result, _dossier.Schema);
-        return share ? "1" : cell.Value == "variance" && unit.Length > 0 ? $"({unit})²" : unit;
-    }
-
     private static FhirComponent? Number(string code, double? number, string unit) =>
         number is { } value && Quantity(value, unit) is { } quantity
             ? new FhirComponent(FhirCodes.Own(code)) { ValueQuantity = quantity } : null;
 
     // Units of schemas are words, so they stand as words; only what is a pure number has a code of UCUM.
-    private static FhirQuantity? Quantity(double value, string unit) => !double.IsFinite(value) ? null
+    internal static FhirQuantity? Quantity(double value, string unit) => !double.IsFinite(value) ? null
         : unit.Length == 0 || unit == "1" ? new FhirQuantity(value) { Unit = "1", System = "http://unitsofmeasure.org", Code = "1" }
         : new FhirQuantity(value) { Unit = unit };
 
@@ -304,6 +300,6 @@ internal sealed class FhirResults
     private static FhirReference[]? NullIfEmpty(IEnumerable<FhirReference> members) =>
         members.ToArray() is { Length: > 0 } some ? some : null;
 
-    private static string Camel<T>(T value)
+    internal static string Camel<T>(T value)
         where T : struct, Enum => JsonNamingPolicy.CamelCase.ConvertName(value.ToString());
 }

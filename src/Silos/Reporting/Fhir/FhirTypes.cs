@@ -13,6 +13,8 @@ namespace EmrMarket.Silos.Reporting.Fhir;
 [JsonDerivedType(typeof(FhirOrganization))]
 [JsonDerivedType(typeof(FhirProvenance))]
 [JsonDerivedType(typeof(FhirCodeSystem))]
+[JsonDerivedType(typeof(FhirMeasure))]
+[JsonDerivedType(typeof(FhirMeasureReport))]
 [JsonDerivedType(typeof(FhirConsent))]
 internal abstract record FhirResource([property: JsonPropertyOrder(-3)] string ResourceType)
 {
@@ -197,7 +199,10 @@ internal sealed record FhirProvision
     public FhirProvision[]? Provision { get; init; }
 }
 
-internal sealed record FhirPeriod(string End);
+internal sealed record FhirPeriod(string End)
+{
+    public string? Start { get; init; }
+}
 
 internal sealed record FhirCodeConcept(string Code, string Display, string Definition);
 
@@ -214,8 +219,10 @@ internal sealed record FhirReference(string? Reference)
     public string? Display { get; init; }
 }
 
-internal sealed record FhirQuantity(double Value)
+internal sealed record FhirQuantity(double? Value)
 {
+    public FhirExtension[]? Extension { get; init; }
+
     public string? Unit { get; init; }
 
     public string? System { get; init; }
@@ -236,4 +243,69 @@ internal sealed record FhirExtension(string Url)
     public long? ValueInteger { get; init; }
 
     public double? ValueDecimal { get; init; }
+
+    public string? ValueCode { get; init; }
+
+    public FhirRange? ValueRange { get; init; }
 }
+
+internal sealed record FhirMeasure() : FhirResource("Measure")
+{
+    public required string Url { get; init; }
+
+    public required FhirIdentifier[] Identifier { get; init; }
+
+    public required string Title { get; init; }
+
+    public string Status { get; } = "active";
+
+    public required FhirReference SubjectReference { get; init; }
+
+    public required DateTimeOffset Date { get; init; }
+
+    public required string Description { get; init; }
+
+    public required FhirConcept Scoring { get; init; }
+
+    public required FhirMeasureGroup[] Group { get; init; }
+}
+
+internal sealed record FhirMeasureGroup(FhirConcept Code, string Description);
+
+internal sealed record FhirMeasureReport() : FhirResource("MeasureReport")
+{
+    public required FhirIdentifier[] Identifier { get; init; }
+
+    public string Status { get; } = "complete";
+
+    public string Type { get; } = "summary";
+
+    public required string Measure { get; init; }
+
+    public required FhirReference Subject { get; init; }
+
+    public required DateTimeOffset Date { get; init; }
+
+    public required FhirReference Reporter { get; init; }
+
+    public required FhirPeriod Period { get; init; }
+
+    public required FhirReportGroup[] Group { get; init; }
+}
+
+internal sealed record FhirReportGroup(FhirConcept Code)
+{
+    public FhirExtension[]? Extension { get; init; }
+
+    public FhirReportPopulation[]? Population { get; init; }
+
+    public FhirQuantity? MeasureScore { get; init; }
+
+    public FhirStratifier[]? Stratifier { get; init; }
+}
+
+internal sealed record FhirReportPopulation(FhirConcept Code, long Count);
+
+internal sealed record FhirStratifier(FhirConcept[] Code, FhirStratum[] Stratum);
+
+internal sealed record FhirStratum(FhirConcept Value, FhirQuantity MeasureScore);

@@ -133,7 +133,7 @@ internal static class FigurePlot
         double height = bottom + 44;
         string[] labels = [.. rows.Select(r => Shorten(r, LongestLabel))];
         double left = 14 + CharacterWidth * labels.Max(l => l.Length);
-        bool bars = figure.Series.All(s => s.Mark == FigureMark.Bar);
+        bool bars = figure.Series.Any(s => s.Mark == FigureMark.Bar);
         // Bars carry their value behind them, so the scale ends earlier.
         double right = Width - (bars ? 70 : 16);
         IEnumerable<FigurePoint> points = figure.Series.SelectMany(s => s.Points);
@@ -142,7 +142,7 @@ internal static class FigurePlot
             .. points.SelectMany(p => new[] { p.X, p.Low ?? p.X, p.High ?? p.X }), .. References(figure, FigureReferenceKind.Vertical),
             .. bars ? new double[] { 0 } : [],
         ];
-        PlotScale x = PlotScale.Create(figure.X, xs, left, right, 5);
+        PlotScale x = Uncrowded(figure.X, xs, left, right);
         var svg = new SvgBuilder();
         svg.Open(figure.Id, Width, height, figure.Title, figure.Reading);
         svg.Group("grid");
@@ -180,8 +180,13 @@ internal static class FigurePlot
                     case FigureMark.Bar:
                         double zero = x[x.Clamp(0)];
                         svg.Rectangle("bar", Math.Min(zero, x[point.X]), middle - 7, Math.Max(1, Math.Abs(x[point.X] - zero)), 14, tip);
-                        svg.Text("tick", Math.Max(zero, x[point.X]) + 5, middle + 4, point.Label
-                            ?? Numbers.OnAxis(Numbers.Rounded(point.X), figure.X.Format));
+                        string value = point.Label ?? Numbers.OnAxis(Numbers.Rounded(point.X), figure.X.Format);
+                        double behind = Math.Max(zero, x[point.X]) + 5;
+                        if (HasRoom(figure, x, point, behind, value))
+                        {
+                            svg.Text("tick", behind, middle + 4, value);
+                        }
+
                         break;
                     case FigureMark.Tick:
                         svg.Rectangle("truth", x[point.X] - 1.25, middle - 8, 2.5, 16, tip);
@@ -202,6 +207,30 @@ internal static class FigurePlot
 
         svg.Close();
         return svg.ToString();
+    }
+
+    /// <summary>Whether a bar's value can stand behind it: not where a mark of its row would cross it, and behind the mark it would be read as
+    /// that mark's. The table of the plot has it all the same.</summary>
+    private static bool HasRoom(Figure figure, PlotScale x, FigurePoint bar, double place, string value) =>
+        !figure.Series.Where(s => s.Mark == FigureMark.Tick).SelectMany(s => s.Points).Any(p => p.Y.Equals(bar.Y) && x.Shows(p.X)
+            && x[p.X] > place - 2 && x[p.X] < place + (CharacterWidth * value.Length) + 2);
+
+    /// <summary>A horizontal scale whose ticks are few enough that their labels do not touch.</summary>
+    private static PlotScale Uncrowded(FigureAxis axis, double[] values, double left, double right)
+    {
+        const int MostTicks = 5;
+        PlotScale scale = PlotScale.Create(axis, values, left, right, MostTicks);
+        for (int wanted = MostTicks - 1; wanted > 0 && IsCrowded(scale); wanted--)
+        {
+            scale = PlotScale.Create(axis, values, left, right, wanted);
+        }
+
+        return scale;
+
+        bool IsCrowded(PlotScale tried) => tried.Ticks.Zip(tried.Ticks.Skip(1)).Any(pair =>
+            tried[pair.Second] - tried[pair.First] < CharacterWidth * (1.5 + ((Length(pair.First) + Length(pair.Second)) / 2.0)));
+
+        int Length(double tick) => Numbers.OnAxis(tick, axis.Format).Length;
     }
 
     private static IEnumerable<double> References(Figure figure, FigureReferenceKind kind) =>
