@@ -337,19 +337,13 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
     {
         ArgumentNullException.ThrowIfNull(revocations);
         (SiteBook book, int record) = await RecordAsync(revocations.SchemaId, revocations.Pseudonym);
-        if (SiteNumber() == 0)
-        {
-            // A process that has just begun has read nothing of the ledger yet, and would take the signatures for another site's.
-            await ledger.SyncAsync();
-        }
-
+        uint site = await KnownSiteNumberAsync();
         foreach (PublisherRevocation revocation in revocations.Revocations)
         {
             (_, int other) = await RecordAsync(revocations.SchemaId, revocation.Pseudonym);
-            Bytes32 digest = SignedMessages.Revocation(
-                ledger.Deployment.ChainId, AccessControl, SiteNumber(), book.Pseudonyms[other]);
+            Bytes32 digest = SignedMessages.Revocation(ledger.Deployment.ChainId, AccessControl, site, book.Pseudonyms[other]);
             if (book.Records.PersonIndex[other] != book.Records.PersonIndex[record]
-                || PublisherMessages.SignerOf(digest, revocation.Signature) != ControllerOf(book, other))
+                || (site != 0 && PublisherMessages.SignerOf(digest, revocation.Signature) != ControllerOf(book, other)))
             {
                 throw new SiteRefusedException("command-malformed",
                     "a revocation is of another person's pseudonym, or its signature is not of that pseudonym's controller for this ledger "
@@ -365,6 +359,25 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
                     SchemaId = revocations.SchemaId, Pseudonym = revocation.Pseudonym, Signature = revocation.Signature,
                 }, CancellationToken.None);
         }
+    }
+
+    /// <summary>The site's number; 0 while nobody can know it: the ledger shows no admission yet, or cannot be read by a process that has
+    /// just begun. A withdrawal waits for neither; what is handed in with it is looked at again before it is sent.</summary>
+    private async Task<uint> KnownSiteNumberAsync()
+    {
+        if (SiteNumber() == 0)
+        {
+            try
+            {
+                await ledger.SyncAsync();
+            }
+            catch (EthereumException)
+            {
+                return SiteNumber();
+            }
+        }
+
+        return SiteNumber();
     }
 
     /// <inheritdoc/>

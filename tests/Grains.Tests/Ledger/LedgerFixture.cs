@@ -26,6 +26,9 @@ public sealed class LedgerFixture : IAsyncLifetime
 
     public EthereumAccount Consortium { get; } = EthereumAccount.Generate();
 
+    /// <summary>The account of site 1.</summary>
+    public Address SiteAccount { get; } = EthereumAccount.Generate().Address;
+
     public EmbeddedChain Chain => _chain!;
 
     public IEthereumClient Client => Chain.Client;
@@ -54,7 +57,7 @@ public sealed class LedgerFixture : IAsyncLifetime
             Deployment = await ContractDeployment.DeployAsync(
                 sender, Client, EmbeddedChain.DevelopmentChainId, new DeploymentRoles(Consortium.Address, market, market),
                 DeploymentTerms.Default, null, CancellationToken.None);
-            await sender.SendAsync([new TransactionIntent("site", Access.RegisterSite(EthereumAccount.Generate().Address, Bytes32.Zero))],
+            await sender.SendAsync([new TransactionIntent("site", Access.RegisterSite(SiteAccount, Bytes32.Zero))],
                 CancellationToken.None);
         }
 

@@ -23,8 +23,8 @@ internal static class Clinic
         """,
         "ward.json");
 
-    public static SiteOptions Options(byte[] key) =>
-        new(key, Address.Zero, [new TierRates(new(1), new(2), new(3), new(4)), new TierRates(new(2), new(4), new(6), new(8))]);
+    public static SiteOptions Options(byte[] key, Address account = default) =>
+        new(key, account, [new TierRates(new(1), new(2), new(3), new(4)), new TierRates(new(2), new(4), new(6), new(8))]);
 
     public static LoadRecords Records(ushort[] sex, ushort[] ill) => new()
     {

@@ -288,7 +288,7 @@ public sealed class PublisherGrainTests(LedgerFixture fixture) : IClassFixture<L
         PublisherOffer before = await site.AskAsync();
         Bytes32 stranger = PatientKeys.Pseudonym(Key, Schema, 2);
         EthereumAccount strangers = new(PatientKeys.Controller(PatientKeys.SeedAtSite(Key, Person + 1), stranger));
-        PublisherRevocation Revocation(Bytes32 pseudonym, EthereumAccount signer, uint number = 0) => new()
+        PublisherRevocation Revocation(Bytes32 pseudonym, EthereumAccount signer, uint number = 1) => new()
         {
             Pseudonym = pseudonym.ToString()[2..],
             Signature = signer.Sign(
@@ -302,7 +302,7 @@ public sealed class PublisherGrainTests(LedgerFixture fixture) : IClassFixture<L
             With(PublisherCommandKind.Pause, good),
             With(PublisherCommandKind.Withdraw, good, Revocation(stranger, strangers)),
             With(PublisherCommandKind.Withdraw, Revocation(Pseudonym, Controller)),
-            With(PublisherCommandKind.Withdraw, Revocation(Pseudonym, OwnController, 1)),
+            With(PublisherCommandKind.Withdraw, Revocation(Pseudonym, OwnController, 2)),
             With(PublisherCommandKind.Withdraw, good with { Signature = good.Signature[1..] }),
             With(PublisherCommandKind.Withdraw, good with { Pseudonym = good.Pseudonym.ToUpperInvariant() }),
             With(PublisherCommandKind.Withdraw) with { Revocations = null! },
@@ -564,7 +564,7 @@ public sealed class PublisherGrainTests(LedgerFixture fixture) : IClassFixture<L
             (Store, View) = (store, ledger.View(new MemoryLedgerStore()));
             _services = new ServiceCollection().AddSingleton<ISiteStore>(store).AddSingleton<ILedgerView>(View)
                 .AddSingleton<ISiteMarketLink>(new NoMarket())
-                .AddSingleton(ledger.Client).AddSingleton(Clinic.Options(Key)).BuildServiceProvider();
+                .AddSingleton(ledger.Client).AddSingleton(Clinic.Options(Key, ledger.SiteAccount)).BuildServiceProvider();
             Runtime = new EmbeddedGrainRuntime(
                 new EmbeddedGrainOptions
                 {

@@ -66,6 +66,11 @@ public sealed class MarketSimulationTests
         Assert.True(takeovers > 20, $"{takeovers} takeovers");
     }
 
+    [Theory]
+    [InlineData(200_457, "a withdrawal with an own seed before the ledger showed the site's admission")]
+    public void Seed_of_takeovers_that_once_broke_a_rule_breaks_none(int seed, string by) =>
+        Assert.True(MarketSimulation.Run(Takeovers(seed)).Points.Count > 0, by);
+
     public static TheoryData<int> TakeoverSlices => Seeds.Slices(200_000, 2);
 
     [Theory]
