@@ -87,7 +87,7 @@ public sealed class AnonymityTests
         return views;
     }
 
-    private static TwinTest Test(IReadOnlyList<TwinViews> runs) => new(runs, DrawOf);
+    private static TwinTest Test(IReadOnlyList<TwinViews> runs) => new(runs, DrawOf, SourceOf);
 
     private static string[] LeaksOf(TwinTest test) =>
         [.. test.Tellers(), .. test.Followers(), .. test.Unequal(IsEqual), .. test.Repeated(IsFresh)];
@@ -103,6 +103,11 @@ public sealed class AnonymityTests
             : field == "epoch 2 previous" || isPlace ? subject + " 1 position"
             : field;
     }
+
+    /// <summary>One permutation of a class's members decides all that its round sells: whoever has the first slots of one request is who the
+    /// next one buys. And a record's report that is sold again is the same report, with the same hash.</summary>
+    private static string SourceOf(string draw) => !draw.StartsWith("sale ", StringComparison.Ordinal) ? draw
+        : EndsWith(draw, " slot", " is made") ? "round" : EndsWith(draw, " reports") ? "reports" : draw;
 
     private static bool IsEqual(string field) => field is "revocation time" or "epoch 1 previous" or "other 1 previous" or "sale 1 is made"
         || field.Contains(" count in ", StringComparison.Ordinal) || field.Contains(" is commanded ", StringComparison.Ordinal)

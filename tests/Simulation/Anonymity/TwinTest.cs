@@ -21,12 +21,14 @@ internal sealed class TwinTest
     private readonly IReadOnlyList<TwinViews> _runs;
     private readonly string[] _fields;
     private readonly string[] _draws;
+    private readonly string[] _sources;
     private readonly sbyte[][] _orders;
 
     /// <param name="runs">Independent runs.</param>
     /// <param name="drawOf">By which draw the order of a field is decided, by design; fields of one draw may follow from each
     /// other.</param>
-    public TwinTest(IReadOnlyList<TwinViews> runs, Func<string, string> drawOf)
+    /// <param name="sourceOf">Draws of one source may follow from each other too, in the runs in which both give an order.</param>
+    public TwinTest(IReadOnlyList<TwinViews> runs, Func<string, string> drawOf, Func<string, string> sourceOf)
     {
         _runs = runs;
         Fields = [.. runs.SelectMany(run => run.First.Keys).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
@@ -37,6 +39,7 @@ internal sealed class TwinTest
             .GroupBy(one => one.Draw + ' ' + string.Join(',', one.Orders), StringComparer.Ordinal).Select(same => same.First()).ToArray();
         _fields = [.. distinct.Select(one => one.Field)];
         _draws = [.. distinct.Select(one => one.Draw)];
+        _sources = [.. _draws.Select(sourceOf)];
         _orders = [.. distinct.Select(one => one.Orders)];
     }
 
@@ -71,7 +74,7 @@ internal sealed class TwinTest
         }
     }
 
-    /// <summary>The orders of different draws of which one follows from the other.</summary>
+    /// <summary>The orders of different sources of which one follows from the other.</summary>
     public IEnumerable<string> Followers()
     {
         int n = _fields.Length;
@@ -79,7 +82,7 @@ internal sealed class TwinTest
         {
             for (int g = f + 1; g < n; g++)
             {
-                if (_draws[f] != _draws[g] && IsBiased(run => _orders[f][run] * _orders[g][run], n * (n - 1.0) / 2))
+                if (_sources[f] != _sources[g] && IsBiased(run => _orders[f][run] * _orders[g][run], n * (n - 1.0) / 2))
                 {
                     yield return $"{_fields[f]} follows {_fields[g]}";
                 }
