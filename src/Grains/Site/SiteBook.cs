@@ -144,6 +144,19 @@ internal sealed class SiteBook
         policies.Profiles[i], policies.Rates[i], policies.Quotas[i], policies.Purposes[i], policies.ExpirySeconds[i],
         policies.Participation[i]);
 
+    /// <summary>What a person allows and asks.</summary>
+    public SetPolicies PolicyOf(string schemaId, int person) => new()
+    {
+        SchemaId = schemaId,
+        PersonKeys = [PersonKeys[person]],
+        Profiles = [Policies[person].Profile],
+        Rates = [Policies[person].Rate],
+        Quotas = [Policies[person].Quota],
+        Purposes = [Policies[person].Purpose],
+        ExpirySeconds = [Policies[person].ExpirySeconds],
+        Participation = [Policies[person].Participation],
+    };
+
     public void Apply(SetPolicies policies)
     {
         for (int i = 0; i < policies.PersonKeys.Length; i++)

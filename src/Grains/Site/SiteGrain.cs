@@ -263,23 +263,12 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
         await using IAsyncDisposable hold = await store.HoldAsync(CancellationToken.None);
         (SiteBook book, int record) = await RecordAsync(schemaId, pseudonym);
         int person = book.Records.PersonIndex[record];
-        SiteBook.PersonPolicy policy = book.Policies[person];
         return new SitePublisher
         {
             Site = SiteNumber(),
             Controller = ControllerOf(book, record).ToArray(),
             Accounts = [.. book.AccountsOf(record).Select(account => account.Key.ToArray())],
-            Policy = new SetPolicies
-            {
-                SchemaId = schemaId,
-                PersonKeys = [book.PersonKeys[person]],
-                Profiles = [policy.Profile],
-                Rates = [policy.Rate],
-                Quotas = [policy.Quota],
-                Purposes = [policy.Purpose],
-                ExpirySeconds = [policy.ExpirySeconds],
-                Participation = [policy.Participation],
-            },
+            Policy = book.PolicyOf(schemaId, person),
             LossMicro = book.Budgets.LossOf(person).Micro,
             CapMicro = book.Budgets.Cap.Micro,
         };
@@ -381,21 +370,29 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
     }
 
     /// <inheritdoc/>
+    public async Task<SitePerson[]> PersonsAsync(string schemaId, ulong[] personKeys)
+    {
+        ArgumentNullException.ThrowIfNull(personKeys);
+        SiteBook book = await BookAsync(schemaId);
+        int[] persons = [.. personKeys.Select(book.PersonOf).Where(person => person >= 0).Distinct()];
+        HashSet<int> asked = [.. persons];
+        ILookup<int, string> pseudonyms = Enumerable.Range(0, book.Records.Count)
+            .Where(record => asked.Contains(book.Records.PersonIndex[record]))
+            .ToLookup(record => book.Records.PersonIndex[record], record => book.Pseudonyms[record].ToDigits());
+        return [.. persons.Select(person => new SitePerson
+        {
+            Policy = book.PolicyOf(schemaId, person), Pseudonyms = [.. pseudonyms[person]],
+        })];
+    }
+
+    /// <inheritdoc/>
     public async Task WithdrawAtDeskAsync(string schemaId, int record)
     {
         SiteBook book = await BookAsync(schemaId);
         int person = book.Records.PersonIndex[RecordAt(book, record)];
-        await SetPoliciesAsync(new SetPolicies
-        {
-            SchemaId = schemaId,
-            PersonKeys = [book.PersonKeys[person]],
-            Profiles = [book.Policies[person].Profile],
-            Rates = [book.Policies[person].Rate],
-            Quotas = [Math.Max((ushort)1, book.Policies[person].Quota)],
-            Purposes = [book.Policies[person].Purpose],
-            ExpirySeconds = [book.Policies[person].ExpirySeconds],
-            Participation = [Participation.Withdrawn],
-        });
+        SetPolicies known = book.PolicyOf(schemaId, person);
+        await SetPoliciesAsync(
+            known with { Quotas = [Math.Max((ushort)1, known.Quotas[0])], Participation = [Participation.Withdrawn] });
     }
 
     private static int RecordAt(SiteBook book, int record) => record >= 0 && record < book.Records.Count ? record

@@ -14,6 +14,7 @@ internal static class MarketServices
         .AddSingleton<ResearchService>()
         .AddSingleton<PatientService>()
         .AddSingleton<SiteService>()
+        .AddSingleton<ConsentDesk>()
         .AddSingleton<AuditService>()
         .AddSingleton<BatchCheckService>()
         .AddSingleton<AuditorCallService>()

@@ -59,6 +59,7 @@ public sealed class AccessMatrixTests(ApiFixture api)
         ["GET /api/v1/sites/{site}/deliveries"] = Staff,
         ["PUT /api/v1/sites/{site}/policies/default"] = Staff,
         ["POST /api/v1/sites/{site}/loads"] = Staff,
+        ["POST /api/v1/sites/{site}/policies/consents"] = Staff,
         ["POST /api/v1/sites/{site}/wallets"] = Staff,
         ["POST /api/v1/sites/{site}/withdrawals"] = Staff,
         ["GET /api/v1/traces/{pseudonym}"] = ["patient", "auditor", "operator"],
@@ -195,7 +196,8 @@ public sealed class AccessMatrixTests(ApiFixture api)
         string[] parts = row.Split(' ');
         string path = values.Aggregate(parts[1], (text, value) => text.Replace($"{{{value.Key}}}", value.Value, StringComparison.Ordinal));
         using HttpRequestMessage request = new(new HttpMethod(parts[0]), new Uri(path, UriKind.Relative));
-        if (parts[0] is "POST" or "PUT" && !row.EndsWith("/loads", StringComparison.Ordinal))
+        if (parts[0] is "POST" or "PUT" && !row.EndsWith("/loads", StringComparison.Ordinal)
+            && !row.EndsWith("/consents", StringComparison.Ordinal))
         {
             request.Content = JsonContent.Create(new { });
         }

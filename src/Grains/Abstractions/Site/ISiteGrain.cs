@@ -65,6 +65,14 @@ public interface ISiteGrain : IGrainWithStringKey
     [ResponseTimeout("00:05:00")]
     Task KeepWithdrawnAsync(SiteRevocations revocations);
 
+    /// <summary>What persons allow and ask now, with the pseudonyms of their records: for the site's own desk. Who is unknown here is left
+    /// out.</summary>
+    /// <param name="schemaId">The schema.</param>
+    /// <param name="personKeys">The persons.</param>
+    [Alias("Persons")]
+    [ResponseTimeout("00:05:00")]
+    Task<SitePerson[]> PersonsAsync(string schemaId, ulong[] personKeys);
+
     /// <summary>Withdraws the person of a record for ever, at the site's desk: for patients who ask for it there.</summary>
     /// <param name="schemaId">The schema.</param>
     /// <param name="record">The record's position in the order of loading, from 0.</param>
@@ -262,6 +270,20 @@ public sealed record SiteRevocations
     /// <summary>The revocations, of pseudonyms of the same person.</summary>
     [Id(2)]
     public required PublisherRevocation[] Revocations { get; init; }
+}
+
+/// <summary>A person at the site's desk.</summary>
+[GenerateSerializer]
+[Alias("emr.SitePerson")]
+public sealed record SitePerson
+{
+    /// <summary>What the person allows and asks: the only one in its columns. A quota of 0 is of who never had a policy.</summary>
+    [Id(0)]
+    public required SetPolicies Policy { get; init; }
+
+    /// <summary>The pseudonyms of the person's records, 64 lower-case hexadecimal digits each.</summary>
+    [Id(1)]
+    public required string[] Pseudonyms { get; init; }
 }
 
 /// <summary>What a person needs to command their pseudonyms.</summary>

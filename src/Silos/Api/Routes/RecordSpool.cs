@@ -28,8 +28,10 @@ internal sealed class RecordSpool
     }
 
     /// <summary>Takes the files of a call's body.</summary>
+    /// <param name="context">The call.</param>
+    /// <param name="types">The media types that a body of one file may have.</param>
     /// <exception cref="ApiException">The body is of another type, empty, or has too many files.</exception>
-    public async Task<SpooledFiles> TakeAsync(HttpContext context)
+    public async Task<SpooledFiles> TakeAsync(HttpContext context, params string[] types)
     {
         MediaTypeHeaderValue? type = MediaTypeHeaderValue.TryParse(context.Request.ContentType, out MediaTypeHeaderValue? parsed)
             ? parsed : null;
@@ -40,7 +42,7 @@ internal sealed class RecordSpool
         {
             switch (type?.MediaType.Value?.ToLowerInvariant())
             {
-                case "text/csv" or "application/gzip":
+                case { } one when one != "multipart/form-data" && types.Contains(one):
                     await files.AddAsync(context.Request.Body, context.RequestAborted);
                     break;
                 case "multipart/form-data" when HeaderUtilities.RemoveQuotes(type.Boundary).Value is { Length: > 0 and <= 70 } boundary:

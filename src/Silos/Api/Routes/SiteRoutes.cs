@@ -2,6 +2,7 @@ using EmrMarket.Analytics.Schemas;
 using EmrMarket.Silos.Api.Access;
 using EmrMarket.Silos.Api.Problems;
 using EmrMarket.Silos.Api.Traffic;
+using EmrMarket.Silos.Reporting.Fhir;
 using EmrMarket.Silos.Roles;
 using EmrMarket.Silos.Services;
 
@@ -44,6 +45,9 @@ internal sealed record PoliciesSet(int Persons);
 internal static class SiteRoutes
 {
     private const int LongestPassphrase = 1000;
+    private static readonly string[] RecordTypes = ["text/csv", "application/gzip"];
+    private static readonly string[] ConsentTypes =
+        [FhirJson.MediaType, "application/fhir+ndjson", "application/json", "application/gzip", "multipart/form-data"];
 
     /// <summary>Adds them.</summary>
     public static void MapSites(this IEndpointRouteBuilder api)
@@ -78,28 +82,42 @@ internal static class SiteRoutes
             {
                 Schema dealt = SchemaOf(roles, ApiValues.Hash(schema, "schema"));
                 _ = roles.Site(site);
-                SpooledFiles files = await spool.TakeAsync(context);
-                try
+                SpooledFiles files = await spool.TakeAsync(context, RecordTypes);
+                return Begin(operations, context, "load", files, async (progress, stopping) =>
                 {
-                    return operations.Begin(context, "load", async (progress, stopping) =>
-                    {
-                        using (files)
-                        {
-                            progress.Report(50);
-                            return await service.LoadAsync(site, dealt, files.Paths, stopping);
-                        }
-                    });
-                }
-                catch
-                {
-                    files.Dispose();
-                    throw;
-                }
+                    progress.Report(50);
+                    return await service.LoadAsync(site, dealt, files.Paths, stopping);
+                });
             })
             .Named("LoadRecords", "Loads record files: all of them or, when one line is wrong, none. Follow the operation for its end.",
                 Policies.SiteStaff)
             .Costs(RateClass.Heavy).WithMetadata(new RequestLimit(RecordSpool.MostBytes))
             .Accepts<string>("text/csv", "application/gzip", "multipart/form-data").Produces<OperationInfo>(StatusCodes.Status202Accepted);
+        sites.MapPost("/policies/consents",
+            async (string site, string? schema, string? layout, string? rate, string? quota, HttpContext context, ConsentDesk desk,
+                RunningRoles roles, RecordSpool spool, Operations operations) =>
+            {
+                Schema dealt = SchemaOf(roles, ApiValues.Hash(schema, "schema"));
+                int rates = roles.Site(site).Options.Rates.Count;
+                ConsentsWish wish = new()
+                {
+                    Layout = layout, Rate = rate is null ? null : (byte)ApiValues.Number(rate, "rate", (ulong)rates - 1),
+                };
+                if (quota is not null)
+                {
+                    wish = wish with { Quota = (ushort)ApiValues.Number(quota, "quota", ushort.MaxValue) };
+                }
+
+                SpooledFiles files = wish.Quota > 0 ? await spool.TakeAsync(context, ConsentTypes)
+                    : throw new ApiException(ProblemType.InvalidValue, "quota is 1 or more");
+                return Begin(operations, context, "consents", files,
+                    async (progress, stopping) => await desk.SetAsync(site, dealt, files.Paths, wish, progress, stopping));
+            })
+            .Named("SetConsents",
+                "Carries out what patients said in Consents of HL7 FHIR R4, all that can be (docs/CONSENT.md). Follow the operation.",
+                Policies.SiteStaff)
+            .Costs(RateClass.Heavy).WithMetadata(new RequestLimit(RecordSpool.MostBytes))
+            .Accepts<string>(FhirJson.MediaType, ConsentTypes[1..]).Produces<OperationInfo>(StatusCodes.Status202Accepted);
         sites.MapPost("/withdrawals", async (string site, WithdrawalWish wish, SiteService service) =>
             {
                 await service.WithdrawAsync(site, ApiValues.Hash(wish.SchemaId, "schemaId"), wish.Record);
@@ -119,6 +137,27 @@ internal static class SiteRoutes
                     site, ApiValues.Hash(wish.SchemaId, "schemaId"), wish.Record, wish.Passphrase), "application/json", "emr-wallet.json");
             })
             .Named("IssueWallet", "The wallet of a record's patient, sealed for handing over.", Policies.SiteStaff).Costs(RateClass.Heavy);
+    }
+
+    /// <summary>Begins work on files, which are removed at its end.</summary>
+    private static IResult Begin(Operations operations, HttpContext context, string kind, SpooledFiles files,
+        Func<IProgress<int>, CancellationToken, Task<object>> work)
+    {
+        try
+        {
+            return operations.Begin(context, kind, async (progress, stopping) =>
+            {
+                using (files)
+                {
+                    return await work(progress, stopping);
+                }
+            });
+        }
+        catch
+        {
+            files.Dispose();
+            throw;
+        }
     }
 
     private static Schema SchemaOf(RunningRoles roles, string schemaId) => roles.Schemas.TryGetValue(schemaId, out var dealt)

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Net.Http.Headers;
 using EmrMarket.Analytics.Schemas;
 using EmrMarket.Silos.Commands.Client;
 using EmrMarket.Silos.Commands.Data;
@@ -48,9 +47,9 @@ internal static class LoadCommand
             using MarketClient market = site.Connect(parsed, client);
             (string name, string schema) = await site.PlaceAsync(parsed, market, cancellation);
             using MappedRecords? mapped = mapping.IsUsed(parsed) ? await MapAsync(parsed, mapping, market, schema, cancellation) : null;
-            LoadInfo loaded = await SendAsync(
-                market, $"api/v1/sites/{name}/loads?schema={schema}", mapped is null ? parsed.GetValue(files)! : [mapped.Path],
-                    cancellation);
+            LoadInfo loaded = await FileUpload.SendAsync<LoadInfo>(
+                market, $"api/v1/sites/{name}/loads?schema={schema}", mapped is null ? parsed.GetValue(files)! : [mapped.Path], "text/csv",
+                "records that are there already change nothing", cancellation);
             if (client.Json(parsed))
             {
                 Output.Json(loaded);
@@ -81,39 +80,6 @@ internal static class LoadCommand
         finally
         {
             mapping.Tell(parsed, rows.Report);
-        }
-    }
-
-    /// <summary>Hands record files in and waits until they are loaded.</summary>
-    private static async Task<LoadInfo> SendAsync(MarketClient market, string path, string[] files, CancellationToken cancellation)
-    {
-        LongWork operation;
-        using (MultipartFormDataContent body = [])
-        {
-            foreach (string file in files)
-            {
-                StreamContent content = new(Open(file));
-                content.Headers.ContentType = new MediaTypeHeaderValue(
-                    file.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? "application/gzip" : "text/csv");
-                body.Add(content, "files", Path.GetFileName(file));
-            }
-
-            operation = await market.PostContentAsync<LongWork>(path, body, cancellation);
-        }
-
-        return await operation.FinishAsync<LoadInfo>(market, "records that are there already change nothing", cancellation);
-    }
-
-    private static FileStream Open(string file)
-    {
-        try
-        {
-            return new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16,
-                FileOptions.Asynchronous | FileOptions.SequentialScan);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new CommandException(ExitCode.Usage, $"{file} cannot be read: {e.Message}", e);
         }
     }
 }

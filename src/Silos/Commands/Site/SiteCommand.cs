@@ -16,6 +16,7 @@ internal static class SiteCommand
           emr site load records.csv --schema diabetic_data
           emr site policies --profile balanced --rate 1
           emr site policies --profiles 50000,150000,200000,400000,200000 --rates 300000,500000,200000 --purpose 2
+          emr site consents Consent.ndjson --rate 1
           emr site post-epoch --wait
           emr site deliver
           emr site status --json
@@ -27,7 +28,7 @@ internal static class SiteCommand
 
     /// <summary>The command and its verbs.</summary>
     public static Command Create() =>
-        new("site", Description) { LoadCommand.Create(), PoliciesCommand.Create(), CreatePostEpoch(), CreateDeliver(), CreateStatus(),
+        new("site", Description) { LoadCommand.Create(), PoliciesCommand.Create(), ConsentsCommand.Create(), CreatePostEpoch(), CreateDeliver(), CreateStatus(),
             CreateWithdraw(), RotateKeyCommand.Create() };
 
     private static Command CreateWithdraw()
