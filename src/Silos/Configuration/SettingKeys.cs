@@ -146,7 +146,7 @@ internal static class SettingKeys
             new(MetricsTokenFile, "", "A file of mode 0600: whoever reads measures shows its first line as a bearer token.")
             { Otherwise = "whoever reaches the address may read" },
             new(MetricsBackupFile, "", "A file whose time is that of the last backup that succeeded: what makes backups touches it then.")
-            { Otherwise = "`backups/last-success` beside `Folder`" },
+            { Otherwise = "`last-backup.json` beside `Folder`" },
             new(TracesFile, "", "A file that spans are written to, a JSON object a line; beyond 64 MiB it is set aside once.")
             { Otherwise = "no file" },
             new(TracesUrl, "", "An http or https URL of a collector, its path included: spans are sent there by OTLP over HTTP.")

@@ -14,18 +14,24 @@ internal static class MeasuredRoutes
     private static readonly HashSet<string> Whole = new(
         [Policies.Researcher, Policies.Auditor, Policies.Operator, Policies.AnyStaff, Policies.SiteStaff], StringComparer.Ordinal);
 
-    // What anybody may read, patients' own pages included: the catalogue, the ledger's tables, plans. Signing in and relaying are not here.
+    // What machines ask.
+    private static readonly string[] Health = ["/health", "/ready"];
+
+    // What anybody may read at a market, patients on their way included: so not where there are sites. Signing in and relaying are not here.
     private static readonly string[] Open =
     [
-        "/health", "/ready", "/api/v1/market", "/api/v1/schemas", "/api/v1/catalogue", "/api/v1/plans", "/api/v1/problems", "/catalogue",
+        "/api/v1/market", "/api/v1/schemas", "/api/v1/catalogue", "/api/v1/plans", "/api/v1/problems", "/catalogue",
         "/plan",
     ];
 
-    // At the desk of a site staff act for a patient.
+    // At the desk of a site staff act for a patient; the pages of a site have that among their forms.
     private static readonly string[] AtTheDesk = ["/withdrawals", "/wallets"];
+    private const string PagesOfSites = "/sites/";
 
     /// <summary>Whether an endpoint is measured.</summary>
-    public static bool Covers(Endpoint? endpoint)
+    /// <param name="endpoint">The endpoint; null for none.</param>
+    /// <param name="hasSites">Whether the process has sites, whose patients use it.</param>
+    public static bool Covers(Endpoint? endpoint, bool hasSites)
     {
         if (endpoint is not RouteEndpoint { RoutePattern.RawText: { } raw }
             || (endpoint.Metadata.GetMetadata<PolicyName>()?.Policy ?? endpoint.Metadata.GetMetadata<IAuthorizeData>()?.Policy)
@@ -35,7 +41,9 @@ internal static class MeasuredRoutes
         }
 
         string route = "/" + raw.TrimStart('/');
-        return Whole.Contains(policy) ? !AtTheDesk.Any(end => route.EndsWith(end, StringComparison.Ordinal))
-            : policy == Policies.Anyone && Open.Any(open => route == open || route.StartsWith(open + "/", StringComparison.Ordinal));
+        return Whole.Contains(policy)
+            ? !AtTheDesk.Any(end => route.EndsWith(end, StringComparison.Ordinal)) && !route.StartsWith(PagesOfSites, StringComparison.Ordinal)
+            : policy == Policies.Anyone && (Health.Contains(route)
+                || (!hasSites && Open.Any(open => route == open || route.StartsWith(open + "/", StringComparison.Ordinal))));
     }
 }

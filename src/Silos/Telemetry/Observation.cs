@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using EmrMarket.Silos.Api;
 using EmrMarket.Silos.Api.Problems;
+using EmrMarket.Silos.Roles;
 using EmrMarket.Silos.Telemetry.Metrics;
 using EmrMarket.Silos.Telemetry.Traces;
 using Microsoft.AspNetCore.Http.Features;
@@ -8,8 +9,9 @@ using Microsoft.AspNetCore.Http.Features;
 namespace EmrMarket.Silos.Telemetry;
 
 /// <summary>Measures and traces a request once its endpoint is known, unless it is one that must not be.</summary>
-internal sealed class Observation(RequestDelegate next)
+internal sealed class Observation(RequestDelegate next, RunningRoles roles)
 {
+    private readonly bool _hasSites = roles.Sites.Count > 0;
     private static readonly object Key = new();
 
     /// <summary>Counts a problem that is answered: of a request that is not measured, failures of the server, limits and failed sign-ins
@@ -27,7 +29,7 @@ internal sealed class Observation(RequestDelegate next)
     public async Task InvokeAsync(HttpContext context)
     {
         Endpoint? endpoint = context.GetEndpoint();
-        if (!MeasuredRoutes.Covers(endpoint))
+        if (!MeasuredRoutes.Covers(endpoint, _hasSites))
         {
             Activity.Current = null;
             if (context.Features.Get<IHttpMetricsTagsFeature>() is { } metrics)

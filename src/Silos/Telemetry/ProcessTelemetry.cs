@@ -25,13 +25,13 @@ internal sealed class ProcessTelemetry : IAsyncDisposable
     private WebApplication? _host;
     private RoleReadings? _readings;
 
-    private ProcessTelemetry(TelemetryOptions options)
+    private ProcessTelemetry(TelemetryOptions options, bool hasSites)
     {
         _options = options;
         Logs = LogSetup.Create(options.LogForm, options.LogLevel);
         if (options.Metrics is not null)
         {
-            _text = new MetricText();
+            _text = new MetricText(hasSites);
             _reader = new BaseExportingMetricReader(_text);
             _meters = Meters(_reader);
         }
@@ -49,7 +49,9 @@ internal sealed class ProcessTelemetry : IAsyncDisposable
     public IEnumerable<string> Urls => _host?.Urls ?? [];
 
     /// <summary>Begins to log, to trace and to count.</summary>
-    public static ProcessTelemetry Start(TelemetryOptions options) => new(options);
+    /// <param name="options">What is told, and where.</param>
+    /// <param name="hasSites">Whether the process has sites.</param>
+    public static ProcessTelemetry Start(TelemetryOptions options, bool hasSites) => new(options, hasSites);
 
     /// <summary>What reads the measures that are in the table, and nothing else.</summary>
     public static MeterProvider Meters(MetricReader reader) => Sdk.CreateMeterProviderBuilder()

@@ -51,7 +51,7 @@ internal sealed record TelemetryOptions
             {
                 Metrics = metrics,
                 MetricsToken = token,
-                BackupFile = settings[SettingKeys.MetricsBackupFile] ?? Path.Combine(root, "backups", "last-success"),
+                BackupFile = settings[SettingKeys.MetricsBackupFile] ?? Path.Combine(root, "last-backup.json"),
                 TraceFile = settings[SettingKeys.TracesFile],
                 TraceUrl = Address(settings, SettingKeys.TracesUrl, "http", "https"),
                 TraceRatio = double.TryParse(

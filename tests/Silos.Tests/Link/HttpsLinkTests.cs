@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
@@ -7,6 +8,7 @@ using EmrMarket.Contracts.Ethereum.Signing;
 using EmrMarket.Grains.Abstractions.Link;
 using EmrMarket.Silos.Link;
 using EmrMarket.Silos.Storage.Postgres;
+using EmrMarket.Silos.Telemetry.Traces;
 using EmrMarket.Silos.Tests.Records;
 using EmrMarket.Silos.Tests.Storage;
 using Microsoft.AspNetCore.Builder;
@@ -76,6 +78,45 @@ public sealed class HttpsLinkTests : LinkContract, IAsyncLifetime, IDisposable
 
     private protected override Task<ISiteMarketLink> OpenAsync() =>
         Task.FromResult<ISiteMarketLink>(Open(_site, _market.Address, LinkCertificate.PinOf(_certificate)));
+
+    [Fact]
+    public async Task Trace_of_a_site_goes_on_at_the_market_and_that_of_nobody_begins_none()
+    {
+        List<Activity> spans = [];
+        using ActivityListener listener = new()
+        {
+            ShouldListenTo = source => source.Name == Spans.Name,
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
+            ActivityStopped = span =>
+            {
+                lock (spans)
+                {
+                    spans.Add(span);
+                }
+            },
+        };
+        ActivitySource.AddActivityListener(listener);
+        ISiteMarketLink link = await OpenAsync();
+        ActivityTraceId trace;
+        using (Activity pass = Spans.Begin("pass of " + Guid.NewGuid())!)
+        {
+            trace = pass.TraceId;
+            await link.GetOrdersAsync(Site, 0, None);
+            await Assert.ThrowsAsync<HttpRequestException>(
+                () => Open(_stranger, _market.Address, LinkCertificate.PinOf(_certificate)).GetOrdersAsync(Site, 0, None));
+        }
+
+        lock (spans)
+        {
+            Activity[] own = [.. spans.Where(span => span.TraceId == trace)];
+            Activity served = Assert.Single(own, span => span.Kind == ActivityKind.Server);
+            Assert.Equal("link GetOrders", served.DisplayName);
+            Assert.Contains(own, span => span.Kind == ActivityKind.Client && span.SpanId == served.ParentSpanId);
+
+            // The stranger's call is a step of the stranger's own trace, and no message of the market's.
+            Assert.Equal(2, own.Count(span => span.Kind == ActivityKind.Client));
+        }
+    }
 
     [Fact]
     public async Task Message_of_nobody_the_ledger_knows_is_refused()

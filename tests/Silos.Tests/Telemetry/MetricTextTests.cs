@@ -1,8 +1,10 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using System.Globalization;
+using System.Net;
 using EmrMarket.Silos.Telemetry;
 using EmrMarket.Silos.Telemetry.Metrics;
+using Microsoft.AspNetCore.Builder;
 using OpenTelemetry.Metrics;
 
 namespace EmrMarket.Silos.Tests.Telemetry;
@@ -33,7 +35,7 @@ public sealed class MetricTextTests
     public void Text_adds_up_counters_and_histograms_and_escapes_labels()
     {
         using Meter meter = new("EmrMarket.Silos");
-        using MetricText text = new();
+        using MetricText text = new(hasSites: true);
         using BaseExportingMetricReader reader = new(text);
         using MeterProvider provider = ProcessTelemetry.Meters(reader);
         string role = $"a \"role\"\\\n{Guid.NewGuid()}", shown = role.Replace("\\", "\\\\").Replace("\"", "\\\"").Replace("\n", "\\n");
@@ -68,7 +70,7 @@ public sealed class MetricTextTests
     {
         string planted = "pseudonym-" + Guid.NewGuid();
         using Meter meter = new("EmrMarket.Silos"), npgsql = new("Npgsql");
-        using MetricText text = new();
+        using MetricText text = new(hasSites: true);
         using BaseExportingMetricReader reader = new(text);
         using MeterProvider provider = ProcessTelemetry.Meters(reader);
         meter.CreateCounter<long>("emr.role.pass.failures", "{pass}").Add(1, new("role", "market"), new("pseudonym", planted));
@@ -78,11 +80,49 @@ public sealed class MetricTextTests
         Histogram<double> statements = npgsql.CreateHistogram<double>("db.client.operation.duration", "s");
         statements.Record(1, new KeyValuePair<string, object?>(InstrumentTable.Pool, planted));
         statements.Record(1, new KeyValuePair<string, object?>(InstrumentTable.Pool, "market"));
+        // Of questions to the node those without an answer.
+        using Meter node = new("EmrMarket.Ethereum");
+        Histogram<double> calls = node.CreateHistogram<double>("emr.node.call.duration", "s");
+        calls.Record(1, new("method", "eth_planted"), new("outcome", "answered"));
+        calls.Record(1, new("method", "eth_planted"), new("outcome", "unavailable"));
         reader.Collect();
+        Assert.Single(text.Text.Split('\n'), line => line.StartsWith("emr_node_call_duration_seconds_count{method=\"eth_planted\"", StringComparison.Ordinal));
         Assert.DoesNotContain(planted, text.Text, StringComparison.Ordinal);
         Assert.Contains("emr_role_pass_failures_total{role=\"market\"}", text.Text, StringComparison.Ordinal);
         Assert.Contains("db_client_operation_duration_seconds_count{db_client_connection_pool_name=\"market\"}", text.Text,
             StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Address_of_measures_answers_nothing_else_and_wants_its_token()
+    {
+        await using WebApplication open = await MetricsHost.StartAsync(new Uri("http://127.0.0.1:0"), null, () => "a 1\n", CancellationToken.None);
+        await using WebApplication closed = await MetricsHost.StartAsync(
+            new Uri("http://127.0.0.1:0"), "the token", () => "a 1\n", CancellationToken.None);
+        using HttpClient http = new();
+        foreach ((WebApplication host, string? token, string path, HttpStatusCode expected) in new[]
+        {
+            (open, null, "/metrics", HttpStatusCode.OK), (open, null, "/", HttpStatusCode.NotFound), (open, null, "/api/v1/market", HttpStatusCode.NotFound),
+            (open, null, "/ready", HttpStatusCode.NotFound), (closed, "the token", "/metrics", HttpStatusCode.OK),
+            (closed, null, "/metrics", HttpStatusCode.Unauthorized), (closed, "the toke", "/metrics", HttpStatusCode.Unauthorized),
+            (closed, "the tokens", "/metrics", HttpStatusCode.Unauthorized), (closed, "The token", "/metrics", HttpStatusCode.Unauthorized),
+        })
+        {
+            using HttpRequestMessage request = new(HttpMethod.Get, new Uri(new Uri(host.Urls.Single()), path));
+            if (token is not null)
+            {
+                request.Headers.TryAddWithoutValidation("Authorization", "Bearer " + token);
+            }
+
+            using HttpResponseMessage answer = await http.SendAsync(request);
+            string said = await answer.Content.ReadAsStringAsync();
+            Assert.True(expected == answer.StatusCode, $"{path} with '{token}': {answer.StatusCode}");
+            Assert.Equal(expected == HttpStatusCode.OK ? "a 1\n" : "", said);
+        }
+
+        using HttpRequestMessage post = new(HttpMethod.Post, new Uri(new Uri(open.Urls.Single()), "/metrics"));
+        using HttpResponseMessage refused = await http.SendAsync(post);
+        Assert.Equal(HttpStatusCode.MethodNotAllowed, refused.StatusCode);
     }
 
     /// <summary>What a tool of Prometheus says of a text; nothing when it takes it.</summary>

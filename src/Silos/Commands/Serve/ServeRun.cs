@@ -21,7 +21,7 @@ internal static class ServeRun
 {
     public static async Task<int> RunAsync(ServeOptions options, CancellationToken cancellationToken)
     {
-        await using ProcessTelemetry telemetry = ProcessTelemetry.Start(options.Telemetry);
+        await using ProcessTelemetry telemetry = ProcessTelemetry.Start(options.Telemetry, options.HasSites);
         ILogger log = telemetry.Logs.CreateLogger(typeof(ServeRun));
         try
         {

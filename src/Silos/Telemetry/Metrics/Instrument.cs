@@ -24,6 +24,10 @@ internal sealed record Instrument(string Name, InstrumentKind Kind, string Unit,
     /// <summary>A label and the only value of it that is shown; null where all are.</summary>
     public (string Label, string Value)? Only { get; init; }
 
+    /// <summary>A label and the only value of it that a process with sites shows, where the others move with what patients do; null where
+    /// all may be shown.</summary>
+    public (string Label, string Value)? OnlyAtSites { get; init; }
+
     /// <summary>The upper bounds of a histogram, in its unit.</summary>
     public double[] Bounds { get; init; } = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 

@@ -41,7 +41,8 @@ internal static class InstrumentTable
         ("The ledger, by role",
         [
             new("emr.node.call.duration", Histogram, "s", ["method", "outcome"],
-                "One question to the node. Outcomes: `answered`, `reverted`, `refused`, `unavailable`, `faulted`."),
+                "One question to the node. Outcomes: `answered`, `reverted`, `refused`, `unavailable`, `faulted`; where there are sites `unavailable` alone.")
+            { OnlyAtSites = ("outcome", "unavailable") },
             new("emr.ledger.head", Gauge, "{block}", ["role"], "The newest block that the role has seen."),
             new("emr.ledger.followed", Gauge, "{block}", ["role"], "The block up to which its tables hold everything."),
             new("emr.ledger.head.age", Gauge, "s", ["role"],

@@ -10,7 +10,8 @@ namespace EmrMarket.Silos.Telemetry.Metrics;
 /// the names that OpenTelemetry's "Prometheus and OpenMetrics Compatibility" derives. What <see cref="InstrumentTable"/> does not hold is
 /// left out.
 /// </summary>
-internal sealed class MetricText : BaseExporter<Metric>
+/// <param name="hasSites">Whether the process has sites, whose people's acts no measure tells.</param>
+internal sealed class MetricText(bool hasSites) : BaseExporter<Metric>
 {
     /// <summary>What the answer is.</summary>
     public const string ContentType = "text/plain; version=0.0.4; charset=utf-8";
@@ -58,7 +59,7 @@ internal sealed class MetricText : BaseExporter<Metric>
             }
         });
 
-    private static string Write(List<Metric> metrics)
+    private string Write(List<Metric> metrics)
     {
         StringBuilder text = new();
         ILookup<string, Metric> byName = metrics.ToLookup(metric => metric.Name, StringComparer.Ordinal);
@@ -89,14 +90,15 @@ internal sealed class MetricText : BaseExporter<Metric>
     }
 
     /// <summary>The labels of a point; null when it is not to be shown.</summary>
-    private static string? Labels(Instrument instrument, in MetricPoint point)
+    private string? Labels(Instrument instrument, in MetricPoint point)
     {
-        bool isShown = instrument.Only is null;
+        (string, string)? only = instrument.Only ?? (hasSites ? instrument.OnlyAtSites : null);
+        bool isShown = only is null;
         StringBuilder text = new();
         foreach (KeyValuePair<string, object?> tag in point.Tags)
         {
             string value = Convert.ToString(tag.Value, CultureInfo.InvariantCulture) ?? "";
-            isShown |= instrument.Only == (tag.Key, value);
+            isShown |= only == (tag.Key, value);
             text.Append(text.Length == 0 ? "" : ",").Append(LabelOf(tag.Key)).Append("=\"").Append(Escape(value, isLabel: true)).Append('"');
         }
 

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text;
 using EmrMarket.Silos.Commands;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace EmrMarket.Silos.Telemetry.Metrics;
 
@@ -26,10 +27,19 @@ internal static class MetricsHost
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
         builder.WebHost.UseUrls(url.GetLeftPart(UriPartial.Authority));
         WebApplication web = builder.Build();
+        web.Use((context, next) =>
+        {
+            // What is asked here is no part of the measures or of anybody's trace.
+            Activity.Current = null;
+            if (context.Features.Get<IHttpMetricsTagsFeature>() is { } metrics)
+            {
+                metrics.MetricsDisabled = true;
+            }
+
+            return next(context);
+        });
         web.MapGet(Path, (HttpContext context) =>
         {
-            // A read is no part of anybody's trace.
-            Activity.Current = null;
             context.Response.Headers.CacheControl = "no-store";
             if (token is null || IsShown(context.Request.Headers.Authorization.ToString(), token))
             {
@@ -38,7 +48,7 @@ internal static class MetricsHost
 
             context.Response.Headers.WWWAuthenticate = "Bearer";
             return Results.StatusCode(StatusCodes.Status401Unauthorized);
-        }).DisableHttpMetrics();
+        });
         try
         {
             await web.StartAsync(cancellationToken);

@@ -37,7 +37,7 @@ internal sealed record ReadProcess
 /// </summary>
 internal sealed class RoleReadings : IAsyncDisposable
 {
-    private static readonly TimeSpan Period = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Period = TimeSpan.FromSeconds(5);
 
     private readonly Meter _meter = new(SilosMeter.Name);
     private readonly ConcurrentDictionary<string, ConcurrentDictionary<string, Measurement<double>[]>> _read = new(StringComparer.Ordinal);

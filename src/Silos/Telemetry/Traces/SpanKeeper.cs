@@ -41,7 +41,7 @@ internal sealed partial class SpanKeeper : BaseProcessor<Activity>
         ? $"{match.Groups["verb"].Value.ToUpperInvariant()} {match.Groups["table"].Value}".TrimEnd() : "connect";
 
     [GeneratedRegex(
-        @"^\s*(?<verb>[A-Za-z]{2,10})\b(.*?\b(from|into|update|join)\s+(?<table>[a-z_]{1,40}))?",
+        @"^\s*((?<verb>update)\s+(?<table>[a-z_]{1,40})|(?<verb>[A-Za-z]{2,10})\b(.*?\b(from|into|join)\s+(?<table>[a-z_]{1,40}))?)",
         RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.Singleline, 100)]
     private static partial Regex Shape();
 }
