@@ -114,14 +114,14 @@ public sealed class MetricTextTests
                 request.Headers.TryAddWithoutValidation("Authorization", "Bearer " + token);
             }
 
-            using HttpResponseMessage answer = await http.SendAsync(request);
-            string said = await answer.Content.ReadAsStringAsync();
+            using HttpResponseMessage answer = await http.SendAsync(request, CancellationToken.None);
+            string said = await answer.Content.ReadAsStringAsync(CancellationToken.None);
             Assert.True(expected == answer.StatusCode, $"{path} with '{token}': {answer.StatusCode}");
             Assert.Equal(expected == HttpStatusCode.OK ? "a 1\n" : "", said);
         }
 
         using HttpRequestMessage post = new(HttpMethod.Post, new Uri(new Uri(open.Urls.Single()), "/metrics"));
-        using HttpResponseMessage refused = await http.SendAsync(post);
+        using HttpResponseMessage refused = await http.SendAsync(post, CancellationToken.None);
         Assert.Equal(HttpStatusCode.MethodNotAllowed, refused.StatusCode);
     }
 
