@@ -48,10 +48,10 @@ internal sealed class NetworkSimplex<T>
 
     // Weights by row, padded; Masked where a pair may not trade, in the padding, and while the arc is nonbasic at its upper bound.
     private readonly T[] _rows;
-    private readonly T[] _classDual;
     private readonly T[] _requestDual;
 
-    // Spanning tree: the arc of a node is the one to its parent.
+    // Spanning tree: the arc of a node is the one to its parent. A class's potential follows from its arc and its parent's, and a class
+    // without children stands in no list: what moves a part of the tree then walks over its requests, which are far fewer.
     private readonly Node[] _nodes;
 
     // Nonbasic arcs at their upper bound: a linked list per class, and a flag per request.
@@ -81,7 +81,6 @@ internal sealed class NetworkSimplex<T>
         _members = new int[_classCount];
         _records = new long[_requestCount];
         _rows = GC.AllocateUninitializedArray<T>(checked(_classCount * _stride));
-        _classDual = new T[_classCount];
         _requestDual = new T[_stride];
         _nodes = new Node[_root + 1];
         _upperHead = new int[_classCount];
@@ -94,7 +93,6 @@ internal sealed class NetworkSimplex<T>
             _members[c] = problem.Classes[c].Members;
             (_nodes[c].Flow, _nodes[c].Capacity) = (problem.Classes[c].Capacity, long.MaxValue);
             Attach(c, _root);
-            _nodes[c].Depth = 1;
         }
 
         for (var j = 0; j < _requestCount; j++)
@@ -116,7 +114,7 @@ internal sealed class NetworkSimplex<T>
     public long Pivots { get; private set; }
 
     /// <summary>u per class, with v a pair of optimal duals once <see cref="Run"/> returned <see cref="SimplexResult.Optimal"/>.</summary>
-    public long ClassDual(int classIndex) => long.CreateTruncating(_classDual[classIndex]);
+    public long ClassDual(int classIndex) => long.CreateTruncating(DualOf(classIndex));
 
     /// <summary>v per request.</summary>
     public long RequestDual(int requestIndex) => long.CreateTruncating(_requestDual[requestIndex]);
@@ -408,11 +406,13 @@ internal sealed class NetworkSimplex<T>
     /// <summary>What a candidate is worth after the pivots since it was found; nothing if it has moved to another bound.</summary>
     private T Violation(ref EnteringArc candidate)
     {
-        var dual = _classDual[candidate.Class];
+        var dual = DualOf(candidate.Class);
         switch (candidate.Kind)
         {
             case ArcKind.ClassToRequest:
-                return _rows[(candidate.Class * _stride) + candidate.Request] - _requestDual[candidate.Request] - dual;
+                // Compared before it is subtracted: from a masked weight the difference might not fit.
+                var gain = _rows[(candidate.Class * _stride) + candidate.Request] - _requestDual[candidate.Request];
+                return gain > dual ? gain - dual : T.Zero;
             case ArcKind.ClassToRoot:
                 return -dual;
             default:
@@ -430,7 +430,7 @@ internal sealed class NetworkSimplex<T>
     /// <summary>Makes the best arc of a class, if one improves the match, a candidate.</summary>
     private void PriceRow(int c)
     {
-        var dual = _classDual[c];
+        var dual = DualOf(c);
         var row = new ReadOnlySpan<T>(_rows, c * _stride, _stride);
         var difference = RowPricing.MaxDifference(row, _requestDual, _vectorised);
 
@@ -499,7 +499,7 @@ internal sealed class NetworkSimplex<T>
         var (a, b) = (from, to);
         while (a != b)
         {
-            if (_nodes[a].Depth >= _nodes[b].Depth)
+            if (DepthOf(a) >= DepthOf(b))
             {
                 var left = PointsUp(a) ? _nodes[a].Flow : _nodes[a].Capacity - _nodes[a].Flow;
                 if (left < fromRoom)
@@ -577,11 +577,17 @@ internal sealed class NetworkSimplex<T>
     {
         Release(leaving);
         long arcFlow, arcCapacity;
+        var arcWeight = T.Zero;
         switch (arc.Kind)
         {
             case ArcKind.RequestToClass:
+                arcWeight = _upperArcs[arc.Upper].Weight;
                 ClearAtUpper(arc);
                 (arcFlow, arcCapacity) = (room - pushed, room);
+                break;
+            case ArcKind.ClassToRequest:
+                arcWeight = _rows[(arc.Class * _stride) + arc.Request];
+                (arcFlow, arcCapacity) = (pushed, room);
                 break;
             case ArcKind.RootToRequest:
                 _requestAtUpper[arc.Request] = false;
@@ -597,16 +603,16 @@ internal sealed class NetworkSimplex<T>
         while (true)
         {
             var oldParent = _nodes[node].Parent;
-            var (oldFlow, oldCapacity) = (_nodes[node].Flow, _nodes[node].Capacity);
+            var (oldFlow, oldCapacity, oldWeight) = (_nodes[node].Flow, _nodes[node].Capacity, _nodes[node].Weight);
             Detach(node);
             Attach(node, newParent);
-            (_nodes[node].Flow, _nodes[node].Capacity) = (arcFlow, arcCapacity);
+            (_nodes[node].Flow, _nodes[node].Capacity, _nodes[node].Weight) = (arcFlow, arcCapacity, arcWeight);
             if (node == leaving)
             {
                 break;
             }
 
-            (arcFlow, arcCapacity) = (oldFlow, oldCapacity);
+            (arcFlow, arcCapacity, arcWeight) = (oldFlow, oldCapacity, oldWeight);
             (newParent, node) = (node, oldParent);
         }
 
@@ -670,10 +676,47 @@ internal sealed class NetworkSimplex<T>
         _upperFree = arc.Upper;
     }
 
+    /// <summary>u of a class: no arc of the tree has a reduced cost.</summary>
+    private T DualOf(int classIndex)
+    {
+        ref var node = ref _nodes[classIndex];
+        return node.Parent == _root ? T.Zero : node.Weight - _requestDual[node.Parent - _classCount];
+    }
+
+    private int DepthOf(int node) => node < _classCount ? _nodes[_nodes[node].Parent].Depth + 1 : _nodes[node].Depth;
+
+    private bool IsListed(int node) => node >= _classCount || _nodes[node].FirstChild != None;
+
     private void Attach(int node, int newParent)
     {
         _nodes[node].Parent = newParent;
-        var first = _nodes[newParent].FirstChild;
+        if (IsListed(node))
+        {
+            var isNew = !IsListed(newParent);
+            Link(node);
+            if (isNew)
+            {
+                Link(newParent);
+            }
+        }
+    }
+
+    private void Detach(int node)
+    {
+        if (IsListed(node))
+        {
+            Unlink(node);
+            if (!IsListed(_nodes[node].Parent))
+            {
+                Unlink(_nodes[node].Parent);
+            }
+        }
+    }
+
+    private void Link(int node)
+    {
+        var up = _nodes[node].Parent;
+        var first = _nodes[up].FirstChild;
         _nodes[node].NextSibling = first;
         _nodes[node].PreviousSibling = None;
         if (first != None)
@@ -681,10 +724,10 @@ internal sealed class NetworkSimplex<T>
             _nodes[first].PreviousSibling = node;
         }
 
-        _nodes[newParent].FirstChild = node;
+        _nodes[up].FirstChild = node;
     }
 
-    private void Detach(int node)
+    private void Unlink(int node)
     {
         var (previous, next) = (_nodes[node].PreviousSibling, _nodes[node].NextSibling);
         if (previous != None)
@@ -709,10 +752,14 @@ internal sealed class NetworkSimplex<T>
         var node = top;
         while (true)
         {
-            _nodes[node].Depth = _nodes[_nodes[node].Parent].Depth + 1;
-            ref var dual = ref node < _classCount ? ref _classDual[node] : ref _requestDual[node - _classCount];
-            dual += node < _classCount ? shift : -shift;
-            fits &= T.Abs(dual) < Limit;
+            if (node >= _classCount)
+            {
+                _nodes[node].Depth = DepthOf(_nodes[node].Parent) + 1;
+                ref var dual = ref _requestDual[node - _classCount];
+                dual -= shift;
+                fits &= T.Abs(dual) < Limit;
+            }
+
             if (_nodes[node].FirstChild != None)
             {
                 node = _nodes[node].FirstChild;
@@ -735,28 +782,25 @@ internal sealed class NetworkSimplex<T>
 
     private bool RecomputePotentials()
     {
+        for (var node = 0; node < _root; node++)
+        {
+            if (_nodes[node].Parent is var up && up != _root)
+            {
+                var (c, j) = node < _classCount ? (node, up - _classCount) : (up, node - _classCount);
+                _nodes[node].Weight = _rows[(c * _stride) + j];
+            }
+        }
+
         // Preorder from the root: every tree arc between a class and a request has w = u + v, every arc of the root dual 0.
         var fits = true;
         var limit = long.CreateTruncating(Limit);
-        var node = _nodes[_root].FirstChild;
-        while (node != None)
+        for (var node = _nodes[_root].FirstChild; node != None;)
         {
-            var up = _nodes[node].Parent;
-            long dual = 0;
-            if (up != _root)
+            if (node >= _classCount)
             {
-                var (c, j) = node < _classCount ? (node, up - _classCount) : (up, node - _classCount);
-                var weight = long.CreateTruncating(_rows[(c * _stride) + j]);
-                dual = weight - (node < _classCount ? RequestDual(j) : ClassDual(c));
-            }
-
-            fits &= Math.Abs(dual) < limit;
-            if (node < _classCount)
-            {
-                _classDual[node] = T.CreateTruncating(dual);
-            }
-            else
-            {
+                var up = _nodes[node].Parent;
+                var dual = up == _root ? 0 : long.CreateTruncating(_nodes[node].Weight) - ClassDual(up);
+                fits &= Math.Abs(dual) < limit;
                 _requestDual[node - _classCount] = T.CreateTruncating(dual);
             }
 
@@ -796,9 +840,15 @@ internal sealed class NetworkSimplex<T>
         public int FirstChild;
         public int NextSibling;
         public int PreviousSibling;
+
+        /// <summary>Of a request or the root; a class lies one below its parent.</summary>
         public int Depth;
+
         public long Flow;
         public long Capacity;
+
+        /// <summary>Of an arc between a class and a request.</summary>
+        public T Weight;
     }
 
     private struct UpperArc
