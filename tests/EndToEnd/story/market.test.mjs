@@ -223,6 +223,8 @@ test('Researcher_makes_a_wallet_funds_a_request_and_reads_results', { timeout: 3
     return (await saved).path()
   }
   assert.match(readFileSync(await download('CSV'), 'utf8'), /frequency:diabetes/)
+  assert.match(JSON.parse(readFileSync(await download('Metadata of the CSV'), 'utf8')).url, /^request-[0-9a-f]{8}\.csv$/)
+  assert.match(readFileSync(await download('CITATION.cff'), 'utf8'), /^title: "Diabetes and stay"$/m)
   const bundle = JSON.parse(readFileSync(await download('HL7 FHIR'), 'utf8'))
   assert.deepEqual([bundle.resourceType, bundle.type], ['Bundle', 'collection'])
   const report = join(process.env.EMR_END_TO_END, 'report.html')
@@ -260,6 +262,10 @@ test('Auditor_opens_a_leaf_follows_a_pseudonym_and_replays_a_request', { timeout
     await auditor.page.getByText(/Challenges that were tried|the window for challenges is over/).waitFor()
   }
   await auditor.show('audit-batch')
+  // The demonstration leaves an epoch open for minutes: whoever comes by can demand a leaf of it.
+  const { items: epochs } = await market.get('/ledger/epochs')
+  const open = epochs.find(epoch => epoch.status === 'posted')
+  assert.ok(open && open.demandUntilSeconds - open.postedSeconds >= 300, 'no epoch is open for demands')
   const { items } = await market.get('/ledger/deliveries')
   await auditor.go(`/ledger/deliveries/${items[0].id}?position=0`)
   await auditor.page.getByRole('button', { name: 'Check it in this browser' }).click()

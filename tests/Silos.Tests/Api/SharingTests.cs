@@ -95,6 +95,7 @@ public sealed class SharingTests(ApiFixture api) : IDisposable
         Assert.Equal(("application/yaml", "CITATION.cff"),
             (cff.Content.Headers.ContentType!.MediaType, cff.Content.Headers.ContentDisposition!.FileName!.Trim('"')));
         string page = await http.GetStringAsync("/requests/" + market.RequestKey);
+        Assert.Contains($"results?format=csvw&amp;table=request-{market.RequestKey[..8]}.csv\"", page, StringComparison.Ordinal);
         JsonNode csl = JsonNode.Parse(await http.GetStringAsync(path + "csl"))![0]!;
         int[] day = [.. csl["issued"]!["date-parts"]![0]!.AsArray().Select(part => part!.GetValue<int>())];
         string told = new DateTime(day[0], day[1], day[2]).ToString("d MMMM yyyy", CultureInfo.InvariantCulture);

@@ -31,6 +31,9 @@ internal sealed record ChainDeployment
 
     public string? Parameters { get; init; }
 
+    /// <summary>The rules on an embedded chain where no file gives them.</summary>
+    public DeploymentTerms EmbeddedTerms { get; init; } = DeploymentTerms.Embedded;
+
     public ulong? Confirmations { get; init; }
 }
 
@@ -71,7 +74,7 @@ internal static class ChainDeploy
         Uri node = isEmbedded ? EmbeddedNode(wanted.Folder) : ParseNode(wanted.Chain!);
         string file = wanted.DeploymentFile ?? ChainFolders.DeploymentOf(wanted.Folder);
         DeploymentTerms terms = wanted.Parameters is { } path ? DeploymentTerms.Load(path) : isEmbedded
-            ? DeploymentTerms.Embedded : DeploymentTerms.Default;
+            ? wanted.EmbeddedTerms : DeploymentTerms.Default;
         using JsonRpcEthereumClient client = new(node);
         ulong chainId = wanted.ChainId ?? EmbeddedChain.DevelopmentChainId;
         ulong actual = await client.GetChainIdAsync(cancellationToken);

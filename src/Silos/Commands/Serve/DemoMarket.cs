@@ -1,10 +1,12 @@
 using EmrMarket.Analytics.Schemas;
+using EmrMarket.Contracts.Deployment;
 using EmrMarket.Contracts.Ethereum;
 using EmrMarket.Contracts.Ethereum.Signing;
 using EmrMarket.Contracts.Model;
 using EmrMarket.Grains.Abstractions.Site;
 using EmrMarket.Grains.Exchange;
 using EmrMarket.Grains.Ledger.Storage;
+using EmrMarket.Grains.Ledger.View;
 using EmrMarket.Silos.Records;
 using EmrMarket.Silos.Roles;
 using EmrMarket.Silos.Services;
@@ -28,6 +30,10 @@ internal sealed record DemoPeople(
 /// </summary>
 internal sealed class DemoMarket(RunningRoles roles, IServiceProvider services, string folder, CancellationToken cancellation)
 {
+    /// <summary>An embedded chain's rules, with time for a visitor to demand a leaf of an epoch and to see it answered. No request waits for
+    /// an epoch, so nothing else takes longer.</summary>
+    public static DeploymentTerms Terms { get; } = DeploymentTerms.Embedded with { EpochWindowSeconds = 600 };
+
     private const int RecordsPerSite = 5_000;
     private const long DeadlineSeconds = 300;
     private const string SchemaName = "synthetic";
@@ -61,6 +67,7 @@ internal sealed class DemoMarket(RunningRoles roles, IServiceProvider services, 
             }
         }
 
+        await FinishEpochsAsync();
         if ((await Research.ListAsync(address)).Length == 0)
         {
             await tell("requests: two are served, one cannot be, one is cancelled, one waits for its money");
@@ -71,6 +78,12 @@ internal sealed class DemoMarket(RunningRoles roles, IServiceProvider services, 
         await AdmitAuditorAsync(EthereumAccount.LoadOrCreate(auditorKey));
         string first = roles.Sites.Keys.First();
         SiteEnrolment sold = await SoldAsync(first);
+        if (!Epochs().Any(epoch => epoch.Status == BatchStatus.Posted))
+        {
+            await tell($"site {first}: another epoch, whose leaves can be demanded for some minutes");
+            await desk.DecideEpochAsync(first, _schema.Id);
+        }
+
         return new DemoPeople(await ReadAsync(key), await ReadAsync(auditorKey), first, _schema.Id, sold.Seed, sold.Site,
             sold.Pseudonyms);
 
@@ -104,13 +117,38 @@ internal sealed class DemoMarket(RunningRoles roles, IServiceProvider services, 
             Purpose = 0,
         });
         await desk.DecideEpochAsync(site, _schema.Id);
-        await UntilAsync(async () =>
-        {
-            await roles.View.SyncAsync(cancellation);
-            uint number = (await SiteStatusAsync(site)).Site;
-            return roles.View.Epochs(_schema.LedgerId()).Any(epoch => epoch.Header.Site == number && epoch.Status == BatchStatus.Final);
-        });
     }
+
+    /// <summary>Every site's first epoch is final: the clock of the embedded chain is moved over its window.</summary>
+    private async Task FinishEpochsAsync()
+    {
+        await UntilAsync(() => AllSitesAsync(_ => true));
+        if (!await AllSitesAsync(epoch => epoch.Status == BatchStatus.Final))
+        {
+            long last = Epochs().Where(epoch => epoch.Status == BatchStatus.Posted)
+                .Max(epoch => (long)epoch.Posting.Timestamp + roles.View.Deployment.Terms.EpochWindowSeconds);
+            await roles.Consortium!.AdvanceTimeAsync(
+                TimeSpan.FromSeconds(Math.Max(1, last - roles.View.NowSeconds)), cancellation);
+            await UntilAsync(() => AllSitesAsync(epoch => epoch.Status == BatchStatus.Final));
+        }
+    }
+
+    private async Task<bool> AllSitesAsync(Func<EpochRow, bool> holds)
+    {
+        await roles.View.SyncAsync(cancellation);
+        foreach (string site in roles.Sites.Keys)
+        {
+            uint number = (await SiteStatusAsync(site)).Site;
+            if (!Epochs().Any(epoch => epoch.Header.Site == number && holds(epoch)))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private IReadOnlyList<EpochRow> Epochs() => roles.View.Epochs(_schema.LedgerId());
 
     private async Task OpenAllAsync(EthereumAccount researcher, string address)
     {

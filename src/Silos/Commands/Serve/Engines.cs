@@ -129,7 +129,11 @@ internal sealed record Engines(ServeOptions Options, JsonRpcEthereumClient Clien
                     }, cancellationToken);
             }
 
-            await ChainDeploy.RunAsync(new ChainDeployment { Folder = full }, cancellationToken);
+            await ChainDeploy.RunAsync(
+                new ChainDeployment
+                {
+                    Folder = full, EmbeddedTerms = options.Demo ? DemoMarket.Terms : DeploymentTerms.Embedded,
+                }, cancellationToken);
             return own?.Endpoint ?? new Uri(EmbeddedChain.FindRunning(full)!.Endpoint);
         }
     }
