@@ -29,22 +29,8 @@ internal sealed class MarketStorage : IAsyncDisposable
     /// <summary>Opens the database and brings it to the form that this program needs.</summary>
     /// <exception cref="StoreInUseException">Another process works on it.</exception>
     /// <exception cref="MigrationException">The database is newer than the program, or has another past.</exception>
-    public static async Task<MarketStorage> OpenAsync(string connectionString, CancellationToken cancellationToken)
-    {
-        StoreOwner owner = await StoreOwner.TakeAsync(connectionString, cancellationToken);
-        NpgsqlDataSource database = new NpgsqlDataSourceBuilder(owner.ConnectionString) { Name = "market" }.Build();
-        try
-        {
-            await Migrations.ApplyAsync(database, DatabaseRole.Market, cancellationToken);
-            return new MarketStorage(database, owner);
-        }
-        catch
-        {
-            await owner.DisposeAsync();
-            await database.DisposeAsync();
-            throw;
-        }
-    }
+    public static Task<MarketStorage> OpenAsync(string connectionString, CancellationToken cancellationToken) => RoleDatabase.OpenAsync(
+        connectionString, DatabaseRole.Market, (database, owner) => Task.FromResult(new MarketStorage(database, owner)), cancellationToken);
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

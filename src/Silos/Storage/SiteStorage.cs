@@ -34,22 +34,11 @@ internal sealed class SiteStorage : IAsyncDisposable
     /// <exception cref="StoreInUseException">Another process works on it.</exception>
     /// <exception cref="MigrationException">The database is newer than the program, or has another past.</exception>
     /// <exception cref="SealException">The storage key is missing or not the one that the database was made with.</exception>
-    public static async Task<SiteStorage> OpenAsync(string connectionString, string keyFile, CancellationToken cancellationToken)
-    {
-        StoreOwner owner = await StoreOwner.TakeAsync(connectionString, cancellationToken);
-        NpgsqlDataSource database = new NpgsqlDataSourceBuilder(owner.ConnectionString) { Name = "site" }.Build();
-        try
-        {
-            await Migrations.ApplyAsync(database, DatabaseRole.Site, cancellationToken);
-            return new SiteStorage(database, owner, await SiteVault.OpenAsync(database, keyFile, cancellationToken));
-        }
-        catch
-        {
-            await owner.DisposeAsync();
-            await database.DisposeAsync();
-            throw;
-        }
-    }
+    public static Task<SiteStorage> OpenAsync(string connectionString, string keyFile, CancellationToken cancellationToken) =>
+        RoleDatabase.OpenAsync(
+            connectionString, DatabaseRole.Site,
+            async (database, owner) => new SiteStorage(database, owner, await SiteVault.OpenAsync(database, keyFile, cancellationToken)),
+            cancellationToken);
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

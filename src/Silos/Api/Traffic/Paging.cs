@@ -23,6 +23,8 @@ internal static class Paging
     /// <summary>The most items of a page.</summary>
     public const int MostLimit = 1000;
 
+    private const int LongestQuote = 100;
+
     /// <summary>The page after a cursor.</summary>
     /// <exception cref="ApiException">The limit is out of range, or nothing has this cursor.</exception>
     public static Page<T> After<T>(IReadOnlyList<T> all, Func<T, string> id, string? cursor, string? limit)
@@ -31,7 +33,7 @@ internal static class Paging
         if (limit is not null
             && (!int.TryParse(limit, NumberStyles.None, CultureInfo.InvariantCulture, out count) || count is < 1 or > MostLimit))
         {
-            throw new ApiException(ProblemType.InvalidValue, $"limit is a whole number from 1 to {MostLimit}");
+            throw new ApiException(ProblemType.InvalidValue, $"limit is a whole number from 1 to {MostLimit}, got '{Quoted(limit)}'");
         }
 
         int start = 0;
@@ -42,11 +44,13 @@ internal static class Paging
                 start++;
             }
 
-            start = start < all.Count ? start
-                + 1 : throw new ApiException(ProblemType.InvalidValue, "cursor is not the next value of an earlier page of this list");
+            start = start < all.Count ? start + 1
+                : throw new ApiException(ProblemType.InvalidValue, $"cursor '{Quoted(cursor)}' is not the next value of an earlier page of this list");
         }
 
         T[] items = [.. all.Skip(start).Take(count)];
         return new Page<T> { Items = items, Next = start + items.Length < all.Count ? id(items[^1]) : null };
     }
+
+    private static string Quoted(string text) => text.Length <= LongestQuote ? text : text[..LongestQuote] + "...";
 }
