@@ -32,6 +32,9 @@ public enum Tool
     /// <summary>Prometheus' checker of rules and measures, on the PATH or in <c>.emr/tools/promtool</c>.</summary>
     Promtool,
 
+    /// <summary>jq, on the PATH.</summary>
+    Jq,
+
     /// <summary>The folder of the real data sets, named by EMR_DATA_DIR.</summary>
     RealData,
 }
@@ -59,6 +62,7 @@ public static class Tools
         Tool.Python => OnPath("python3"),
         Tool.Glpk => OnPath("glpsol"),
         Tool.Promtool => OnPath("promtool") ?? ExistingFile(Path.Combine(RepositoryRoot, ".emr", "tools", "promtool")),
+        Tool.Jq => OnPath("jq"),
         Tool.RealData => Environment.GetEnvironmentVariable("EMR_DATA_DIR") is { Length: > 0 } folder && Directory.Exists(folder)
             ? folder : null,
         _ => throw new ArgumentOutOfRangeException(nameof(tool), tool, "unknown tool"),
@@ -78,6 +82,7 @@ public static class Tools
         Tool.Python => "install Python 3, https://www.python.org/",
         Tool.Glpk => "install GLPK (Debian's glpk-utils), https://www.gnu.org/software/glpk/",
         Tool.Promtool => "install promtool (Debian's prometheus), or put it at .emr/tools/promtool",
+        Tool.Jq => "install jq, https://jqlang.org/",
         Tool.RealData => "set EMR_DATA_DIR to the folder of the real data sets",
         _ => throw new ArgumentOutOfRangeException(nameof(tool), tool, "unknown tool"),
     };

@@ -1,5 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
+using System.Text.Json;
+using System.Text.Json.Serialization;
 using EmrMarket.Analytics.Pricing;
 using EmrMarket.Analytics.Records;
 using EmrMarket.Analytics.Schemas;
@@ -8,6 +10,8 @@ using EmrMarket.Grains.Ledger.View;
 using EmrMarket.Grains.Site;
 using EmrMarket.Grains.Site.Wallet;
 using EmrMarket.Silos.Records;
+using EmrMarket.Silos.Records.Mapping;
+using EmrMarket.Silos.Records.Mapping.Fhir;
 using EmrMarket.Silos.Roles;
 
 namespace EmrMarket.Silos.Services;
@@ -104,6 +108,23 @@ internal sealed class SiteService(RunningRoles roles)
             Fractions = [.. table.Columns.Select(column => column.Fractions?.ToArray() ?? [])],
         });
         return new LoadInfo { Id = id, SchemaId = schema.Id, Records = records, Persons = table.PersonCount, Clipped = clipped };
+    }
+
+    /// <summary>Maps resources of FHIR to records and loads them. A resource with anything wrong, and a record with a value that the schema
+    /// refuses, is told in <see cref="LoadInfo.Report"/> and left out.</summary>
+    /// <param name="site">The site.</param>
+    /// <param name="schema">The schema.</param>
+    /// <param name="mapping">The mapping.</param>
+    /// <param name="files">The files, in a folder that only this process enters: the records are written there for a moment.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="InputException">A file as a whole is refused, or no record is left.</exception>
+    /// <exception cref="SiteRefusedException">The site refuses the records.</exception>
+    public async Task<LoadInfo> LoadFhirAsync(
+        string site, Schema schema, RecordMapping mapping, IReadOnlyList<string> files, CancellationToken cancellationToken)
+    {
+        RowAccumulator rows = FhirReader.Read(mapping, files, MappingLimits.OfCall, cancellationToken);
+        using MappedRecords mapped = MappedRecords.Create(rows, schema, Path.GetDirectoryName(files[0]), cancellationToken);
+        return await LoadAsync(site, schema, [mapped.Path], cancellationToken) with { Report = rows.Report };
     }
 
     /// <summary>Gives everybody who has none a policy by default, in shares: for patients who leave the choice to the site.</summary>
@@ -233,6 +254,14 @@ internal sealed record LoadInfo
 
     /// <summary>Values that were moved to the bounds of their grid.</summary>
     public required long Clipped { get; init; }
+
+    /// <summary>What became of the resources, where records were mapped from such.</summary>
+    [JsonIgnore]
+    public MappingReport? Report { get; init; }
+
+    /// <summary>The same as an OperationOutcome of FHIR R4.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public JsonElement? Outcome => Report is null ? null : JsonSerializer.Deserialize<JsonElement>(OutcomeFile.Text(Report));
 }
 
 /// <summary>Policies for those who have none.</summary>

@@ -5,17 +5,12 @@ namespace EmrMarket.Silos.Tests.Api;
 /// <summary>HL7's own word on what is R4: the JSON schema of 4.0.1, and its profiles and value sets (tests/Fhir).</summary>
 internal static class FhirOracle
 {
+    private static readonly SemaphoreSlim Installing = new(1, 1);
+
     /// <summary>What the validators say of each, a line per fault; nothing when there is none.</summary>
     public static async Task<string[]> FaultsAsync(params string[] resources)
     {
-        string tools = Path.Combine(Tools.RepositoryRoot, "tests", "Fhir");
-        if (!Directory.Exists(Path.Combine(tools, "node_modules")))
-        {
-            (int code, string said) = await RunAsync(
-                OperatingSystem.IsWindows() ? "npm.cmd" : "npm", tools, "ci", "--ignore-scripts", "--no-audit", "--no-fund");
-            Assert.True(code == 0, said);
-        }
-
+        string tools = await ToolsAsync();
         DirectoryInfo folder = Directory.CreateTempSubdirectory("emrmarket-fhir-");
         try
         {
@@ -30,6 +25,29 @@ internal static class FhirOracle
         {
             folder.Delete(recursive: true);
         }
+    }
+
+    /// <summary>The folder of the tools, with what they need.</summary>
+    public static async Task<string> ToolsAsync()
+    {
+        string tools = Path.Combine(Tools.RepositoryRoot, "tests", "Fhir");
+        await Installing.WaitAsync();
+        try
+        {
+            // A folder that an earlier version of the tests filled may lack what came later.
+            if (!Directory.Exists(Path.Combine(tools, "node_modules", "fhirpath")))
+            {
+                (int code, string said) = await RunAsync(
+                    OperatingSystem.IsWindows() ? "npm.cmd" : "npm", tools, "ci", "--ignore-scripts", "--no-audit", "--no-fund");
+                Assert.True(code == 0, said);
+            }
+        }
+        finally
+        {
+            Installing.Release();
+        }
+
+        return tools;
     }
 
     private static async Task<(int Code, string Said)> RunAsync(string program, string folder, params string[] arguments)

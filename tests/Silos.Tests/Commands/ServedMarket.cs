@@ -34,6 +34,9 @@ internal sealed class ServedMarket : IAsyncDisposable
     /// <summary>The folder.</summary>
     public string Folder => _folder.FullName;
 
+    /// <summary>Where it listens.</summary>
+    public string Url => _url;
+
     /// <summary>The folder of the embedded chain; everything else of the server is beside it.</summary>
     public string Chain => Path.Combine(Folder, "chain");
 

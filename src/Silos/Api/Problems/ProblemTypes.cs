@@ -94,7 +94,8 @@ internal static class ProblemTypes
         (ProblemType.TooLarge, Status413PayloadTooLarge, "The body is larger than the call takes.",
             "Send less: 64 KiB for JSON, 512 MiB for record files."),
         (ProblemType.UnsupportedMediaType, Status415UnsupportedMediaType, "The call does not take this type of content.",
-            "Send application/json, or for record files text/csv, application/gzip or multipart/form-data."),
+            "Send application/json; for record files text/csv, application/gzip or multipart/form-data, or with mapping "
+                + "application/fhir+ndjson or application/fhir+json."),
         (ProblemType.IdempotencyKeyReused, Status422UnprocessableEntity, "The idempotency key belongs to another call.",
             "Use a new key for a new call; repeat a call with exactly the same body."),
         (ProblemType.IdempotencyKeyInUse, Status409Conflict, "A call with this idempotency key is under way.",

@@ -1,4 +1,5 @@
 using EmrMarket.Silos.Api.Problems;
+using EmrMarket.Silos.Records.Mapping.Fhir.Files;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Net.Http.Headers;
 
@@ -43,14 +44,16 @@ internal sealed class RecordSpool
             switch (type?.MediaType.Value?.ToLowerInvariant())
             {
                 case { } one when one != "multipart/form-data" && types.Contains(one):
-                    await files.AddAsync(context.Request.Body, context.RequestAborted);
+                    await files.AddAsync(context.Request.Body, one.EndsWith("ndjson", StringComparison.Ordinal), context.RequestAborted);
                     break;
                 case "multipart/form-data" when HeaderUtilities.RemoveQuotes(type.Boundary).Value is { Length: > 0 and <= 70 } boundary:
                     MultipartReader parts = new(boundary, context.Request.Body);
                     while (await parts.ReadNextSectionAsync(context.RequestAborted) is { } part)
                     {
-                        if (part.GetContentDispositionHeader() is not { FileName.HasValue: true }
-                            && part.GetContentDispositionHeader() is not { FileNameStar.HasValue: true })
+                        ContentDispositionHeaderValue? told = part.GetContentDispositionHeader();
+                        string? name = told is { FileNameStar.HasValue: true } ? told.FileNameStar.Value
+                            : told is { FileName.HasValue: true } ? told.FileName.Value : null;
+                        if (name is null)
                         {
                             continue;
                         }
@@ -60,7 +63,7 @@ internal sealed class RecordSpool
                             throw new ApiException(ProblemType.InvalidValue, $"a call has at most {MostFiles} files");
                         }
 
-                        await files.AddAsync(part.Body, context.RequestAborted);
+                        await files.AddAsync(part.Body, FhirPaths.IsByLine(name.Trim('"')), context.RequestAborted);
                     }
 
                     break;
@@ -88,9 +91,12 @@ internal sealed class SpooledFiles(string folder) : IDisposable
     public IReadOnlyList<string> Paths => _paths;
 
     /// <summary>Adds a file.</summary>
-    public async Task AddAsync(Stream content, CancellationToken cancellationToken)
+    /// <param name="content">Its bytes.</param>
+    /// <param name="isByLine">Whether its sender says that it has a resource on each line.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public async Task AddAsync(Stream content, bool isByLine, CancellationToken cancellationToken)
     {
-        string path = Path.Combine(folder, $"file-{_paths.Count + 1}");
+        string path = Path.Combine(folder, $"file-{_paths.Count + 1}{(isByLine ? ".ndjson" : "")}");
         _paths.Add(path);
         await using FileStream file = new(path, FileMode.CreateNew, FileAccess.Write);
         await content.CopyToAsync(file, cancellationToken);

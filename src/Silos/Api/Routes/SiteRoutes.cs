@@ -2,6 +2,8 @@ using EmrMarket.Analytics.Schemas;
 using EmrMarket.Silos.Api.Access;
 using EmrMarket.Silos.Api.Problems;
 using EmrMarket.Silos.Api.Traffic;
+using EmrMarket.Silos.Records.Mapping;
+using EmrMarket.Silos.Records.Mapping.Fhir;
 using EmrMarket.Silos.Reporting.Fhir;
 using EmrMarket.Silos.Roles;
 using EmrMarket.Silos.Services;
@@ -46,6 +48,8 @@ internal static class SiteRoutes
 {
     private const int LongestPassphrase = 1000;
     private static readonly string[] RecordTypes = ["text/csv", "application/gzip"];
+    private static readonly string[] ResourceTypes =
+        ["application/gzip", FhirJson.MediaType, "application/fhir+ndjson", "application/json", "application/x-ndjson"];
     private static readonly string[] ConsentTypes =
         [FhirJson.MediaType, "application/fhir+ndjson", "application/json", "application/gzip", "multipart/form-data"];
 
@@ -77,22 +81,28 @@ internal static class SiteRoutes
             .Named("SetDefaultPolicies", "Gives everybody who has no policy one by default, in shares.", Policies.SiteStaff)
             .Costs(RateClass.Write);
         sites.MapPost("/loads",
-            async (string site, string? schema, HttpContext context, SiteService service, RunningRoles roles, RecordSpool spool,
+            async (string site, string? schema, string? mapping, HttpContext context, SiteService service, RunningRoles roles,
+                RecordSpool spool,
                 Operations operations) =>
             {
                 Schema dealt = SchemaOf(roles, ApiValues.Hash(schema, "schema"));
                 _ = roles.Site(site);
-                SpooledFiles files = await spool.TakeAsync(context, RecordTypes);
+                RecordMapping? by = mapping is null ? null : MappingOf(dealt, mapping);
+                SpooledFiles files = await spool.TakeAsync(context, by is null ? RecordTypes : ResourceTypes);
                 return Begin(operations, context, "load", files, async (progress, stopping) =>
                 {
                     progress.Report(50);
-                    return await service.LoadAsync(site, dealt, files.Paths, stopping);
+                    return by is null ? await service.LoadAsync(site, dealt, files.Paths, stopping)
+                        : await service.LoadFhirAsync(site, dealt, by, files.Paths, stopping);
                 });
             })
-            .Named("LoadRecords", "Loads record files: all of them or, when one line is wrong, none. Follow the operation for its end.",
+            .Named("LoadRecords",
+                "Loads record files: all of them or, when one line is wrong, none. With mapping, files of HL7 FHIR R4: what is wrong is "
+                    + "left out and told by the outcome. Follow the operation for its end.",
                 Policies.SiteStaff)
             .Costs(RateClass.Heavy).WithMetadata(new RequestLimit(RecordSpool.MostBytes))
-            .Accepts<string>("text/csv", "application/gzip", "multipart/form-data").Produces<OperationInfo>(StatusCodes.Status202Accepted);
+            .Accepts<string>("text/csv", ["multipart/form-data", .. ResourceTypes])
+            .Produces<OperationInfo>(StatusCodes.Status202Accepted);
         sites.MapPost("/policies/consents",
             async (string site, string? schema, string? layout, string? rate, string? quota, HttpContext context, ConsentDesk desk,
                 RunningRoles roles, RecordSpool spool, Operations operations) =>
@@ -158,6 +168,15 @@ internal static class SiteRoutes
             files.Dispose();
             throw;
         }
+    }
+
+    private static RecordMapping MappingOf(Schema schema, string name)
+    {
+        IReadOnlyList<RecordMapping> fitting = FhirMapping.Fitting(schema);
+        string names = string.Join(", ", fitting.Select(mapping => mapping.Document.Name));
+        return fitting.FirstOrDefault(mapping => mapping.Document.Name == name) ?? throw new ApiException(ProblemType.InvalidValue,
+            names.Length > 0 ? $"mapping is one of those whose records the schema reads: {names}"
+                : "no mapping's records are the schema's");
     }
 
     private static Schema SchemaOf(RunningRoles roles, string schemaId) => roles.Schemas.TryGetValue(schemaId, out var dealt)

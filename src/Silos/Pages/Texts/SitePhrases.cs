@@ -9,6 +9,10 @@ internal static class SitePhrases
 
     public static string Loaded(long records, int persons, long clipped) => Phrase.Of(SiteTexts.Loaded, records, persons, clipped);
 
+    public static string HoldsResources(string title) => Phrase.Of(SiteTexts.HoldsResources, title);
+
+    public static string LeftOut(long issues, long rows) => Phrase.Of(SiteTexts.LeftOut, issues, rows);
+
     public static string PoliciesSet(int persons) => Phrase.Of(SiteTexts.PoliciesSet, persons);
 
     public static string Decided(uint epoch) => Phrase.Of(SiteTexts.Decided, epoch);

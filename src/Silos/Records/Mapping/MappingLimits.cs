@@ -6,6 +6,9 @@ internal sealed record MappingLimits
     /// <summary>The limits of every load, unless a test says otherwise.</summary>
     public static MappingLimits Default { get; } = new();
 
+    /// <summary>The limits of a load that a server does for a caller: some 1 GB at the most.</summary>
+    public static MappingLimits OfCall { get; } = new() { Units = 1_000_000, FileNamesOnly = true };
+
     /// <summary>The most bytes of one resource, or of one row of a table.</summary>
     public int ResourceBytes { get; init; } = 16 << 20;
 
@@ -24,6 +27,9 @@ internal sealed record MappingLimits
 
     /// <summary>The most characters of a text value or an id.</summary>
     public int TextLength { get; init; } = 256;
+
+    /// <summary>Whether a report names files without their folders, which are the server's own matter.</summary>
+    public bool FileNamesOnly { get; init; }
 
     /// <summary>How many issues a report tells in full.</summary>
     public int ListedIssues { get; init; } = 100;

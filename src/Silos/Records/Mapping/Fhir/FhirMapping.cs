@@ -1,4 +1,5 @@
 using EmrMarket.Analytics.Records;
+using EmrMarket.Analytics.Schemas;
 using EmrMarket.Silos.Records.Mapping.Fhir.Paths;
 
 namespace EmrMarket.Silos.Records.Mapping.Fhir;
@@ -32,6 +33,11 @@ internal sealed class FhirMapping
 
     /// <summary>The sources that read a type of resource.</summary>
     public SourcePaths[] For(string type) => _byType.TryGetValue(type, out SourcePaths[]? sources) ? sources : [];
+
+    /// <summary>The built-in mappings of FHIR whose rows are those of a layout of a schema.</summary>
+    public static IReadOnlyList<RecordMapping> Fitting(Schema schema) =>
+        [.. DataFolder.MappingNames.Select(DataFolder.LoadMapping)
+            .Where(mapping => mapping.Document.Kind == MappingKind.Fhir && mapping.Fits(schema))];
 
     /// <summary>Reads a mapping's paths.</summary>
     /// <exception cref="InputException">It is no mapping of FHIR, a path is not in the subset, or one asks for a direct

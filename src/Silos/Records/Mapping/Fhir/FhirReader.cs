@@ -34,13 +34,13 @@ internal sealed class FhirReader : IResourceSink
     /// <param name="cancellationToken">Ends it.</param>
     /// <returns>All that they say, to be written.</returns>
     /// <exception cref="InputException">The mapping is none of FHIR, or a file as a whole cannot be read.</exception>
-    public static RowAccumulator Read(RecordMapping mapping, IReadOnlyList<string> paths, MappingLimits limits,
-        CancellationToken cancellationToken)
+    public static RowAccumulator Read(
+        RecordMapping mapping, IReadOnlyList<string> paths, MappingLimits limits, CancellationToken cancellationToken)
     {
         var reader = new FhirReader(FhirMapping.Compile(mapping), limits);
         foreach (string file in FhirPaths.Expand(paths))
         {
-            reader._file = reader._report.AddFile(file);
+            reader._file = reader._report.AddFile(limits.FileNamesOnly ? Path.GetFileName(file) : file);
             reader._index = 0;
             FhirFile.Read(file, limits, reader, cancellationToken);
             if (reader._index == 0)
@@ -56,7 +56,7 @@ internal sealed class FhirReader : IResourceSink
     /// <inheritdoc/>
     public void TooLarge(long line, long offset) =>
         _report.Add(new MappingIssue(IssueCode.TooLong, new Place(_file, -1, line, offset, ++_index),
-            "the resource is larger than 16 MiB"));
+            "the resource is larger than a resource may be"));
 
     /// <inheritdoc/>
     public void Take(ReadOnlySpan<byte> json, bool isEntry, long line, long offset)

@@ -3,7 +3,7 @@ namespace EmrMarket.Silos.Records.Mapping.Fhir.Files;
 /// <summary>The part of a stream that is looked at: grows up to a limit, and knows its place in the file.</summary>
 internal sealed class ByteWindow(Stream stream, int most)
 {
-    private byte[] _buffer = new byte[Math.Min(most, 1 << 20)];
+    private byte[] _buffer = new byte[Math.Min(most, 1 << 16)];
     private int _start;
     private int _end;
 

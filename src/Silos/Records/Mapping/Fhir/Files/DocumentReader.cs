@@ -9,6 +9,7 @@ namespace EmrMarket.Silos.Records.Mapping.Fhir.Files;
 /// </summary>
 internal sealed class DocumentReader(ByteWindow window, string file, MappingLimits limits, IResourceSink sink)
 {
+    private bool _isEntry;
     private JsonReaderState _state = new(new JsonReaderOptions { MaxDepth = int.MaxValue });
 
     private enum Found
@@ -69,7 +70,7 @@ internal sealed class DocumentReader(ByteWindow window, string file, MappingLimi
         Token();
         while (Token() == JsonTokenType.PropertyName)
         {
-            if (_name != "entry")
+            if (!_isEntry)
             {
                 Skip();
                 continue;
@@ -102,8 +103,6 @@ internal sealed class DocumentReader(ByteWindow window, string file, MappingLimi
         }
     }
 
-    private string? _name;
-
     /// <summary>Whether the object is a bundle; null when that cannot be seen. Moves nothing.</summary>
     private bool? IsBundle()
     {
@@ -116,7 +115,7 @@ internal sealed class DocumentReader(ByteWindow window, string file, MappingLimi
                 bool more = reader.Read();
                 while (answer is null && (more = reader.Read()) && reader.TokenType == JsonTokenType.PropertyName)
                 {
-                    bool wanted = reader.ValueTextEquals("resourceType"u8);
+                    bool wanted = Says(reader, "resourceType"u8);
                     if (!(more = reader.Read()) || !(more = reader.TrySkip()))
                     {
                         break;
@@ -124,7 +123,7 @@ internal sealed class DocumentReader(ByteWindow window, string file, MappingLimi
 
                     if (wanted)
                     {
-                        answer = reader.TokenType == JsonTokenType.String && reader.ValueTextEquals("Bundle"u8);
+                        answer = reader.TokenType == JsonTokenType.String && Says(reader, "Bundle"u8);
                     }
                 }
 
@@ -157,8 +156,7 @@ internal sealed class DocumentReader(ByteWindow window, string file, MappingLimi
                 if (reader.Read())
                 {
                     JsonTokenType type = reader.TokenType;
-                    _name = type == JsonTokenType.PropertyName && !reader.HasValueSequence && reader.ValueSpan.Length < 64
-                        && reader.ValueTextEquals("entry"u8) ? "entry" : "";
+                    _isEntry = type == JsonTokenType.PropertyName && Says(reader, "entry"u8);
                     Move(reader);
                     return type;
                 }
@@ -254,6 +252,19 @@ internal sealed class DocumentReader(ByteWindow window, string file, MappingLimi
             More();
         }
         while (true);
+    }
+
+    /// <summary>Whether a name or text is this one. One with half a surrogate pair, which cannot be compared, is not.</summary>
+    private static bool Says(in Utf8JsonReader reader, ReadOnlySpan<byte> text)
+    {
+        try
+        {
+            return reader.ValueTextEquals(text);
+        }
+        catch (InvalidOperationException)
+        {
+            return false;
+        }
     }
 
     private void Move(in Utf8JsonReader reader)
