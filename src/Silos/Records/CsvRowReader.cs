@@ -5,14 +5,14 @@ using EmrMarket.Analytics.Records;
 namespace EmrMarket.Silos.Records;
 
 /// <summary>
-/// The rows of a CSV file (RFC 4180, comma, UTF-8 or a byte order mark that says otherwise) as fields of bytes. Strict: a quote inside an
+/// The rows of a CSV file (RFC 4180, comma or tab, UTF-8 or a byte order mark that says otherwise) as fields of bytes. Strict: a quote inside an
 /// unquoted field, text after a closing quote and an unclosed quote are refused, never guessed at; an empty line is a row.
 /// </summary>
 internal sealed class CsvRowReader : IDisposable
 {
-    private static readonly CsvReaderOptions Options = new()
+    private static CsvReaderOptions Options(char separator) => new()
     {
-        Separator = ',',
+        Separator = separator,
         HasHeader = false,
         DetectSeparatorHint = false,
         SkipEmptyLines = false,
@@ -28,7 +28,8 @@ internal sealed class CsvRowReader : IDisposable
     private readonly string _file;
 
     /// <summary>Reads a stream, which it then owns.</summary>
-    public CsvRowReader(Stream stream, string file) => (_reader, _file) = (CsvReader.Create(stream, Options), file);
+    public CsvRowReader(Stream stream, string file, char separator = ',') =>
+        (_reader, _file) = (CsvReader.Create(stream, Options(separator)), file);
 
     /// <summary>The line on which the current row starts, from 1.</summary>
     public long Line => _reader.LineNumber;

@@ -114,6 +114,12 @@ internal sealed record MappingColumn
     /// <summary>Values other than these do not count; null to take every value.</summary>
     public IReadOnlyList<string>? Codes { get; init; }
 
+    /// <summary>OMOP: values other than these concepts do not count, and each becomes what it is taken as; null to take every value.</summary>
+    public IReadOnlyList<MappedConcept>? Concepts { get; init; }
+
+    /// <summary>OMOP: what lies below the concepts counts too, by the vocabulary's table concept_ancestor.</summary>
+    public bool Descendants { get; init; }
+
     /// <summary>How the values of a unit become one.</summary>
     public required Summary Summary { get; init; }
 
@@ -127,6 +133,15 @@ internal sealed record MappingColumn
 
     /// <summary>For <see cref="Summary.Mean"/>: digits after the point, 0 to 6; null for 2.</summary>
     public int? Digits { get; init; }
+}
+
+/// <summary>A concept of OMOP's vocabularies, with its name beside it: a number alone tells a reader nothing.</summary>
+/// <param name="Id">Its concept_id.</param>
+/// <param name="Name">Its concept_name; compared with the vocabulary where a load has it.</param>
+internal sealed record MappedConcept(long Id, string Name)
+{
+    /// <summary>The text that stands for it in the mapped file; null for its id.</summary>
+    public string? As { get; init; }
 }
 
 /// <summary>How all values of a unit become one text. None depends on the order in which they are read.</summary>

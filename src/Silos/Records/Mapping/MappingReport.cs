@@ -4,7 +4,7 @@ namespace EmrMarket.Silos.Records.Mapping;
 /// <param name="File">The index in <see cref="MappingReport.Files"/>.</param>
 /// <param name="Type">The index in <see cref="MappingReport.Types"/>; -1 while it is not known.</param>
 /// <param name="Line">The line on which it begins, from 1.</param>
-/// <param name="Offset">Bytes before it, unpacked.</param>
+/// <param name="Offset">Bytes before it, unpacked; -1 where that is not told.</param>
 /// <param name="Index">The how many-eth of its file it is, from 1.</param>
 internal readonly record struct Place(int File, int Type, long Line, long Offset, long Index);
 
@@ -76,12 +76,16 @@ internal sealed class TypeCount(string name)
 internal sealed class MappingReport(MappingLimits limits)
 {
     private readonly List<MappingIssue> _issues = [];
+    private readonly List<string> _notes = [];
     private readonly List<string> _files = [];
     private readonly List<TypeCount> _types = [];
     private readonly Dictionary<string, int> _typeIndex = new(StringComparer.Ordinal);
 
     /// <summary>The files, as the user named them.</summary>
     public IReadOnlyList<string> Files => _files;
+
+    /// <summary>What is worth knowing and no fault of a resource or row: what was not read, and where vocabularies differ.</summary>
+    public IReadOnlyList<string> Notes => _notes;
 
     /// <summary>What was read by type.</summary>
     public IReadOnlyList<TypeCount> Types => _types;
@@ -115,6 +119,15 @@ internal sealed class MappingReport(MappingLimits limits)
         }
 
         return index;
+    }
+
+    /// <summary>Notes something that is no fault.</summary>
+    public void Note(string text)
+    {
+        if (_notes.Count < limits.ListedIssues)
+        {
+            _notes.Add(text);
+        }
     }
 
     /// <summary>Notes an issue.</summary>

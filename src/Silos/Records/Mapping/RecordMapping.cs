@@ -131,6 +131,16 @@ internal sealed class RecordMapping
                 : throw Refuse("mapping-column", part + ".source", "there is no such source");
             unitOf[c] = column.Per ?? (visits && source.Visit is not null && source.Defines != MappedUnit.Person ? MappedUnit.Visit
                 : MappedUnit.Person);
+            if (document.Kind != MappingKind.Omop && (column.Concepts is not null || column.Descendants))
+            {
+                throw Refuse("mapping-column", part + ".concepts", "concepts are of OMOP's tables; resources have codes");
+            }
+
+            if (column.Concepts is { } concepts && (column.Value is null || concepts.Count == 0))
+            {
+                throw Refuse("mapping-column", part + ".concepts", "a list of concepts has one or more, and a value that is held against it");
+            }
+
             CheckColumn(column, source, unitOf[c], visits, (member, message) =>
                 throw Refuse("mapping-column", $"{part}.{member}", message));
         }
@@ -186,9 +196,9 @@ internal sealed class RecordMapping
         }
 
         bool age = column.As == ValueForm.Age;
-        if (age && column.Summary != Summary.Only || age && column.Codes is not null)
+        if (age && column.Summary != Summary.Only || age && (column.Codes is not null || column.Concepts is not null))
         {
-            refuse("as", "an age has the summary 'only', and no codes");
+            refuse("as", "an age has the summary 'only', and no codes or concepts");
         }
 
         bool day = column.At is "last" || column.At is "visit" && visits

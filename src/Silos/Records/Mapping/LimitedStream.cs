@@ -1,7 +1,7 @@
 using System.Globalization;
 using EmrMarket.Analytics.Records;
 
-namespace EmrMarket.Silos.Records.Mapping.Fhir.Files;
+namespace EmrMarket.Silos.Records.Mapping;
 
 /// <summary>A file's bytes, unpacked, that ends with a refusal when a packed file has more of them than an honest one can have.</summary>
 internal sealed class LimitedStream(Stream inner, string file, long most) : Stream
@@ -26,7 +26,7 @@ internal sealed class LimitedStream(Stream inner, string file, long most) : Stre
         return _read <= most ? read : throw new InputException(new InputProblem(
             "unpacks-too-large", file, 0, "",
             string.Create(CultureInfo.InvariantCulture,
-                $"the packed file has more than {most} bytes unpacked, which is more than resources pack to"),
+                $"the packed file has more than {most} bytes unpacked, which is more than files of records pack to"),
             "If the file is right, unpack it first: a plain file has no such limit."));
     }
 
