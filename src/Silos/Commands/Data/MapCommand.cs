@@ -7,17 +7,18 @@ using EmrMarket.Silos.Records.Mapping;
 
 namespace EmrMarket.Silos.Commands.Data;
 
-/// <summary><c>emr data map</c>: resources as a file of records, to look at, check and evaluate before anything is loaded.</summary>
+/// <summary><c>emr data map</c>: resources or tables as a file of records, to look at, check and evaluate before anything is loaded.</summary>
 internal static class MapCommand
 {
     private const string Description =
         """
-        Maps resources of HL7 FHIR R4 to a CSV file of records, which 'emr schema check' and 'emr evaluate' read. With --schema, rows with a value that the schema refuses are told and left out;
-        without, every row is written. The file is as private as the resources: only its owner may read it.
+        Maps resources of HL7 FHIR R4, or tables of the OMOP Common Data Model 5.4, to a CSV file of records, which 'emr schema check' and 'emr evaluate' read. With --schema, rows with a value that the schema refuses are told and left out;
+        without, every row is written. The file is as private as what it is made of: only its owner may read it.
 
         Examples:
           emr data map --fhir output/fhir --mapping synthea --out records.csv.gz
           emr data map --fhir Patient.ndjson Condition.ndjson.gz --mapping mine.json --schema mine.schema.json --out records.csv --outcome outcome.json
+          emr data map --omop export/cdm --mapping omop --schema synthea --out records.csv.gz
           emr evaluate --data records.csv.gz --schema synthea
 
         Exit codes: 0 mapped, 2 a file or the mapping is refused (nothing was written).

@@ -16,13 +16,14 @@ internal static class LoadCommand
         Loads records from CSV files, packed with gzip or not, into the site's store: all of them or, when one line is wrong, none. Every wrong line is named with its column, what is wrong and how
         to mend it. Records that were loaded before change nothing.
 
-        With --fhir, resources of HL7 FHIR R4 are mapped to records on this machine first, and only the records are handed in. A resource with anything wrong, and a record with a value that the
-        schema refuses, is told with its place and left out; the others load. A file that is no JSON, or is cut short, refuses the load.
+        With --fhir or --omop, resources of HL7 FHIR R4 or tables of the OMOP Common Data Model 5.4 are mapped to records on this machine first, and only the records are handed in. A resource or row with anything wrong, and a record with a value that the
+        schema refuses, is told with its place and left out; the others load. A file that is no JSON or CSV, or is cut short, refuses the load.
 
         Examples:
           emr site load records.csv --schema diabetic_data
           emr site load part-1.csv.gz part-2.csv.gz --schema synthetic --site hospital --as records-desk --json
           emr site load --fhir output/fhir --mapping synthea --schema synthea --outcome outcome.json
+          emr site load --omop export/cdm --mapping omop --schema synthea
 
         Exit codes: 0 loaded, 1 failed, 2 a file is refused (nothing was loaded), 75 not ready.
         """;
@@ -37,9 +38,9 @@ internal static class LoadCommand
         Command command = client.AddTo(site.AddTo(mapping.AddTo(new Command("load", Description) { files })));
         command.Validators.Add(result =>
         {
-            if ((result.GetValue(files) is { Length: > 0 }) == (result.GetResult("--fhir") is not null))
+            if ((result.GetValue(files) is { Length: > 0 }) == (result.GetResult("--fhir") is not null || result.GetResult("--omop") is not null))
             {
-                result.AddError("Give record files, or --fhir with resources: one of the two.");
+                result.AddError("Give record files, --fhir with resources, or --omop with tables: one of them.");
             }
         });
         command.SetAction(async (parsed, cancellation) =>

@@ -24,6 +24,11 @@ internal static class OutcomeFile
             json.WriteString("resourceType", "OperationOutcome");
             json.WriteStartArray("issue");
             Write(json, "information", "informational", Summary(report), Counts(report), null);
+            foreach (string note in report.Notes)
+            {
+                Write(json, "warning", "informational", note, null, null);
+            }
+
             foreach (MappingIssue issue in report.Issues)
             {
                 Write(json, "error", CodeOf(issue.Code), issue.Message, Where(report, issue), issue.Expression);
@@ -45,7 +50,7 @@ internal static class OutcomeFile
     /// <summary>What became of it in a sentence.</summary>
     public static string Summary(MappingReport report) => string.Create(
         CultureInfo.InvariantCulture,
-        $"{report.Types.Sum(type => type.Read)} resources of {report.Files.Count} files gave {report.Rows} rows; "
+        $"{report.Types.Sum(type => type.Read)} resources or rows of {report.Files.Count} files gave {report.Rows} rows; "
             + $"{report.Types.Sum(type => type.Used)} were of use, {report.TotalIssues} issues, {report.RowsLeftOut} rows left out");
 
     /// <summary>Where an issue is: file, line, byte and the how many-eth resource, or the row.</summary>
@@ -54,8 +59,12 @@ internal static class OutcomeFile
         var text = new StringBuilder();
         if (issue.Place is { } place)
         {
-            text.Append(CultureInfo.InvariantCulture,
-                $"{report.Files[place.File]}:{place.Line}, byte {place.Offset}, resource {place.Index} of the file");
+            text.Append(CultureInfo.InvariantCulture, $"{report.Files[place.File]}:{place.Line}");
+            if (place.Offset >= 0)
+            {
+                text.Append(CultureInfo.InvariantCulture, $", byte {place.Offset}, resource {place.Index} of the file");
+            }
+
             if (place.Type >= 0)
             {
                 text.Append(CultureInfo.InvariantCulture, $", {report.Types[place.Type].Name}");

@@ -4,7 +4,8 @@ namespace EmrMarket.Silos.Records.Mapping.Omop;
 
 /// <summary>
 /// A condition on a row, in a part of SQL: comparisons of a column with a number, a text or a date, <c>in</c>, <c>is null</c>, <c>is not null</c>,
-/// <c>and</c>, <c>or</c>, parentheses. As in SQL, a comparison with what is not there is not met.
+/// <c>and</c>, <c>or</c>, parentheses. As in SQL, a comparison with what is not there is not met. A concept has its name behind it, as a comment of
+/// SQL: <c>unit_concept_id = 8554 /* percent */</c>.
 /// </summary>
 internal abstract class OmopCondition
 {
@@ -15,10 +16,12 @@ internal abstract class OmopCondition
     /// <summary>Reads a condition.</summary>
     /// <param name="text">The text.</param>
     /// <param name="column">The number of a column and what it holds, by its name; throws for one that the table does not have.</param>
+    /// <param name="concepts">Takes the concepts that it names.</param>
     /// <exception cref="FormatException">It is none; the message says why.</exception>
-    public static OmopCondition Parse(string text, Func<string, (int Number, OmopType Type)> column)
+    public static OmopCondition Parse(
+        string text, Func<string, (int Number, OmopType Type)> column, ICollection<MappedConcept> concepts)
     {
-        Parser parser = new(text, column);
+        Parser parser = new(text, column, concepts);
         OmopCondition condition = parser.Or(0);
         parser.End();
         return condition;
@@ -77,7 +80,8 @@ internal abstract class OmopCondition
 
     private sealed record Literal(decimal Number, long Ticks, string Text);
 
-    private sealed class Parser(string text, Func<string, (int Number, OmopType Type)> column)
+    private sealed class Parser(
+        string text, Func<string, (int Number, OmopType Type)> column, ICollection<MappedConcept> concepts)
     {
         private const int MostDepth = 32;
 
@@ -123,7 +127,9 @@ internal abstract class OmopCondition
                 return inner;
             }
 
-            (int number, OmopType type) = column(Name());
+            string name = Name();
+            (int number, OmopType type) = column(name);
+            bool isConcept = name.EndsWith("_concept_id", StringComparison.Ordinal);
             if (Word("is"))
             {
                 bool isNull = !Word("not");
@@ -133,10 +139,10 @@ internal abstract class OmopCondition
             if (Word("in"))
             {
                 Expect("(");
-                List<Literal> literals = [Value(type)];
+                List<Literal> literals = [Value(type, isConcept)];
                 while (Sign(","))
                 {
-                    literals.Add(Value(type));
+                    literals.Add(Value(type, isConcept));
                 }
 
                 Expect(")");
@@ -146,10 +152,10 @@ internal abstract class OmopCondition
             string sign = ((string[])["<>", "<=", ">=", "=", "<", ">"]).FirstOrDefault(Sign) ?? throw Wrong("a comparison, 'in' or 'is'");
             return type == OmopType.Text && sign is not ("=" or "<>")
                 ? throw new FormatException($"at {_at + 1}: a text is compared by = and <> alone, since its order depends on a language")
-                : new Compares(number, type, sign, [Value(type)]);
+                : new Compares(number, type, sign, [Value(type, isConcept)]);
         }
 
-        private Literal Value(OmopType type)
+        private Literal Value(OmopType type, bool isConcept)
         {
             Blank();
             int start = _at;
@@ -160,8 +166,18 @@ internal abstract class OmopCondition
                     _at++;
                 }
 
-                return decimal.TryParse(text.AsSpan(start, _at - start), NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint,
-                    CultureInfo.InvariantCulture, out decimal number) ? new Literal(number, 0, "") : throw Wrong("a number");
+                if (!decimal.TryParse(text.AsSpan(start, _at - start), NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint,
+                    CultureInfo.InvariantCulture, out decimal number))
+                {
+                    throw Wrong("a number");
+                }
+
+                if (isConcept)
+                {
+                    concepts.Add(new MappedConcept((long)number, Comment()));
+                }
+
+                return new Literal(number, 0, "");
             }
 
             if (_at >= text.Length || text[_at] != '\'')
@@ -184,6 +200,15 @@ internal abstract class OmopCondition
             _at = end + 1;
             return type == OmopType.Text ? new Literal(0, 0, quoted)
                 : quoted.Length >= 10 && MappedDate.TryParse(quoted, out MappedDate date) ? new Literal(0, date.Ticks, "") : throw Wrong("a date such as '2020-12-31'");
+        }
+
+        private string Comment()
+        {
+            Expect("/*");
+            int end = text.IndexOf("*/", _at, StringComparison.Ordinal);
+            string name = end > _at ? text[_at..end].Trim() : throw Wrong("the concept's name and '*/'");
+            _at = end + 2;
+            return name;
         }
 
         private string Name()

@@ -6,6 +6,8 @@ namespace EmrMarket.Silos.Records.Mapping.Omop;
 /// <summary>A mapping of tables whose expressions are read.</summary>
 internal sealed class OmopMapping
 {
+    private readonly List<MappedConcept> _compared = [];
+
     private OmopMapping(RecordMapping mapping) => Mapping = mapping;
 
     /// <summary>The mapping.</summary>
@@ -15,7 +17,7 @@ internal sealed class OmopMapping
     public IReadOnlyList<OmopTable> Tables { get; private set; } = [];
 
     /// <summary>All concepts that the mapping names, with what it calls them.</summary>
-    public IEnumerable<MappedConcept> Concepts => Mapping.Document.Columns.SelectMany(column => column.Concepts ?? []);
+    public IEnumerable<MappedConcept> Concepts => Mapping.Document.Columns.SelectMany(column => column.Concepts ?? []).Concat(_compared);
 
     /// <summary>The concepts of the columns that count what lies below them too.</summary>
     public ILookup<long, Dictionary<long, string>> Roots => Tables.SelectMany(table => table.Sources).SelectMany(source => source.Columns)
@@ -128,9 +130,9 @@ internal sealed class OmopMapping
             {
                 int number = Column(table, name, part, null);
                 return (number, OmopTables.TypeOf(table.Columns[number]));
-            });
+            }, _compared);
         }
-        catch (FormatException e)
+        catch (Exception e) when (e is FormatException or OverflowException)
         {
             throw Refuse(part, e.Message);
         }
