@@ -454,7 +454,8 @@ internal sealed class ConsentParser(ConsentMenu menu, ConsentIssues issues)
             }
             else if (ConsentTime.Read(Text(at) ?? "") is not { } time)
             {
-                issues.Malformed("value", at.Path, "this is no dateTime of R4", "Write a day such as 2027-12-31, or a second with its offset.");
+                issues.Malformed("value", at.Path, "this is no dateTime of R4",
+                    "Write a day such as 2027-12-31, or a second with its offset.");
             }
             else if (member.Name == "start")
             {
@@ -559,7 +560,8 @@ internal sealed class ConsentParser(ConsentMenu menu, ConsentIssues issues)
                 ? byte.TryParse(coding.Code, NumberStyles.None, CultureInfo.InvariantCulture, out byte code)
                     && PurposeTree.Default.Purposes.Any(purpose => purpose.Code == code)
                     && coding.Code == code.ToString(CultureInfo.InvariantCulture) ? KindsOf(code) : null
-                : coding.System == ConsentCodes.ActReasons && ConsentCodes.Purposes.TryGetValue(coding.Code, out (byte[] Within, byte[] Touched) v3)
+                : coding.System == ConsentCodes.ActReasons && ConsentCodes.Purposes.TryGetValue(coding.Code, out (byte[] Within,
+                    byte[] Touched) v3)
                     ? Mask(within ? v3.Within : v3.Touched) : null;
             if (known is null)
             {
@@ -621,7 +623,8 @@ internal sealed class ConsentParser(ConsentMenu menu, ConsentIssues issues)
                     grade = (int?)Number(part, 1, menu.Schema.Grades.Count);
                     break;
                 case "epsilon" when epsilon is null && Required(part, "valueDecimal") is { } value:
-                    if (value.Json.ValueKind != JsonValueKind.Number || !value.Json.TryGetDecimal(out decimal loss) || loss is <= 0 or > 1_000_000)
+                    if (value.Json.ValueKind != JsonValueKind.Number || !value.Json.TryGetDecimal(out decimal loss)
+                        || loss is <= 0 or > 1_000_000)
                     {
                         issues.Malformed("value", value.Path, "an epsilon is a number above 0", "Write one of the schema's ladder.");
                         break;

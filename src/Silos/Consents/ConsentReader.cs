@@ -93,7 +93,8 @@ internal static class ConsentReader
         catch (JsonException e)
         {
             // Its message may quote what was sent.
-            throw Refuse("invalid", (e.LineNumber ?? -1) + 1, $"this is no JSON, a member is given twice, or it is nested more than {MostDepth} deep",
+            throw Refuse("invalid", (e.LineNumber ?? -1) + 1,
+                $"this is no JSON, a member is given twice, or it is nested more than {MostDepth} deep",
                 "Correct the JSON.");
         }
         catch (DecoderFallbackException)

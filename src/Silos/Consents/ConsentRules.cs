@@ -182,7 +182,8 @@ internal sealed class ConsentRules
         if (purpose is null)
         {
             _issues.Unsayable("business-rule", "Consent.provision",
-                "permitted are " + string.Join(", ", Purposes.Where(each => (purposes >> each.Code & 1) == 1).Select(each => $"'{each.Title}'"))
+                "permitted are " + string.Join(", ", Purposes.Where(each => (purposes >> each.Code & 1) == 1).Select(each =>
+                    $"'{each.Title}'"))
                     + ": that is no purpose with all kinds of it",
                 "A policy admits one purpose and every kind of it.");
         }

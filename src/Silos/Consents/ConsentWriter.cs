@@ -136,5 +136,6 @@ internal static class ConsentWriter
     private static FhirNarrative Narrative(ConsentPolicy policy, PolicyProfile profile, Purpose purpose) => new(
         $"<div xmlns=\"http://www.w3.org/1999/xhtml\"><p>Randomised answers may be used for: {SvgBuilder.Escape(purpose.Title)}, and all "
         + $"kinds of it; under the profile {SvgBuilder.Escape(profile.Name)}"
-        + (policy.ExpirySeconds == NoEnd ? "" : $"; until {LastMoment(policy.ExpirySeconds)} (UTC)") + ". Nothing else is allowed.</p></div>");
+        + (policy.ExpirySeconds == NoEnd ? "" : $"; until {LastMoment(policy.ExpirySeconds)} (UTC)")
+            + ". Nothing else is allowed.</p></div>");
 }

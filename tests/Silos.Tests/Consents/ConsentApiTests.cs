@@ -41,12 +41,14 @@ public sealed class ConsentApiTests(ApiFixture api)
         using HttpClient http = await api.AsAsync("patient");
         string path = await PathAsync() + "/consent";
         string consent = await http.GetStringAsync(path);
-        using HttpResponseMessage answer = await http.PostAsync(path, Body(consent.Replace("\"purpose\"", "\"actor\"", StringComparison.Ordinal)));
+        using HttpResponseMessage answer = await http.PostAsync(path, Body(consent.Replace("\"purpose\"", "\"actor\"",
+            StringComparison.Ordinal)));
         Assert.Equal(HttpStatusCode.UnprocessableEntity, answer.StatusCode);
         JsonNode problem = JsonNode.Parse(await answer.Content.ReadAsStringAsync())!;
         Assert.Equal("/problems/invalid-input", problem["type"]!.GetValue<string>());
         JsonNode error = Assert.Single(problem["errors"]!.AsArray())!;
-        Assert.Equal(("not-supported", "Consent.provision.actor"), (error["code"]!.GetValue<string>(), error["column"]!.GetValue<string>()));
+        Assert.Equal(("not-supported", "Consent.provision.actor"), (error["code"]!.GetValue<string>(),
+            error["column"]!.GetValue<string>()));
         Assert.Equal("unsupported-media-type", await ApiFixture.CodeAsync(await http.PostAsync(path, Body(consent, "text/plain"))));
         Assert.Equal("too-large", await ApiFixture.CodeAsync(await http.PostAsync(path, Body(new string(' ', 65_537)))));
         Assert.Equal("invalid-input", await ApiFixture.CodeAsync(await http.PostAsync(path, Body(""))));

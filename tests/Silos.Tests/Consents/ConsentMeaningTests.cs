@@ -54,7 +54,8 @@ public sealed class ConsentMeaningTests
 
             // What HL7's codes cover lies somewhere between the two bounds: wherever it does, the policy allows no more.
             Dictionary<string, HashSet<int>> worlds = V3.ToDictionary(pair => pair.Key,
-                pair => pair.Value.Most.Where(code => pair.Value.Least.Contains(code) || random.Next(2) == 0).ToHashSet(), StringComparer.Ordinal);
+                pair => pair.Value.Most.Where(code => pair.Value.Least.Contains(code) || random.Next(2) == 0).ToHashSet(),
+                    StringComparer.Ordinal);
             string text = consent.ToJsonString();
             bool equal = reading.Notes.Count == 0 && !V3.Keys.Any(code => text.Contains($"\"{code}\"", StringComparison.Ordinal));
             Compare(new ConsentJudge(menu.Schema, worlds), consent, reading, menu, mustEqual: equal);
@@ -63,7 +64,8 @@ public sealed class ConsentMeaningTests
             nested += text.Split("\"type\"").Length > 3 ? 1 : 0;
         }
 
-        Assert.True(read >= atLeast && nested >= atLeast / 4 && exact >= atLeast / 4, $"only {read} were read, {nested} nested, {exact} without loss");
+        Assert.True(read >= atLeast && nested >= atLeast / 4 && exact >= atLeast / 4,
+            $"only {read} were read, {nested} nested, {exact} without loss");
     }
 
     [Fact]
@@ -97,7 +99,8 @@ public sealed class ConsentMeaningTests
             {
                 ConsentPolicy policy = RandomPolicy(menu, random);
                 ConsentReading reading = new() { Participation = Participation.Active, Policy = policy, Notes = [] };
-                Compare(judge, JsonNode.Parse(ConsentWriter.Write(policy, Participation.Active, menu))!.AsObject(), reading, menu, mustEqual: true);
+                Compare(judge, JsonNode.Parse(ConsentWriter.Write(policy, Participation.Active, menu))!.AsObject(), reading, menu,
+                    mustEqual: true);
             }
         }
     }
@@ -107,15 +110,19 @@ public sealed class ConsentMeaningTests
     {
         Random random = new(13);
         string[] consents = [.. ((ConsentMenu[])[ConsentExamples.Small, ConsentExamples.Closed, ConsentExamples.Synthetic])
-            .SelectMany(menu => Enumerable.Range(0, 12).Select(_ => ConsentWriter.Write(RandomPolicy(menu, random), (Participation)random.Next(3), menu)))];
-        string full = consents.First(each => each.Contains("\"period\"", StringComparison.Ordinal) && each.Contains("\"epsilon\"", StringComparison.Ordinal));
+            .SelectMany(menu => Enumerable.Range(0, 12).Select(_ => ConsentWriter.Write(RandomPolicy(menu, random),
+                (Participation)random.Next(3), menu)))];
+        string full = consents.First(each => each.Contains("\"period\"", StringComparison.Ordinal) && each.Contains("\"epsilon\"",
+            StringComparison.Ordinal));
         (string Good, string Bad)[] planted =
         [
             ("\"policyRule\":", "\"policyRules\":"), ("\"type\": \"permit\"", "\"type\": \"allow\""), ("\"scope\":", "\"scopes\":"),
-            ("\"De-identified Information Access\"", "\"Anonymous\""), ("\"valueDecimal\":", "\"valueNumber\":"), ("\"end\": \"", "\"end\": \"x"),
+            ("\"De-identified Information Access\"", "\"Anonymous\""), ("\"valueDecimal\":", "\"valueNumber\":"), ("\"end\": \"",
+                "\"end\": \"x"),
         ];
         Assert.All(planted, each => Assert.Contains(each.Good, full, StringComparison.Ordinal));
-        string[] faults = await FhirOracle.FaultsAsync([.. consents, .. planted.Select(each => full.Replace(each.Good, each.Bad, StringComparison.Ordinal))]);
+        string[] faults = await FhirOracle.FaultsAsync([.. consents, .. planted.Select(each => full.Replace(each.Good, each.Bad,
+            StringComparison.Ordinal))]);
         Assert.All(faults[..consents.Length], fault => Assert.Equal("", fault));
         Assert.All(faults[consents.Length..], fault => Assert.NotEqual("", fault));
     }
@@ -171,7 +178,8 @@ public sealed class ConsentMeaningTests
     {
         JsonObject consent = ConsentExamples.Example(menu);
         bool optIn = random.Next(3) == 0;
-        consent["policyRule"]!["coding"]![0]!["code"] = optIn ? random.Next(2) == 0 ? "OPTIN" : "OPTINR" : random.Next(2) == 0 ? "OPTOUT" : "OPTOUTE";
+        consent["policyRule"]!["coding"]![0]!["code"] = optIn ? random.Next(2) == 0 ? "OPTIN" : "OPTINR" : random.Next(2) == 0 ? "OPTOUT"
+            : "OPTOUTE";
         if (random.Next(4) == 0)
         {
             consent.Remove("policyRule");
@@ -195,7 +203,8 @@ public sealed class ConsentMeaningTests
                     ? new JsonObject { ["system"] = ConsentExamples.V3, ["code"] = V3.Keys.ElementAt(random.Next(V3.Count)) }
                     : new JsonObject
                     {
-                        ["system"] = ConsentExamples.Own + "identifier:purpose", ["code"] = random.Next(10).ToString(CultureInfo.InvariantCulture),
+                        ["system"] = ConsentExamples.Own + "identifier:purpose",
+                            ["code"] = random.Next(10).ToString(CultureInfo.InvariantCulture),
                     });
             }
 
@@ -218,7 +227,8 @@ public sealed class ConsentMeaningTests
 
             if (depth > 0 && random.Next(3) == 0)
             {
-                provision["code"] = new JsonArray([.. menu.Schema.Attributes.Where(_ => random.Next(3) == 0).Select(attribute => (JsonNode)new JsonObject
+                provision["code"] = new JsonArray([.. menu.Schema.Attributes.Where(_ => random.Next(3) == 0).Select(attribute =>
+                    (JsonNode)new JsonObject
                 {
                     ["coding"] = new JsonArray(new JsonObject
                     {
@@ -234,13 +244,15 @@ public sealed class ConsentMeaningTests
                 {
                     ["url"] = ConsentExamples.Own + "StructureDefinition:consent-ceiling",
                     ["extension"] = new JsonArray(random.Next(2) == 0 ? new JsonObject { ["url"] = "grade", ["valueInteger"] = grade }
-                        : new JsonObject { ["url"] = "epsilon", ["valueDecimal"] = (menu.Schema.Grades[grade].Micro + random.Next(2)) / 1e6m }),
+                        : new JsonObject { ["url"] = "epsilon", ["valueDecimal"] = (menu.Schema.Grades[grade].Micro
+                            + random.Next(2)) / 1e6m }),
                 });
             }
 
             if (depth < 4 && (depth == 0 || random.Next(3) == 0))
             {
-                provision["provision"] = new JsonArray([.. Enumerable.Range(0, random.Next(1, 4)).Select(_ => (JsonNode)Provision(!permits, depth + 1))]);
+                provision["provision"] = new JsonArray([.. Enumerable.Range(0, random.Next(1, 4)).Select(_ => (JsonNode)Provision(!permits,
+                    depth + 1))]);
             }
 
             foreach (string name in (string[])["class", "code"])
@@ -256,5 +268,6 @@ public sealed class ConsentMeaningTests
     }
 
     private static long Seconds(string day) => new DateTimeOffset(
-        DateOnly.ParseExact(day, "yyyy-MM-dd", CultureInfo.InvariantCulture).ToDateTime(TimeOnly.MinValue), TimeSpan.Zero).ToUnixTimeSeconds();
+        DateOnly.ParseExact(day, "yyyy-MM-dd", CultureInfo.InvariantCulture).ToDateTime(TimeOnly.MinValue),
+            TimeSpan.Zero).ToUnixTimeSeconds();
 }

@@ -22,7 +22,8 @@ public sealed class ConsentReaderTests
             new ConsentPolicy { Profile = 0, Purpose = 1, ExpirySeconds = 1_830_297_600 }, reading.Policy);
 
         // No profile allows grade 4 of Low attributes and nothing else: the nearest that is nowhere above is 'none', and that is said.
-        Assert.Equal(["'sex': the Consent permits grade 4, the profile 'none' allows 0", "'age': the Consent permits grade 4, the profile 'none' allows 0"],
+        Assert.Equal(["'sex': the Consent permits grade 4, the profile 'none' allows 0",
+            "'age': the Consent permits grade 4, the profile 'none' allows 0"],
             reading.Notes.Select(note => note.Text));
     }
 
@@ -119,13 +120,17 @@ public sealed class ConsentReaderTests
     [InlineData("policyRule.coding.0.code", "\"NOPP\"", "not-supported", "Consent.policyRule")]
     [InlineData("policyRule", null, "required", "Consent.policyRule")]
     [InlineData("verification", "[{\"verified\":false}]", "business-rule", "Consent.verification[0]")]
-    [InlineData("modifierExtension", "[{\"url\":\"http://example.org/only-on-mondays\",\"valueBoolean\":true}]", "extension", "Consent.modifierExtension[0]")]
-    [InlineData("extension", "[{\"url\":\"urn:emrmarket:fhir:StructureDefinition:consent-quota\",\"valueInteger\":1}]", "extension", "Consent.extension[0]")]
-    [InlineData("extension", "[{\"url\":\"urn:emrmarket:fhir:StructureDefinition:consent-profile\",\"valueString\":\"usual\"}]", "conflict", "Consent.extension")]
+    [InlineData("modifierExtension", "[{\"url\":\"http://example.org/only-on-mondays\",\"valueBoolean\":true}]", "extension",
+        "Consent.modifierExtension[0]")]
+    [InlineData("extension", "[{\"url\":\"urn:emrmarket:fhir:StructureDefinition:consent-quota\",\"valueInteger\":1}]", "extension",
+        "Consent.extension[0]")]
+    [InlineData("extension", "[{\"url\":\"urn:emrmarket:fhir:StructureDefinition:consent-profile\",\"valueString\":\"usual\"}]",
+        "conflict", "Consent.extension")]
     [InlineData("modifierExtension", "[{\"url\":\"urn:emrmarket:fhir:StructureDefinition:consent-quota\",\"valueInteger\":0}]", "value",
         "Consent.modifierExtension[0].valueInteger")]
     [InlineData("modifierExtension",
-        "[{\"url\":\"urn:emrmarket:fhir:StructureDefinition:consent-rate\",\"extension\":[{\"url\":\"menu\",\"valueInteger\":2}]}]", "value",
+        "[{\"url\":\"urn:emrmarket:fhir:StructureDefinition:consent-rate\",\"extension\":[{\"url\":\"menu\",\"valueInteger\":2}]}]",
+            "value",
         "Consent.modifierExtension[0].extension[0].valueInteger")]
     [InlineData("modifierExtension",
         "[{\"url\":\"urn:emrmarket:fhir:StructureDefinition:consent-rate\",\"extension\":[{\"url\":\"menu\",\"valueInteger\":1},{\"url\":\"low\",\"valueString\":\"39\"}]}]",
@@ -141,13 +146,16 @@ public sealed class ConsentReaderTests
     [InlineData("provision.dataPeriod", "{\"start\":\"2020\"}", "not-supported", Root + ".dataPeriod")]
     [InlineData("provision.data", "[{}]", "not-supported", Root + ".data")]
     [InlineData("provision.securityLabel", "[{}]", "not-supported", Root + ".securityLabel")]
-    [InlineData("provision.action", "[{\"coding\":[{\"system\":\"http://terminology.hl7.org/CodeSystem/consentaction\",\"code\":\"collect\"}]}]", "not-supported",
+    [InlineData("provision.action",
+        "[{\"coding\":[{\"system\":\"http://terminology.hl7.org/CodeSystem/consentaction\",\"code\":\"collect\"}]}]", "not-supported",
         Root + ".action")]
     [InlineData("provision.purpose.0.code", "\"10\"", "not-supported", Root + ".purpose[0]")]
     [InlineData("provision.purpose.0.code", "\"01\"", "not-supported", Root + ".purpose[0]")]
-    [InlineData("provision.purpose.0", "{\"system\":\"http://terminology.hl7.org/CodeSystem/v3-ActReason\",\"code\":\"CLINTRCH\"}", "not-supported",
+    [InlineData("provision.purpose.0", "{\"system\":\"http://terminology.hl7.org/CodeSystem/v3-ActReason\",\"code\":\"CLINTRCH\"}",
+        "not-supported",
         Root + ".purpose[0]")]
-    [InlineData("provision.purpose.0", "{\"system\":\"http://terminology.hl7.org/CodeSystem/v3-ActReason\",\"code\":\"TREAT\"}", "not-supported", Root + ".purpose[0]")]
+    [InlineData("provision.purpose.0", "{\"system\":\"http://terminology.hl7.org/CodeSystem/v3-ActReason\",\"code\":\"TREAT\"}",
+        "not-supported", Root + ".purpose[0]")]
     [InlineData("provision.purpose",
         "[{\"system\":\"urn:emrmarket:fhir:identifier:purpose\",\"code\":\"1\"},{\"system\":\"urn:emrmarket:fhir:identifier:purpose\",\"code\":\"2\"}]",
         "business-rule", Root + ".purpose")]
@@ -155,21 +163,30 @@ public sealed class ConsentReaderTests
     [InlineData("provision.provision.0.type", "\"deny\"", "business-rule", First + ".type")]
     [InlineData("provision.provision.0.type", "\"allow\"", "code-invalid", First + ".type")]
     [InlineData("provision.provision.0.class.0.code", "\"moderate\"", "business-rule", Root)]
-    [InlineData("provision.provision.0.class.0", "{\"system\":\"http://hl7.org/fhir/resource-types\",\"code\":\"Observation\"}", "not-supported", First + ".class[0]")]
-    [InlineData("provision.provision.0.code", "[{\"coding\":[{\"system\":\"http://loinc.org\",\"code\":\"4548-4\"}]}]", "not-supported", First + ".code[0]")]
+    [InlineData("provision.provision.0.class.0", "{\"system\":\"http://hl7.org/fhir/resource-types\",\"code\":\"Observation\"}",
+        "not-supported", First + ".class[0]")]
+    [InlineData("provision.provision.0.code", "[{\"coding\":[{\"system\":\"http://loinc.org\",\"code\":\"4548-4\"}]}]", "not-supported",
+        First + ".code[0]")]
     [InlineData("provision.provision.0.period", "{\"end\":\"2026-12-31\"}", "business-rule", Root)]
     [InlineData("provision.provision.0.period", "{\"end\":\"2025-12-31\"}", "business-rule", First)]
-    [InlineData("provision.provision.0.purpose", "[{\"system\":\"urn:emrmarket:fhir:identifier:purpose\",\"code\":\"2\"}]", "business-rule", Root)]
+    [InlineData("provision.provision.0.purpose", "[{\"system\":\"urn:emrmarket:fhir:identifier:purpose\",\"code\":\"2\"}]",
+        "business-rule", Root)]
     [InlineData("provision.provision.1.class.0.code", "\"public\"", "conflict", Second)]
-    [InlineData("provision.provision.1.modifierExtension.0.url", "\"http://example.org/else\"", "extension", Second + ".modifierExtension[0]")]
-    [InlineData("provision.provision.1.modifierExtension.0.extension.0.valueInteger", "7", "value", Second + ".modifierExtension[0].extension[0].valueInteger")]
-    [InlineData("provision.provision.1.modifierExtension.0.extension.0.valueInteger", "2.5", "value", Second + ".modifierExtension[0].extension[0].valueInteger")]
+    [InlineData("provision.provision.1.modifierExtension.0.url", "\"http://example.org/else\"", "extension", Second
+        + ".modifierExtension[0]")]
+    [InlineData("provision.provision.1.modifierExtension.0.extension.0.valueInteger", "7", "value", Second
+        + ".modifierExtension[0].extension[0].valueInteger")]
+    [InlineData("provision.provision.1.modifierExtension.0.extension.0.valueInteger", "2.5", "value", Second
+        + ".modifierExtension[0].extension[0].valueInteger")]
     [InlineData("provision.provision.1.modifierExtension.0.extension", "[{\"url\":\"epsilon\",\"valueDecimal\":0.1}]", "business-rule",
         Second + ".modifierExtension[0]")]
-    [InlineData("provision.provision.1.modifierExtension.0.extension", "[{\"url\":\"grade\",\"valueInteger\":4},{\"url\":\"epsilon\",\"valueDecimal\":3}]", "conflict",
+    [InlineData("provision.provision.1.modifierExtension.0.extension",
+        "[{\"url\":\"grade\",\"valueInteger\":4},{\"url\":\"epsilon\",\"valueDecimal\":3}]", "conflict",
         Second + ".modifierExtension[0]")]
-    [InlineData("provision.provision.1.extension", "[{\"url\":\"urn:emrmarket:fhir:StructureDefinition:consent-ceiling\"}]", "extension", Second + ".extension[0]")]
-    [InlineData("provision.modifierExtension", "[{\"url\":\"urn:emrmarket:fhir:StructureDefinition:consent-ceiling\",\"extension\":[{\"url\":\"grade\",\"valueInteger\":1}]}]",
+    [InlineData("provision.provision.1.extension", "[{\"url\":\"urn:emrmarket:fhir:StructureDefinition:consent-ceiling\"}]", "extension",
+        Second + ".extension[0]")]
+    [InlineData("provision.modifierExtension",
+        "[{\"url\":\"urn:emrmarket:fhir:StructureDefinition:consent-ceiling\",\"extension\":[{\"url\":\"grade\",\"valueInteger\":1}]}]",
         "extension", Root + ".modifierExtension[0]")]
     public void What_no_policy_can_say_is_refused_where_it_stands(string at, string? put, string code, string place)
     {
@@ -267,7 +284,8 @@ public sealed class ConsentReaderTests
     {
         Random random = new(seed);
         byte[] good = Encoding.UTF8.GetBytes(ConsentExamples.Example(ConsentExamples.Small).ToJsonString());
-        byte[][] words = [.. ((string[])["null", "{}", "[]", "-1", "1e400", "\"\"", "true", "\\u0000", "\"\\ud800\"", "9223372036854775808", "\"9999-12-31\"", "\"0000\""])
+        byte[][] words = [.. ((string[])["null", "{}", "[]", "-1", "1e400", "\"\"", "true", "\\u0000", "\"\\ud800\"",
+            "9223372036854775808", "\"9999-12-31\"", "\"0000\""])
             .Select(Encoding.UTF8.GetBytes)];
         (int read, int refused) = (0, 0);
         for (int i = 0; i < times; i++)

@@ -7,7 +7,8 @@ using Npgsql;
 
 namespace EmrMarket.Silos.Tests.Mapping;
 
-/// <summary>What is mapped is what PostgreSQL says of the same tables: each column of a mapping is written as SQL, and its conditions are sent as they
+/// <summary>What is mapped is what PostgreSQL says of the same tables: each column of a mapping is written as SQL, and its conditions are
+/// sent as they
 /// stand.</summary>
 public sealed class OmopOracleTests
 {
@@ -105,7 +106,8 @@ public sealed class OmopOracleTests
         string[] header = lines[0].Split(',');
         bool visits = mapping.Document.Rows.Per == MappedUnit.Visit;
         int ids = visits ? 2 : 1;
-        Dictionary<string, string[]> mapped = lines.Skip(1).Select(line => line.Split(',')).ToDictionary(row => row[0], StringComparer.Ordinal);
+        Dictionary<string, string[]> mapped = lines.Skip(1).Select(line => line.Split(',')).ToDictionary(row => row[0],
+            StringComparer.Ordinal);
         Dictionary<string, string> expected = await PairsAsync(connection, Units(mapping));
         Assert.Equal(expected.Keys.Order(StringComparer.Ordinal), mapped.Keys);
         Assert.True(mapped.Count > 200);
@@ -121,7 +123,8 @@ public sealed class OmopOracleTests
                     $"{header[ids + c]} of {unit}: the database says '{values.GetValueOrDefault(of, none)}', the mapping '{row[ids + c]}'");
             }
 
-            Assert.True(column.Name == "state" || mapped.Values.Select(row => row[ids + c]).Distinct().Count() > 1 || values.Count == 0, column.Name);
+            Assert.True(column.Name == "state" || mapped.Values.Select(row => row[ids + c]).Distinct().Count() > 1 || values.Count == 0,
+                column.Name);
         }
     }
 
@@ -164,7 +167,8 @@ public sealed class OmopOracleTests
         string join = "";
         if (column.Concepts is { } concepts)
         {
-            string rows = string.Join(", ", concepts.Select(concept => $"({concept.Id}, '{concept.As ?? concept.Id.ToString(CultureInfo.InvariantCulture)}')"));
+            string rows = string.Join(", ", concepts.Select(concept =>
+                $"({concept.Id}, '{concept.As ?? concept.Id.ToString(CultureInfo.InvariantCulture)}')"));
             join = column.Descendants
                 ? $"JOIN (SELECT id, '' AS label FROM (VALUES {rows}) AS c(id, l) UNION SELECT descendant_concept_id, '' FROM concept_ancestor "
                     + $"WHERE ancestor_concept_id IN ({string.Join(", ", concepts.Select(concept => concept.Id))})) m ON m.id = t.{value}"
@@ -172,7 +176,8 @@ public sealed class OmopOracleTests
             value = "m.label";
         }
 
-        string number = column.Summary is Summary.Min or Summary.Max or Summary.Mean || column.As == ValueForm.Number ? $"trim_scale({value})" : $"({value})";
+        string number = column.Summary is Summary.Min or Summary.Max or Summary.Mean || column.As == ValueForm.Number
+            ? $"trim_scale({value})" : $"({value})";
         string from = $"FROM {source.Reads} t {join} WHERE ({source.Where ?? "true"}) AND ({column.Where ?? "true"}) AND ({value}) IS NOT NULL";
         string text = column.Summary switch
         {

@@ -29,8 +29,10 @@ internal static class ConsentCommand
     /// <summary>The command.</summary>
     public static Command Create()
     {
-        var file = new Argument<string?>("file") { Description = "A Consent to be read.", HelpName = "FILE", Arity = ArgumentArity.ZeroOrOne };
-        var into = new Option<string?>("--out") { Description = "Where the wallet's policy goes; without it to standard output.", HelpName = "FILE" };
+        var file = new Argument<string?>("file") { Description = "A Consent to be read.", HelpName = "FILE",
+            Arity = ArgumentArity.ZeroOrOne };
+        var into = new Option<string?>("--out") { Description = "Where the wallet's policy goes; without it to standard output.",
+            HelpName = "FILE" };
         SchemaOption schema = new();
         PatientOptions patient = new();
         ClientOptions client = new();
@@ -49,7 +51,8 @@ internal static class ConsentCommand
             if (parsed.GetValue(file) is { } consent)
             {
                 string schemaId = patient.HasWallet(parsed)
-                    ? Hashes.Text(patient.Choose(parsed, patient.Open(parsed)).SchemaId) : await schema.FindAsync(parsed, market, cancellation);
+                    ? Hashes.Text(patient.Choose(parsed, patient.Open(parsed)).SchemaId) : await schema.FindAsync(parsed, market,
+                        cancellation);
                 MenuInfo menu = await PolicyCommand.MenuAsync(market, site, schemaId, cancellation);
                 (ConsentReading reading, Schema of) = await ReadAsync(market, schemaId, menu, consent, cancellation);
                 Show(ConsentInfo.Of(reading, of), menu, client.Json(parsed));
@@ -130,7 +133,8 @@ internal static class ConsentCommand
         Schema schema = Schema.Parse(told.Json, told.Name);
         if (schema.Id != schemaId)
         {
-            throw new CommandException(ExitCode.Failure, $"the server's schema {schemaId} has another content than its id says: trust it in nothing");
+            throw new CommandException(ExitCode.Failure,
+                $"the server's schema {schemaId} has another content than its id says: trust it in nothing");
         }
 
         long now = (await market.GetAsync<MarketInfo>("api/v1/market", cancellationToken)).NowSeconds;

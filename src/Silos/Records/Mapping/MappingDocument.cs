@@ -114,7 +114,8 @@ internal sealed record MappingColumn
     /// <summary>Values other than these do not count; null to take every value.</summary>
     public IReadOnlyList<string>? Codes { get; init; }
 
-    /// <summary>OMOP: values other than these concepts do not count, and each becomes what it is taken as; null to take every value.</summary>
+    /// <summary>OMOP: values other than these concepts do not count, and each becomes what it is taken as; null to take every
+    /// value.</summary>
     public IReadOnlyList<MappedConcept>? Concepts { get; init; }
 
     /// <summary>OMOP: what lies below the concepts counts too, by the vocabulary's table concept_ancestor.</summary>

@@ -138,7 +138,8 @@ internal sealed class RecordMapping
 
             if (column.Concepts is { } concepts && (column.Value is null || concepts.Count == 0))
             {
-                throw Refuse("mapping-column", part + ".concepts", "a list of concepts has one or more, and a value that is held against it");
+                throw Refuse("mapping-column", part + ".concepts",
+                    "a list of concepts has one or more, and a value that is held against it");
             }
 
             CheckColumn(column, source, unitOf[c], visits, (member, message) =>

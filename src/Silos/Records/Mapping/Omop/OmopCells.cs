@@ -42,7 +42,8 @@ internal sealed class OmopCells(IReadOnlyList<string> columns)
     /// <summary>A decimal number; null for none.</summary>
     /// <exception cref="OmopCellException">It is none.</exception>
     public decimal? Number(int column) => Text(column) is not { } text ? null
-        : decimal.TryParse(text, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out decimal number) ? number
+        : decimal.TryParse(text, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture,
+            out decimal number) ? number
         : throw new OmopCellException(columns[column], "it is no decimal number, or one with an exponent, or too large");
 
     /// <summary>A date or time; null for none.</summary>

@@ -6,6 +6,9 @@ namespace EmrMarket.Silos.Records.Mapping.Omop;
 /// <summary>What the vocabulary says of the concepts that a mapping names.</summary>
 internal static class OmopConcepts
 {
+    private static readonly string[] AncestorColumns = ["ancestor_concept_id", "descendant_concept_id"];
+    private static readonly string[] ConceptColumns = ["concept_id", "concept_name", "invalid_reason"];
+
     /// <summary>Adds what lies below the concepts of columns that ask for it.</summary>
     /// <exception cref="InputException">The folder has no concept_ancestor, or it cannot be read.</exception>
     public static void AddDescendants(OmopMapping mapping, OmopFolder folder, MappingLimits limits, CancellationToken cancellationToken)
@@ -18,8 +21,8 @@ internal static class OmopConcepts
 
         string file = folder.Require(OmopTables.Ancestor,
             "Put CONCEPT_ANCESTOR.csv of the vocabularies into the folder, or leave 'descendants' out: only the concepts themselves then count.");
-        OmopCells cells = new(["ancestor_concept_id", "descendant_concept_id"]);
-        Read(file, ["ancestor_concept_id", "descendant_concept_id"], limits, cells, cancellationToken, () =>
+        OmopCells cells = new(AncestorColumns);
+        Read(file, AncestorColumns, limits, cells, cancellationToken, () =>
         {
             if (cells.Integer(0) is not { } ancestor || cells.Integer(1) is not { } descendant)
             {
@@ -34,7 +37,8 @@ internal static class OmopConcepts
     }
 
     /// <summary>Compares the mapping's names of concepts with the vocabulary's, where the folder has it.</summary>
-    public static void CheckNames(OmopMapping mapping, OmopFolder folder, MappingReport report, MappingLimits limits, CancellationToken cancellationToken)
+    public static void CheckNames(OmopMapping mapping, OmopFolder folder, MappingReport report, MappingLimits limits,
+        CancellationToken cancellationToken)
     {
         if (folder.Find(OmopTables.Concept) is not { } file)
         {
@@ -48,8 +52,8 @@ internal static class OmopConcepts
             named.TryAdd(concept.Id, concept.Name);
         }
 
-        OmopCells cells = new(["concept_id", "concept_name", "invalid_reason"]);
-        Read(file, ["concept_id", "concept_name", "invalid_reason"], limits, cells, cancellationToken, () =>
+        OmopCells cells = new(ConceptColumns);
+        Read(file, ConceptColumns, limits, cells, cancellationToken, () =>
         {
             if (cells.Integer(0) is not { } id || !named.Remove(id, out string? name))
             {
@@ -59,7 +63,8 @@ internal static class OmopConcepts
             string known = cells.Text(1) ?? "";
             if (!string.Equals(known, name, StringComparison.OrdinalIgnoreCase))
             {
-                report.Note(string.Create(CultureInfo.InvariantCulture, $"concept {id} is '{known}' in CONCEPT.csv; the mapping calls it '{name}'"));
+                report.Note(string.Create(CultureInfo.InvariantCulture,
+                    $"concept {id} is '{known}' in CONCEPT.csv; the mapping calls it '{name}'"));
             }
 
             if (!cells.IsEmpty(2))
@@ -73,7 +78,8 @@ internal static class OmopConcepts
         }
     }
 
-    private static void Read(string file, string[] columns, MappingLimits limits, OmopCells cells, CancellationToken cancellationToken, Action take)
+    private static void Read(string file, string[] columns, MappingLimits limits, OmopCells cells, CancellationToken cancellationToken,
+        Action take)
     {
         using IOmopRows rows = OmopRows.Open(file, limits);
         OmopReader.Begin(rows, file, columns, cells);
@@ -85,7 +91,8 @@ internal static class OmopConcepts
             {
                 if (rows.FieldCount != width)
                 {
-                    throw new OmopCellException("", string.Create(CultureInfo.InvariantCulture, $"the row has {rows.FieldCount} fields, the header {width}"));
+                    throw new OmopCellException("", string.Create(CultureInfo.InvariantCulture,
+                        $"the row has {rows.FieldCount} fields, the header {width}"));
                 }
 
                 take();
@@ -93,7 +100,8 @@ internal static class OmopConcepts
             catch (OmopCellException e)
             {
                 // A vocabulary is published: a damaged one is no site's data to be worked around.
-                throw new InputException(new InputProblem("malformed-csv", file, rows.Line, e.Column, e.Message, "Download the vocabulary again."));
+                throw new InputException(new InputProblem("malformed-csv", file, rows.Line, e.Column, e.Message,
+                    "Download the vocabulary again."));
             }
         }
     }

@@ -3,8 +3,10 @@ using System.Globalization;
 namespace EmrMarket.Silos.Records.Mapping.Omop;
 
 /// <summary>
-/// A condition on a row, in a part of SQL: comparisons of a column with a number, a text or a date, <c>in</c>, <c>is null</c>, <c>is not null</c>,
-/// <c>and</c>, <c>or</c>, parentheses. As in SQL, a comparison with what is not there is not met. A concept has its name behind it, as a comment of
+/// A condition on a row, in a part of SQL: comparisons of a column with a number, a text or a date, <c>in</c>, <c>is null</c>, <c>is not
+/// null</c>,
+/// <c>and</c>, <c>or</c>, parentheses. As in SQL, a comparison with what is not there is not met. A concept has its name behind it, as a
+/// comment of
 /// SQL: <c>unit_concept_id = 8554 /* percent */</c>.
 /// </summary>
 internal abstract class OmopCondition
@@ -85,6 +87,8 @@ internal abstract class OmopCondition
     {
         private const int MostDepth = 32;
 
+        private static readonly string[] Signs = ["<>", "<=", ">=", "=", "<", ">"];
+
         private int _at;
 
         public OmopCondition Or(int depth)
@@ -149,7 +153,7 @@ internal abstract class OmopCondition
                 return new Compares(number, type, "=", literals);
             }
 
-            string sign = ((string[])["<>", "<=", ">=", "=", "<", ">"]).FirstOrDefault(Sign) ?? throw Wrong("a comparison, 'in' or 'is'");
+            string sign = Signs.FirstOrDefault(Sign) ?? throw Wrong("a comparison, 'in' or 'is'");
             return type == OmopType.Text && sign is not ("=" or "<>")
                 ? throw new FormatException($"at {_at + 1}: a text is compared by = and <> alone, since its order depends on a language")
                 : new Compares(number, type, sign, [Value(type, isConcept)]);
@@ -199,7 +203,8 @@ internal abstract class OmopCondition
             string quoted = text[(_at + 1)..end].Replace("''", "'", StringComparison.Ordinal);
             _at = end + 1;
             return type == OmopType.Text ? new Literal(0, 0, quoted)
-                : quoted.Length >= 10 && MappedDate.TryParse(quoted, out MappedDate date) ? new Literal(0, date.Ticks, "") : throw Wrong("a date such as '2020-12-31'");
+                : quoted.Length >= 10 && MappedDate.TryParse(quoted, out MappedDate date) ? new Literal(0, date.Ticks, "")
+                    : throw Wrong("a date such as '2020-12-31'");
         }
 
         private string Comment()
@@ -257,6 +262,7 @@ internal abstract class OmopCondition
             }
         }
 
-        private FormatException Wrong(string expected) => new(string.Create(CultureInfo.InvariantCulture, $"at {_at + 1}: expected {expected}"));
+        private FormatException Wrong(string expected) => new(string.Create(CultureInfo.InvariantCulture,
+            $"at {_at + 1}: expected {expected}"));
     }
 }

@@ -2,7 +2,8 @@ using EmrMarket.Analytics.Records;
 
 namespace EmrMarket.Silos.Records.Mapping.Omop;
 
-/// <summary>The tables of a folder: files that are called as the tables, in any letter case, as .csv, .tsv or .txt, packed with gzip or not.</summary>
+/// <summary>The tables of a folder: files that are called as the tables, in any letter case, as .csv, .tsv or .txt, packed with gzip or
+/// not.</summary>
 internal sealed class OmopFolder
 {
     private static readonly string[] Endings = [".csv", ".tsv", ".txt"];
@@ -21,7 +22,8 @@ internal sealed class OmopFolder
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {
-            throw new InputException(new InputProblem("unreadable-file", folder, 0, "", e is DirectoryNotFoundException ? "there is no such folder" : e.Message,
+            throw new InputException(new InputProblem("unreadable-file", folder, 0, "", e is DirectoryNotFoundException
+                ? "there is no such folder" : e.Message,
                 "Name the folder that has a file for each table."));
         }
 
@@ -55,5 +57,6 @@ internal sealed class OmopFolder
     /// <summary>The file of a table that has to be there.</summary>
     /// <exception cref="InputException">It is not.</exception>
     public string Require(string table, string fix) => Find(table)
-        ?? throw new InputException(new InputProblem("missing-table", Folder, 0, table, $"the folder has no table {table}, which the mapping reads", fix));
+        ?? throw new InputException(new InputProblem("missing-table", Folder, 0, table,
+            $"the folder has no table {table}, which the mapping reads", fix));
 }

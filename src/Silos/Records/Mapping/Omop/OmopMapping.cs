@@ -31,7 +31,8 @@ internal sealed class OmopMapping
     {
         if (mapping.Document.Kind != MappingKind.Omop)
         {
-            throw mapping.Refuse("mapping-kind", "kind", "the mapping is none of tables of OMOP", "Name one whose kind is 'omop' (docs/OMOP.md).");
+            throw mapping.Refuse("mapping-kind", "kind", "the mapping is none of tables of OMOP",
+                "Name one whose kind is 'omop' (docs/OMOP.md).");
         }
 
         OmopMapping compiled = new(mapping);
@@ -62,7 +63,8 @@ internal sealed class OmopMapping
         }))];
         return compiled;
 
-        InputException Refuse(string at, string message) => mapping.Refuse("mapping-expression", at, message, "docs/OMOP.md describes expressions.");
+        InputException Refuse(string at, string message) => mapping.Refuse("mapping-expression", at, message,
+            "docs/OMOP.md describes expressions.");
     }
 
     private OmopSource Source(OmopTable table, int index, string part)
@@ -103,10 +105,12 @@ internal sealed class OmopMapping
             throw Refuse(part + ".value", "a value is a column, or a year, a month and a day joined by '-'");
         }
 
-        int[] columns = [.. parts.Select(name => Column(table, name, part + ".value", parts.Length > 1 || column.Concepts is not null ? OmopType.Integer : null))];
+        int[] columns = [.. parts.Select(name => Column(table, name, part + ".value", parts.Length > 1 || column.Concepts is not null
+            ? OmopType.Integer : null))];
         foreach (int number in columns.Where(number => OmopTables.IsIdentifier(table.Columns[number])))
         {
-            throw Refuse(part + ".value", $"'{table.Columns[number]}' leads to a person or a carer by itself and is never a value of a record");
+            throw Refuse(part + ".value",
+                $"'{table.Columns[number]}' leads to a person or a carer by itself and is never a value of a record");
         }
 
         Dictionary<long, string>? labels = null;
@@ -142,7 +146,8 @@ internal sealed class OmopMapping
     {
         if (!OmopTables.Columns(table.Name)!.Contains(name, StringComparer.Ordinal))
         {
-            throw Refuse(part, $"'{table.Name}' of CDM 5.4 has no such column; it has {string.Join(", ", OmopTables.Columns(table.Name)!)}");
+            throw Refuse(part,
+                $"'{table.Name}' of CDM 5.4 has no such column; it has {string.Join(", ", OmopTables.Columns(table.Name)!)}");
         }
 
         if (type is { } expected && OmopTables.TypeOf(name) != expected)
@@ -160,7 +165,8 @@ internal sealed class OmopMapping
         return known;
     }
 
-    private InputException Refuse(string part, string message) => Mapping.Refuse("mapping-expression", part, message, "docs/OMOP.md describes expressions.");
+    private InputException Refuse(string part, string message) => Mapping.Refuse("mapping-expression", part, message,
+        "docs/OMOP.md describes expressions.");
 }
 
 /// <summary>A table that is read.</summary>

@@ -30,7 +30,8 @@ internal sealed class OmopReader
     /// <param name="limits">What the load may take.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <returns>All that they say, to be written.</returns>
-    /// <exception cref="InputException">The mapping is none of OMOP, a table or a column is missing, or a file as a whole cannot be read.</exception>
+    /// <exception cref="InputException">The mapping is none of OMOP, a table or a column is missing, or a file as a whole cannot be
+    /// read.</exception>
     public static RowAccumulator Read(RecordMapping mapping, string path, MappingLimits limits, CancellationToken cancellationToken)
     {
         OmopMapping compiled = OmopMapping.Compile(mapping);
@@ -41,7 +42,8 @@ internal sealed class OmopReader
             folder.Require(table.Name, "Export it, if need be with its header alone.");
         }
 
-        string[] unread = [.. folder.Tables.Where(name => name is not (OmopTables.Concept or OmopTables.Ancestor) && compiled.Tables.All(table => table.Name != name))];
+        string[] unread = [.. folder.Tables.Where(name => name is not (OmopTables.Concept or OmopTables.Ancestor)
+            && compiled.Tables.All(table => table.Name != name))];
         if (unread.Length > 0)
         {
             reader._report.Note("not read, since the mapping does not name them: " + string.Join(", ", unread));
@@ -63,10 +65,12 @@ internal sealed class OmopReader
     {
         if (!rows.ReadRow())
         {
-            throw new InputException(new InputProblem("empty-file", file, 0, "", "the file has no header", "A table has a header, if no more."));
+            throw new InputException(new InputProblem("empty-file", file, 0, "", "the file has no header",
+                "A table has a header, if no more."));
         }
 
-        string[] header = [.. Enumerable.Range(0, rows.FieldCount).Select(i => Encoding.UTF8.GetString(rows.Field(i)).Trim().ToLowerInvariant())];
+        string[] header = [.. Enumerable.Range(0, rows.FieldCount).Select(i =>
+            Encoding.UTF8.GetString(rows.Field(i)).Trim().ToLowerInvariant())];
         int[] places = [.. columns.Select(column => Array.IndexOf(header, column))];
         for (int i = 0; i < places.Length; i++)
         {
@@ -184,7 +188,8 @@ internal sealed class OmopReader
             return true;
         }
 
-        _report.Add(new MappingIssue(IssueCode.BusinessRule, place, "the visit is another person's", $"{table.Name}.{table.Columns[column]}"));
+        _report.Add(new MappingIssue(IssueCode.BusinessRule, place, "the visit is another person's",
+            $"{table.Name}.{table.Columns[column]}"));
         return false;
     }
 

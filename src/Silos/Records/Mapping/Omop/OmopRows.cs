@@ -37,9 +37,11 @@ internal static class OmopRows
         }
 
         ReadOnlySpan<byte> start = head.AsSpan(0, read);
-        if (start.StartsWith((ReadOnlySpan<byte>)[0xFF, 0xFE]) || start.StartsWith((ReadOnlySpan<byte>)[0xFE, 0xFF]) || start.Contains((byte)0))
+        if (start.StartsWith((ReadOnlySpan<byte>)[0xFF, 0xFE]) || start.StartsWith((ReadOnlySpan<byte>)[0xFE, 0xFF])
+            || start.Contains((byte)0))
         {
-            throw new InputException(new InputProblem("encoding", file, 1, "", "the file is not UTF-8", "Save it as UTF-8: iconv -f UTF-16 -t UTF-8."));
+            throw new InputException(new InputProblem("encoding", file, 1, "", "the file is not UTF-8",
+                "Save it as UTF-8: iconv -f UTF-16 -t UTF-8."));
         }
 
         ReadOnlySpan<byte> line = start.IndexOf((byte)'\n') is >= 0 and int end ? start[..end] : start;
