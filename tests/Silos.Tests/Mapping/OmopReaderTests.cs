@@ -62,7 +62,7 @@ public sealed class OmopReaderTests : IDisposable
     [InlineData("person.csv", "", "empty-file", "")]
     [InlineData("person.csv", "person_id,gender_concept_id\n1,8507\n", "header-mismatch", "year_of_birth")]
     [InlineData("person.csv", "person_id,gender_concept_id,year_of_birth,PERSON_ID\n", "header-mismatch", "person_id")]
-    [InlineData("person.csv", "person_id;gender_concept_id;year_of_birth\n1;8507;1970\n", "header-mismatch", "gender_concept_id")]
+    [InlineData("person.csv", "person_id;gender_concept_id;year_of_birth\n1;8507;1970\n", "header-mismatch", "person_id")]
     [InlineData("person.csv", "person_id,gender_concept_id,year_of_birth\n\"1,8507,1970\n2,8532,1980\n", "malformed-csv", "")]
     [InlineData("person.csv", "person_id,gender_concept_id,year_of_birth\n1\",8507,1970\n", "malformed-csv", "")]
     [InlineData("person.csv", "person_id,gender_concept_id,year_of_birth\n\"1\"x,8507,1970\n", "malformed-csv", "")]
@@ -179,6 +179,19 @@ public sealed class OmopReaderTests : IDisposable
             "\"date\": \"visit_start_date\"}", "\"date\": \"visit_start_date\", \"where\": \"visit_start_date > '2020-02-01'\"}",
                 StringComparison.Ordinal));
         Assert.Equal((2, 0L), (rows.Length, report.TotalIssues));
+    }
+
+    [Fact]
+    public void Two_sources_that_define_persons_leave_nobody_out_that_one_of_them_takes()
+    {
+        const string One = "{\"name\": \"persons\", \"reads\": \"person\", \"defines\": \"person\", \"person\": \"person_id\"},";
+        Assert.Contains(One, Small, StringComparison.Ordinal);
+        string where = One[..^2] + ", \"where\": \"person_id = 1\"},";
+        string others = where.Replace("\"persons\"", "\"others\"", StringComparison.Ordinal).Replace("= 1", "<> 1", StringComparison.Ordinal);
+        Report(out string[] rows);
+        MappingReport report = Report(out string[] both, mapping: Small.Replace(One, where + others, StringComparison.Ordinal));
+        Assert.Equal((0L, 3), (report.TotalIssues, both.Length));
+        Assert.Equal(rows.Select(row => row.Split(',')[^1]), both.Select(row => row.Split(',')[^1]));
     }
 
     [Fact]

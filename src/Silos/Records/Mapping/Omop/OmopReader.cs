@@ -17,6 +17,7 @@ internal sealed class OmopReader
     private readonly Dictionary<long, long> _personOfVisit = [];
     private readonly HashSet<long> _passedVisits = [];
     private readonly HashSet<long> _passedPersons = [];
+    private readonly HashSet<long> _persons = [];
 
     private OmopReader(OmopMapping mapping, MappingLimits limits)
     {
@@ -116,13 +117,19 @@ internal sealed class OmopReader
                     }
 
                     // Of a person whom the mapping leaves out nothing is wanted, and nothing is wrong.
-                    if (cells.Integer(source.Person) is { } person && _passedPersons.Contains(person))
+                    if (source.Defines != MappedUnit.Person && cells.Integer(source.Person) is { } person
+                        && _passedPersons.Contains(person) && !_persons.Contains(person))
                     {
                         continue;
                     }
 
                     Fill(source, cells, at);
                     bool taken = IsOfItsVisit(source, cells, at, table) && _rows.Add(_fact);
+                    if (taken && source.Defines == MappedUnit.Person)
+                    {
+                        _persons.Add(cells.Integer(source.Person)!.Value);
+                    }
+
                     used |= taken;
                     wrong |= !taken;
                 }
@@ -156,7 +163,8 @@ internal sealed class OmopReader
         _fact.Begin(source.Index, place);
         _fact.Person = Id(cells.Integer(source.Person));
         long? visit = source.Visit is { } column ? cells.Integer(column) : null;
-        _fact.Visit = visit is { } left && _passedVisits.Contains(left) ? null : Id(visit);
+        _fact.Visit = source.Defines != MappedUnit.Visit && visit is { } left && _passedVisits.Contains(left)
+            && !_personOfVisit.ContainsKey(left) ? null : Id(visit);
         _fact.Date = source.Date is { } date ? cells.Date(date) : null;
         foreach (OmopColumn value in source.Columns)
         {
