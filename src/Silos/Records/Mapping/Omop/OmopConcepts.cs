@@ -22,7 +22,7 @@ internal static class OmopConcepts
         string file = folder.Require(OmopTables.Ancestor,
             "Put CONCEPT_ANCESTOR.csv of the vocabularies into the folder, or leave 'descendants' out: only the concepts themselves then count.");
         OmopCells cells = new(AncestorColumns);
-        Read(file, AncestorColumns, limits, cells, cancellationToken, () =>
+        Read(file, AncestorColumns, limits, cells, () =>
         {
             if (cells.Integer(0) is not { } ancestor || cells.Integer(1) is not { } descendant)
             {
@@ -33,7 +33,7 @@ internal static class OmopConcepts
             {
                 labels.TryAdd(descendant, "");
             }
-        });
+        }, cancellationToken);
     }
 
     /// <summary>Compares the mapping's names of concepts with the vocabulary's, where the folder has it.</summary>
@@ -53,7 +53,7 @@ internal static class OmopConcepts
         }
 
         OmopCells cells = new(ConceptColumns);
-        Read(file, ConceptColumns, limits, cells, cancellationToken, () =>
+        Read(file, ConceptColumns, limits, cells, () =>
         {
             if (cells.Integer(0) is not { } id || !named.Remove(id, out string? name))
             {
@@ -71,15 +71,15 @@ internal static class OmopConcepts
             {
                 report.Note(string.Create(CultureInfo.InvariantCulture, $"concept {id} '{known}' is no longer valid in CONCEPT.csv"));
             }
-        });
+        }, cancellationToken);
         foreach ((long id, string name) in named.OrderBy(pair => pair.Key))
         {
             report.Note(string.Create(CultureInfo.InvariantCulture, $"CONCEPT.csv has no concept {id}, which the mapping calls '{name}'"));
         }
     }
 
-    private static void Read(string file, string[] columns, MappingLimits limits, OmopCells cells, CancellationToken cancellationToken,
-        Action take)
+    private static void Read(string file, string[] columns, MappingLimits limits, OmopCells cells, Action take,
+        CancellationToken cancellationToken)
     {
         using IOmopRows rows = OmopRows.Open(file, limits);
         OmopReader.Begin(rows, file, columns, cells);
