@@ -23,7 +23,7 @@ public sealed class OmopCommandTests
     [InlineData("missing-table", "data", "map", "--omop", ".", "--mapping", "omop", "--out", "x.csv")]
     [InlineData("no such folder", "data", "map", "--omop", "nowhere", "--mapping", "omop", "--out", "x.csv")]
     [InlineData("kind is 'omop'", "data", "map", "--omop", ".", "--mapping", "synthea", "--out", "x.csv")]
-    [InlineData("one of them", "site", "load", "--omop", ".", "records.csv", "--mapping", "omop")]
+    [InlineData("one of the two", "site", "load", "--omop", ".", "records.csv", "--mapping", "omop")]
     public async Task Command_that_cannot_go_on_says_why(string says, params string[] arguments)
     {
         using OmopFolderWriter folder = new();

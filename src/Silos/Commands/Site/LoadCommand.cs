@@ -40,7 +40,7 @@ internal static class LoadCommand
         {
             if ((result.GetValue(files) is { Length: > 0 }) == (result.GetResult("--fhir") is not null || result.GetResult("--omop") is not null))
             {
-                result.AddError("Give record files, --fhir with resources, or --omop with tables: one of them.");
+                result.AddError("Give record files, or what is mapped to them (--fhir or --omop): one of the two.");
             }
         });
         command.SetAction(async (parsed, cancellation) =>
