@@ -25,7 +25,7 @@ internal static class MeasuredRoutes
     ];
 
     // At the desk of a site staff act for a patient; the pages of a site have that among their forms.
-    private static readonly string[] AtTheDesk = ["/withdrawals", "/wallets"];
+    private static readonly string[] AtTheDesk = ["/withdrawals", "/wallets", "/consents"];
     private const string PagesOfSites = "/sites/";
 
     /// <summary>Whether an endpoint is measured.</summary>
