@@ -1,6 +1,7 @@
 using EmrMarket.Silos.Commands;
 using EmrMarket.Silos.Commands.Account;
 using EmrMarket.Silos.Commands.Audit;
+using EmrMarket.Silos.Commands.Backup;
 using EmrMarket.Silos.Commands.Catalogue;
 using EmrMarket.Silos.Commands.Chain;
 using EmrMarket.Silos.Commands.Config;
@@ -20,6 +21,8 @@ return await CommandLine.RunAsync(
     args,
     ChainCommand.Create(),
     ServeCommand.Create(),
+    BackupCommand.Create(),
+    RestoreCommand.Create(),
     ConfigCommand.Create(),
     AccountCommand.Create(),
     SiteCommand.Create(),

@@ -62,6 +62,52 @@ internal sealed class DeliveryBuilder(
             overCap, notAllowed);
     }
 
+    /// <summary>All that a round sold of this site to a request, whatever is allowed: the most that any delivery of it can have
+    /// held.</summary>
+    /// <returns>Records, randomised attributes, and per record and attribute the grade.</returns>
+    public (int[] Records, int[] Attributes, byte[] Grades) Sold(uint column, Demand demand)
+    {
+        int[] randomised = RandomisedOf(book, demand);
+        Slot[] slots = [.. SlotsOf(column, demand, randomised)];
+        return ([.. slots.Select(slot => slot.Record)], randomised, [.. slots.SelectMany(slot => slot.Grades)]);
+    }
+
+    /// <summary>All that a request could buy of an epoch: the most that a delivery of which only the ledger knows can have held.</summary>
+    /// <inheritdoc cref="Sold" path="/returns"/>
+    public static (int[] Records, int[] Attributes, byte[] Grades) Everybody(SiteBook book, EpochFile epoch, Demand demand)
+    {
+        int[] randomised = RandomisedOf(book, demand);
+        OfferTerms[] offers = [.. epoch.Classes.Select(leaf => leaf.ToOffer(epoch.Site))];
+        return (
+            [.. epoch.Members.Select(member => book.RecordOf(member.Pseudonym))], randomised,
+            [.. epoch.Members.SelectMany(member => randomised.Select(
+                a => (byte)Math.Min(offers[member.LocalClass].Ceilings[a], demand.Top[a])))]);
+    }
+
+    /// <summary>What a delivered file holds.</summary>
+    /// <inheritdoc cref="Sold" path="/returns"/>
+    public static (int[] Records, int[] Attributes, byte[] Grades) Delivered(SiteBook book, DeliveryFile file, EpochFile epoch, Demand demand)
+    {
+        int[] randomised = RandomisedOf(book, demand);
+        byte[] grades = new byte[file.Leaves.Length * randomised.Length];
+        foreach (DeliveryColumn column in file.Columns.Where(column => randomised.Contains(column.Attribute)))
+        {
+            foreach (int slot in column.Slots)
+            {
+                grades[(slot * randomised.Length) + Array.IndexOf(randomised, column.Attribute)] = (byte)column.Grade;
+            }
+        }
+
+        int[] full = [.. Enumerable.Range(0, file.Leaves.Length).Where(slot => file.Leaves[slot].PayoutAddress != Address.Zero)];
+        return (
+            [.. full.Select(slot => book.RecordOf(epoch.Members[file.Leaves[slot].MemberPosition].Pseudonym))], randomised,
+            [.. full.SelectMany(slot => grades[(slot * randomised.Length)..((slot + 1) * randomised.Length)])]);
+    }
+
+    private static int[] RandomisedOf(SiteBook book, Demand demand) =>
+        [.. Enumerable.Range(0, book.Schema.Attributes.Count)
+            .Where(a => demand.Top[a] > 0 && book.Schema.Attributes[a].Tier != Tier.Public)];
+
     private IEnumerable<Slot> SlotsOf(uint column, Demand demand, int[] randomised)
     {
         uint start = 0;
@@ -131,9 +177,7 @@ internal sealed class DeliveryBuilder(
             }
         }
 
-        int[] randomised =
-            [.. Enumerable.Range(0, book.Schema.Attributes.Count)
-                .Where(a => demand.Top[a] > 0 && book.Schema.Attributes[a].Tier != Tier.Public)];
+        int[] randomised = RandomisedOf(book, demand);
         return Enumerable.Range(0, file.Leaves.Length).All(slot => file.Leaves[slot].PayoutAddress == Address.Zero
             || (epoch.Members[file.Leaves[slot].MemberPosition].Pseudonym is var pseudonym && !isRevoked(pseudonym)
                 && IsAllowed(book, book.RecordOf(pseudonym), a => highest[(slot * book.Schema.Attributes.Count) + a], demand,

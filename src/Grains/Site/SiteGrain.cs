@@ -23,7 +23,7 @@ namespace EmrMarket.Grains.Site;
 /// <summary>The site's workflow. Every step is decided from store and ledger alone and may be repeated, so that a crash between any two of
 /// them loses and doubles nothing.</summary>
 [GrainType("site")]
-public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketLink market, IEthereumClient node, SiteOptions options)
+public sealed partial class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketLink market, IEthereumClient node, SiteOptions options)
     : Grain, ISiteGrain
 {
     private const int MillionParts = 1_000_000;
@@ -163,6 +163,11 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
         await ledger.SyncAsync();
         SiteBook book = await BookAsync(schemaId);
         uint site = SiteNumber();
+        if (await store.FindRestoreAsync(CancellationToken.None) is { IsConfirmed: false })
+        {
+            throw new SiteRefusedException("restore-open", HeldBack);
+        }
+
         if (site == 0)
         {
             throw new SiteRefusedException(
@@ -224,6 +229,11 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
         if (site == 0)
         {
             progress.Wait(null, "admission by the consortium");
+            return progress.Answer();
+        }
+
+        if (await IsHeldBackAsync(site, progress))
+        {
             return progress.Answer();
         }
 
@@ -460,11 +470,15 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
         await ledger.SyncAsync();
         uint site = SiteNumber();
         List<PublisherUse> uses = [];
+        HashSet<(ulong, uint)> told = [];
         foreach (SiteOrderRow order in await store.ReadOrdersAsync(CancellationToken.None))
         {
+            // What a restored market ordered again is one use.
             if (order.SchemaId != schemaId
                 || order.State is not (SiteOrderState.Reserved or SiteOrderState.Sending or SiteOrderState.Released)
-                || !order.RecordKeys.Contains(book.Records.RecordKeys[record]))
+                || !order.RecordKeys.Contains(book.Records.RecordKeys[record])
+                || await store.FindFileAsync(order.FileHash, CancellationToken.None) is not { } delivered
+                || !told.Add((order.Delivery.RequestId, order.Attempt)))
             {
                 continue;
             }
@@ -472,7 +486,7 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
             RequestRow request = ledger.Request(order.Delivery.RequestId)!;
             ulong closed = ledger.Books(book.LedgerId).First(one => one.Ordinal == request.Book).ClosedBlock;
             EpochRow epoch = ledger.FinalEpoch(site, book.LedgerId, closed)!;
-            DeliveryFile file = DeliveryFile.Read(await FileAsync(order.FileHash), book.Schema);
+            DeliveryFile file = DeliveryFile.Read(delivered, book.Schema);
             uses.AddRange(PublisherUses.Of(book, ledger, site, order, file, (await EpochFileAsync(epoch.Header.DataHash), epoch), record));
         }
 
@@ -644,7 +658,7 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
             await HandOverAsync(site, row, progress);
         }
 
-        DeliveryOrder[] orders = await market.GetOrdersAsync(site, known.Length == 0 ? 0 : known[^1].Sequence, CancellationToken.None);
+        DeliveryOrder[] orders = await NewOrdersAsync(site, known);
         foreach (DeliveryOrder order in orders)
         {
             SiteOrderRow? row = await TakeAsync(site, order);
@@ -750,19 +764,38 @@ public sealed class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketL
 
         SiteBook book = await BookAsync(terms.SchemaId);
         await store.KeepFileAsync(hash, order.RoundFile, CancellationToken.None);
-        return await KeepAsync(book, 0, order.Sequence, order.Attempt, await DrawAsync(site, book, request, batch, order.Attempt));
+        DeliveryBuilder builder = await BuilderAsync(site, book, request, batch);
+        if (await FindReleasedAsync(order) is { } released)
+        {
+            return await ReleaseAgainAsync(book, builder, request, order, released, MayBeForgotten(posted));
+        }
+
+        SiteOrderRow? forgotten = MayBeForgotten(posted) ? Forgotten(book, builder, request, order.Sequence, order.Attempt) : null;
+        SiteOrderRow kept = await KeepAsync(
+            book, 0, order.Sequence, order.Attempt,
+            builder.Draw(request.RequestId, request.Index, request.Terms.ToDemand(), order.Attempt, ledger.NowSeconds), forgotten);
+        if (forgotten is not null)
+        {
+            // Its losses stand in the row, and in no book yet.
+            _books.Remove(book.Schema.Id);
+        }
+
+        return kept;
     }
 
     /// <summary>Draws what a final round sold of this site to a request, as today's policies and budgets allow.</summary>
-    private async Task<DeliveryBuilder.Drawn> DrawAsync(uint site, SiteBook book, RequestRow request, RoundBatch batch, uint attempt)
+    private async Task<DeliveryBuilder.Drawn> DrawAsync(uint site, SiteBook book, RequestRow request, RoundBatch batch, uint attempt) =>
+        (await BuilderAsync(site, book, request, batch))
+            .Draw(request.RequestId, request.Index, request.Terms.ToDemand(), attempt, ledger.NowSeconds);
+
+    private async Task<DeliveryBuilder> BuilderAsync(uint site, SiteBook book, RequestRow request, RoundBatch batch)
     {
         BookRow closed = ledger.Books(request.Terms.SchemaId).First(one => one.Ordinal == batch.Header.Ordinal);
         EpochRow epoch = ledger.FinalEpoch(site, request.Terms.SchemaId, closed.ClosedBlock)
             ?? throw new LinkRefusedException("order-contradicts-ledger",
                 $"request {request.RequestId} is to be served from an epoch, and the ledger has none that was final");
         return new DeliveryBuilder(book, options, await EpochFileAsync(epoch.Header.DataHash), batch, ledger.Round(batch.Id)!.Seed!.Value,
-            pseudonym => ledger.RevokedAt(site, pseudonym) is not null)
-            .Draw(request.RequestId, request.Index, request.Terms.ToDemand(), attempt, ledger.NowSeconds);
+            pseudonym => ledger.RevokedAt(site, pseudonym) is not null);
     }
 
     /// <summary>Keeps a drawn delivery with its order in place of an earlier version. Losses of records that may have left before stay with

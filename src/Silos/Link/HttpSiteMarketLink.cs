@@ -83,6 +83,10 @@ internal sealed class HttpSiteMarketLink : ISiteMarketLink, IDisposable
     }
 
     /// <inheritdoc/>
+    public async Task<byte[]?> FindFileAsync(uint site, string sha256, CancellationToken cancellationToken) =>
+        LinkPayloads.ReadFile(await SendAsync(LinkKind.FindFile, LinkPayloads.WriteFileWanted(site, sha256), cancellationToken));
+
+    /// <inheritdoc/>
     public void Dispose() => _http.Dispose();
 
     private static bool IsPinned(X509Certificate certificate, string pin)

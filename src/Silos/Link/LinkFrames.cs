@@ -21,6 +21,9 @@ internal enum LinkKind : byte
 
     /// <summary>A delivery's file.</summary>
     Deliver = 4,
+
+    /// <summary>A file of the site's own that it lost.</summary>
+    FindFile = 5,
 }
 
 /// <summary>The ledger that both ends mean: a message for another one is no message here.</summary>

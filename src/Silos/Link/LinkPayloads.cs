@@ -8,6 +8,8 @@ namespace EmrMarket.Silos.Link;
 /// length in 4 bytes.</summary>
 internal static class LinkPayloads
 {
+    private const int HashBytes = 32;
+
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     public static byte[] Write(MarketDescription description) => JsonSerializer.SerializeToUtf8Bytes(description);
@@ -32,6 +34,23 @@ internal static class LinkPayloads
 
     public static (uint Site, long Sequence) ReadOrdersAfter(byte[] payload) =>
         Read(payload, reader => (reader.ReadUInt32(), reader.ReadInt64()));
+
+    public static byte[] WriteFileWanted(uint site, string sha256) => Write(writer =>
+    {
+        writer.Write(site);
+        writer.Write(Convert.FromHexString(sha256));
+    });
+
+    public static (uint Site, string Sha256) ReadFileWanted(byte[] payload) =>
+        Read(payload, reader => (reader.ReadUInt32(), Convert.ToHexStringLower(reader.ReadBytes(HashBytes))));
+
+    public static byte[] WriteFile(byte[]? file) => Write(writer =>
+    {
+        writer.Write(file is not null);
+        Bytes(writer, file ?? []);
+    });
+
+    public static byte[]? ReadFile(byte[] payload) => Read(payload, reader => reader.ReadBoolean() ? Bytes(reader) : NoFile(Bytes(reader)));
 
     public static byte[] Write(DeliveryOrder[] orders) => Write(writer =>
     {
@@ -98,6 +117,8 @@ internal static class LinkPayloads
 
     public static LinkRefusedException ReadRefusal(byte[] payload) =>
         Read(payload, reader => new LinkRefusedException(Strict.GetString(Bytes(reader)), Strict.GetString(Bytes(reader))));
+
+    private static byte[]? NoFile(byte[] rest) => rest.Length == 0 ? null : throw new EndOfStreamException();
 
     private static byte[] Write(Action<BinaryWriter> write)
     {

@@ -134,6 +134,9 @@ internal sealed class LinkServer(
                 case LinkKind.Deliver:
                     DeliveryMessage message = LinkPayloads.ReadDelivery(payload);
                     return (false, LinkPayloads.Write(await market.DeliverAsync(Own(message, message.Site, site), cancellationToken)));
+                case LinkKind.FindFile:
+                    (uint owner, string hash) = LinkPayloads.ReadFileWanted(payload);
+                    return (false, LinkPayloads.WriteFile(await market.FindFileAsync(Own(owner, owner, site), hash, cancellationToken)));
                 default:
                     return payload.Length == 0 ? (false, LinkPayloads.Write(await market.DescribeAsync(cancellationToken)))
                         : throw new LinkProtocolException(400, "link-malformed", "this kind of message has no payload");

@@ -78,12 +78,17 @@ internal sealed class SiteRole : IAsyncDisposable
             typeof(SiteOptions).Assembly));
 
     /// <summary>Tells the site to go on, once: epochs and deliveries, and its account, which needs no market.</summary>
+    /// <exception cref="RoleProblemException">Its store was put back from a backup, and it is held back.</exception>
     public async Task<Advance> AdvanceAsync()
     {
         Task<Advance> sender = Sender.AdvanceAsync();
         try
         {
-            return Advances.Sum([await Grain.AdvanceAsync(), await sender]);
+            Advance answer = Advances.Sum([await Grain.AdvanceAsync(), await sender]);
+            return answer.Progressed || await Grain.RestoreAsync() is not { IsConfirmed: false } restore ? answer
+                : throw new RoleProblemException(
+                    "its store was put back from a backup, and it publishes and hands over nothing until './emr site reconcile' says so"
+                        + (restore.Open.Length > 0 ? ": " + restore.Open[0] : ""));
         }
         finally
         {

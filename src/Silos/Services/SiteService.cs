@@ -178,6 +178,24 @@ internal sealed class SiteService(RunningRoles roles)
     /// <param name="record">The record's position, from 0, in the order of loading.</param>
     public Task WithdrawAsync(string site, string schemaId, int record) => roles.Site(site).Grain.WithdrawAtDeskAsync(schemaId, record);
 
+    /// <summary>Where a site stands after its store was put back from a backup; null when it never was.</summary>
+    public async Task<RestoreInfo> RestoreAsync(string site) => await roles.Site(site).Grain.RestoreAsync() is { } restore
+        ? new RestoreInfo
+        {
+            Restored = true, SnapshotSeconds = restore.SnapshotSeconds, Confirmed = restore.IsConfirmed, Open = restore.Open,
+        }
+        : new RestoreInfo { Restored = false, SnapshotSeconds = 0, Confirmed = true, Open = [] };
+
+    /// <summary>Lets a restored site go on.</summary>
+    /// <param name="site">The site.</param>
+    /// <param name="pauseEveryone">Whether everybody on offer is paused first.</param>
+    /// <exception cref="SiteRefusedException">What the ledger shows is not made good yet.</exception>
+    public async Task<RestoreInfo> ConfirmRestoreAsync(string site, bool pauseEveryone)
+    {
+        await roles.Site(site).Grain.ConfirmRestoreAsync(pauseEveryone);
+        return await RestoreAsync(site);
+    }
+
     private static string StatusOf(SiteRole here, uint site, string fileHash) =>
         here.View.Epochs().FirstOrDefault(row => row.Header.Site == site && Show.Hash(row.Header.DataHash) == fileHash) is { } row
             ? row.Status.ToString().ToLowerInvariant() : "decided";
@@ -206,6 +224,21 @@ internal sealed record SiteInfo
     public required EpochInfo[] Epochs { get; init; }
 
     public required DeliveryInfo[] Deliveries { get; init; }
+}
+
+/// <summary>A site after its store was put back from a backup.</summary>
+internal sealed record RestoreInfo
+{
+    public required bool Restored { get; init; }
+
+    /// <summary>The time of the backup, unix seconds; 0 when it is not known.</summary>
+    public required long SnapshotSeconds { get; init; }
+
+    /// <summary>Whether the site goes on.</summary>
+    public required bool Confirmed { get; init; }
+
+    /// <summary>What the ledger shows and is not made good yet.</summary>
+    public required string[] Open { get; init; }
 }
 
 internal sealed record EpochInfo

@@ -535,6 +535,11 @@ public sealed class PublisherGrainTests(LedgerFixture fixture) : IClassFixture<L
         public Task<ulong[]> KeepWithdrawnAsync(string schemaId, long day, ulong[] persons, CancellationToken cancellationToken) =>
             inner.KeepWithdrawnAsync(schemaId, day, persons, cancellationToken);
 
+        public Task<SiteRestoreRow?> FindRestoreAsync(CancellationToken cancellationToken) => inner.FindRestoreAsync(cancellationToken);
+
+        public Task SaveRestoreAsync(SiteRestoreRow row, CancellationToken cancellationToken) =>
+            inner.SaveRestoreAsync(row, cancellationToken);
+
         public Task<IAsyncDisposable> HoldAsync(CancellationToken cancellationToken) => inner.HoldAsync(cancellationToken);
     }
 
@@ -551,6 +556,9 @@ public sealed class PublisherGrainTests(LedgerFixture fixture) : IClassFixture<L
             throw new InvalidOperationException("a patient's command reached the market");
 
         public Task<DeliveryReceipt> DeliverAsync(DeliveryMessage message, CancellationToken cancellationToken) =>
+            throw new InvalidOperationException("a patient's command reached the market");
+
+        public Task<byte[]?> FindFileAsync(uint site, string sha256, CancellationToken cancellationToken) =>
             throw new InvalidOperationException("a patient's command reached the market");
     }
 

@@ -50,6 +50,20 @@ public abstract class LinkContract
     }
 
     [Fact]
+    public async Task File_that_the_far_end_has_arrives_and_one_that_it_lacks_is_told_from_an_empty_one()
+    {
+        ISiteMarketLink link = await OpenAsync();
+        byte[] file = RandomNumberGenerator.GetBytes(200_000);
+        string Name(byte[] content) => Convert.ToHexStringLower(SHA256.HashData(content));
+        Market.Files.Add(Name(file), file);
+        Market.Files.Add(Name([]), []);
+        byte[]? got = await link.FindFileAsync(Site, Name(file), None), empty = await link.FindFileAsync(Site, Name([]), None);
+        Assert.Equal(file, got);
+        Assert.Empty(empty!);
+        Assert.Null(await link.FindFileAsync(Site, Name([1]), None));
+    }
+
+    [Fact]
     public async Task Refusal_comes_with_its_code_and_its_words()
     {
         ISiteMarketLink link = await OpenAsync();
@@ -105,6 +119,8 @@ internal sealed class RecordingMarket : ISiteMarketLink
 
     public List<DeliveryOrder> Orders { get; } = [];
 
+    public Dictionary<string, byte[]> Files { get; } = new(StringComparer.Ordinal);
+
     public LinkRefusedException? Refusal { get; set; }
 
     public Exception? Failure { get; set; }
@@ -125,6 +141,12 @@ internal sealed class RecordingMarket : ISiteMarketLink
     {
         await Do(() => Deliveries.Add(message));
         return new DeliveryReceipt { Signature = ReceiptOf(message.DeliveryFile) };
+    }
+
+    public async Task<byte[]?> FindFileAsync(uint site, string sha256, CancellationToken cancellationToken)
+    {
+        await Do(() => { });
+        return Files.GetValueOrDefault(sha256);
     }
 
     private Task Do(Action action)

@@ -501,6 +501,9 @@ internal sealed class ObservedFlow : IDisposable
         public Task<DeliveryOrder[]> GetOrdersAsync(uint site, long afterSequence, CancellationToken cancellationToken) =>
             Link.GetOrdersAsync(site, afterSequence, cancellationToken);
 
+        public Task<byte[]?> FindFileAsync(uint site, string sha256, CancellationToken cancellationToken) =>
+            Link.FindFileAsync(site, sha256, cancellationToken);
+
         public Task<DeliveryReceipt> DeliverAsync(DeliveryMessage message, CancellationToken cancellationToken)
         {
             passed.Add(message.DeliveryFile);

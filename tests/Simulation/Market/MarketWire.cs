@@ -61,6 +61,9 @@ internal sealed class MarketWire(int site, SiteConduct conduct, Func<SimulatedPr
         return await AskAsync(link => link.DeliverAsync(sent, cancellationToken));
     }
 
+    public Task<byte[]?> FindFileAsync(uint siteNumber, string sha256, CancellationToken cancellationToken) =>
+        AskAsync(link => link.FindFileAsync(siteNumber, sha256, cancellationToken));
+
     /// <summary>An earlier message arrives again.</summary>
     public async Task RepeatAsync()
     {

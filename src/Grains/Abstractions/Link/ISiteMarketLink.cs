@@ -25,6 +25,12 @@ public interface ISiteMarketLink
     /// </summary>
     /// <exception cref="LinkRefusedException">Something is not as the round says; the message names the first fault.</exception>
     Task<DeliveryReceipt> DeliverAsync(DeliveryMessage message, CancellationToken cancellationToken);
+
+    /// <summary>A file that the site handed in and lost since: of an epoch or delivery of its own that is on the ledger. Whoever gets it
+    /// holds it against its hash.</summary>
+    /// <returns>The file; null when the market does not have it either.</returns>
+    /// <exception cref="LinkRefusedException">No batch of the site on the ledger has this file.</exception>
+    Task<byte[]?> FindFileAsync(uint site, string sha256, CancellationToken cancellationToken);
 }
 
 /// <summary>The other side understood a message and refuses it: repeating it will not help, unless the code is

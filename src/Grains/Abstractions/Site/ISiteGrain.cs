@@ -101,6 +101,19 @@ public interface ISiteGrain : IGrainWithStringKey
     [Alias("Uses")]
     [ResponseTimeout("00:05:00")]
     Task<PublisherUse[]> UsesAsync(string schemaId, string pseudonym);
+
+    /// <summary>Where the site stands after its store was put back from a backup; null when it never was.</summary>
+    [Alias("Restore")]
+    Task<SiteRestore?> RestoreAsync();
+
+    /// <summary>Ends what holds a restored site back: what its patients and its desk commanded after the backup was entered again, as far
+    /// as anybody knows it. Repeated, it changes nothing.</summary>
+    /// <param name="pauseEveryone">Whether everybody on offer is paused first, until they speak for themselves.</param>
+    /// <exception cref="SiteRefusedException"><c>restore-open</c>: what the ledger shows is not made good yet. Nothing was
+    /// changed.</exception>
+    [Alias("ConfirmRestore")]
+    [ResponseTimeout("00:05:00")]
+    Task ConfirmRestoreAsync(bool pauseEveryone);
 }
 
 /// <summary>Records, column by column.</summary>
@@ -372,6 +385,24 @@ public sealed record SiteStatus
     /// <summary>The highest loss of any person so far, micro-epsilon.</summary>
     [Id(5)]
     public required long HighestLossMicro { get; init; }
+}
+
+/// <summary>Where a site stands whose store was put back from a backup (docs/BACKUP.md).</summary>
+[GenerateSerializer]
+[Alias("emr.SiteRestore")]
+public sealed record SiteRestore
+{
+    /// <summary>The time of the backup, unix seconds; 0 when it was put back by other means, and the ledger gave it away.</summary>
+    [Id(0)]
+    public required long SnapshotSeconds { get; init; }
+
+    /// <summary>Whether the site goes on.</summary>
+    [Id(1)]
+    public required bool IsConfirmed { get; init; }
+
+    /// <summary>What the ledger shows and the site has not made good yet; empty when nothing is open.</summary>
+    [Id(2)]
+    public required string[] Open { get; init; }
 }
 
 /// <summary>A delivery as its site knows it.</summary>

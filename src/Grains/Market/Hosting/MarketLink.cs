@@ -124,6 +124,17 @@ public sealed class MarketLink(MarketContext market) : ISiteMarketLink
         return new DeliveryReceipt { Signature = Convert.FromHexString(kept.Receipt) };
     }
 
+    /// <inheritdoc/>
+    public async Task<byte[]?> FindFileAsync(uint site, string sha256, CancellationToken cancellationToken)
+    {
+        await market.View.SyncAsync(cancellationToken);
+        bool isTheirs = market.View.Epochs().Any(epoch => epoch.Header.Site == site && MarketContext.Name(epoch.Header.DataHash) == sha256)
+            || market.View.Requests().SelectMany(request => market.View.Deliveries(request.RequestId))
+                .Any(delivery => delivery.Header.Site == site && MarketContext.Name(delivery.Header.DataHash) == sha256);
+        return isTheirs ? await market.Store.FindFileAsync(sha256, cancellationToken)
+            : throw new LinkRefusedException("unknown-file", $"site {site} has posted no batch with the file {sha256}");
+    }
+
     private async Task<DeliveryFrame> FrameAsync(MarketSchema schema, LedgerRequest request, uint site, OrderRow order)
     {
         LedgerRound? ledgerRound = market.View.Rounds(request.Terms.SchemaId)

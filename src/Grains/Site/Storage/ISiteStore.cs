@@ -63,6 +63,12 @@ public interface ISiteStore
     /// <param name="cancellationToken">Ends it.</param>
     Task<ulong[]> KeepWithdrawnAsync(string schemaId, long day, ulong[] persons, CancellationToken cancellationToken);
 
+    /// <summary>That the store was put back from a backup, and what came of that; null when it never was.</summary>
+    Task<SiteRestoreRow?> FindRestoreAsync(CancellationToken cancellationToken);
+
+    /// <summary>Stores that in place of what was there.</summary>
+    Task SaveRestoreAsync(SiteRestoreRow row, CancellationToken cancellationToken);
+
     /// <summary>
     /// Sees that the store is still this process's, and keeps every other process from taking it until what this returns is disposed of:
     /// what was read before then holds, and what leaves the site meanwhile is allowed by it. Fails, with what is an error of the store,
@@ -96,6 +102,14 @@ public sealed record SiteRevocationRow
     /// <summary>The signature, 65 bytes.</summary>
     public required byte[] Signature { get; init; }
 }
+
+/// <summary>That a store was put back from a backup (docs/BACKUP.md).</summary>
+/// <param name="SnapshotSeconds">The time of the backup, unix seconds; 0 when nobody said so, and the ledger had what the store had
+/// not.</param>
+/// <param name="LedgerSeconds">The ledger's time when the site had made good what the ledger shows, unix seconds; 0 before. An order of a
+/// round that was final by then may have been delivered before.</param>
+/// <param name="IsConfirmed">Whether staff said that what nobody could know was entered again.</param>
+public sealed record SiteRestoreRow(long SnapshotSeconds, long LedgerSeconds, bool IsConfirmed);
 
 /// <summary>A decided epoch.</summary>
 /// <param name="SchemaId">The schema.</param>

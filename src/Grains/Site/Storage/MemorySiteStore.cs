@@ -15,6 +15,7 @@ public sealed class MemorySiteStore : ISiteStore
     private readonly SortedDictionary<(string, uint), SiteEpochRow> _epochs = [];
     private readonly SortedDictionary<long, SiteOrderRow> _orders = [];
     private readonly Dictionary<(string SchemaId, long Day), ulong[]> _withdrawn = [];
+    private SiteRestoreRow? _restore;
 
     /// <inheritdoc/>
     public Task KeepRecordsAsync(LoadRecords batch, string schemaId, CancellationToken cancellationToken)
@@ -214,6 +215,26 @@ public sealed class MemorySiteStore : ISiteStore
             _withdrawn.TryAdd((schemaId, day), persons);
             return Task.FromResult(_withdrawn[(schemaId, day)]);
         }
+    }
+
+    /// <inheritdoc/>
+    public Task<SiteRestoreRow?> FindRestoreAsync(CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            return Task.FromResult(_restore);
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task SaveRestoreAsync(SiteRestoreRow row, CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            _restore = row;
+        }
+
+        return Task.CompletedTask;
     }
 
     /// <inheritdoc/>

@@ -40,6 +40,13 @@ internal sealed record WithdrawalWish
     public required int Record { get; init; }
 }
 
+/// <summary>That what was commanded after a backup was entered again.</summary>
+internal sealed record RestoreConfirmation
+{
+    /// <summary>Whether everybody on offer is paused first, until they speak for themselves.</summary>
+    public required bool PauseEveryone { get; init; }
+}
+
 /// <summary>How many persons got a policy.</summary>
 internal sealed record PoliciesSet(int Persons);
 
@@ -134,6 +141,14 @@ internal static class SiteRoutes
                 return TypedResults.NoContent();
             })
             .Named("WithdrawAtDesk", "Withdraws the person of a record for ever, who asked for it at the desk.", Policies.SiteStaff)
+            .Costs(RateClass.Write);
+        sites.MapGet("/restore", (string site, SiteService service) => service.RestoreAsync(site))
+            .Named("ReadRestore", "Where the site stands after its store was put back from a backup.", Policies.SiteStaff);
+        sites.MapPost("/restore/confirmation", (string site, RestoreConfirmation wish, SiteService service) =>
+            service.ConfirmRestoreAsync(site, wish.PauseEveryone))
+            .Named("ConfirmRestore",
+                "Lets a restored site go on: what its patients and its desk commanded after the backup was entered again.",
+                Policies.SiteStaff)
             .Costs(RateClass.Write);
         sites.MapPost("/wallets", async (string site, WalletWish wish, SiteService service) =>
             {

@@ -6,6 +6,7 @@ using EmrMarket.Silos.Link;
 using EmrMarket.Silos.Records;
 using EmrMarket.Silos.Roles;
 using EmrMarket.Silos.Storage;
+using EmrMarket.Silos.Storage.Site;
 
 namespace EmrMarket.Silos.Commands.Serve;
 
@@ -43,6 +44,13 @@ internal sealed class HostedSites(Engines engines, MarketRole? market, Consortiu
             string folder = engines.Options.SiteFolder(name), siteKey = Path.Combine(folder, "site.key");
             if (!File.Exists(siteKey))
             {
+                if ((await new PostgresSiteStore(storage.Database, storage.Vault).ReadSchemasAsync(cancellationToken)).Length > 0)
+                {
+                    throw new CommandException(ExitCode.Usage,
+                        $"the site {name} has records, and its key {siteKey} is not there: with another one it would draw second, "
+                            + "independent reports of the same people. Put the key back from its backup ('./emr restore --keys')");
+                }
+
                 SiteKeyFile.Create(siteKey);
             }
 

@@ -21,6 +21,7 @@ internal static class SiteCommand
           emr site deliver
           emr site status --json
           emr site withdraw --record 17
+          emr site reconcile
           emr site rotate-key
 
         Exit codes: 0 done, 1 failed or not allowed, 2 wrong command or input (every wrong line is listed), 75 not ready.
@@ -28,8 +29,8 @@ internal static class SiteCommand
 
     /// <summary>The command and its verbs.</summary>
     public static Command Create() =>
-        new("site", Description) { LoadCommand.Create(), PoliciesCommand.Create(), ConsentsCommand.Create(), CreatePostEpoch(), CreateDeliver(), CreateStatus(),
-            CreateWithdraw(), RotateKeyCommand.Create() };
+        new("site", Description) { LoadCommand.Create(), PoliciesCommand.Create(), ConsentsCommand.Create(), CreatePostEpoch(), CreateDeliver(),
+            CreateStatus(), CreateWithdraw(), ReconcileCommand.Create(), RotateKeyCommand.Create() };
 
     private static Command CreateWithdraw()
     {

@@ -46,11 +46,17 @@ internal sealed class SiteOptions
     public async Task<(string Site, string SchemaId)> PlaceAsync(
         ParseResult parsed, MarketClient market, CancellationToken cancellationToken)
     {
+        string site = await NameAsync(parsed, market, cancellationToken);
+        return (site, await _schema.FindAsync(parsed, market, cancellationToken));
+    }
+
+    /// <summary>The site's name.</summary>
+    public async Task<string> NameAsync(ParseResult parsed, MarketClient market, CancellationToken cancellationToken)
+    {
         string[] sites = (await market.GetAsync<MarketInfo>("api/v1/market", cancellationToken)).Sites;
-        string site = parsed.GetValue(_site) ?? (sites.Length == 1 ? sites[0]
+        return parsed.GetValue(_site) ?? (sites.Length == 1 ? sites[0]
             : throw new CommandException(
                 ExitCode.Usage, $"--site is needed: the server runs {(sites.Length == 0 ? "no site" : string.Join(", ", sites))}"));
-        return (site, await _schema.FindAsync(parsed, market, cancellationToken));
     }
 
     /// <summary>Where a site stands.</summary>

@@ -71,6 +71,10 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
     public static Task<EmbeddedPostgres> StartForOneRunAsync(string folder, EmbeddedTools tools, CancellationToken cancellationToken) =>
         StartAsync(folder, tools, durable: false, cancellationToken);
 
+    /// <summary>The server that another process of this user runs on a folder; null when none does. Disposing of it ends nothing.</summary>
+    public static EmbeddedPostgres? FindRunning(string folder) =>
+        SupervisedProcess.FindRunning(Path.GetFullPath(folder), Name) is null ? null : new EmbeddedPostgres(Path.GetFullPath(folder));
+
     private static async Task<EmbeddedPostgres> StartAsync(
         string folder, EmbeddedTools tools, bool durable, CancellationToken cancellationToken)
     {

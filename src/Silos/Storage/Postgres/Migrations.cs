@@ -12,6 +12,11 @@ namespace EmrMarket.Silos.Storage.Postgres;
 /// </summary>
 internal static class Migrations
 {
+    /// <summary>The table of what was applied.</summary>
+    internal const string Table =
+        "CREATE TABLE IF NOT EXISTS migration (number int PRIMARY KEY, name text NOT NULL, sha256 text NOT NULL, applied timestamptz NOT "
+            + "NULL DEFAULT now())";
+
     private const string Prefix = "EmrMarket.Migrations.";
 
     // Any number, the same in every program: only one of them migrates a database at a time.
@@ -33,11 +38,7 @@ internal static class Migrations
             cancellationToken);
         try
         {
-            await ExecuteAsync(
-                connection,
-                "CREATE TABLE IF NOT EXISTS migration (number int PRIMARY KEY, name text NOT NULL, sha256 text NOT NULL, applied "
-                    + "timestamptz NOT NULL DEFAULT now())",
-                cancellationToken);
+            await ExecuteAsync(connection, Table, cancellationToken);
             List<(int Number, string Name, string Sha256)> applied = await AppliedAsync(connection, cancellationToken);
             foreach ((int number, string name, string sha256) in applied)
             {
@@ -56,13 +57,7 @@ internal static class Migrations
             foreach (Migration migration in missing)
             {
                 await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync(cancellationToken);
-                await ExecuteAsync(connection, migration.Sql, cancellationToken);
-                await using NpgsqlCommand record = new("INSERT INTO migration (number, name, sha256) VALUES ($1, $2, $3)", connection)
-                {
-                    Parameters = { new() { Value = migration.Number }, new() { Value = migration.Name },
-                        new() { Value = migration.Sha256 } },
-                };
-                await record.ExecuteNonQueryAsync(cancellationToken);
+                await ApplyAsync(connection, migration, cancellationToken);
                 await transaction.CommitAsync(cancellationToken);
             }
 
@@ -74,6 +69,17 @@ internal static class Migrations
             await ExecuteAsync(connection, string.Create(CultureInfo.InvariantCulture, $"SELECT pg_advisory_unlock({LockKey})"),
                 CancellationToken.None);
         }
+    }
+
+    /// <summary>Applies one file and records it, within the transaction of the connection.</summary>
+    internal static async Task ApplyAsync(NpgsqlConnection connection, Migration migration, CancellationToken cancellationToken)
+    {
+        await ExecuteAsync(connection, migration.Sql, cancellationToken);
+        await using NpgsqlCommand record = new("INSERT INTO migration (number, name, sha256) VALUES ($1, $2, $3)", connection)
+        {
+            Parameters = { new() { Value = migration.Number }, new() { Value = migration.Name }, new() { Value = migration.Sha256 } },
+        };
+        await record.ExecuteNonQueryAsync(cancellationToken);
     }
 
     /// <summary>The files of a role by rising number.</summary>

@@ -84,7 +84,8 @@ internal sealed class PostgresMarketStore(NpgsqlDataSource database) : IMarketSt
             await using NpgsqlCommand command = new(
                 """
                 INSERT INTO market_order (site, sequence, request_id, attempt, body)
-                SELECT $1, coalesce(max(sequence), 0) + 1, $2, $3, $4 FROM market_order WHERE site = $1
+                SELECT $1, greatest(coalesce(max(sequence), 0), (SELECT coalesce(max(orders_above), 0) FROM market_restore)) + 1, $2, $3, $4
+                FROM market_order WHERE site = $1
                 ON CONFLICT (site, request_id, attempt) DO NOTHING
                 """,
                 connection);

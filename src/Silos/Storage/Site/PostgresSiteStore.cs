@@ -235,6 +235,28 @@ internal sealed class PostgresSiteStore(NpgsqlDataSource database, SiteVault vau
     }
 
     /// <inheritdoc/>
+    public async Task<SiteRestoreRow?> FindRestoreAsync(CancellationToken cancellationToken)
+    {
+        await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
+        await using NpgsqlCommand command = Command(connection, "SELECT snapshot_seconds, ledger_seconds, is_confirmed FROM site_restore");
+        await using NpgsqlDataReader reader = await command.ExecuteReaderAsync(cancellationToken);
+        return await reader.ReadAsync(cancellationToken)
+            ? new SiteRestoreRow(reader.GetInt64(0), reader.GetInt64(1), reader.GetBoolean(2)) : null;
+    }
+
+    /// <inheritdoc/>
+    public async Task SaveRestoreAsync(SiteRestoreRow row, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(row);
+        await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
+        await ExecuteAsync(
+            connection,
+            "INSERT INTO site_restore (snapshot_seconds, ledger_seconds, is_confirmed) VALUES ($1, $2, $3) ON CONFLICT (one) DO UPDATE "
+                + "SET snapshot_seconds = $1, ledger_seconds = $2, is_confirmed = $3",
+            cancellationToken, row.SnapshotSeconds, row.LedgerSeconds, row.IsConfirmed);
+    }
+
+    /// <inheritdoc/>
     public async Task<IAsyncDisposable> HoldAsync(CancellationToken cancellationToken)
     {
         NpgsqlConnection connection = await database.OpenConnectionAsync(cancellationToken);
