@@ -308,6 +308,15 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
     {
         if (row.Delivered > 0)
         {
+            foreach (LedgerDelivery delivery in Final(OnLedger(row)!).Where(delivery => delivery.Header.Count > 0))
+            {
+                if (await market.DeliveryAsync(delivery.Header.DataHash, market.Schemas[row.SchemaId].Schema) is null)
+                {
+                    // A market that was put back from a backup orders it again.
+                    return new Advance { Progressed = false, WaitsFor = $"file {delivery.Header.DataHash} of the delivery" };
+                }
+            }
+
             await GrainFactory.GetGrain<IAggregatorGrain>(Key).EvaluateAsync();
         }
 

@@ -237,7 +237,7 @@ public sealed class MarketGrain(MarketContext market) : Grain, IMarketGrain
     {
         foreach (DemandRow demand in market.View.OpenDemands().Where(demand => demand.BatchId == row.Id))
         {
-            if (await market.RoundAsync(row.Header.DataHash) is { } round)
+            if (await RoundAsync(row) is { } round)
             {
                 await market.SendAsync(
                     GrainFactory, $"answer/{demand.BatchId}/{demand.Kind}/{demand.Position}/{demand.DemandedBlock}",
@@ -254,7 +254,7 @@ public sealed class MarketGrain(MarketContext market) : Grain, IMarketGrain
             return new Advance { Progressed = false };
         }
 
-        OpenedRound? round = await market.RoundAsync(row.Header.DataHash);
+        OpenedRound? round = await RoundAsync(row);
         if (round is null)
         {
             return new Advance { Progressed = false, WaitsFor = $"file {row.Header.DataHash} of round {row.Header.Ordinal}" };
@@ -290,7 +290,38 @@ public sealed class MarketGrain(MarketContext market) : Grain, IMarketGrain
             && market.OnLedger(row)?.RequestId == requestId ? key : "";
     }
 
-    // A memory of this activation alone, so that a final round is not opened again at every tick.
+    /// <summary>The file of a round on the ledger. One that the store lost is decided again: it follows from epochs and requests, and the
+    /// ledger's hash says whether it is the same.</summary>
+    private async Task<OpenedRound?> RoundAsync(LedgerRound row)
+    {
+        if (await market.RoundAsync(row.Header.DataHash) is { } known)
+        {
+            return known;
+        }
+
+        BookRow book = market.View.Books(row.Header.SchemaId).First(one => one.Ordinal == row.Header.Ordinal);
+        if (_lost.Contains(row.Id) || await RoundInputs.ReadAsync(market, book) is not { } inputs)
+        {
+            return null;
+        }
+
+        RoundDecision decision = RoundDecision.Of(market.Schemas[SchemaKey].Table, inputs.Supply, inputs.Demand);
+        byte[] bytes = decision.ToFile(
+            ExactMatcher.Solve(decision.Problem), book.SchemaId, book.Ordinal, row.Header.Attempt, row.Header.SeedCommit, inputs.Sites,
+            inputs.MostClasses).Write();
+        if (RoundFile.HashOf(bytes) != row.Header.DataHash)
+        {
+            _lost.Add(row.Id);
+            return null;
+        }
+
+        await market.Store.KeepFileAsync(MarketContext.Name(row.Header.DataHash), bytes, CancellationToken.None);
+        return await market.RoundAsync(row.Header.DataHash);
+    }
+
+    // Memories of this activation alone: a round that comes to another file is not decided again at every tick, and a final one is not
+    // opened again.
+    private readonly HashSet<Bytes32> _lost = [];
     private readonly HashSet<uint> _ordered = [];
 
     private Advance Sent(LedgerOutcome outcome, string what) => Step.Of(outcome, what, market.View.NowSeconds);

@@ -78,6 +78,12 @@ internal static class DatabaseRestore
         }
         else
         {
+            // What was ordered and had not come may have come since, and be lost: it is ordered again.
+            await DatabaseSnapshot.ExecuteAsync(
+                connection,
+                "DELETE FROM market_order o WHERE NOT EXISTS (SELECT FROM market_delivery d "
+                    + "WHERE d.request_id = o.request_id AND d.site = o.site AND d.attempt = o.attempt)", cancellationToken);
+
             // More than any number that was given out: they rise by one, and never as fast as seconds.
             await DatabaseSnapshot.ExecuteAsync(connection, "DELETE FROM market_restore", cancellationToken);
             await DatabaseSnapshot.ExecuteAsync(

@@ -15,7 +15,7 @@ internal static class SealedKeys
     private const string Format = "emr-keys";
     private const int Version = 1;
     private const int Cost = 1 << 17;
-    private const int LeastCost = 1 << 14;
+    internal const int LeastCost = 1 << 14;
     private const int MostCost = 1 << 20;
     private const int BlockSize = 8;
     private const int SaltBytes = 16;
@@ -26,7 +26,10 @@ internal static class SealedKeys
     /// <summary>Seals files; salt and nonce are new each time.</summary>
     /// <param name="files">The files by name.</param>
     /// <param name="passphrase">Not empty.</param>
-    public static byte[] Write(IReadOnlyDictionary<string, byte[]> files, string passphrase)
+    public static byte[] Write(IReadOnlyDictionary<string, byte[]> files, string passphrase) => Write(files, passphrase, Cost);
+
+    /// <summary>The same at another cost: a test would spend its time on the usual one.</summary>
+    internal static byte[] Write(IReadOnlyDictionary<string, byte[]> files, string passphrase, int cost)
     {
         if (passphrase.Length == 0)
         {
@@ -35,11 +38,11 @@ internal static class SealedKeys
 
         byte[] salt = RandomNumberGenerator.GetBytes(SaltBytes), nonce = RandomNumberGenerator.GetBytes(NonceBytes);
         byte[] plain = JsonSerializer.SerializeToUtf8Bytes(files), content = new byte[plain.Length], tag = new byte[TagBytes];
-        byte[] key = KeyOf(passphrase, salt, Cost);
+        byte[] key = KeyOf(passphrase, salt, cost);
         try
         {
             using AesGcm cipher = new(key, TagBytes);
-            cipher.Encrypt(nonce, plain, content, tag, Header(Cost, salt));
+            cipher.Encrypt(nonce, plain, content, tag, Header(cost, salt));
         }
         finally
         {
@@ -47,7 +50,7 @@ internal static class SealedKeys
             CryptographicOperations.ZeroMemory(plain);
         }
 
-        return JsonSerializer.SerializeToUtf8Bytes(new Box(Format, Version, Cost, salt, nonce, tag, content), BackupReader.Json);
+        return JsonSerializer.SerializeToUtf8Bytes(new Box(Format, Version, cost, salt, nonce, tag, content), BackupReader.Json);
     }
 
     /// <summary>Opens them.</summary>

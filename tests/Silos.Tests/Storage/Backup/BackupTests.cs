@@ -68,7 +68,9 @@ public sealed class BackupTests : IDisposable
         Migration[] all = Migrations.Of(DatabaseRole.Market);
         await Migrations.ApplyAsync(source, all[..^1], None);
         await using (NpgsqlCommand insert = source.CreateCommand(
-            "INSERT INTO market_order (site, sequence, request_id, attempt, body) VALUES (1, 3, 18446744073709551615, 0, '{}')"))
+            "INSERT INTO market_order (site, sequence, request_id, attempt, body) VALUES (1, 3, 18446744073709551615, 0, '{}'), "
+                + "(1, 4, 5, 0, '{}'); INSERT INTO market_delivery (request_id, site, attempt, file_hash, body) "
+                + "VALUES (18446744073709551615, 1, 0, 'f', '{}')"))
         {
             await insert.ExecuteNonQueryAsync();
         }
@@ -81,7 +83,7 @@ public sealed class BackupTests : IDisposable
         await DatabaseRestore.RunAsync(to, backup, backup.Manifest.Databases[0], replaces: false, null, None);
         Assert.Equal(0, await Migrations.ApplyAsync(target, DatabaseRole.Market, None));
 
-        // Orders are numbered above all that a site may have seen since.
+        // What had not come is ordered again, under numbers above all that a site may have seen since.
         await using MarketStorage opened = await MarketStorage.OpenAsync(to, None);
         await new PostgresMarketStore(opened.Database).PlaceOrdersAsync(
             [new() { Site = 1, RequestId = 5, RequestKey = "k", RoundFileHash = "f", Attempt = 0 }], None);
@@ -224,7 +226,7 @@ public sealed class BackupTests : IDisposable
         {
             ["sites/hospital/site.key"] = RandomNumberGenerator.GetBytes(65), ["market.key"] = RandomNumberGenerator.GetBytes(67),
         };
-        byte[] file = SealedKeys.Write(keys, "one good passphrase");
+        byte[] file = SealedKeys.Write(keys, "one good passphrase", SealedKeys.LeastCost);
         string text = Encoding.UTF8.GetString(file);
         Assert.DoesNotContain("site.key", text, StringComparison.Ordinal);
         Assert.All(keys.Values, key => Assert.DoesNotContain(Convert.ToBase64String(key), text, StringComparison.Ordinal));
@@ -241,7 +243,7 @@ public sealed class BackupTests : IDisposable
         altered[at] = altered[at] == (byte)'A' ? (byte)'B' : (byte)'A';
         Assert.Throws<BackupException>(() => SealedKeys.Read(altered, "one good passphrase"));
         Assert.Throws<BackupException>(() => SealedKeys.Read(
-            Encoding.UTF8.GetBytes(text.Replace("131072", "65536", StringComparison.Ordinal)), "one good passphrase"));
+            Encoding.UTF8.GetBytes(text.Replace("16384", "32768", StringComparison.Ordinal)), "one good passphrase"));
     }
 
     private async Task<PostgresSiteStore> FillAsync(NpgsqlDataSource database)
