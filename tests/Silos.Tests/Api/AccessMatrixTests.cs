@@ -60,6 +60,8 @@ public sealed class AccessMatrixTests(ApiFixture api)
         ["PUT /api/v1/sites/{site}/policies/default"] = Staff,
         ["POST /api/v1/sites/{site}/loads"] = Staff,
         ["POST /api/v1/sites/{site}/policies/consents"] = Staff,
+        ["GET /api/v1/sites/{site}/restore"] = Staff,
+        ["POST /api/v1/sites/{site}/restore/confirmation"] = Staff,
         ["POST /api/v1/sites/{site}/wallets"] = Staff,
         ["POST /api/v1/sites/{site}/withdrawals"] = Staff,
         ["GET /api/v1/traces/{pseudonym}"] = ["patient", "auditor", "operator"],

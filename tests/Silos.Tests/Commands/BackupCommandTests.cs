@@ -74,7 +74,7 @@ public sealed class BackupCommandTests : IAsyncLifetime
             "backup", "--config", configuration, "--to", Backup, "--json")).RootElement;
         Assert.Equal(["market", "sites/hospital"], backup.GetProperty("databases").EnumerateArray().Select(one => one.GetProperty("name").GetString()));
         Assert.Equal(backup.GetProperty("seconds").GetInt64(), JsonDocument.Parse(
-            await File.ReadAllTextAsync(market.Place("last-backup.json"))).RootElement.GetProperty("seconds").GetInt64());
+            await File.ReadAllTextAsync(market.Place(Path.Combine("backups", "last-success")))).RootElement.GetProperty("seconds").GetInt64());
         await DoAsync("backup", "keys", "--config", configuration, "--to", Keys, "--passphrase-file", Passphrase);
         await RefusedAsync(1, "never written over", "backup", "--config", configuration, "--to", Backup);
 
@@ -105,7 +105,7 @@ public sealed class BackupCommandTests : IAsyncLifetime
         JsonElement restore = await HeldAsync(market);
         Assert.False(restore.GetProperty("confirmed").GetBoolean());
         Assert.Equal(backup.GetProperty("seconds").GetInt64(), restore.GetProperty("snapshotSeconds").GetInt64());
-        await market.RefusedAsync(1, "put back from a backup", "site", "post-epoch", "--schema", Schema);
+        await market.RefusedAsync(2, "put back from a backup", "site", "post-epoch", "--schema", Schema);
         Assert.Equal(before["loss"], await LossAsync(market));
 
         Assert.True((await market.JsonAsync("site", "reconcile", "--confirm", "--yes")).GetProperty("confirmed").GetBoolean());
@@ -187,7 +187,10 @@ public sealed class BackupCommandTests : IAsyncLifetime
             JsonElement verified = await market.JsonAsync("request", "verify",
                 ended.GetProperty("requestId").GetUInt64().ToString(CultureInfo.InvariantCulture), "--chain", Node,
                 "--deployment", Path.Combine(Chain, "deployment.json"));
-            figures.Add(request + " verified", verified.GetRawText());
+            foreach (string name in (string[])["verified", "records", "claims", "funded", "paidToPatients", "relayFees", "refunded"])
+            {
+                figures.Add($"{request} {name} on the ledger", verified.GetProperty(name).ToString());
+            }
         }
 
         return figures;

@@ -23,9 +23,12 @@ public sealed class DeploymentSampleTests
         string path = Path.Combine(Root, file);
         List<KeyValuePair<string, string?>> here = [];
         Settings settings = Settings.Load(path);
-        if (settings[SettingKeys.MarketDatabaseFile] is not null)
+        foreach (string secret in new[] { SettingKeys.MarketDatabaseFile, SettingKeys.SiteDatabaseFile })
         {
-            here.Add(KeyValuePair.Create(SettingKeys.MarketDatabaseFile, (string?)""));
+            if (settings[secret] is not null)
+            {
+                here.Add(KeyValuePair.Create(secret, (string?)""));
+            }
         }
 
         if (file.StartsWith("cluster", StringComparison.Ordinal) && GrainHosting.IsOneProcess)

@@ -308,7 +308,7 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
     {
         if (row.Delivered > 0)
         {
-            foreach (LedgerDelivery delivery in Final(OnLedger(row)!).Where(delivery => delivery.Header.Count > 0))
+            foreach (LedgerDelivery delivery in Final(market.OnLedger(row)!).Where(delivery => delivery.Header.Count > 0))
             {
                 if (await market.DeliveryAsync(delivery.Header.DataHash, market.Schemas[row.SchemaId].Schema) is null)
                 {

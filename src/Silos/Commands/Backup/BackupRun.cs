@@ -7,6 +7,7 @@ using EmrMarket.Contracts.Ethereum.Signing;
 using EmrMarket.Silos.Commands.Chain;
 using EmrMarket.Silos.Commands.Client;
 using EmrMarket.Silos.Commands.Serve;
+using EmrMarket.Silos.Configuration;
 using EmrMarket.Silos.Storage.Backup;
 using EmrMarket.Silos.Storage.Postgres;
 using Npgsql;
@@ -16,9 +17,6 @@ namespace EmrMarket.Silos.Commands.Backup;
 /// <summary>One run of <c>emr backup</c>: databases first, all at one moment, then what only grows.</summary>
 internal static class BackupRun
 {
-    /// <summary>The file beside everything else that says when the last backup succeeded.</summary>
-    public const string StatusName = "last-backup.json";
-
     public const string DeploymentName = "deployment.json";
     public const string ChainStateName = "chain/state.json";
     public const string ConfigurationName = "configuration.json";
@@ -79,8 +77,10 @@ internal static class BackupRun
         await writer.CompleteAsync(manifest, accounts);
         BackupProgress.Clear();
         string full = Path.GetFullPath(folder);
-        Secrets.Write(Path.Combine(options.Root, StatusName),
-            JsonSerializer.SerializeToUtf8Bytes(new BackupStatus(seconds, full), BackupReader.Json), replace: true);
+
+        // Whose age 'serve' measures (emr_backup_last_success_timestamp_seconds).
+        Secrets.Write(options.Configuration[SettingKeys.MetricsBackupFile] ?? Path.Combine(options.Root, "backups", "last-success"),
+            JsonSerializer.SerializeToUtf8Bytes(new { seconds, folder = full }), replace: true);
         Say(manifest, full, json);
         return ExitCode.Success;
     });
@@ -195,26 +195,6 @@ internal static class BackupRun
         Output.Remark(
             "no key is in it, and what a site keeps cannot be read without its keys: './emr backup keys' seals them in a file for another "
                 + "place");
-    }
-}
-
-/// <summary>When the last backup of a process's roles succeeded.</summary>
-/// <param name="Seconds">When its snapshots were taken, unix seconds.</param>
-/// <param name="Folder">Where it was written.</param>
-internal sealed record BackupStatus(long Seconds, string Folder)
-{
-    /// <summary>Reads it; null when there never was one, or it cannot be read.</summary>
-    /// <param name="root">Where a process keeps everything.</param>
-    public static BackupStatus? Find(string root)
-    {
-        try
-        {
-            return JsonSerializer.Deserialize<BackupStatus>(File.ReadAllBytes(Path.Combine(root, BackupRun.StatusName)), BackupReader.Json);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
-        {
-            return null;
-        }
     }
 }
 

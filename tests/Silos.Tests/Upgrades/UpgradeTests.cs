@@ -1,0 +1,232 @@
+using System.Globalization;
+using System.Text;
+using EmrMarket.Grains.Abstractions.Market;
+using EmrMarket.Grains.Abstractions.Site;
+using EmrMarket.Grains.Market.Storage;
+using EmrMarket.Grains.Site.Storage;
+using EmrMarket.Silos.Storage;
+using EmrMarket.Silos.Storage.Backup;
+using EmrMarket.Silos.Storage.Postgres;
+using EmrMarket.Silos.Storage.Site;
+using EmrMarket.Silos.Tests.Storage;
+using Npgsql;
+
+namespace EmrMarket.Silos.Tests.Upgrades;
+
+/// <summary>
+/// Databases of earlier forms, kept beside this file as text, are opened by today's program, which migrates them and works on. A
+/// migration that is added without the form before it fails here: run these tests once with EMR_WRITE_UPGRADE=1 before it is added, and
+/// commit the file that appears.
+/// </summary>
+public sealed class UpgradeTests : IDisposable
+{
+    private const string Schema = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    private const string StorageKeyDigits = "1f1e1d1c1b1a191817161514131211100f0e0d0c0b0a09080706050403020100";
+    private static readonly CancellationToken None = CancellationToken.None;
+    private static readonly string Folder = Path.Combine(Tools.RepositoryRoot, "tests", "Silos.Tests", "Upgrades");
+
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("emr-upgrade-");
+
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    [RequiresFact(Tool.PostgreSQL)]
+    public async Task Newest_form_can_be_written_down_for_the_next_one()
+    {
+        // Written where somebody asks for it, and in any case of a form that can be read again.
+        foreach (DatabaseRole role in Enum.GetValues<DatabaseRole>())
+        {
+            bool isWanted = Environment.GetEnvironmentVariable("EMR_WRITE_UPGRADE") is { Length: > 0 };
+            Migration[] all = Migrations.Of(role);
+            foreach (int level in isWanted ? new[] { all[^2].Number, all[^1].Number } : [all[^1].Number])
+            {
+                string text = await WriteAsync(role, level);
+                await OpenAsync(role, text);
+                string file = FileOf(role, level);
+                if (isWanted && !File.Exists(file))
+                {
+                    await File.WriteAllTextAsync(file, text);
+                }
+            }
+        }
+    }
+
+    [RequiresFact(Tool.PostgreSQL)]
+    public async Task Database_of_every_earlier_form_is_migrated_and_worked_with()
+    {
+        foreach (DatabaseRole role in Enum.GetValues<DatabaseRole>())
+        {
+            foreach (string file in Directory.GetFiles(Folder, role.ToString().ToLowerInvariant() + "-*.sql"))
+            {
+                await OpenAsync(role, await File.ReadAllTextAsync(file));
+            }
+        }
+    }
+
+    [Fact]
+    public void Form_before_the_newest_migration_is_kept()
+    {
+        foreach (DatabaseRole role in Enum.GetValues<DatabaseRole>())
+        {
+            Migration[] all = Migrations.Of(role);
+            Assert.True(File.Exists(FileOf(role, all[^2].Number)),
+                $"migration {all[^1].Number:0000} ({all[^1].Name}) has no database of the form before it: take it out, run UpgradeTests with "
+                    + $"EMR_WRITE_UPGRADE=1, put it back, and commit {FileOf(role, all[^2].Number)}");
+        }
+    }
+
+    /// <summary>Loads a database of an earlier form, opens it as the program does, and works with it.</summary>
+    private async Task OpenAsync(DatabaseRole role, string text)
+    {
+        await using NpgsqlDataSource database = await TestDatabases.CreateEmptyAsync();
+        await LoadAsync(database, role, text);
+        string connection = await TestDatabases.ConnectionStringOfAsync(database);
+        if (role == DatabaseRole.Market)
+        {
+            await using MarketStorage market = await MarketStorage.OpenAsync(connection, None);
+            PostgresMarketStore store = new(market.Database);
+            RequestRow request = (await store.FindRequestAsync("aa", None))!;
+            Assert.Equal(("aa", "0xab", 1L), (request.Key, request.Researcher, request.Version));
+            await store.SaveRequestAsync(request with { Sold = 3 }, None);
+            Assert.Equal(3, Assert.Single(await store.FindOpenRequestsAsync(None)).Sold);
+            Assert.Equal("file"u8.ToArray(), await store.FindFileAsync("f", None));
+            await store.PlaceOrdersAsync([Ordered(2), Ordered(1)], None);
+            OrderRow[] orders = await store.FindOrdersAsync(7, 0, 10, None);
+            Assert.Equal([(1L, 1UL), (2L, 2UL)], orders.Select(order => (order.Sequence, order.RequestId)));
+            Assert.Equal("{}", await store.FindResultsAsync("aa", None));
+            return;
+        }
+
+        await using SiteStorage site = await SiteStorage.OpenAsync(connection, KeyFile(), None);
+        PostgresSiteStore sealedStore = new(site.Database, site.Vault);
+        LoadRecords batch = Assert.Single(await sealedStore.ReadRecordsAsync(Schema, None));
+        Assert.Equal(("batch", "{}"), (batch.Id, batch.SchemaJson));
+        byte[] profiles = (await sealedStore.ReadPoliciesAsync(Schema, None)).Profiles;
+        Assert.Equal([7, 7], profiles);
+        SiteOrderRow order = Assert.Single(await sealedStore.ReadOrdersAsync(None));
+        Assert.Equal((1L, SiteOrderState.Sending), (order.Sequence, order.State));
+        await sealedStore.SaveOrderAsync(order with { State = SiteOrderState.Released }, None);
+        Assert.Equal(SiteOrderState.Released, Assert.Single(await sealedStore.ReadOrdersAsync(None)).State);
+        Assert.Equal("leaves"u8.ToArray(), await sealedStore.FindFileAsync(new string('a', 64), None));
+        Assert.Single(await sealedStore.ReadAccountsAsync(None));
+        Assert.Single(await sealedStore.ReadRevocationsAsync(Schema, None));
+        ulong[] withdrawn = await sealedStore.KeepWithdrawnAsync(Schema, 3, [], None);
+        Assert.Equal([2], withdrawn);
+        Assert.Equal(1u, Assert.Single(await sealedStore.ReadEpochsAsync(Schema, None)).Epoch.Epoch);
+        Assert.Null(await sealedStore.FindRestoreAsync(None));
+    }
+
+    private async Task<string> WriteAsync(DatabaseRole role, int level)
+    {
+        await using NpgsqlDataSource database = await TestDatabases.CreateEmptyAsync();
+        Migration[] applied = [.. Migrations.Of(role).Where(migration => migration.Number <= level)];
+        await Migrations.ApplyAsync(database, applied, None);
+        await FillAsync(database, role);
+        await using NpgsqlConnection connection = await database.OpenConnectionAsync();
+        StringBuilder text = new();
+        foreach (Migration migration in applied)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"-- migration {migration.Number:0000} {migration.Sha256}\n");
+        }
+
+        foreach (string table in await DatabaseSnapshot.TablesAsync(connection, None))
+        {
+            string columns = string.Join(", ", await DatabaseSnapshot.RowsAsync(connection,
+                "SELECT attname::text FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0 AND attgenerated = '' ORDER BY attnum",
+                row => row.GetString(0), None, table));
+            using TextReader rows = await connection.BeginTextExportAsync($"COPY {table} ({columns}) TO STDOUT", None);
+            text.Append(CultureInfo.InvariantCulture, $"COPY {table} ({columns}) FROM STDIN;\n{await rows.ReadToEndAsync()}\\.\n");
+        }
+
+        foreach ((string name, long last) in await DatabaseSnapshot.RowsAsync(connection,
+            "SELECT sequencename::text, last_value FROM pg_sequences WHERE last_value IS NOT NULL", row => (row.GetString(0), row.GetInt64(1)),
+            None))
+        {
+            text.Append(CultureInfo.InvariantCulture, $"SELECT setval('{name}', {last});\n");
+        }
+
+        return text.ToString();
+    }
+
+    private static async Task LoadAsync(NpgsqlDataSource database, DatabaseRole role, string text)
+    {
+        string[] lines = text.Split('\n');
+        Migration[] applied = [.. lines.Where(line => line.StartsWith("-- migration ", StringComparison.Ordinal)).Select(line =>
+        {
+            string[] words = line.Split(' ');
+            Migration same = Migrations.Of(role).Single(one => one.Number == int.Parse(words[2], CultureInfo.InvariantCulture));
+            Assert.Equal(words[3], same.Sha256);
+            return same;
+        })];
+        await Migrations.ApplyAsync(database, applied, None);
+        await using NpgsqlConnection connection = await database.OpenConnectionAsync();
+        for (int i = applied.Length; i < lines.Length; i++)
+        {
+            if (lines[i].StartsWith("COPY ", StringComparison.Ordinal))
+            {
+                await using TextWriter copy = await connection.BeginTextImportAsync(lines[i].TrimEnd(';'), None);
+                while (lines[++i] != "\\.")
+                {
+                    await copy.WriteAsync(lines[i] + "\n");
+                }
+            }
+            else if (lines[i].Length > 0)
+            {
+                await DatabaseSnapshot.ExecuteAsync(connection, lines[i], None);
+            }
+        }
+    }
+
+    private async Task FillAsync(NpgsqlDataSource database, DatabaseRole role)
+    {
+        if (role == DatabaseRole.Market)
+        {
+            PostgresMarketStore store = new(database);
+            await store.KeepFileAsync("f", "file"u8.ToArray(), None);
+            await store.SaveRequestAsync(
+                new RequestRow
+                {
+                    Key = "aa", Researcher = "0xab", SchemaId = Schema, TermsJson = "{}",
+                    Steps = [new RequestStep { State = RequestState.Planned, Seconds = 1, Reason = "a test" }],
+                }, None);
+                await using NpgsqlConnection connection = await database.OpenConnectionAsync();
+            await DatabaseSnapshot.ExecuteAsync(connection,
+                "INSERT INTO market_order (site, sequence, request_id, attempt, body) VALUES (7, 1, 1, 0, $1)", None,
+                System.Text.Json.JsonSerializer.Serialize(Ordered(1)));
+            await store.KeepResultsAsync("aa", "{}", None);
+            return;
+        }
+
+        PostgresSiteStore site = new(database, await SiteVault.OpenAsync(database, KeyFile(), None));
+        await site.KeepRecordsAsync(new LoadRecords
+        {
+            Id = "batch", SchemaJson = "{}", RecordKeys = [1, 2], PersonKeys = [1, 2], Codes = [[1, 2]], Fractions = [[]],
+        }, Schema, None);
+        await site.SavePoliciesAsync(new SetPolicies
+        {
+            SchemaId = Schema, PersonKeys = [1, 2], Profiles = [7, 7], Rates = [0, 0], Quotas = [1, 1], Purposes = [0, 0],
+            ExpirySeconds = [5, 5], Participation = [Participation.Active, Participation.Withdrawn],
+        }, None);
+        await site.KeepFileAsync(new string('a', 64), "leaves"u8.ToArray(), None);
+        await site.KeepAccountAsync(new SiteAccountRow { PersonKey = 1, PublicKey = new byte[33], ChainCode = new byte[32] }, None);
+        await site.SaveRevocationAsync(new SiteRevocationRow { SchemaId = Schema, Pseudonym = "ab", Signature = new byte[65] }, None);
+        await site.KeepWithdrawnAsync(Schema, 3, [2], None);
+        await site.KeepEpochAsync(new SiteEpochRow(Schema, new SiteEpoch
+        {
+            Epoch = 1, Members = 2, Classes = 1, Withheld = 0, FileHash = new string('a', 64),
+        }), None);
+        await site.SaveOrderAsync(new SiteOrderRow
+        {
+            Sequence = 1, SchemaId = Schema, Attempt = 0, State = SiteOrderState.Sending, FileHash = new string('a', 64), RecordKeys = [1],
+            Attributes = [0], Grades = [1],
+            Delivery = new SiteDelivery { Sequence = 1, RequestId = 1, Sold = 1, Delivered = 1, OverCap = 0, NotAllowed = 0 },
+        }, None);
+    }
+
+    private static OrderRow Ordered(ulong request) =>
+        new() { Site = 7, RequestId = request, RequestKey = "aa", RoundFileHash = "f", Attempt = 0 };
+
+    private string KeyFile() => Commands.CommandProcess.Secret(_folder.FullName, "storage.key", StorageKeyDigits);
+
+    private static string FileOf(DatabaseRole role, int level) => Path.Combine(Folder, string.Create(
+        CultureInfo.InvariantCulture, $"{role.ToString().ToLowerInvariant()}-{level:0000}.sql"));
+}
