@@ -22,7 +22,6 @@ public sealed class UpgradeTests : IDisposable
 {
     private const string Schema = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
     private const string StorageKeyDigits = "1f1e1d1c1b1a191817161514131211100f0e0d0c0b0a09080706050403020100";
-    private static readonly CancellationToken None = CancellationToken.None;
     private static readonly string Folder = Path.Combine(Tools.RepositoryRoot, "tests", "Silos.Tests", "Upgrades");
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("emr-upgrade-");
@@ -82,44 +81,44 @@ public sealed class UpgradeTests : IDisposable
         string connection = await TestDatabases.ConnectionStringOfAsync(database);
         if (role == DatabaseRole.Market)
         {
-            await using MarketStorage market = await MarketStorage.OpenAsync(connection, None);
+            await using MarketStorage market = await MarketStorage.OpenAsync(connection, CancellationToken.None);
             PostgresMarketStore store = new(market.Database);
-            RequestRow request = (await store.FindRequestAsync("aa", None))!;
+            RequestRow request = (await store.FindRequestAsync("aa", CancellationToken.None))!;
             Assert.Equal(("aa", "0xab", 1L), (request.Key, request.Researcher, request.Version));
-            await store.SaveRequestAsync(request with { Sold = 3 }, None);
-            Assert.Equal(3, Assert.Single(await store.FindOpenRequestsAsync(None)).Sold);
-            Assert.Equal("file"u8.ToArray(), await store.FindFileAsync("f", None));
-            await store.PlaceOrdersAsync([Ordered(2), Ordered(1)], None);
-            OrderRow[] orders = await store.FindOrdersAsync(7, 0, 10, None);
+            await store.SaveRequestAsync(request with { Sold = 3 }, CancellationToken.None);
+            Assert.Equal(3, Assert.Single(await store.FindOpenRequestsAsync(CancellationToken.None)).Sold);
+            Assert.Equal("file"u8.ToArray(), await store.FindFileAsync("f", CancellationToken.None));
+            await store.PlaceOrdersAsync([Ordered(2), Ordered(1)], CancellationToken.None);
+            OrderRow[] orders = await store.FindOrdersAsync(7, 0, 10, CancellationToken.None);
             Assert.Equal([(1L, 1UL), (2L, 2UL)], orders.Select(order => (order.Sequence, order.RequestId)));
-            Assert.Equal("{}", await store.FindResultsAsync("aa", None));
+            Assert.Equal("{}", await store.FindResultsAsync("aa", CancellationToken.None));
             return;
         }
 
-        await using SiteStorage site = await SiteStorage.OpenAsync(connection, KeyFile(), None);
+        await using SiteStorage site = await SiteStorage.OpenAsync(connection, KeyFile(), CancellationToken.None);
         PostgresSiteStore sealedStore = new(site.Database, site.Vault);
-        LoadRecords batch = Assert.Single(await sealedStore.ReadRecordsAsync(Schema, None));
+        LoadRecords batch = Assert.Single(await sealedStore.ReadRecordsAsync(Schema, CancellationToken.None));
         Assert.Equal(("batch", "{}"), (batch.Id, batch.SchemaJson));
-        byte[] profiles = (await sealedStore.ReadPoliciesAsync(Schema, None)).Profiles;
+        byte[] profiles = (await sealedStore.ReadPoliciesAsync(Schema, CancellationToken.None)).Profiles;
         Assert.Equal([7, 7], profiles);
-        SiteOrderRow order = Assert.Single(await sealedStore.ReadOrdersAsync(None));
+        SiteOrderRow order = Assert.Single(await sealedStore.ReadOrdersAsync(CancellationToken.None));
         Assert.Equal((1L, SiteOrderState.Sending), (order.Sequence, order.State));
-        await sealedStore.SaveOrderAsync(order with { State = SiteOrderState.Released }, None);
-        Assert.Equal(SiteOrderState.Released, Assert.Single(await sealedStore.ReadOrdersAsync(None)).State);
-        Assert.Equal("leaves"u8.ToArray(), await sealedStore.FindFileAsync(new string('a', 64), None));
-        Assert.Single(await sealedStore.ReadAccountsAsync(None));
-        Assert.Single(await sealedStore.ReadRevocationsAsync(Schema, None));
-        ulong[] withdrawn = await sealedStore.KeepWithdrawnAsync(Schema, 3, [], None);
+        await sealedStore.SaveOrderAsync(order with { State = SiteOrderState.Released }, CancellationToken.None);
+        Assert.Equal(SiteOrderState.Released, Assert.Single(await sealedStore.ReadOrdersAsync(CancellationToken.None)).State);
+        Assert.Equal("leaves"u8.ToArray(), await sealedStore.FindFileAsync(new string('a', 64), CancellationToken.None));
+        Assert.Single(await sealedStore.ReadAccountsAsync(CancellationToken.None));
+        Assert.Single(await sealedStore.ReadRevocationsAsync(Schema, CancellationToken.None));
+        ulong[] withdrawn = await sealedStore.KeepWithdrawnAsync(Schema, 3, [], CancellationToken.None);
         Assert.Equal([2], withdrawn);
-        Assert.Equal(1u, Assert.Single(await sealedStore.ReadEpochsAsync(Schema, None)).Epoch.Epoch);
-        Assert.Null(await sealedStore.FindRestoreAsync(None));
+        Assert.Equal(1u, Assert.Single(await sealedStore.ReadEpochsAsync(Schema, CancellationToken.None)).Epoch.Epoch);
+        Assert.Null(await sealedStore.FindRestoreAsync(CancellationToken.None));
     }
 
     private async Task<string> WriteAsync(DatabaseRole role, int level)
     {
         await using NpgsqlDataSource database = await TestDatabases.CreateEmptyAsync();
         Migration[] applied = [.. Migrations.Of(role).Where(migration => migration.Number <= level)];
-        await Migrations.ApplyAsync(database, applied, None);
+        await Migrations.ApplyAsync(database, applied, CancellationToken.None);
         await FillAsync(database, role);
         await using NpgsqlConnection connection = await database.OpenConnectionAsync();
         StringBuilder text = new();
@@ -128,18 +127,18 @@ public sealed class UpgradeTests : IDisposable
             text.Append(CultureInfo.InvariantCulture, $"-- migration {migration.Number:0000} {migration.Sha256}\n");
         }
 
-        foreach (string table in await DatabaseSnapshot.TablesAsync(connection, None))
+        foreach (string table in await DatabaseSnapshot.TablesAsync(connection, CancellationToken.None))
         {
             string columns = string.Join(", ", await DatabaseSnapshot.RowsAsync(connection,
                 "SELECT attname::text FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0 AND attgenerated = '' ORDER BY attnum",
-                row => row.GetString(0), None, table));
-            using TextReader rows = await connection.BeginTextExportAsync($"COPY {table} ({columns}) TO STDOUT", None);
+                row => row.GetString(0), CancellationToken.None, table));
+            using TextReader rows = await connection.BeginTextExportAsync($"COPY {table} ({columns}) TO STDOUT", CancellationToken.None);
             text.Append(CultureInfo.InvariantCulture, $"COPY {table} ({columns}) FROM STDIN;\n{await rows.ReadToEndAsync()}\\.\n");
         }
 
         foreach ((string name, long last) in await DatabaseSnapshot.RowsAsync(connection,
             "SELECT sequencename::text, last_value FROM pg_sequences WHERE last_value IS NOT NULL", row => (row.GetString(0), row.GetInt64(1)),
-            None))
+            CancellationToken.None))
         {
             text.Append(CultureInfo.InvariantCulture, $"SELECT setval('{name}', {last});\n");
         }
@@ -157,13 +156,13 @@ public sealed class UpgradeTests : IDisposable
             Assert.Equal(words[3], same.Sha256);
             return same;
         })];
-        await Migrations.ApplyAsync(database, applied, None);
+        await Migrations.ApplyAsync(database, applied, CancellationToken.None);
         await using NpgsqlConnection connection = await database.OpenConnectionAsync();
         for (int i = applied.Length; i < lines.Length; i++)
         {
             if (lines[i].StartsWith("COPY ", StringComparison.Ordinal))
             {
-                await using TextWriter copy = await connection.BeginTextImportAsync(lines[i].TrimEnd(';'), None);
+                await using TextWriter copy = await connection.BeginTextImportAsync(lines[i].TrimEnd(';'), CancellationToken.None);
                 while (lines[++i] != "\\.")
                 {
                     await copy.WriteAsync(lines[i] + "\n");
@@ -171,7 +170,7 @@ public sealed class UpgradeTests : IDisposable
             }
             else if (lines[i].Length > 0)
             {
-                await DatabaseSnapshot.ExecuteAsync(connection, lines[i], None);
+                await DatabaseSnapshot.ExecuteAsync(connection, lines[i], CancellationToken.None);
             }
         }
     }
@@ -181,45 +180,45 @@ public sealed class UpgradeTests : IDisposable
         if (role == DatabaseRole.Market)
         {
             PostgresMarketStore store = new(database);
-            await store.KeepFileAsync("f", "file"u8.ToArray(), None);
+            await store.KeepFileAsync("f", "file"u8.ToArray(), CancellationToken.None);
             await store.SaveRequestAsync(
                 new RequestRow
                 {
                     Key = "aa", Researcher = "0xab", SchemaId = Schema, TermsJson = "{}",
                     Steps = [new RequestStep { State = RequestState.Planned, Seconds = 1, Reason = "a test" }],
-                }, None);
+                }, CancellationToken.None);
                 await using NpgsqlConnection connection = await database.OpenConnectionAsync();
             await DatabaseSnapshot.ExecuteAsync(connection,
-                "INSERT INTO market_order (site, sequence, request_id, attempt, body) VALUES (7, 1, 1, 0, $1)", None,
+                "INSERT INTO market_order (site, sequence, request_id, attempt, body) VALUES (7, 1, 1, 0, $1)", CancellationToken.None,
                 System.Text.Json.JsonSerializer.Serialize(Ordered(1)));
-            await store.KeepResultsAsync("aa", "{}", None);
+            await store.KeepResultsAsync("aa", "{}", CancellationToken.None);
             return;
         }
 
-        PostgresSiteStore site = new(database, await SiteVault.OpenAsync(database, KeyFile(), None));
+        PostgresSiteStore site = new(database, await SiteVault.OpenAsync(database, KeyFile(), CancellationToken.None));
         await site.KeepRecordsAsync(new LoadRecords
         {
             Id = "batch", SchemaJson = "{}", RecordKeys = [1, 2], PersonKeys = [1, 2], Codes = [[1, 2]], Fractions = [[]],
-        }, Schema, None);
+        }, Schema, CancellationToken.None);
         await site.SavePoliciesAsync(new SetPolicies
         {
             SchemaId = Schema, PersonKeys = [1, 2], Profiles = [7, 7], Rates = [0, 0], Quotas = [1, 1], Purposes = [0, 0],
             ExpirySeconds = [5, 5], Participation = [Participation.Active, Participation.Withdrawn],
-        }, None);
-        await site.KeepFileAsync(new string('a', 64), "leaves"u8.ToArray(), None);
-        await site.KeepAccountAsync(new SiteAccountRow { PersonKey = 1, PublicKey = new byte[33], ChainCode = new byte[32] }, None);
-        await site.SaveRevocationAsync(new SiteRevocationRow { SchemaId = Schema, Pseudonym = "ab", Signature = new byte[65] }, None);
-        await site.KeepWithdrawnAsync(Schema, 3, [2], None);
+        }, CancellationToken.None);
+        await site.KeepFileAsync(new string('a', 64), "leaves"u8.ToArray(), CancellationToken.None);
+        await site.KeepAccountAsync(new SiteAccountRow { PersonKey = 1, PublicKey = new byte[33], ChainCode = new byte[32] }, CancellationToken.None);
+        await site.SaveRevocationAsync(new SiteRevocationRow { SchemaId = Schema, Pseudonym = "ab", Signature = new byte[65] }, CancellationToken.None);
+        await site.KeepWithdrawnAsync(Schema, 3, [2], CancellationToken.None);
         await site.KeepEpochAsync(new SiteEpochRow(Schema, new SiteEpoch
         {
             Epoch = 1, Members = 2, Classes = 1, Withheld = 0, FileHash = new string('a', 64),
-        }), None);
+        }), CancellationToken.None);
         await site.SaveOrderAsync(new SiteOrderRow
         {
             Sequence = 1, SchemaId = Schema, Attempt = 0, State = SiteOrderState.Sending, FileHash = new string('a', 64), RecordKeys = [1],
             Attributes = [0], Grades = [1],
             Delivery = new SiteDelivery { Sequence = 1, RequestId = 1, Sold = 1, Delivered = 1, OverCap = 0, NotAllowed = 0 },
-        }, None);
+        }, CancellationToken.None);
     }
 
     private static OrderRow Ordered(ulong request) =>

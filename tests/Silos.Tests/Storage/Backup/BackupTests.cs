@@ -17,7 +17,6 @@ namespace EmrMarket.Silos.Tests.Storage.Backup;
 public sealed class BackupTests : IDisposable
 {
     private const string Schema = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-    private static readonly CancellationToken None = CancellationToken.None;
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("emr-backup-");
     private readonly EthereumAccount _account = EthereumAccount.Generate();
@@ -34,31 +33,31 @@ public sealed class BackupTests : IDisposable
         await using NpgsqlDataSource source = await TestDatabases.CreateAsync(DatabaseRole.Site);
         PostgresSiteStore store = await FillAsync(source);
         string from = await TestDatabases.ConnectionStringOfAsync(source);
-        await using DatabaseSnapshot snapshot = await DatabaseSnapshot.TakeAsync(from, DatabaseRole.Site, None);
+        await using DatabaseSnapshot snapshot = await DatabaseSnapshot.TakeAsync(from, DatabaseRole.Site, CancellationToken.None);
         Dictionary<string, string> then = await DigestsAsync(source);
 
         // What is written from here on is in the next backup.
-        await store.SavePoliciesAsync(Policies(9), None);
-        await store.SaveOrderAsync(Order(2), None);
+        await store.SavePoliciesAsync(Policies(9), CancellationToken.None);
+        await store.SaveOrderAsync(Order(2), CancellationToken.None);
         BackupReader backup = await WriteAsync(snapshot, "one");
         Assert.NotEqual(then, await DigestsAsync(source));
 
         await using NpgsqlDataSource target = await TestDatabases.CreateEmptyAsync();
         string to = await TestDatabases.ConnectionStringOfAsync(target);
-        await DatabaseRestore.RunAsync(to, backup, backup.Manifest.Databases[0], replaces: false, null, None);
+        await DatabaseRestore.RunAsync(to, backup, backup.Manifest.Databases[0], replaces: false, null, CancellationToken.None);
         Dictionary<string, string> now = await DigestsAsync(target);
         Assert.Equal(then.Keys.Order(), now.Keys.Order());
         Assert.All(then.Keys.Except(["site_restore"]), table => Assert.Equal((table, then[table]), (table, now[table])));
 
         // It opens with its key, goes on, and knows that it was restored.
-        await using SiteStorage opened = await SiteStorage.OpenAsync(to, KeyFile, None);
+        await using SiteStorage opened = await SiteStorage.OpenAsync(to, KeyFile, CancellationToken.None);
         PostgresSiteStore restored = new(opened.Database, opened.Vault);
-        ulong[] persons = (await restored.ReadPoliciesAsync(Schema, None)).PersonKeys;
+        ulong[] persons = (await restored.ReadPoliciesAsync(Schema, CancellationToken.None)).PersonKeys;
         Assert.Equal([1, 2], persons);
-        Assert.Equal(1, Assert.Single(await restored.ReadOrdersAsync(None)).Sequence);
-        Assert.Equal(new SiteRestoreRow(backup.Manifest.Seconds, 0, IsConfirmed: false), await restored.FindRestoreAsync(None));
-        await restored.SavePoliciesAsync(Policies(2), None);
-        Assert.Equal(7, (await restored.ReadPoliciesAsync(Schema, None)).Profiles[1]);
+        Assert.Equal(1, Assert.Single(await restored.ReadOrdersAsync(CancellationToken.None)).Sequence);
+        Assert.Equal(new SiteRestoreRow(backup.Manifest.Seconds, 0, IsConfirmed: false), await restored.FindRestoreAsync(CancellationToken.None));
+        await restored.SavePoliciesAsync(Policies(2), CancellationToken.None);
+        Assert.Equal(7, (await restored.ReadPoliciesAsync(Schema, CancellationToken.None)).Profiles[1]);
     }
 
     [RequiresFact(Tool.PostgreSQL)]
@@ -66,7 +65,7 @@ public sealed class BackupTests : IDisposable
     {
         await using NpgsqlDataSource source = await TestDatabases.CreateEmptyAsync();
         Migration[] all = Migrations.Of(DatabaseRole.Market);
-        await Migrations.ApplyAsync(source, all[..^1], None);
+        await Migrations.ApplyAsync(source, all[..^1], CancellationToken.None);
         await using (NpgsqlCommand insert = source.CreateCommand(
             "INSERT INTO market_order (site, sequence, request_id, attempt, body) VALUES (1, 3, 18446744073709551615, 0, '{}'), "
                 + "(1, 4, 5, 0, '{}'); INSERT INTO market_delivery (request_id, site, attempt, file_hash, body) "
@@ -76,17 +75,17 @@ public sealed class BackupTests : IDisposable
         }
 
         await using DatabaseSnapshot snapshot = await DatabaseSnapshot.TakeAsync(
-            await TestDatabases.ConnectionStringOfAsync(source), DatabaseRole.Market, None);
+            await TestDatabases.ConnectionStringOfAsync(source), DatabaseRole.Market, CancellationToken.None);
         BackupReader backup = await WriteAsync(snapshot, "earlier", BackupDatabase.Market);
         await using NpgsqlDataSource target = await TestDatabases.CreateEmptyAsync();
         string to = await TestDatabases.ConnectionStringOfAsync(target);
-        await DatabaseRestore.RunAsync(to, backup, backup.Manifest.Databases[0], replaces: false, null, None);
-        Assert.Equal(0, await Migrations.ApplyAsync(target, DatabaseRole.Market, None));
+        await DatabaseRestore.RunAsync(to, backup, backup.Manifest.Databases[0], replaces: false, null, CancellationToken.None);
+        Assert.Equal(0, await Migrations.ApplyAsync(target, DatabaseRole.Market, CancellationToken.None));
 
         // What had not come is ordered again, under numbers above all that a site may have seen since.
-        await using MarketStorage opened = await MarketStorage.OpenAsync(to, None);
+        await using MarketStorage opened = await MarketStorage.OpenAsync(to, CancellationToken.None);
         await new PostgresMarketStore(opened.Database).PlaceOrdersAsync(
-            [new() { Site = 1, RequestId = 5, RequestKey = "k", RoundFileHash = "f", Attempt = 0 }], None);
+            [new() { Site = 1, RequestId = 5, RequestKey = "k", RoundFileHash = "f", Attempt = 0 }], CancellationToken.None);
         long[] numbers = [.. (await NumbersAsync(target))];
         Assert.Equal(3, numbers[0]);
         Assert.True(numbers[1] > backup.Manifest.Seconds, "an order was numbered as if nothing had been forgotten");
@@ -98,25 +97,25 @@ public sealed class BackupTests : IDisposable
         await using NpgsqlDataSource source = await TestDatabases.CreateAsync(DatabaseRole.Site);
         await FillAsync(source);
         await using DatabaseSnapshot snapshot = await DatabaseSnapshot.TakeAsync(
-            await TestDatabases.ConnectionStringOfAsync(source), DatabaseRole.Site, None);
+            await TestDatabases.ConnectionStringOfAsync(source), DatabaseRole.Site, CancellationToken.None);
         BackupReader backup = await WriteAsync(snapshot, "one");
         await using NpgsqlDataSource target = await TestDatabases.CreateAsync(DatabaseRole.Market);
         string to = await TestDatabases.ConnectionStringOfAsync(target);
         string former;
-        await using (StoreOwner owner = await StoreOwner.TakeAsync(to, None))
+        await using (StoreOwner owner = await StoreOwner.TakeAsync(to, CancellationToken.None))
         {
             await Assert.ThrowsAsync<StoreInUseException>(
-                () => DatabaseRestore.RunAsync(to, backup, backup.Manifest.Databases[0], replaces: true, null, None));
+                () => DatabaseRestore.RunAsync(to, backup, backup.Manifest.Databases[0], replaces: true, null, CancellationToken.None));
             former = owner.ConnectionString;
         }
 
         Dictionary<string, string> before = await DigestsAsync(target);
         BackupException refused = await Assert.ThrowsAsync<BackupException>(
-            () => DatabaseRestore.RunAsync(to, backup, backup.Manifest.Databases[0], replaces: false, null, None));
+            () => DatabaseRestore.RunAsync(to, backup, backup.Manifest.Databases[0], replaces: false, null, CancellationToken.None));
         Assert.Contains("--replace", refused.Message, StringComparison.Ordinal);
         Assert.Equal(before, await DigestsAsync(target));
 
-        await DatabaseRestore.RunAsync(to, backup, backup.Manifest.Databases[0], replaces: true, null, None);
+        await DatabaseRestore.RunAsync(to, backup, backup.Manifest.Databases[0], replaces: true, null, CancellationToken.None);
         await using NpgsqlDataSource left = NpgsqlDataSource.Create(former);
         await using NpgsqlCommand write = left.CreateCommand("DELETE FROM site_policies");
         Assert.Equal(StoreFence.Refused, (await Assert.ThrowsAsync<PostgresException>(() => write.ExecuteNonQueryAsync())).SqlState);
@@ -128,7 +127,7 @@ public sealed class BackupTests : IDisposable
         await using NpgsqlDataSource source = await TestDatabases.CreateAsync(DatabaseRole.Site);
         await FillAsync(source);
         await using DatabaseSnapshot snapshot = await DatabaseSnapshot.TakeAsync(
-            await TestDatabases.ConnectionStringOfAsync(source), DatabaseRole.Site, None);
+            await TestDatabases.ConnectionStringOfAsync(source), DatabaseRole.Site, CancellationToken.None);
         await WriteAsync(snapshot, "one");
         string[] files = Directory.GetFiles(Place("one"), "*", SearchOption.AllDirectories);
         Assert.True(files.Length > 15, "the backup has too few files to be one");
@@ -148,16 +147,16 @@ public sealed class BackupTests : IDisposable
                     await File.WriteAllBytesAsync(file, wrong);
                 }
 
-                Exception? found = await Record.ExceptionAsync(() => BackupReader.OpenAsync(Place("one"), null, None));
+                Exception? found = await Record.ExceptionAsync(() => BackupReader.OpenAsync(Place("one"), null, CancellationToken.None));
                 Assert.True(found is BackupException, $"{file} with {wrong?.Length.ToString() ?? "no"} of {whole.Length} bytes: {found}");
             }
 
             await File.WriteAllBytesAsync(file, whole);
         }
 
-        await BackupReader.OpenAsync(Place("one"), null, None);
+        await BackupReader.OpenAsync(Place("one"), null, CancellationToken.None);
         await File.WriteAllTextAsync(Path.Combine(Place("one"), "sites", "stranger"), "");
-        await Assert.ThrowsAsync<BackupException>(() => BackupReader.OpenAsync(Place("one"), null, None));
+        await Assert.ThrowsAsync<BackupException>(() => BackupReader.OpenAsync(Place("one"), null, CancellationToken.None));
     }
 
     [RequiresFact(Tool.PostgreSQL)]
@@ -166,7 +165,7 @@ public sealed class BackupTests : IDisposable
         await using NpgsqlDataSource source = await TestDatabases.CreateAsync(DatabaseRole.Site);
         await FillAsync(source);
         await using DatabaseSnapshot snapshot = await DatabaseSnapshot.TakeAsync(
-            await TestDatabases.ConnectionStringOfAsync(source), DatabaseRole.Site, None);
+            await TestDatabases.ConnectionStringOfAsync(source), DatabaseRole.Site, CancellationToken.None);
         BackupReader backup = await WriteAsync(snapshot, "one");
         Assert.Equal([_account.Address], backup.Signers);
         BackupDatabase database = backup.Manifest.Databases[0];
@@ -174,7 +173,7 @@ public sealed class BackupTests : IDisposable
         // Whoever alters the manifest has to sign it, and then it is theirs.
         EthereumAccount other = EthereumAccount.Generate();
         await AlteredAsync(backup.Manifest with { Seconds = 1 }, other);
-        Assert.Equal([other.Address], (await BackupReader.OpenAsync(Place("one"), null, None)).Signers);
+        Assert.Equal([other.Address], (await BackupReader.OpenAsync(Place("one"), null, CancellationToken.None)).Signers);
 
         await AlteredAsync(backup.Manifest with { Version = 2 }, _account);
         await RefusedAsync("version 2");
@@ -186,7 +185,7 @@ public sealed class BackupTests : IDisposable
         await RefusedAsync("another form");
 
         async Task RefusedAsync(string says) => Assert.Contains(
-            says, (await Assert.ThrowsAsync<BackupException>(() => BackupReader.OpenAsync(Place("one"), null, None))).Message,
+            says, (await Assert.ThrowsAsync<BackupException>(() => BackupReader.OpenAsync(Place("one"), null, CancellationToken.None))).Message,
             StringComparison.Ordinal);
 
         async Task AlteredAsync(BackupManifest manifest, EthereumAccount account)
@@ -205,9 +204,13 @@ public sealed class BackupTests : IDisposable
         using (BackupWriter writer = new(Place("failed")))
         {
             await writer.AddAsync("a/b", stream => stream.WriteAsync("content"u8.ToArray()).AsTask());
-            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(Place("failed.part"), "a", "b")));
-            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute,
-                File.GetUnixFileMode(Path.Combine(Place("failed.part"), "a")));
+            if (!OperatingSystem.IsWindows())
+            {
+                Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(Place("failed.part"), "a", "b")));
+                Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute,
+                    File.GetUnixFileMode(Path.Combine(Place("failed.part"), "a")));
+            }
+
             BackupException full = await Assert.ThrowsAsync<BackupException>(
                 () => writer.AddAsync("c", _ => throw new IOException("No space left on device")));
             Assert.Contains("No space left on device", full.Message, StringComparison.Ordinal);
@@ -248,15 +251,15 @@ public sealed class BackupTests : IDisposable
 
     private async Task<PostgresSiteStore> FillAsync(NpgsqlDataSource database)
     {
-        PostgresSiteStore store = new(database, await SiteVault.OpenAsync(database, KeyFile, None));
+        PostgresSiteStore store = new(database, await SiteVault.OpenAsync(database, KeyFile, CancellationToken.None));
         await store.KeepRecordsAsync(new LoadRecords
         {
             Id = "batch", SchemaJson = "{}", RecordKeys = [1, 2], PersonKeys = [1, 2], Codes = [[1, 2]], Fractions = [[]],
-        }, Schema, None);
-        await store.SavePoliciesAsync(Policies(1, 2), None);
-        await store.KeepFileAsync(new string('a', 64), RandomNumberGenerator.GetBytes(100_000), None);
-        await store.SaveOrderAsync(Order(1), None);
-        await store.KeepWithdrawnAsync(Schema, 3, [1], None);
+        }, Schema, CancellationToken.None);
+        await store.SavePoliciesAsync(Policies(1, 2), CancellationToken.None);
+        await store.KeepFileAsync(new string('a', 64), RandomNumberGenerator.GetBytes(100_000), CancellationToken.None);
+        await store.SaveOrderAsync(Order(1), CancellationToken.None);
+        await store.KeepWithdrawnAsync(Schema, 3, [1], CancellationToken.None);
         return store;
     }
 
@@ -265,19 +268,19 @@ public sealed class BackupTests : IDisposable
         using BackupWriter writer = new(Place(name));
         BackupDatabase copied = new()
         {
-            Name = database, Account = _account.Address.ToString(), Migrations = snapshot.Migrations, Block = await snapshot.BlockAsync(None),
-            Tables = [], Sequences = [], Keys = await snapshot.KeysAsync(None), SiteKeyMark = "",
+            Name = database, Account = _account.Address.ToString(), Migrations = snapshot.Migrations, Block = await snapshot.BlockAsync(CancellationToken.None),
+            Tables = [], Sequences = [], Keys = await snapshot.KeysAsync(CancellationToken.None), SiteKeyMark = "",
         };
         copied = copied with
         {
-            Tables = await snapshot.CopyAsync(copied.Folder, writer, null, None), Sequences = await snapshot.SequencesAsync(None),
+            Tables = await snapshot.CopyAsync(copied.Folder, writer, null, CancellationToken.None), Sequences = await snapshot.SequencesAsync(CancellationToken.None),
         };
         await writer.CompleteAsync(new BackupManifest
         {
             Format = BackupManifest.FormatName, Version = BackupManifest.CurrentVersion, Program = "test", Seconds = 1_700_000_000,
             ChainId = 1, Contracts = [], HasChain = false, Databases = [copied], Files = [.. writer.Files],
         }, [_account]);
-        return await BackupReader.OpenAsync(Place(name), null, None);
+        return await BackupReader.OpenAsync(Place(name), null, CancellationToken.None);
     }
 
     /// <summary>Per table what is in it, and where its sequences stand.</summary>
@@ -285,7 +288,7 @@ public sealed class BackupTests : IDisposable
     {
         await using NpgsqlConnection connection = await database.OpenConnectionAsync();
         Dictionary<string, string> digests = new(StringComparer.Ordinal);
-        foreach (string table in await DatabaseSnapshot.TablesAsync(connection, None))
+        foreach (string table in await DatabaseSnapshot.TablesAsync(connection, CancellationToken.None))
         {
             await using NpgsqlCommand command = new(
                 $"SELECT coalesce(md5(string_agg(md5(t::text), '' ORDER BY t::text)), '') || count(*) FROM {table} t", connection);
@@ -299,7 +302,7 @@ public sealed class BackupTests : IDisposable
     {
         await using NpgsqlConnection connection = await database.OpenConnectionAsync();
         return await DatabaseSnapshot.RowsAsync(
-            connection, "SELECT sequence FROM market_order ORDER BY sequence", row => row.GetInt64(0), None);
+            connection, "SELECT sequence FROM market_order ORDER BY sequence", row => row.GetInt64(0), CancellationToken.None);
     });
 
     private static SetPolicies Policies(params ulong[] persons) => new()
