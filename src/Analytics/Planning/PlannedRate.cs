@@ -12,7 +12,8 @@ internal static class PlannedRate
 {
     private const int RateSteps = 20;
 
-    /// <summary>The half-width at the worst rate, inside the group and outside it; null when the group could not be told from empty.</summary>
+    /// <summary>The half-width at the worst rate, inside the group and outside it; null when the group could not be told from
+    /// empty.</summary>
     /// <param name="channels">The channels of the first attribute and of those that make the group, the first first; at least two.</param>
     /// <param name="share">The group's share of the records, in (0, 1].</param>
     /// <param name="records">The number of records, at least 1.</param>

@@ -12,7 +12,8 @@ public static class LedgerTelemetry
     private static readonly Meter Meter = new(Name);
 
     private static readonly Counter<long> Reorganisations =
-        Meter.CreateCounter<long>("emr.ledger.reorganisations", "{reorganisation}", "Times that the chain took back blocks that were read.");
+        Meter.CreateCounter<long>(
+            "emr.ledger.reorganisations", "{reorganisation}", "Times that the chain took back blocks that were read.");
 
     private static readonly Gauge<long> Outbox =
         Meter.CreateGauge<long>("emr.ledger.outbox", "{transaction}", "Transactions of a role that are not final yet, by where they are.");

@@ -86,7 +86,8 @@ internal sealed class DeliveryBuilder(
 
     /// <summary>What a delivered file holds.</summary>
     /// <inheritdoc cref="Sold" path="/returns"/>
-    public static (int[] Records, int[] Attributes, byte[] Grades) Delivered(SiteBook book, DeliveryFile file, EpochFile epoch, Demand demand)
+    public static (int[] Records, int[] Attributes, byte[] Grades) Delivered(
+        SiteBook book, DeliveryFile file, EpochFile epoch, Demand demand)
     {
         int[] randomised = RandomisedOf(book, demand);
         byte[] grades = new byte[file.Leaves.Length * randomised.Length];

@@ -180,14 +180,15 @@ public sealed partial class SiteGrain
             if (unknown > 0)
             {
                 open.Add(string.Create(CultureInfo.InvariantCulture,
-                    $"epoch {epoch.Header.Epoch} of schema {schemaId} names {unknown} records that are not here: load again what was loaded "
+                    $"epoch {epoch.Header.Epoch} of schema {schemaId} names {unknown} records that are not here: load again what was "
+                        + $"loaded "
                         + $"after the backup"));
             }
         }
     }
 
-    /// <summary>Charges a delivery that the store forgot: what its file holds, or everything that its request could buy where nobody has the
-    /// file.</summary>
+    /// <summary>Charges a delivery that the store forgot: what its file holds, or everything that its request could buy where nobody has
+    /// the file.</summary>
     private async Task RecoverAsync(uint site, DeliveryRow lost)
     {
         RequestRow request = ledger.Request(lost.Header.RequestId)!;
@@ -381,7 +382,10 @@ public sealed partial class SiteGrain
     {
         SiteOrderRow row = before with
         {
-            Version = 0, Sequence = order.Sequence, State = state, Receipt = [], Delivery = before.Delivery with { Sequence = order.Sequence },
+            Version = 0, Sequence = order.Sequence, State = state, Receipt = [], Delivery = before.Delivery with
+            {
+                Sequence = order.Sequence,
+            },
         };
         await SaveAsync(row);
         _books.Remove(row.SchemaId);

@@ -23,7 +23,8 @@ namespace EmrMarket.Grains.Site;
 /// <summary>The site's workflow. Every step is decided from store and ledger alone and may be repeated, so that a crash between any two of
 /// them loses and doubles nothing.</summary>
 [GrainType("site")]
-public sealed partial class SiteGrain(ISiteStore store, ILedgerView ledger, ISiteMarketLink market, IEthereumClient node, SiteOptions options)
+public sealed partial class SiteGrain(
+    ISiteStore store, ILedgerView ledger, ISiteMarketLink market, IEthereumClient node, SiteOptions options)
     : Grain, ISiteGrain
 {
     private const int MillionParts = 1_000_000;

@@ -141,7 +141,8 @@ internal static class SettingKeys
         ("Operation", "What an operator is told, and where (docs/OPERATIONS.md). Of patients it tells nothing.",
         [
             new(MetricsUrls, "",
-                "An http URL: where `/metrics` is, for Prometheus; an address of its own, at which nothing else answers. Other than loopback "
+                "An http URL: where `/metrics` is, for Prometheus; an address of its own, at which nothing else answers. Other than "
+                    + "loopback "
                     + "needs `Metrics:TokenFile`.") { Otherwise = "measures are not shown" },
             new(MetricsTokenFile, "", "A file of mode 0600: whoever reads measures shows its first line as a bearer token.")
             { Otherwise = "whoever reaches the address may read" },

@@ -5,8 +5,8 @@ using EmrMarket.Analytics.Records;
 namespace EmrMarket.Silos.Records;
 
 /// <summary>
-/// The rows of a CSV file (RFC 4180, comma or tab, UTF-8 or a byte order mark that says otherwise) as fields of bytes. Strict: a quote inside an
-/// unquoted field, text after a closing quote and an unclosed quote are refused, never guessed at; an empty line is a row.
+/// The rows of a CSV file (RFC 4180, comma or tab, UTF-8 or a byte order mark that says otherwise) as fields of bytes. Strict: a quote
+/// inside an unquoted field, text after a closing quote and an unclosed quote are refused, never guessed at; an empty line is a row.
 /// </summary>
 internal sealed class CsvRowReader : IDisposable
 {

@@ -73,7 +73,8 @@ internal static class ResultsTable
         new Dictionary<string, JsonNode?>(StringComparer.Ordinal)
         {
             ["dc:title"] = $"Estimates against the truth: {run.Data.Name}",
-            ["dc:description"] = "Statistics estimated from reports randomised under local differential privacy, each beside the number that "
+            ["dc:description"] =
+                "Statistics estimated from reports randomised under local differential privacy, each beside the number that "
                 + "the raw records give; one row per figure, or per refused statistic.",
             ["dc:creator"] = $"EmrMarket {run.Version}",
             ["dc:created"] = TableMetadata.Time(run.Finished),

@@ -37,11 +37,15 @@ internal sealed class FundingCheck(RunningRoles roles)
         {
             throw new RequestRefusedException("ledger-terms", e switch
             {
-                DeadlineTooEarlyException early => $"the deadline {Time(early.Deadline)} is too early: the ledger takes {Time(early.Earliest)} "
+                DeadlineTooEarlyException early =>
+                    $"the deadline {Time(early.Deadline)} is too early: the ledger takes {Time(early.Earliest)} "
                     + "or later, so that the request can be matched, delivered and challenged before it",
-                DeadlineTooLateException late => $"the deadline {Time(late.Deadline)} is too late: the ledger takes {Time(late.Latest)} or earlier",
-                BudgetTooSmallException small => $"the budget of {small.Budget} token units is too small: the ledger takes {small.Minimum} or more",
-                CapacityTooSmallException few => $"at its bid the budget reaches for {few.Capacity} records, and {few.Minimum} are the least "
+                DeadlineTooLateException late =>
+                    $"the deadline {Time(late.Deadline)} is too late: the ledger takes {Time(late.Latest)} or earlier",
+                BudgetTooSmallException small =>
+                    $"the budget of {small.Budget} token units is too small: the ledger takes {small.Minimum} or more",
+                CapacityTooSmallException few =>
+                    $"at its bid the budget reaches for {few.Capacity} records, and {few.Minimum} are the least "
                     + "that the request takes: raise the budget, or lower the bid or the minimum",
                 _ => e.Message,
             });
@@ -70,5 +74,6 @@ internal sealed class FundingCheck(RunningRoles roles)
         && refusal is not (ERC20InsufficientAllowanceException or ERC20InsufficientBalanceException or SafeERC20FailedOperationException);
 
     private static string Time(BigInteger seconds) => seconds <= DateTimeOffset.MaxValue.ToUnixTimeSeconds()
-        ? DateTimeOffset.FromUnixTimeSeconds((long)seconds).ToString("u", CultureInfo.InvariantCulture) : seconds.ToString(CultureInfo.InvariantCulture);
+        ? DateTimeOffset.FromUnixTimeSeconds((long)seconds).ToString("u", CultureInfo.InvariantCulture)
+        : seconds.ToString(CultureInfo.InvariantCulture);
 }

@@ -91,7 +91,8 @@ internal sealed class PatientService(RunningRoles roles, AuditService auditing)
         {
             Nonce = command.Nonce,
             Kind = Enum.TryParse(command.Kind, ignoreCase: true, out PublisherCommandKind kind) && Enum.IsDefined(kind) ? kind
-                : throw new SiteRefusedException("command-malformed", $"the kind is setPolicy, pause, resume or withdraw, got '{command.Kind}'"),
+                : throw new SiteRefusedException(
+                    "command-malformed", $"the kind is setPolicy, pause, resume or withdraw, got '{command.Kind}'"),
             Profile = command.Profile,
             Rate = command.Rate,
             Quota = command.Quota,

@@ -18,7 +18,10 @@ internal static class RoleDatabase
         string connectionString, DatabaseRole role, Func<NpgsqlDataSource, StoreOwner, Task<T>> open, CancellationToken cancellationToken)
     {
         StoreOwner owner = await StoreOwner.TakeAsync(connectionString, cancellationToken);
-        NpgsqlDataSource database = new NpgsqlDataSourceBuilder(owner.ConnectionString) { Name = role.ToString().ToLowerInvariant() }.Build();
+        NpgsqlDataSource database = new NpgsqlDataSourceBuilder(owner.ConnectionString)
+        {
+            Name = role.ToString().ToLowerInvariant(),
+        }.Build();
         try
         {
             await Migrations.ApplyAsync(database, role, cancellationToken);

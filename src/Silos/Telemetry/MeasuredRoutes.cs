@@ -17,7 +17,8 @@ internal static class MeasuredRoutes
     // What machines ask.
     private static readonly string[] Health = ["/health", "/ready"];
 
-    // What anybody may read at a market, patients on their way included: so not where there are sites. Signing in and relaying are not here.
+    // What anybody may read at a market, patients on their way included: so not where there are sites. Signing in and relaying are not
+    // here.
     private static readonly string[] Open =
     [
         "/api/v1/market", "/api/v1/schemas", "/api/v1/catalogue", "/api/v1/plans", "/api/v1/problems", "/catalogue",
@@ -42,7 +43,8 @@ internal static class MeasuredRoutes
 
         string route = "/" + raw.TrimStart('/');
         return Whole.Contains(policy)
-            ? !AtTheDesk.Any(end => route.EndsWith(end, StringComparison.Ordinal)) && !route.StartsWith(PagesOfSites, StringComparison.Ordinal)
+            ? !AtTheDesk.Any(end => route.EndsWith(end, StringComparison.Ordinal))
+            && !route.StartsWith(PagesOfSites, StringComparison.Ordinal)
             : policy == Policies.Anyone && (Health.Contains(route)
                 || (!hasSites && Open.Any(open => route == open || route.StartsWith(open + "/", StringComparison.Ordinal))));
     }

@@ -41,7 +41,9 @@ internal static class TelemetryReference
             foreach (Instrument instrument in instruments)
             {
                 string labels = string.Join(", ", instrument.Labels.Select(label => $"`{MetricText.LabelOf(label)}`"));
-                text.Append($"| `{instrument.PrometheusName}` | {instrument.Kind.ToString().ToLowerInvariant()} | {labels} | {instrument.Meaning} |\n");
+                text.Append(
+                    $"| `{instrument.PrometheusName}` | {instrument.Kind.ToString().ToLowerInvariant()} | {labels} | "
+                        + $"{instrument.Meaning} |\n");
             }
 
             text.Append('\n');
@@ -51,7 +53,8 @@ internal static class TelemetryReference
         foreach (LoggedEvent one in Events)
         {
             string words = one.Message.Replace("\n", " ", StringComparison.Ordinal);
-            text.Append(CultureInfo.InvariantCulture, $"| {one.Id} | `{one.Name}` | {one.Level.ToString().ToLowerInvariant()} | {words} |\n");
+            text.Append(CultureInfo.InvariantCulture,
+                $"| {one.Id} | `{one.Name}` | {one.Level.ToString().ToLowerInvariant()} | {words} |\n");
         }
 
         return text.ToString().ReplaceLineEndings("\n");

@@ -87,8 +87,10 @@ public sealed class PlannerTests
         Plan plan = Planner.Answer(Question("table:smoker,race") with { Records = 20_000 });
         Assert.All(plan.Options.Skip(2), option => Assert.True(option.RateHalfWidth > option.ExpectedHalfWidth));
         Assert.Null(Planner.Answer(Question("table:smoker,race") with { Records = 100 }).Options[0].RateHalfWidth);
-        Assert.Contains(plan.Notes, note => note.Contains("33.33%", StringComparison.Ordinal) || note.Contains("33.33 %", StringComparison.Ordinal));
-        Assert.All(Planner.Answer(Question("frequency:race") with { Records = 20_000 }).Options, option => Assert.Null(option.RateHalfWidth));
+        Assert.Contains(plan.Notes,
+            note => note.Contains("33.33%", StringComparison.Ordinal) || note.Contains("33.33 %", StringComparison.Ordinal));
+        Assert.All(Planner.Answer(Question("frequency:race") with { Records = 20_000 }).Options,
+            option => Assert.Null(option.RateHalfWidth));
 
         // The worst over rates is at least that of any rate.
         Channel[] channels = [Samples.ChannelOf(Schema.Attributes[0], 5), Samples.ChannelOf(Schema.Attributes[1], 5)];

@@ -65,7 +65,8 @@ public sealed class MarketFilesTests
             """;
         Assert.Equal("t", TermsDocument.Read(Whole).Title);
         foreach ((string text, string with) in ((string, string)[])[("\"1\"", "null"), ("{\"minimum\":1,\"top\":1}", "null"),
-            ("{\"ill\":{\"minimum\":1,\"top\":1}}", "null"), ("\"mean:ill\"", "null"), ("[\"mean:ill\"]", "null"), ("\"\"", "null"), ("\"t\"", "null")])
+            ("{\"ill\":{\"minimum\":1,\"top\":1}}", "null"), ("\"mean:ill\"", "null"), ("[\"mean:ill\"]", "null"), ("\"\"", "null"),
+            ("\"t\"", "null")])
         {
             Assert.Contains(text, Whole, StringComparison.Ordinal);
             Assert.Equal("terms-json", Assert.Throws<ExchangeFileException>(

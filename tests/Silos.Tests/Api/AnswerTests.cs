@@ -283,7 +283,8 @@ public sealed class AnswerTests(ApiFixture api)
         Assert.InRange(records, 1, catalogue["records"]!.GetValue<long>() - 1);
         JsonObject all = await PlanAsync(""), some = await PlanAsync(cell);
         Assert.Contains(all["options"]!.AsArray(), option => option!["limit"]!.GetValue<string>().Length == 0);
-        Assert.All(some["options"]!.AsArray(), option => Assert.Contains("are needed", option!["limit"]!.GetValue<string>(), StringComparison.Ordinal));
+        Assert.All(some["options"]!.AsArray(),
+            option => Assert.Contains("are needed", option!["limit"]!.GetValue<string>(), StringComparison.Ordinal));
         Assert.Contains(some["notes"]!.AsArray(), note => note!.GetValue<string>().Contains(cell, StringComparison.Ordinal));
         Assert.Equal("plan", await ApiFixture.CodeAsync(await AskAsync("nobody=here")));
 

@@ -107,7 +107,8 @@ public sealed class FhirTests(ApiFixture api)
             JsonNode[] scores = [.. Find(group["stratifier"], "measureScore")];
             if (answer.Result is not { } result)
             {
-                Assert.Equal("not-performed", Extension(group["measureScore"]!, FhirCodes.AbsentExtension)!["valueCode"]!.GetValue<string>());
+                Assert.Equal("not-performed",
+                    Extension(group["measureScore"]!, FhirCodes.AbsentExtension)!["valueCode"]!.GetValue<string>());
                 continue;
             }
 
@@ -159,7 +160,8 @@ public sealed class FhirTests(ApiFixture api)
 
         static string ValueOf(JsonNode[] elements, string id)
         {
-            string type = Assert.Single(elements, element => element["id"]!.GetValue<string>() == id)["type"]![0]!["code"]!.GetValue<string>();
+            string type = Assert.Single(elements, element => element["id"]!.GetValue<string>() == id)["type"]![0]![
+                "code"]!.GetValue<string>();
             return "value" + char.ToUpperInvariant(type[0]) + type[1..];
         }
     }

@@ -40,11 +40,13 @@ public sealed class MeasuredRouteTests(ApiFixture api)
 
     private async Task<string[]> MeasuredAsync(bool hasSites)
     {
-        RouteEndpoint[] endpoints = [.. (await api.GetAsync()).Web.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()];
+        RouteEndpoint[] endpoints = [
+            .. (await api.GetAsync()).Web.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()];
         return
         [
             .. endpoints.Where(endpoint => MeasuredRoutes.Covers(endpoint, hasSites))
-                .SelectMany(endpoint => (endpoint.Metadata.GetMetadata<IHttpMethodMetadata>()?.HttpMethods ?? ["GET"]).Where(method => method != "HEAD")
+                .SelectMany(endpoint => (endpoint.Metadata.GetMetadata<IHttpMethodMetadata>()?.HttpMethods ?? ["GET"])
+                    .Where(method => method != "HEAD")
                     .Select(method => $"{method} /{endpoint.RoutePattern.RawText!.Trim('/')}"))
                 .Distinct().Order(StringComparer.Ordinal),
         ];

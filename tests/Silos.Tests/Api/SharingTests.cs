@@ -82,7 +82,8 @@ public sealed class SharingTests(ApiFixture api) : IDisposable
         }
 
         Assert.Contains("date-released", await FaultAsync(
-            "cff", ("bad.cff", citation.Cff().Replace("2031-02-03", "3 February 2031", StringComparison.Ordinal))), StringComparison.Ordinal);
+            "cff", ("bad.cff", citation.Cff().Replace("2031-02-03", "3 February 2031", StringComparison.Ordinal))),
+                StringComparison.Ordinal);
     }
 
     [RequiresFact(Tool.Anvil)]
@@ -99,7 +100,8 @@ public sealed class SharingTests(ApiFixture api) : IDisposable
         JsonNode csl = JsonNode.Parse(await http.GetStringAsync(path + "csl"))![0]!;
         int[] day = [.. csl["issued"]!["date-parts"]![0]!.AsArray().Select(part => part!.GetValue<int>())];
         string told = new DateTime(day[0], day[1], day[2]).ToString("d MMMM yyyy", CultureInfo.InvariantCulture);
-        Assert.Contains($"terms {market.RequestKey}, chain {market.Roles.View.Deployment.ChainId}, {told}.", page, StringComparison.Ordinal);
+        Assert.Contains($"terms {market.RequestKey}, chain {market.Roles.View.Deployment.ChainId}, {told}.", page,
+            StringComparison.Ordinal);
         Assert.Contains(told, await http.GetStringAsync(path + "html"), StringComparison.Ordinal);
     }
 

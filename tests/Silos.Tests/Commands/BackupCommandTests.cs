@@ -72,9 +72,11 @@ public sealed class BackupCommandTests : IAsyncLifetime
         // While it runs, in the middle of both.
         JsonElement backup = JsonDocument.Parse(await DoAsync(
             "backup", "--config", configuration, "--to", Backup, "--json")).RootElement;
-        Assert.Equal(["market", "sites/hospital"], backup.GetProperty("databases").EnumerateArray().Select(one => one.GetProperty("name").GetString()));
+        Assert.Equal(["market", "sites/hospital"],
+            backup.GetProperty("databases").EnumerateArray().Select(one => one.GetProperty("name").GetString()));
         Assert.Equal(backup.GetProperty("seconds").GetInt64(), JsonDocument.Parse(
-            await File.ReadAllTextAsync(market.Place(Path.Combine("backups", "last-success")))).RootElement.GetProperty("seconds").GetInt64());
+            await File.ReadAllTextAsync(market.Place(Path.Combine("backups", "last-success")))).RootElement.GetProperty("seconds")
+                .GetInt64());
         await DoAsync("backup", "keys", "--config", configuration, "--to", Keys, "--passphrase-file", Passphrase);
         await RefusedAsync(1, "never written over", "backup", "--config", configuration, "--to", Backup);
 
@@ -131,14 +133,16 @@ public sealed class BackupCommandTests : IAsyncLifetime
         string file = market.Place("records.csv");
         await DoAsync("data", "generate", "--records", $"{Records}", "--out", file);
         await market.JsonAsync("site", "load", file, "--schema", Schema);
-        await market.JsonAsync("site", "policies", "--schema", Schema, "--profile", "generous", "--rate", "1", "--purpose", "2", "--quota", "4");
+        await market.JsonAsync("site", "policies", "--schema", Schema, "--profile", "generous", "--rate", "1", "--purpose", "2",
+            "--quota", "4");
         return (await market.JsonAsync("site", "post-epoch", "--schema", Schema, "--wait")).GetProperty("members").GetInt64();
     }
 
     private async Task StartAsync(ServedMarket market)
     {
         await market.ListenAsync();
-        string account = market.Said.Single(line => line.StartsWith("site hospital has the account ", StringComparison.Ordinal)).Split(' ')[^1];
+        string account = market.Said.Single(line => line.StartsWith("site hospital has the account ", StringComparison.Ordinal))
+            .Split(' ')[^1];
         await DoAsync("chain", "admit", account, "--folder", Chain);
         await DoAsync("chain", "fund", account, "--folder", Chain);
         await market.SaysAsync("ready at block");
@@ -183,7 +187,8 @@ public sealed class BackupCommandTests : IAsyncLifetime
                 figures.Add($"{request} {name}", ended.GetProperty(name).ToString());
             }
 
-            figures.Add(request + " results", (await market.JsonAsync("request", "results", request)).GetProperty("statistics").GetRawText());
+            figures.Add(request + " results",
+                (await market.JsonAsync("request", "results", request)).GetProperty("statistics").GetRawText());
             JsonElement verified = await market.JsonAsync("request", "verify",
                 ended.GetProperty("requestId").GetUInt64().ToString(CultureInfo.InvariantCulture), "--chain", Node,
                 "--deployment", Path.Combine(Chain, "deployment.json"));

@@ -150,7 +150,8 @@ public sealed class ConsentMeaningTests
                             bool permitted = judge.Permits(consent, schema.Attributes[a].Name, grade, purpose, time);
                             Assert.True(permitted == allowed,
                                 $"{schema.Attributes[a].Name} at grade {grade} for purpose {purpose} at {time}: the policy "
-                                    + $"{(allowed ? "allows" : "refuses")} what the Consent does {(permitted ? "permit" : "not permit")}\n{policy}\n{consent}");
+                                    + $"{(allowed ? "allows" : "refuses")} what the Consent does "
+                                    + $"{(permitted ? "permit" : "not permit")}\n{policy}\n{consent}");
                         }
                     }
                 }

@@ -74,7 +74,8 @@ internal sealed class Notes : ILoggerProvider, ILogger
 {
     public List<string> Lines { get; } = [];
 
-    public ILogger CreateLogger(string categoryName) => categoryName.EndsWith(nameof(ProblemNotes), StringComparison.Ordinal) ? this : NullLogger.Instance;
+    public ILogger CreateLogger(string categoryName) => categoryName.EndsWith(nameof(ProblemNotes), StringComparison.Ordinal)
+        ? this : NullLogger.Instance;
 
     public IDisposable? BeginScope<TState>(TState state)
         where TState : notnull => null;

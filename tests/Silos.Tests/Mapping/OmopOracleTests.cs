@@ -141,7 +141,8 @@ public sealed class OmopOracleTests
         MappingSource persons = mapping.Document.Sources.Single(source => source.Defines == MappedUnit.Person);
         string known = $"SELECT person_id FROM person WHERE {persons.Where ?? "true"}";
         return mapping.Document.Rows.Per == MappedUnit.Person ? $"SELECT p::text, '' FROM ({known}) AS k(p)"
-            : $"SELECT visit_occurrence_id::text, '' FROM visit_occurrence WHERE ({mapping.Document.Sources.Single(s => s.Defines == MappedUnit.Visit).Where}) "
+            : $"SELECT visit_occurrence_id::text, '' FROM visit_occurrence WHERE "
+                + $"({mapping.Document.Sources.Single(s => s.Defines == MappedUnit.Visit).Where}) "
                 + $"AND person_id IN ({known})";
     }
 
@@ -170,7 +171,8 @@ public sealed class OmopOracleTests
             string rows = string.Join(", ", concepts.Select(concept =>
                 $"({concept.Id}, '{concept.As ?? concept.Id.ToString(CultureInfo.InvariantCulture)}')"));
             join = column.Descendants
-                ? $"JOIN (SELECT id, '' AS label FROM (VALUES {rows}) AS c(id, l) UNION SELECT descendant_concept_id, '' FROM concept_ancestor "
+                ? $"JOIN (SELECT id, '' AS label FROM (VALUES {rows}) AS c(id, l) UNION SELECT descendant_concept_id, '' FROM "
+                    + "concept_ancestor "
                     + $"WHERE ancestor_concept_id IN ({string.Join(", ", concepts.Select(concept => concept.Id))})) m ON m.id = t.{value}"
                 : $"JOIN (VALUES {rows}) AS m(id, label) ON m.id = t.{value}";
             value = "m.label";
@@ -178,7 +180,8 @@ public sealed class OmopOracleTests
 
         string number = column.Summary is Summary.Min or Summary.Max or Summary.Mean || column.As == ValueForm.Number
             ? $"trim_scale({value})" : $"({value})";
-        string from = $"FROM {source.Reads} t {join} WHERE ({source.Where ?? "true"}) AND ({column.Where ?? "true"}) AND ({value}) IS NOT NULL";
+        string from =
+            $"FROM {source.Reads} t {join} WHERE ({source.Where ?? "true"}) AND ({column.Where ?? "true"}) AND ({value}) IS NOT NULL";
         string text = column.Summary switch
         {
             Summary.Exists => "'yes'",

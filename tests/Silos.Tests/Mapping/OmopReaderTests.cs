@@ -12,8 +12,10 @@ namespace EmrMarket.Silos.Tests.Mapping;
 public sealed class OmopReaderTests : IDisposable
 {
     private const string Persons = "person_id,gender_concept_id,year_of_birth\n1,8507,1970\n2,8532,1980\n";
-    private const string Visits = "visit_occurrence_id,person_id,visit_concept_id,visit_start_date\n10,1,9201,2020-01-02\n20,2,9202,2020-03-04\n";
-    private const string Conditions = "person_id,condition_concept_id,condition_start_date,visit_occurrence_id\n1,201826,2020-01-02,10\n2,0,2020-03-04,\n";
+    private const string Visits =
+        "visit_occurrence_id,person_id,visit_concept_id,visit_start_date\n10,1,9201,2020-01-02\n20,2,9202,2020-03-04\n";
+    private const string Conditions =
+        "person_id,condition_concept_id,condition_start_date,visit_occurrence_id\n1,201826,2020-01-02,10\n2,0,2020-03-04,\n";
 
     private const string Small = """
         {
@@ -187,7 +189,8 @@ public sealed class OmopReaderTests : IDisposable
         const string One = "{\"name\": \"persons\", \"reads\": \"person\", \"defines\": \"person\", \"person\": \"person_id\"},";
         Assert.Contains(One, Small, StringComparison.Ordinal);
         string where = One[..^2] + ", \"where\": \"person_id = 1\"},";
-        string others = where.Replace("\"persons\"", "\"others\"", StringComparison.Ordinal).Replace("= 1", "<> 1", StringComparison.Ordinal);
+        string others = where.Replace("\"persons\"", "\"others\"", StringComparison.Ordinal)
+            .Replace("= 1", "<> 1", StringComparison.Ordinal);
         Report(out string[] rows);
         MappingReport report = Report(out string[] both, mapping: Small.Replace(One, where + others, StringComparison.Ordinal));
         Assert.Equal((0L, 3), (report.TotalIssues, both.Length));
@@ -197,7 +200,8 @@ public sealed class OmopReaderTests : IDisposable
     [Fact]
     public void Names_of_concepts_are_compared_with_the_vocabulary()
     {
-        Write("CONCEPT.csv", "concept_id\tconcept_name\tdomain_id\tinvalid_reason\n8507\tMale\tGender\t\n8532\tWoman \"f\"\tGender\tD\n1\tother\tx\t\n");
+        Write("CONCEPT.csv",
+            "concept_id\tconcept_name\tdomain_id\tinvalid_reason\n8507\tMale\tGender\t\n8532\tWoman \"f\"\tGender\tD\n1\tother\tx\t\n");
         Assert.Equal(
         [
             "concept 8532 is 'Woman \"f\"' in CONCEPT.csv; the mapping calls it 'FEMALE'",

@@ -95,7 +95,8 @@ public sealed class SyntheaMappingTests : IDisposable
     [Trait("Duration", "Long")]
     public Task Memory_does_not_grow_with_a_gigabyte() => MapsInLittleMemoryAsync(1L << 30);
 
-    /// <summary>Maps a file of more bytes than the heap, of 48 MiB, may hold: the runtime ends a process that wants more than its limit.</summary>
+    /// <summary>Maps a file of more bytes than the heap, of 48 MiB, may hold: the runtime ends a process that wants more than its
+    /// limit.</summary>
     private async Task MapsInLittleMemoryAsync(long bytes)
     {
         const string Limit = "0x3000000";

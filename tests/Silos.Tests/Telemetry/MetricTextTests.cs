@@ -62,7 +62,8 @@ public sealed class MetricTextTests
         }
 
         Assert.Contains($"emr_role_pass_duration_seconds_count{{role=\"{shown}\"}} 4", lines);
-        Assert.Contains(lines, line => line.StartsWith($"emr_role_pass_duration_seconds_sum{{role=\"{shown}\"}} 99.30", StringComparison.Ordinal));
+        Assert.Contains(lines,
+            line => line.StartsWith($"emr_role_pass_duration_seconds_sum{{role=\"{shown}\"}} 99.30", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -86,7 +87,8 @@ public sealed class MetricTextTests
         calls.Record(1, new("method", "eth_planted"), new("outcome", "answered"));
         calls.Record(1, new("method", "eth_planted"), new("outcome", "unavailable"));
         reader.Collect();
-        Assert.Single(text.Text.Split('\n'), line => line.StartsWith("emr_node_call_duration_seconds_count{method=\"eth_planted\"", StringComparison.Ordinal));
+        Assert.Single(text.Text.Split('\n'),
+            line => line.StartsWith("emr_node_call_duration_seconds_count{method=\"eth_planted\"", StringComparison.Ordinal));
         Assert.DoesNotContain(planted, text.Text, StringComparison.Ordinal);
         Assert.Contains("emr_role_pass_failures_total{role=\"market\"}", text.Text, StringComparison.Ordinal);
         Assert.Contains("db_client_operation_duration_seconds_count{db_client_connection_pool_name=\"market\"}", text.Text,
@@ -96,13 +98,15 @@ public sealed class MetricTextTests
     [Fact]
     public async Task Address_of_measures_answers_nothing_else_and_wants_its_token()
     {
-        await using WebApplication open = await MetricsHost.StartAsync(new Uri("http://127.0.0.1:0"), null, () => "a 1\n", CancellationToken.None);
+        await using WebApplication open = await MetricsHost.StartAsync(
+            new Uri("http://127.0.0.1:0"), null, () => "a 1\n", CancellationToken.None);
         await using WebApplication closed = await MetricsHost.StartAsync(
             new Uri("http://127.0.0.1:0"), "the token", () => "a 1\n", CancellationToken.None);
         using HttpClient http = new();
         foreach ((WebApplication host, string? token, string path, HttpStatusCode expected) in new[]
         {
-            (open, null, "/metrics", HttpStatusCode.OK), (open, null, "/", HttpStatusCode.NotFound), (open, null, "/api/v1/market", HttpStatusCode.NotFound),
+            (open, null, "/metrics", HttpStatusCode.OK), (open, null, "/", HttpStatusCode.NotFound),
+            (open, null, "/api/v1/market", HttpStatusCode.NotFound),
             (open, null, "/ready", HttpStatusCode.NotFound), (closed, "the token", "/metrics", HttpStatusCode.OK),
             (closed, null, "/metrics", HttpStatusCode.Unauthorized), (closed, "the toke", "/metrics", HttpStatusCode.Unauthorized),
             (closed, "the tokens", "/metrics", HttpStatusCode.Unauthorized), (closed, "The token", "/metrics", HttpStatusCode.Unauthorized),

@@ -12,9 +12,11 @@ public sealed partial class OperationsDocumentTests
     {
         string document = File.ReadAllText(Path.Combine(Tools.RepositoryRoot, "docs", "OPERATIONS.md"));
         const string Begin = "<!-- tables -->\n", End = "<!-- end of tables -->";
-        string tables = document[(document.IndexOf(Begin, StringComparison.Ordinal) + Begin.Length)..document.IndexOf(End, StringComparison.Ordinal)];
+        string tables = document[
+            (document.IndexOf(Begin, StringComparison.Ordinal) + Begin.Length)..document.IndexOf(End, StringComparison.Ordinal)];
         Assert.True(TelemetryReference.Write() == tables,
-            "the tables of docs/OPERATIONS.md are not those of the program: put the output of './emr config --telemetry' between their marks");
+            "the tables of docs/OPERATIONS.md are not those of the program: put the output of './emr config --telemetry' between their "
+                + "marks");
     }
 
     [Fact]

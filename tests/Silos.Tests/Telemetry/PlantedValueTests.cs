@@ -41,7 +41,8 @@ public sealed class PlantedValueTests
         string spans = market.Place("spans.jsonl");
         await File.WriteAllTextAsync(market.Place("telemetry.json"), JsonSerializer.Serialize(new Dictionary<string, string>
         {
-            ["Metrics:Urls"] = $"http://127.0.0.1:{port}", ["Traces:File"] = spans, ["Logs:Format"] = "json", ["Logs:Level"] = "information",
+            ["Metrics:Urls"] = $"http://127.0.0.1:{port}", ["Traces:File"] = spans, ["Logs:Format"] = "json",
+            ["Logs:Level"] = "information",
         }));
         await market.StartAsync();
         (HashSet<string> planted, string pseudonym) = await TellAsync(market, sells);
@@ -63,22 +64,27 @@ public sealed class PlantedValueTests
         JsonElement[] events = [.. lines.Where(line => line.StartsWith('{')).Select(line => JsonSerializer.Deserialize<JsonElement>(line))];
         Assert.All(new[] { 201, 202, 204, 205, 209 }, id => Assert.Contains(events, one => one.GetProperty("id").GetInt32() == id));
         Assert.All(lines.Where(line => !line.StartsWith('{')),
-            line => Assert.True(line.StartsWith("emr: deploying", StringComparison.Ordinal) || line.StartsWith("installing", StringComparison.Ordinal),
+            line => Assert.True(line.StartsWith("emr: deploying", StringComparison.Ordinal)
+                || line.StartsWith("installing", StringComparison.Ordinal),
                 $"a line is no JSON: {line}"));
-        JsonElement[] told = [.. traces.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonSerializer.Deserialize<JsonElement>(line))];
+        JsonElement[] told =
+            [.. traces.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonSerializer.Deserialize<JsonElement>(line))];
         string[] names = [.. told.Select(span => span.GetProperty("name").GetString()!).Distinct()];
-        Assert.All(new[] { "pass of market", "pass of hospital", "IMarketGrain.AdvanceAsync", "eth_getBlockByNumber", "POST /api/v1/sites/{site}/loads" },
+        Assert.All(new[] { "pass of market", "pass of hospital", "IMarketGrain.AdvanceAsync", "eth_getBlockByNumber",
+            "POST /api/v1/sites/{site}/loads" },
             name => Assert.Contains(name, names));
         Assert.Contains(names, name => name.StartsWith("SELECT ", StringComparison.Ordinal));
 
         // What patients do begins no trace, and moves no count.
-        Assert.DoesNotContain(names, name => name.Contains("publishers", StringComparison.Ordinal) || name.Contains("sign-in", StringComparison.Ordinal)
+        Assert.DoesNotContain(names,
+            name => name.Contains("publishers", StringComparison.Ordinal) || name.Contains("sign-in", StringComparison.Ordinal)
             || name.StartsWith("IPublisherGrain", StringComparison.Ordinal));
         Assert.DoesNotContain("publishers", measures, StringComparison.Ordinal);
         Assert.DoesNotContain("wallets", measures, StringComparison.Ordinal);
 
         // Every span below another stands in its trace.
-        Dictionary<string, string> traceOf = told.ToDictionary(span => span.GetProperty("span").GetString()!, span => span.GetProperty("trace").GetString()!);
+        Dictionary<string, string> traceOf = told.ToDictionary(
+            span => span.GetProperty("span").GetString()!, span => span.GetProperty("trace").GetString()!);
         Assert.All(told.Where(span => span.TryGetProperty("parent", out JsonElement parent) && traceOf.ContainsKey(parent.GetString()!)),
             span => Assert.Equal(traceOf[span.GetProperty("parent").GetString()!], span.GetProperty("trace").GetString()));
 
@@ -100,7 +106,8 @@ public sealed class PlantedValueTests
             using (ILoggerFactory logs = LogSetup.Create(LogForm.Json, LogLevel.Information))
             {
 #pragma warning disable CA1848, CA2254, CA1727 // Events of others, as they come.
-                logs.CreateLogger("Npgsql.Command").LogError(new InvalidOperationException(Name), "Key (person)=({Key}) exists", PlantedPerson);
+                logs.CreateLogger("Npgsql.Command")
+                    .LogError(new InvalidOperationException(Name), "Key (person)=({Key}) exists", PlantedPerson);
                 logs.CreateLogger("EmrMarket.Anything").LogWarning(new FormatException(Name), "A load of {Person} failed", "role-1");
                 logs.CreateLogger("Microsoft.AspNetCore.Routing").LogError("{Path}", Sent);
 #pragma warning restore CA1848, CA2254, CA1727
@@ -159,7 +166,8 @@ public sealed class PlantedValueTests
         JsonElement menu = await market.JsonAsync("patient", "policy", "--schema", Schema);
         string profile = menu.GetProperty("profiles")[menu.GetProperty("profiles").GetArrayLength() - 1].GetProperty("name").GetString()!;
         string[] choice = ["--profile", profile, "--rate", "1", "--purpose", "2", "--quota", "2"];
-        await market.JsonAsync(["patient", "policy", "--wallet", wallet, "--passphrase-file", passphrase, "--pseudonym", pseudonym, .. choice]);
+        await market.JsonAsync(
+            ["patient", "policy", "--wallet", wallet, "--passphrase-file", passphrase, "--pseudonym", pseudonym, .. choice]);
         await market.JsonAsync(["site", "policies", "--schema", Schema, .. choice]);
 
         // Keys of the site, of the market and of a researcher, and what opens the operator's door.
@@ -198,8 +206,9 @@ public sealed class PlantedValueTests
     {
         string[] restless =
         [
-            "dotnet_", "emr_role_pass_duration_seconds", "emr_ledger_head", "emr_ledger_followed", "emr_ledger_gas_price_wei", "emr_disk_free_bytes",
-            "emr_market_site_heard_timestamp_seconds", "emr_site_epoch_age_seconds", "emr_market_request_longest_seconds",
+            "dotnet_", "emr_role_pass_duration_seconds", "emr_ledger_head", "emr_ledger_followed", "emr_ledger_gas_price_wei",
+            "emr_disk_free_bytes", "emr_market_site_heard_timestamp_seconds", "emr_site_epoch_age_seconds",
+            "emr_market_request_longest_seconds",
             "db_client_operation_duration_seconds",
         ];
         string[] wallet = ["--wallet", market.Place("a.wallet"), "--passphrase-file", market.Place("pass")];
@@ -225,16 +234,19 @@ public sealed class PlantedValueTests
         string[] moved = Moved(before, after);
         Assert.True(moved.Length == 0, string.Join('\n', moved));
         await market.JsonAsync("site", "status", "--schema", Schema);
-        Assert.Contains(Moved(after, await MeasuresAsync(port, settled)), line => line.StartsWith("http_server_request_duration_seconds_count{", StringComparison.Ordinal));
+        Assert.Contains(Moved(after, await MeasuresAsync(port, settled)),
+            line => line.StartsWith("http_server_request_duration_seconds_count{", StringComparison.Ordinal));
 
         string[] Moved(string first, string second) => [.. second.Split('\n').Except(first.Split('\n'), StringComparer.Ordinal)
             .Where(line => !restless.Any(name => line.StartsWith(name, StringComparison.Ordinal)))];
     }
 
-    /// <summary>Wrong calls with planted values in paths, queries, headers and bodies. No answer of a failure quotes the planted back.</summary>
+    /// <summary>Wrong calls with planted values in paths, queries, headers and bodies. No answer of a failure quotes the planted
+    /// back.</summary>
     private static async Task BeHostileAsync(ServedMarket market, string pseudonym)
     {
-        using HttpClient http = new(new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false, ActivityHeadersPropagator = null })
+        using HttpClient http = new(
+            new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false, ActivityHeadersPropagator = null })
         { BaseAddress = market.Address };
         http.DefaultRequestHeaders.Add("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
         http.DefaultRequestHeaders.Add("tracestate", "planted=" + Sent);
@@ -246,8 +258,8 @@ public sealed class PlantedValueTests
         [
             "/metrics", "/api/metrics", "/api/v1/metrics",
             $"/api/v1/requests/{Sent}", $"/api/v1/sites/{Sent}/menus/{Sent}", $"/api/v1/ledger/accounts/{Sent}", $"/{Sent}?{Sent}={Sent}",
-            $"/api/v1/ledger/epochs?cursor={Sent}&limit={Sent}", $"/records/hospital/{new string('0', 64)}/{pseudonym}", $"/api/v1/traces/{pseudonym}",
-            $"/api/v1/catalogue/{Sent}", $"/requests/{Sent}", $"/sign-in?returnUrl=/{Sent}",
+            $"/api/v1/ledger/epochs?cursor={Sent}&limit={Sent}", $"/records/hospital/{new string('0', 64)}/{pseudonym}",
+            $"/api/v1/traces/{pseudonym}", $"/api/v1/catalogue/{Sent}", $"/requests/{Sent}", $"/sign-in?returnUrl=/{Sent}",
         ];
         foreach (string path in paths)
         {
@@ -305,12 +317,16 @@ public sealed class PlantedValueTests
     {
         (int code, string said) = await MetricTextTests.PromtoolAsync(measures, "check", "metrics");
         Assert.True(code == 0, said);
-        string[] shown = [.. measures.Split('\n').Where(line => line.StartsWith("# TYPE ", StringComparison.Ordinal)).Select(line => line.Split(' ')[2])];
-        Assert.Equal(InstrumentTable.All.Values.Select(one => one.PrometheusName).Order(StringComparer.Ordinal), shown.Order(StringComparer.Ordinal));
+        string[] shown = [
+            .. measures.Split('\n').Where(line => line.StartsWith("# TYPE ", StringComparison.Ordinal)).Select(line => line.Split(' ')[2])];
+        Assert.Equal(InstrumentTable.All.Values.Select(one => one.PrometheusName).Order(StringComparer.Ordinal),
+            shown.Order(StringComparer.Ordinal));
 
         // What has no sample yet is what has not happened, or belongs to another kind of process. Whether the node was asked before it
         // answered depends on how fast it starts.
-        string[] silent = [.. shown.Where(name => name != "emr_node_call_duration_seconds" && !measures.Contains($"\n{name}", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+        string[] silent =
+            [.. shown.Where(name => name != "emr_node_call_duration_seconds" && !measures.Contains($"\n{name}", StringComparison.Ordinal))
+                .Order(StringComparer.Ordinal)];
         Assert.Equal(
         [
             "db_client_operation_failed_total", "emr_backup_last_success_timestamp_seconds", "emr_grains_faults_total",

@@ -76,8 +76,10 @@ public sealed class TraceTests
         for (int i = 0; i < Traces; i++)
         {
             ActivityTraceId id = ActivityTraceId.CreateRandom();
-            SamplingDecision asked = Decide(id, new ActivityContext(id, ActivitySpanId.CreateRandom(), ActivityTraceFlags.Recorded, isRemote: true)),
-            unasked = Decide(id, new ActivityContext(id, ActivitySpanId.CreateRandom(), ActivityTraceFlags.None)), root = Decide(id, default);
+            SamplingDecision asked = Decide(
+                id, new ActivityContext(id, ActivitySpanId.CreateRandom(), ActivityTraceFlags.Recorded, isRemote: true)),
+            unasked = Decide(id, new ActivityContext(id, ActivitySpanId.CreateRandom(), ActivityTraceFlags.None)),
+            root = Decide(id, default);
             Assert.Equal(asked, unasked);
             Assert.Equal(asked, root);
             kept += asked == SamplingDecision.RecordAndSample ? 1 : 0;

@@ -68,7 +68,8 @@ public sealed class UpgradeTests : IDisposable
         {
             Migration[] all = Migrations.Of(role);
             Assert.True(File.Exists(FileOf(role, all[^2].Number)),
-                $"migration {all[^1].Number:0000} ({all[^1].Name}) has no database of the form before it: take it out, run UpgradeTests with "
+                $"migration {all[^1].Number:0000} ({all[^1].Name}) has no database of the form before it: take it out, run UpgradeTests "
+                    + "with "
                     + $"EMR_WRITE_UPGRADE=1, put it back, and commit {FileOf(role, all[^2].Number)}");
         }
     }
@@ -137,7 +138,8 @@ public sealed class UpgradeTests : IDisposable
         }
 
         foreach ((string name, long last) in await DatabaseSnapshot.RowsAsync(connection,
-            "SELECT sequencename::text, last_value FROM pg_sequences WHERE last_value IS NOT NULL", row => (row.GetString(0), row.GetInt64(1)),
+            "SELECT sequencename::text, last_value FROM pg_sequences WHERE last_value IS NOT NULL",
+            row => (row.GetString(0), row.GetInt64(1)),
             CancellationToken.None))
         {
             text.Append(CultureInfo.InvariantCulture, $"SELECT setval('{name}', {last});\n");
@@ -206,8 +208,10 @@ public sealed class UpgradeTests : IDisposable
             ExpirySeconds = [5, 5], Participation = [Participation.Active, Participation.Withdrawn],
         }, CancellationToken.None);
         await site.KeepFileAsync(new string('a', 64), "leaves"u8.ToArray(), CancellationToken.None);
-        await site.KeepAccountAsync(new SiteAccountRow { PersonKey = 1, PublicKey = new byte[33], ChainCode = new byte[32] }, CancellationToken.None);
-        await site.SaveRevocationAsync(new SiteRevocationRow { SchemaId = Schema, Pseudonym = "ab", Signature = new byte[65] }, CancellationToken.None);
+        await site.KeepAccountAsync(
+            new SiteAccountRow { PersonKey = 1, PublicKey = new byte[33], ChainCode = new byte[32] }, CancellationToken.None);
+        await site.SaveRevocationAsync(
+            new SiteRevocationRow { SchemaId = Schema, Pseudonym = "ab", Signature = new byte[65] }, CancellationToken.None);
         await site.KeepWithdrawnAsync(Schema, 3, [2], CancellationToken.None);
         await site.KeepEpochAsync(new SiteEpochRow(Schema, new SiteEpoch
         {

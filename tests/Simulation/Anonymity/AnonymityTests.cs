@@ -104,8 +104,8 @@ public sealed class AnonymityTests
             : field;
     }
 
-    /// <summary>One permutation of a class's members decides all that its round sells: whoever has the first slots of one request is who the
-    /// next one buys. And a record's report that is sold again is the same report, with the same hash.</summary>
+    /// <summary>One permutation of a class's members decides all that its round sells: whoever has the first slots of one request is who
+    /// the next one buys. And a record's report that is sold again is the same report, with the same hash.</summary>
     private static string SourceOf(string draw) => !draw.StartsWith("sale ", StringComparison.Ordinal) ? draw
         : EndsWith(draw, " slot", " is made") ? "round" : EndsWith(draw, " reports") ? "reports" : draw;
 

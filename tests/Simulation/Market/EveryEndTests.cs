@@ -49,8 +49,8 @@ public sealed class EveryEndTests
         Assert.Equal((end, true), (step.State, step.Reason.Contains(reason, StringComparison.Ordinal)));
     }
 
-    /// <summary>What the ledger would not take yet or any more is refused before it is stored: it could never be funded, and would be looked
-    /// after until its deadline.</summary>
+    /// <summary>What the ledger would not take yet or any more is refused before it is stored: it could never be funded, and would be
+    /// looked after until its deadline.</summary>
     [Theory]
     [InlineData(1_000)]
     [InlineData(400L * 86_400)]

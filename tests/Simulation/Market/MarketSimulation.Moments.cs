@@ -39,7 +39,8 @@ internal sealed partial class MarketSimulation
             }
 
             _moments.Add(moment);
-            if (_struck is null && (moment == _scenario.CancelMoment || moment == _scenario.WithdrawMoment || moment == _scenario.OwnSeedMoment))
+            if (_struck is null
+                && (moment == _scenario.CancelMoment || moment == _scenario.WithdrawMoment || moment == _scenario.OwnSeedMoment))
             {
                 (_struck, comes) = (wanted, true);
             }

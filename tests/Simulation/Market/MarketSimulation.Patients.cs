@@ -176,10 +176,12 @@ internal sealed partial class MarketSimulation
             _truths[patient.Site].Acknowledged(patient.Person, message.Wish);
             (patient.Pending, patient.Nonce) = (null, message.Nonce + 1);
             patient.Acknowledged = message.TakesOver ? patient.Seeds.Count - 1 : patient.Acknowledged;
-            Hold("seed-is-the-patients", offer.OwnSeed == patient.Acknowledged > 0, $"after seed {patient.Acknowledged} the offer is {offer}");
+            Hold("seed-is-the-patients", offer.OwnSeed == patient.Acknowledged > 0,
+                $"after seed {patient.Acknowledged} the offer is {offer}");
             patient.IsGone = message.Wish.Participation == Participation.Withdrawn;
             _journal.Add(
-                string.Create(CultureInfo.InvariantCulture, $"patient {patient.Person:x} has {message.Wish} and seed {patient.Acknowledged}"));
+                string.Create(CultureInfo.InvariantCulture,
+                    $"patient {patient.Person:x} has {message.Wish} and seed {patient.Acknowledged}"));
             if (patient.Then is { } kind)
             {
                 patient.Then = null;
@@ -324,7 +326,8 @@ internal sealed partial class MarketSimulation
         }
     }
 
-    /// <summary>Every leaf points to the newest final epoch before in which its pseudonym stood, or somebody has the epoch voided.</summary>
+    /// <summary>Every leaf points to the newest final epoch before in which its pseudonym stood, or somebody has the epoch
+    /// voided.</summary>
     private void CheckPasts(LedgerReadModel view, int site)
     {
         Dictionary<Bytes32, (uint Epoch, uint Position)> stood = [];
@@ -335,7 +338,8 @@ internal sealed partial class MarketSimulation
             foreach (MemberLeaf leaf in file.Members)
             {
                 Hold("leaves-tell-their-past", (leaf.PreviousEpoch, leaf.PreviousPosition) == stood.GetValueOrDefault(leaf.Pseudonym),
-                    $"epoch {row.Header.Epoch} of site {site + 1} has a leaf after {leaf.PreviousEpoch}/{leaf.PreviousPosition} of a pseudonym "
+                    $"epoch {row.Header.Epoch} of site {site + 1} has a leaf after {leaf.PreviousEpoch}/{leaf.PreviousPosition} of a "
+                        + "pseudonym "
                         + $"that stood at {stood.GetValueOrDefault(leaf.Pseudonym)}");
             }
 

@@ -128,7 +128,8 @@ public sealed class MarketSimulationTests
             {
                 MarketSimulation.Run(new MarketScenario(seed)
                 {
-                    HasRandomFaults = true, Plant = Enum.Parse<MarketPlant>(plant), HasOwnSeeds = plant == nameof(MarketPlant.AccountForgotten),
+                    HasRandomFaults = true, Plant = Enum.Parse<MarketPlant>(plant),
+                    HasOwnSeeds = plant == nameof(MarketPlant.AccountForgotten),
                 });
             }
             catch (MarketInvariantException broken)

@@ -110,7 +110,8 @@ public sealed class LedgerGrain : Grain, ILedgerGrain, IDisposable
             _last = pass;
             int open = pass.InFlight + pass.Waiting + pass.Included;
             _movedAt = moved || open + _unsent.Count == 0 ? Environment.TickCount64 : _movedAt;
-            LedgerTelemetry.Record(_options.Sending.Role, _unsent.Count, pass, TimeSpan.FromMilliseconds(Environment.TickCount64 - _movedAt));
+            LedgerTelemetry.Record(_options.Sending.Role, _unsent.Count, pass,
+                TimeSpan.FromMilliseconds(Environment.TickCount64 - _movedAt));
             return new Advance
             {
                 Progressed = moved,

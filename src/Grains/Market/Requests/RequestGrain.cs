@@ -359,8 +359,8 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
         return await EndAsync(row, end, reason);
     }
 
-    /// <summary>Ends what nobody can be paid: where the token refuses a payee, the money goes to the patients' fund once the claim period is
-    /// over.</summary>
+    /// <summary>Ends what nobody can be paid: where the token refuses a payee, the money goes to the patients' fund once the claim period
+    /// is over.</summary>
     private async Task<Advance> ExpireAsync(LedgerRequest request)
     {
         long due = Final(request).Max(delivery => (long)delivery.EndedSeconds) + market.View.Deployment.Terms.ClaimPeriodSeconds + 1;

@@ -277,7 +277,8 @@ public sealed class MarketGrain(MarketContext market) : Grain, IMarketGrain
         return new Advance { Progressed = orders.Count > 0 };
     }
 
-    /// <summary>The key of the stored request that follows one on the ledger; empty when none does, and the sites refuse the order.</summary>
+    /// <summary>The key of the stored request that follows one on the ledger; empty when none does, and the sites refuse the
+    /// order.</summary>
     private async Task<string> FollowerOfAsync(ulong requestId)
     {
         if (market.View.Request(requestId) is not { } request)

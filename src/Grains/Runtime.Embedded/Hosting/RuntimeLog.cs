@@ -47,6 +47,7 @@ internal static partial class RuntimeLog
     [LoggerMessage(4, LogLevel.Warning, "The one-way call {Call} failed with {Fault}\n{Trace}")]
     private static partial void OneWayCallFailed(ILogger log, string call, string fault, string trace);
 
-    [LoggerMessage(5, LogLevel.Error, "The interleaving predicate of {Grain} failed with {Fault}; the request does not interleave\n{Trace}")]
+    [LoggerMessage(5, LogLevel.Error,
+        "The interleaving predicate of {Grain} failed with {Fault}; the request does not interleave\n{Trace}")]
     private static partial void PredicateFailed(ILogger log, string grain, string fault, string trace);
 }

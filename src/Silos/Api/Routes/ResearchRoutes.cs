@@ -64,8 +64,10 @@ internal static class ResearchRoutes
                 return new TaggedText(text, form.MediaType + "; charset=utf-8");
             })
             .Named("ReadResults",
-                "The results of a request: JSON (docs/WIRE.md), one line of CSV per figure and its metadata (CSV on the Web; table names the CSV "
-                    + "file that it stands beside), a Bundle of HL7 FHIR R4, a report to read, or how to cite them (CITATION.cff, BibTeX, RIS, "
+                "The results of a request: JSON (docs/WIRE.md), one line of CSV per figure and its metadata (CSV on the Web; table names "
+                    + "the CSV "
+                    + "file that it stands beside), a Bundle of HL7 FHIR R4, a report to read, or how to cite them (CITATION.cff, "
+                    + "BibTeX, RIS, "
                     + "CSL-JSON).",
                 Policies.Researcher)
             .Produces<RequestResults>(

@@ -45,7 +45,8 @@ internal static class Paging
             }
 
             start = start < all.Count ? start + 1
-                : throw new ApiException(ProblemType.InvalidValue, $"cursor '{Quoted(cursor)}' is not the next value of an earlier page of this list");
+                : throw new ApiException(
+                    ProblemType.InvalidValue, $"cursor '{Quoted(cursor)}' is not the next value of an earlier page of this list");
         }
 
         T[] items = [.. all.Skip(start).Take(count)];

@@ -181,7 +181,8 @@ internal sealed class AuditorSession : IDisposable
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
             throw new CommandException(
-                ExitCode.NotReady, $"{what} is on the chain, and the server has not seen it within {LongestWait.TotalMinutes:0} minutes", e);
+                ExitCode.NotReady, $"{what} is on the chain, and the server has not seen it within {LongestWait.TotalMinutes:0} minutes",
+                e);
         }
     }
 

@@ -16,7 +16,8 @@ internal static class CheckCommands
         var posted = new Option<bool>("--posted") { Description = "Only those that can still be challenged." };
         ClientOptions client = new();
         Command command = client.AddTo(new Command(
-            "batches", "Lists the epochs, rounds and deliveries of the ledger, the latest first, and until when they can be asked.") { posted });
+            "batches",
+            "Lists the epochs, rounds and deliveries of the ledger, the latest first, and until when they can be asked.") { posted });
         command.SetAction(async (parsed, cancellation) =>
         {
             using AuditorSession session = await AuditorSession.OpenAsync(parsed, client, key: null, cancellation);
@@ -32,8 +33,8 @@ internal static class CheckCommands
                     ["kind", "id", "status", "posted", "leaves can be demanded before", "can be challenged until"],
                     batches.Select(batch => (string[])
                     [
-                        batch.Kind, batch.Id, batch.Fault is { } fault ? $"{batch.Status}: {fault}" : batch.Status, Time(batch.PostedSeconds),
-                        Time(batch.DemandUntilSeconds), Time(batch.ChallengeUntilSeconds),
+                        batch.Kind, batch.Id, batch.Fault is { } fault ? $"{batch.Status}: {fault}" : batch.Status,
+                        Time(batch.PostedSeconds), Time(batch.DemandUntilSeconds), Time(batch.ChallengeUntilSeconds),
                     ]));
             }
 
@@ -80,10 +81,12 @@ internal static class CheckCommands
             if (files && found.Challenge is { } offered)
             {
                 ContractCall call = session.Take(
-                    offered, batch.Kind, function => function == offered.What && function.StartsWith("challenge", StringComparison.Ordinal), []);
+                    offered, batch.Kind, function => function == offered.What && function.StartsWith("challenge", StringComparison.Ordinal),
+                    []);
                 await session.Market.SendAsync(session.Account, [($"take {offered.What}", call)], cancellation);
                 voided = await AuditorSession.SeenAsync(
-                    "the challenge", async late => await session.ReadAsync(batch.Id, late) is { Status: "void" } now ? now : null, cancellation);
+                    "the challenge", async late => await session.ReadAsync(batch.Id, late) is { Status: "void" } now ? now : null,
+                    cancellation);
             }
 
             if (client.Json(parsed))

@@ -81,7 +81,8 @@ internal static class DemandCommands
         Argument<string> named = AuditorSession.BatchArgument();
         var kind = new Option<string>("--kind")
         {
-            Description = "Which leaf: member or class of an epoch, premium, request, sale-by-class or sale-by-request of a round, slot of a "
+            Description =
+                "Which leaf: member or class of an epoch, premium, request, sale-by-class or sale-by-request of a round, slot of a "
                 + "delivery.", HelpName = "KIND", Required = true,
         };
         kind.AcceptOnlyFromAmong(Kinds);
@@ -113,7 +114,8 @@ internal static class DemandCommands
             {
                 Output.Facts(
                     ("batch", $"{now.Kind} {now.Id}"), ("status", now.Fault is { } fault ? $"{now.Status}: {fault}" : now.Status),
-                    ("leaf", $"{Kinds[stands.Kind - 1]} {stands.Position.ToString(CultureInfo.InvariantCulture)}"), ("demand", stands.State),
+                    ("leaf", $"{Kinds[stands.Kind - 1]} {stands.Position.ToString(CultureInfo.InvariantCulture)}"),
+                    ("demand", stands.State),
                     ("deposit", $"{offer.DepositUnits} token units"),
                     ("answer by",
                         DateTimeOffset.FromUnixTimeSeconds((long)stands.AnswerBySeconds).ToString("u", CultureInfo.InvariantCulture)));
@@ -143,7 +145,8 @@ internal static class DemandCommands
     {
         if (offer.Calls is not [var only])
         {
-            throw new CommandException(ExitCode.Failure, $"the server answers with {offer.Calls.Length} calls, expected one: nothing was signed");
+            throw new CommandException(
+                ExitCode.Failure, $"the server answers with {offer.Calls.Length} calls, expected one: nothing was signed");
         }
 
         return [(only.What, session.Take(only, batch.Kind, function => function is "voidUnanswered" or "reclaimDemand", Leaf(wish)))];

@@ -113,7 +113,8 @@ internal static class FindingCommands
         return command;
     }
 
-    private static async Task<IReadOnlyList<FindingInfo>> ListAsync(AuditorSession session, uint site, CancellationToken cancellationToken) =>
+    private static async Task<IReadOnlyList<FindingInfo>> ListAsync(
+        AuditorSession session, uint site, CancellationToken cancellationToken) =>
         await session.Market.ListAsync<FindingInfo>(
             string.Create(CultureInfo.InvariantCulture, $"api/v1/ledger/sites/{site}/findings?limit=1000"), cancellationToken);
 

@@ -127,7 +127,8 @@ internal static class RestoreCommand
         Command command = served.AddTo(new Command("restore", Description) { from, keys, passphrase, replace, json });
         command.SetAction((parsed, cancellation) => RestoreRun.RunAsync(
             served.Options(parsed), parsed.GetValue(from)!, parsed.GetValue(keys),
-            () => BackupCommand.ReadPassphrase(parsed.GetValue(passphrase)), parsed.GetValue(replace), parsed.GetValue(json), cancellation));
+            () => BackupCommand.ReadPassphrase(parsed.GetValue(passphrase)), parsed.GetValue(replace), parsed.GetValue(json),
+            cancellation));
         return command;
     }
 }

@@ -36,7 +36,8 @@ internal static class BackupRun
         if (!File.Exists(options.Deployment))
         {
             throw new BackupException(
-                $"there is no deployment file {options.Deployment}: nothing was ever served from here. Name the folder with --folder, or the "
+                $"there is no deployment file {options.Deployment}: nothing was ever served from here. Name the folder with --folder, or "
+                    + "the "
                     + "configuration with --config");
         }
 
@@ -49,7 +50,8 @@ internal static class BackupRun
         await AddFileAsync(writer, DeploymentName, options.Deployment, cancellationToken);
         foreach (string site in options.Sites)
         {
-            await AddFileAsync(writer, $"sites/{site}/market.json", Path.Combine(options.SiteFolder(site), "market.json"), cancellationToken);
+            await AddFileAsync(writer, $"sites/{site}/market.json", Path.Combine(options.SiteFolder(site), "market.json"),
+                cancellationToken);
         }
 
         await AddFileAsync(writer, ConfigurationName, configuration ?? "", cancellationToken);
@@ -119,7 +121,8 @@ internal static class BackupRun
             foreach (string site in options.Sites)
             {
                 _ = File.Exists(Path.Combine(options.SiteFolder(site), "site.key")) ? site : throw new BackupException(
-                    $"there is no site '{site}' here: {Path.Combine(options.SiteFolder(site), "site.key")} does not exist. Name the sites of "
+                    $"there is no site '{site}' here: {Path.Combine(options.SiteFolder(site), "site.key")} does not exist. Name the "
+                        + "sites of "
                         + "this process with --site");
                 snapshots.Add((site, await DatabaseSnapshot.TakeAsync(
                     options.SiteDatabase ?? await server!.GetSiteConnectionStringAsync(site, cancellationToken), DatabaseRole.Site,

@@ -52,7 +52,8 @@ internal static class ChainState
         {
             while (reader.Read())
             {
-                if (reader.CurrentDepth == 1 && reader.TokenType == JsonTokenType.PropertyName && reader.ValueTextEquals("best_block_number"u8))
+                if (reader.CurrentDepth == 1 && reader.TokenType == JsonTokenType.PropertyName
+                    && reader.ValueTextEquals("best_block_number"u8))
                 {
                     reader.Read();
                     best = reader.GetInt64();

@@ -77,7 +77,8 @@ internal sealed class KeyPlaces(ServeOptions options)
         };
 
         BackupException Unknown() => new(
-            $"the file of keys has a key '{name}', for which this configuration has no place: name the roles and sites that it was made of");
+            $"the file of keys has a key '{name}', for which this configuration has no place: name the roles and sites that it was made "
+                + "of");
     }
 
     /// <summary>Reads the account of a role.</summary>
@@ -121,7 +122,8 @@ internal sealed class KeyPlaces(ServeOptions options)
     }
 
     private static BackupException Missing(string place) => new(
-        $"there is no key file {place}: keys are never in a backup. Put it there, or name the file that './emr backup keys' made with --keys");
+        $"there is no key file {place}: keys are never in a backup. Put it there, or name the file that './emr backup keys' made with "
+            + "--keys");
 
     private static bool IsKey(string path) =>
         Path.GetFileName(path) is var name && !name.StartsWith("token-", StringComparison.Ordinal)

@@ -110,14 +110,16 @@ internal sealed class RestoreRun
             if (account != Address.Parse(database.Account))
             {
                 throw new BackupException(
-                    $"the backup of {database.Folder} is of the account {database.Account}, and its key here is of {account}: put the right "
+                    $"the backup of {database.Folder} is of the account {database.Account}, and its key here is of {account}: put the "
+                        + "right "
                         + "key in its place. Nothing was restored");
             }
 
             if (!_backup.Signers.Contains(account))
             {
                 throw new BackupException(
-                    $"{account} has not signed the backup of {database.Folder}: it was made or changed by somebody else. Nothing was restored");
+                    $"{account} has not signed the backup of {database.Folder}: it was made or changed by somebody else. Nothing was "
+                        + "restored");
             }
 
             if (database.Role == DatabaseRole.Site)
@@ -140,7 +142,8 @@ internal sealed class RestoreRun
         if (!candidates.Any(key => database.Keys.All(one => Opens(key, one))))
         {
             throw new BackupException(candidates.Length == 0
-                ? $"there is no storage key of site {database.Name}, without which its database cannot be read: put it in its place, or name "
+                ? $"there is no storage key of site {database.Name}, without which its database cannot be read: put it in its place, or "
+                    + "name "
                     + "a file of keys with --keys. Nothing was restored"
                 : $"the storage key of site {database.Name} does not open the backup: it is that of another time or site. Keys are kept as "
                     + "long as the backups that they open. Nothing was restored");
@@ -167,7 +170,8 @@ internal sealed class RestoreRun
             if (SupervisedProcess.FindRunning(folder, name) is { } running)
             {
                 throw new BackupException(
-                    $"process {running.SupervisorId} works on {folder}: end it first. Two that go on from one backup would each release what "
+                    $"process {running.SupervisorId} works on {folder}: end it first. Two that go on from one backup would each release "
+                        + "what "
                         + "the other does not know of");
             }
         }
@@ -199,7 +203,8 @@ internal sealed class RestoreRun
         }
 
         static BackupException NotEmpty(string what) => new(
-            $"{what} holds something already: name an empty place, or add --replace (folders are moved aside, databases elsewhere are dropped)");
+            $"{what} holds something already: name an empty place, or add --replace (folders are moved aside, databases elsewhere are "
+                + "dropped)");
     }
 
     /// <summary>That the backup is of the contracts and the chain of this configuration.</summary>
@@ -209,7 +214,8 @@ internal sealed class RestoreRun
         if (File.Exists(_options.Deployment) && !(_replaces && _backup.Manifest.HasChain))
         {
             ContractDeployment here = ContractDeployment.Load(_options.Deployment);
-            if (here.ChainId != _backup.Manifest.ChainId || !BackupRun.ContractsOf(here).SequenceEqual(contracts, StringComparer.OrdinalIgnoreCase))
+            if (here.ChainId != _backup.Manifest.ChainId
+                || !BackupRun.ContractsOf(here).SequenceEqual(contracts, StringComparer.OrdinalIgnoreCase))
             {
                 throw new BackupException(
                     $"the backup is of another deployment: DynamicAccessControl {contracts[1]} on chain {_backup.Manifest.ChainId}, and "
@@ -228,7 +234,8 @@ internal sealed class RestoreRun
                 if (chain != _backup.Manifest.ChainId || there?.ToString() != block.Hash)
                 {
                     throw new BackupException(
-                        $"the chain at {node} is not that of the backup: chain {chain}, block {block.Number} is {there?.ToString() ?? "not there"}, "
+                        $"the chain at {node} is not that of the backup: chain {chain}, block {block.Number} is "
+                            + $"{there?.ToString() ?? "not there"}, "
                             + $"expected chain {_backup.Manifest.ChainId} and {block.Hash}. Nothing was restored");
                 }
             }
@@ -274,7 +281,8 @@ internal sealed class RestoreRun
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new BackupException(
-                $"the restore was broken off: {e.Message} Free or change the disk that holds {_options.Root}, then begin again with --replace",
+                $"the restore was broken off: {e.Message} Free or change the disk that holds {_options.Root}, then begin again with "
+                    + "--replace",
                 e);
         }
     }
@@ -376,15 +384,18 @@ internal sealed class RestoreRun
         foreach (string site in _options.Sites)
         {
             Output.Remark(
-                $"site {site} does not know what its patients and its desk commanded after {snapshot}: withdrawals, pauses, stricter limits, "
-                    + "own wallets, loaded records. It publishes and hands over nothing until './emr site reconcile' says so. Never start the "
+                $"site {site} does not know what its patients and its desk commanded after {snapshot}: withdrawals, pauses, stricter "
+                    + "limits, "
+                    + "own wallets, loaded records. It publishes and hands over nothing until './emr site reconcile' says so. Never "
+                    + "start the "
                     + "old process again");
         }
 
         if (_options.HasMarket)
         {
             Output.Remark(
-                $"the market has lost the requests that were handed in, and the files that sites delivered, after {snapshot}: sites deliver "
+                $"the market has lost the requests that were handed in, and the files that sites delivered, after {snapshot}: sites "
+                    + "deliver "
                     + "again when it asks, and what it cannot serve goes back to its researchers at the ledger's deadlines");
         }
 

@@ -10,8 +10,8 @@ using EmrMarket.Silos.Roles;
 
 namespace EmrMarket.Silos.Commands.Chain;
 
-/// <summary>What the consortium does by its key: <c>emr chain admit</c>, <c>auditor</c>, <c>pause</c>, <c>publish</c> and, on an embedded chain,
-/// <c>fund</c>. A multisig sends the same calls from its own wallet.</summary>
+/// <summary>What the consortium does by its key: <c>emr chain admit</c>, <c>auditor</c>, <c>pause</c>, <c>publish</c> and, on an embedded
+/// chain, <c>fund</c>. A multisig sends the same calls from its own wallet.</summary>
 internal static class ChainConsortium
 {
     private const ulong UsualConfirmations = 10;

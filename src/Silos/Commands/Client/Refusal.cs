@@ -19,7 +19,8 @@ internal sealed record Refusal
     ];
 
     // Conflicts with something that passes.
-    private static readonly HashSet<string> Passing = new(["not-ready", "unavailable", "idempotency-key-in-use", "requests-paused"], StringComparer.Ordinal);
+    private static readonly HashSet<string> Passing = new(
+        ["not-ready", "unavailable", "idempotency-key-in-use", "requests-paused"], StringComparer.Ordinal);
 
     /// <summary>The stable type, ending in the code.</summary>
     public string? Type { get; init; }

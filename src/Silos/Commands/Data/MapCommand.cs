@@ -7,7 +7,8 @@ using EmrMarket.Silos.Records.Mapping;
 
 namespace EmrMarket.Silos.Commands.Data;
 
-/// <summary><c>emr data map</c>: resources or tables as a file of records, to look at, check and evaluate before anything is loaded.</summary>
+/// <summary><c>emr data map</c>: resources or tables as a file of records, to look at, check and evaluate before anything is
+/// loaded.</summary>
 internal static class MapCommand
 {
     private const string Description =

@@ -16,7 +16,8 @@ internal sealed class MappingOptions
     private readonly Option<string[]> _fhir;
     private readonly Option<string?> _omop = new("--omop")
     {
-        Description = "A folder with tables of the OMOP Common Data Model 5.4: a file for each, .csv or .tsv, plain or .gz.", HelpName = "FOLDER",
+        Description = "A folder with tables of the OMOP Common Data Model 5.4: a file for each, .csv or .tsv, plain or .gz.",
+        HelpName = "FOLDER",
     };
     private readonly bool _required;
     private readonly Option<string?> _mapping = new("--mapping") { HelpName = "NAME|FILE" };

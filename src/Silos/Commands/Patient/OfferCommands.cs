@@ -96,7 +96,8 @@ internal static class OfferCommands
                         .Select(use => (use.RequestId, use.Asked!)).Distinct())
                     {
                         Output.Say(string.Create(
-                            CultureInfo.InvariantCulture, $"request {request}: \"{asked.Title}\": {asked.Why} Asked by {asked.Researcher}."));
+                            CultureInfo.InvariantCulture,
+                            $"request {request}: \"{asked.Title}\": {asked.Why} Asked by {asked.Researcher}."));
                     }
                 }
             }

@@ -23,6 +23,7 @@ internal static class PatientCommand
 
     /// <summary>The command and its verbs.</summary>
     public static Command Create() =>
-        new("patient", Description) { PolicyCommand.Create(), ConsentCommand.Create(), OfferCommands.CreateOffers(), OfferCommands.CreateHistory(),
+        new("patient", Description) { PolicyCommand.Create(), ConsentCommand.Create(), OfferCommands.CreateOffers(),
+            OfferCommands.CreateHistory(),
             PolicyCommand.CreateWithdraw(), WalletCommands.Create() };
 }

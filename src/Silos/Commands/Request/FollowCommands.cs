@@ -97,7 +97,8 @@ internal static class FollowCommands
         Argument<string> request = ResearcherSession.RequestArgument();
         var format = new Option<string>("--format")
         {
-            Description = "table for people, csv with one line per figure, csvw for the metadata beside it (CSV on the Web), fhir for a Bundle of "
+            Description =
+                "table for people, csv with one line per figure, csvw for the metadata beside it (CSV on the Web), fhir for a Bundle of "
                 + "HL7 FHIR R4, html for a report with plots; cff, bibtex, ris or csl to cite them.",
             HelpName = "FORM",
             DefaultValueFactory = _ => Table,
@@ -149,7 +150,8 @@ internal static class FollowCommands
             else if (form != Table)
             {
                 await Console.Out.WriteAsync(await session.Market.GetAsync<string>(
-                    $"{path}?format={form}{(form == "csvw" ? "&table=" + Uri.EscapeDataString(parsed.GetValue(csv)!) : "")}", cancellation));
+                    $"{path}?format={form}{(form == "csvw" ? "&table=" + Uri.EscapeDataString(parsed.GetValue(csv)!) : "")}",
+                    cancellation));
             }
             else
             {

@@ -207,7 +207,8 @@ internal static class PlanCommand
                     Numbers.Count(Math.Floor(option.EffectiveRecords)),
                     option.ExpectedHalfWidth is { } expected ? Numbers.Short(expected) : "-",
                     option.GuaranteedHalfWidth is { } half ? Numbers.Short(half) : "-",
-                    .. rates ? [option.RateHalfWidth is { } rate ? Numbers.Short(rate) : "-"] : (string[])[], option.AskPerRecord, option.Cost,
+                    .. rates ? [option.RateHalfWidth is { } rate ? Numbers.Short(rate) : "-"] : (string[])[],
+                    option.AskPerRecord, option.Cost,
                     option.AskPerEffectiveRecord is { } price ? Numbers.Short(price) : "-",
                 ]));
             foreach ((string name, PlanOptionInfo? next) in new[] { ("Next cheaper", plan.NextCheaper), ("Next better", plan.NextBetter) })

@@ -30,8 +30,8 @@ internal sealed record DemoPeople(
 /// </summary>
 internal sealed class DemoMarket(RunningRoles roles, IServiceProvider services, string folder, CancellationToken cancellation)
 {
-    /// <summary>An embedded chain's rules, with time for a visitor to demand a leaf of an epoch and to see it answered. No request waits for
-    /// an epoch, so nothing else takes longer.</summary>
+    /// <summary>An embedded chain's rules, with time for a visitor to demand a leaf of an epoch and to see it answered. No request waits
+    /// for an epoch, so nothing else takes longer.</summary>
     public static DeploymentTerms Terms { get; } = DeploymentTerms.Embedded with { EpochWindowSeconds = 600 };
 
     private const int RecordsPerSite = 5_000;

@@ -29,7 +29,8 @@ internal sealed class HostedSites(Engines engines, MarketRole? market, Consortiu
     /// <summary>Who tells them to go on; first whether the market answers, since that explains what waits for it.</summary>
     public IEnumerable<RoleLoop> Loops =>
     [
-        .. Connection is { } connection ? new[] { new RoleLoop("the link", "link", engines.Logs.CreateLogger<RoleLoop>(), connection.AdvanceAsync) } : [],
+        .. Connection is { } connection
+        ? new[] { new RoleLoop("the link", "link", engines.Logs.CreateLogger<RoleLoop>(), connection.AdvanceAsync) } : [],
         .. _roles.Values.Select(
             site => engines.Loop("site " + site.Name, site.AdvanceAsync, _storages[site.Name].Owner, site.Host, site.Options.Account)),
     ];

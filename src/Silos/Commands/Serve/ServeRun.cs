@@ -34,7 +34,8 @@ internal static class ServeRun
             log.Ended(e.Message, e.Code);
             return e.Code;
         }
-        catch (Exception e) when (options.Telemetry.LogForm == LogForm.Json && e is not (OutOfMemoryException or OperationCanceledException))
+        catch (Exception e) when (
+            options.Telemetry.LogForm == LogForm.Json && e is not (OutOfMemoryException or OperationCanceledException))
         {
             log.Defect(e.GetBaseException().GetType().Name, e.GetBaseException().StackTrace ?? "");
             return ExitCode.Failure;

@@ -38,7 +38,8 @@ internal static class LoadCommand
         Command command = client.AddTo(site.AddTo(mapping.AddTo(new Command("load", Description) { files })));
         command.Validators.Add(result =>
         {
-            if ((result.GetValue(files) is { Length: > 0 }) == (result.GetResult("--fhir") is not null || result.GetResult("--omop") is not null))
+            if ((result.GetValue(files) is { Length: > 0 }) == (
+                result.GetResult("--fhir") is not null || result.GetResult("--omop") is not null))
             {
                 result.AddError("Give record files, or what is mapped to them (--fhir or --omop): one of the two.");
             }

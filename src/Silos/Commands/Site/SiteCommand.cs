@@ -29,8 +29,11 @@ internal static class SiteCommand
 
     /// <summary>The command and its verbs.</summary>
     public static Command Create() =>
-        new("site", Description) { LoadCommand.Create(), PoliciesCommand.Create(), ConsentsCommand.Create(), CreatePostEpoch(), CreateDeliver(),
-            CreateStatus(), CreateWithdraw(), ReconcileCommand.Create(), RotateKeyCommand.Create() };
+        new("site", Description)
+        {
+            LoadCommand.Create(), PoliciesCommand.Create(), ConsentsCommand.Create(), CreatePostEpoch(), CreateDeliver(), CreateStatus(),
+            CreateWithdraw(), ReconcileCommand.Create(), RotateKeyCommand.Create(),
+        };
 
     private static Command CreateWithdraw()
     {

@@ -43,7 +43,10 @@ internal sealed class FhirMeasures(RequestDossier dossier, FhirReference group, 
         Subject = group,
         Date = dossier.Evaluated,
         Reporter = market,
-        Period = new FhirPeriod(Time(dossier.Evaluated)) { Start = Time(DateTimeOffset.FromUnixTimeSeconds(dossier.Request.Steps[0].Seconds)) },
+        Period = new FhirPeriod(Time(dossier.Evaluated))
+        {
+            Start = Time(DateTimeOffset.FromUnixTimeSeconds(dossier.Request.Steps[0].Seconds)),
+        },
         Group = [.. dossier.Results.Statistics.Select(Group)],
     };
 

@@ -14,7 +14,8 @@ namespace EmrMarket.Silos.Reporting.Fhir;
 
 /// <summary>
 /// The results of a request as a Bundle of HL7 FHIR R4 (4.0.1): a MeasureReport of all estimates, an Observation per statistic with one per
-/// figure as its members, about a Group of persons whom nobody lists, and a Provenance that leads to the ledger. Why these resources: docs/API.md, "FHIR".
+/// figure as its members, about a Group of persons whom nobody lists, and a Provenance that leads to the ledger. Why these resources:
+/// docs/API.md, "FHIR".
 /// </summary>
 internal sealed class FhirResults
 {

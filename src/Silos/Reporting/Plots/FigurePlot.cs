@@ -209,8 +209,8 @@ internal static class FigurePlot
         return svg.ToString();
     }
 
-    /// <summary>Whether a bar's value can stand behind it: not where a mark of its row would cross it, and behind the mark it would be read as
-    /// that mark's. The table of the plot has it all the same.</summary>
+    /// <summary>Whether a bar's value can stand behind it: not where a mark of its row would cross it, and behind the mark it would be read
+    /// as that mark's. The table of the plot has it all the same.</summary>
     private static bool HasRoom(Figure figure, PlotScale x, FigurePoint bar, double place, string value) =>
         !figure.Series.Where(s => s.Mark == FigureMark.Tick).SelectMany(s => s.Points).Any(p => p.Y.Equals(bar.Y) && x.Shows(p.X)
             && x[p.X] > place - 2 && x[p.X] < place + (CharacterWidth * value.Length) + 2);

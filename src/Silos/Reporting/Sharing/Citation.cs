@@ -11,7 +11,8 @@ namespace EmrMarket.Silos.Reporting.Sharing;
 internal sealed record Citation
 {
     private const string Publisher = "EmrMarket";
-    private const string Abstract = "Statistics estimated from electronic medical records whose sensitive attributes were randomised under local "
+    private const string Abstract =
+        "Statistics estimated from electronic medical records whose sensitive attributes were randomised under local "
         + "differential privacy before they left their sites. Estimates come with confidence intervals.";
 
     private static readonly JsonSerializerOptions Quoting = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };

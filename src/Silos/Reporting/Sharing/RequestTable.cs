@@ -17,7 +17,8 @@ internal static class RequestTable
         new("statistic", "Statistic", "The statistic in its text form, such as mean:length_of_stay.") { Required = true },
         new("section", "Section", "What was computed from the statistic's own figures, such as rates in groups. Empty for those figures."),
         new("figure", "Figure", $"What the row is about: a value, a table's cell, a term of a model. {NoFigure}"),
-        new("unit", "Unit", "The unit of estimate, standardError, low, high, expectedHalfWidth and guaranteedHalfWidth; 1 for shares of the "
+        new("unit", "Unit",
+            "The unit of estimate, standardError, low, high, expectedHalfWidth and guaranteedHalfWidth; 1 for shares of the "
             + $"records and pure numbers. {NoFigure}"),
         Number("estimate", "Estimate", "The estimate; noise may carry it out of the possible range."),
         Number("standardError", "Standard error", "Its standard error.") with { Minimum = 0 },
@@ -53,7 +54,8 @@ internal static class RequestTable
             new Dictionary<string, JsonNode?>(StringComparer.Ordinal)
             {
                 ["dc:title"] = citation.Title,
-                ["dc:description"] = "Statistics estimated from records whose sensitive attributes were randomised under local differential "
+                ["dc:description"] =
+                    "Statistics estimated from records whose sensitive attributes were randomised under local differential "
                     + "privacy at their sites; one row per figure, or per refused statistic.",
                 ["dc:identifier"] = citation.Key,
                 ["dc:publisher"] = $"EmrMarket, {citation.OnLedger[..citation.OnLedger.LastIndexOf('/')]}",

@@ -25,8 +25,8 @@ internal sealed record TableColumn(string Name, string Title, string Description
 }
 
 /// <summary>
-/// What stands beside a CSV file so that programs read it rightly: metadata of W3C's CSV on the Web (https://www.w3.org/TR/tabular-metadata/),
-/// with Dublin Core, schema.org and PROV for where it comes from.
+/// What stands beside a CSV file so that programs read it rightly: metadata of W3C's CSV on the Web
+/// (https://www.w3.org/TR/tabular-metadata/), with Dublin Core, schema.org and PROV for where it comes from.
 /// </summary>
 internal static class TableMetadata
 {

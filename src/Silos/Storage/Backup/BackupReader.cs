@@ -107,7 +107,8 @@ internal sealed class BackupReader
             try
             {
                 using JsonDocument document = JsonDocument.Parse(json);
-                return (document.RootElement.GetProperty("format").GetString() ?? "", document.RootElement.GetProperty("version").GetInt32());
+                return (document.RootElement.GetProperty("format").GetString() ?? "",
+                    document.RootElement.GetProperty("version").GetInt32());
             }
             catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
             {
@@ -140,7 +141,8 @@ internal sealed class BackupReader
     private async Task CheckFilesAsync(Action<string>? progress, CancellationToken cancellationToken)
     {
         string[] there = [.. Directory.EnumerateFiles(_folder, "*", SearchOption.AllDirectories)
-            .Select(path => Path.GetRelativePath(_folder, path).Replace('\\', '/')).Where(name => name is not (ManifestName or SignaturesName))];
+            .Select(path => Path.GetRelativePath(_folder, path).Replace('\\', '/'))
+            .Where(name => name is not (ManifestName or SignaturesName))];
         string[] named = [.. Manifest.Files.Select(file => file.Name)];
         if (there.Except(named, StringComparer.Ordinal).FirstOrDefault() is { } strange)
         {

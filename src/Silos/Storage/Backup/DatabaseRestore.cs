@@ -14,7 +14,8 @@ internal static class DatabaseRestore
     /// <summary>Whether a database holds anything.</summary>
     public static async Task<bool> IsEmptyAsync(string connectionString, CancellationToken cancellationToken)
     {
-        await using NpgsqlConnection connection = new(new NpgsqlConnectionStringBuilder(connectionString) { Pooling = false }.ConnectionString);
+        await using NpgsqlConnection connection = new(
+            new NpgsqlConnectionStringBuilder(connectionString) { Pooling = false }.ConnectionString);
         await connection.OpenAsync(cancellationToken);
         return (await DatabaseSnapshot.TablesAsync(connection, cancellationToken)).Length == 0;
     }

@@ -110,14 +110,16 @@ internal sealed class DatabaseSnapshot : IAsyncDisposable
             "SELECT relname::text FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace ORDER BY relname",
             row => row.GetString(0), cancellationToken)).Except(NotCopied, StringComparer.Ordinal)];
         (string From, string To)[] references = await RowsAsync(connection,
-            "SELECT f.relname::text, t.relname::text FROM pg_constraint JOIN pg_class f ON f.oid = conrelid JOIN pg_class t ON t.oid = confrelid "
+            "SELECT f.relname::text, t.relname::text FROM pg_constraint JOIN pg_class f ON f.oid = conrelid JOIN pg_class t ON t.oid = "
+                + "confrelid "
                 + "WHERE contype = 'f' AND conrelid <> confrelid", row => (row.GetString(0), row.GetString(1)), cancellationToken);
         List<string> ordered = [];
         while (waiting.Count > 0)
         {
             string[] free = [.. waiting.Where(table => references.All(one => one.From != table || !waiting.Contains(one.To)))];
             ordered.AddRange(free.Length > 0 ? free
-                : throw new BackupException($"tables {string.Join(", ", waiting)} of {connection.Database} refer to each other in a circle"));
+                : throw new BackupException(
+                    $"tables {string.Join(", ", waiting)} of {connection.Database} refer to each other in a circle"));
             waiting.RemoveAll(free.Contains);
         }
 
@@ -132,7 +134,8 @@ internal sealed class DatabaseSnapshot : IAsyncDisposable
     }
 
     internal static async Task<T[]> RowsAsync<T>(
-        NpgsqlConnection connection, string sql, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken, params object[] values)
+        NpgsqlConnection connection, string sql, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken,
+        params object[] values)
     {
         List<T> rows = [];
         await using NpgsqlCommand command = Command(connection, sql, values);

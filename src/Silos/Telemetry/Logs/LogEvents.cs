@@ -8,7 +8,8 @@ internal static partial class LogEvents
     /// the program wrote for a terminal.
     /// </summary>
     public static IReadOnlySet<string> Parameters { get; } = new HashSet<string>(
-        ["Role", "Roles", "Problem", "Fault", "Trace", "TraceId", "Endpoint", "Grain", "Call", "Count", "Engine", "Code", "Version", "What"],
+        ["Role", "Roles", "Problem", "Fault", "Trace", "TraceId", "Endpoint", "Grain", "Call", "Count", "Engine", "Code",
+            "Version", "What"],
         StringComparer.Ordinal);
 
     [LoggerMessage(201, LogLevel.Information, "version {Version} runs as {Roles}")]
@@ -32,7 +33,8 @@ internal static partial class LogEvents
     [LoggerMessage(207, LogLevel.Critical, "it ends with exit code {Code}: {Problem}")]
     public static partial void Ended(this ILogger log, string problem, int code);
 
-    [LoggerMessage(208, LogLevel.Critical, "the program failed ({Fault}); this is a defect, please report it with the lines below.\n{Trace}")]
+    [LoggerMessage(208, LogLevel.Critical,
+        "the program failed ({Fault}); this is a defect, please report it with the lines below.\n{Trace}")]
     public static partial void Defect(this ILogger log, string fault, string trace);
 
     [LoggerMessage(209, LogLevel.Information, "{What} has ended in order")]

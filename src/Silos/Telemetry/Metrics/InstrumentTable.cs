@@ -22,7 +22,8 @@ internal static class InstrumentTable
             new("emr.build.info", Gauge, "", ["version", "roles"], "Always 1: which program, and which roles it has."),
             new("emr.role.ready", Gauge, "", ["role"], "1 when the role's last pass went through, 0 when it did not; the log says why."),
             new("emr.role.pass.duration", Histogram, "s", ["role"], "Time of a pass of the role: everything that it had to do then."),
-            new("emr.role.pass.failures", Counter, "{pass}", ["role", "fault"], "Passes that failed and are tried again, by the fault's type."),
+            new("emr.role.pass.failures", Counter, "{pass}", ["role", "fault"],
+                "Passes that failed and are tried again, by the fault's type."),
             new("emr.role.store.contested", Counter, "{time}", ["role"],
                 "Times that another process held the role's database while this one wanted it back."),
             new("emr.engine.restarts", Counter, "{restart}", ["engine"], "Times that an embedded engine died and was started again."),
@@ -41,7 +42,8 @@ internal static class InstrumentTable
         ("The ledger, by role",
         [
             new("emr.node.call.duration", Histogram, "s", ["method", "outcome"],
-                "One question to the node. Outcomes: `answered`, `reverted`, `refused`, `unavailable`, `faulted`; where there are sites `unavailable` alone.")
+                "One question to the node. Outcomes: `answered`, `reverted`, `refused`, `unavailable`, `faulted`; where there are sites "
+                    + "`unavailable` alone.")
             { OnlyAtSites = ("outcome", "unavailable") },
             new("emr.ledger.head", Gauge, "{block}", ["role"], "The newest block that the role has seen."),
             new("emr.ledger.followed", Gauge, "{block}", ["role"], "The block up to which its tables hold everything."),
@@ -53,7 +55,8 @@ internal static class InstrumentTable
             new("emr.ledger.gas", Counter, "{gas}", ["role"], "Gas that the final ones used."),
             new("emr.ledger.outbox", Gauge, "{transaction}", ["role", "state"],
                 "Transactions that are not final. States: `unsigned`, `waiting`, `offered`, `included`."),
-            new("emr.ledger.outbox.stall", Gauge, "s", ["role"], "Time since anything moved in an outbox that is not empty; 0 for an empty one."),
+            new("emr.ledger.outbox.stall", Gauge, "s", ["role"],
+                "Time since anything moved in an outbox that is not empty; 0 for an empty one."),
             new("emr.ledger.signer.balance", Gauge, "{wei}", ["role"], "What the role's account has for gas."),
             new("emr.ledger.gas.price", Gauge, "{wei}", ["role"], "What a unit of gas costs now; 0 on chains where gas is free."),
             new("emr.ledger.bond.free", Gauge, "{tokens}", ["role"], "Token units of the account that no bond or deposit holds."),
@@ -68,7 +71,8 @@ internal static class InstrumentTable
         ("The market",
         [
             new("emr.market.requests.open", Gauge, "{request}", ["state"], "Requests that have not ended, by state (docs/DATA_MODEL.md)."),
-            new("emr.market.request.longest", Gauge, "s", ["state"], "How long the oldest of each has been in its state, by the ledger's clock."),
+            new("emr.market.request.longest", Gauge, "s", ["state"],
+                "How long the oldest of each has been in its state, by the ledger's clock."),
             new("emr.market.ledger.requests", Gauge, "{request}", ["outcome"],
                 "Requests on the ledger. Outcomes: `open`, `cancelled`, `settled` (something was paid for), `refunded` (nothing was)."),
             new("emr.market.sales", Gauge, "{record}", None, "Records that final rounds have sold."),
@@ -79,7 +83,8 @@ internal static class InstrumentTable
                 "Revocations on the ledger, where a day's are told at its first step."),
             new("emr.market.deliveries", Counter, "{delivery}", ["outcome"],
                 "Deliveries that sites handed in: `accepted`, or the code of the refusal (docs/API.md has all)."),
-            new("emr.market.site.heard.timestamp", Gauge, "s", ["site"], "When a site, by its number on the ledger, last asked for orders."),
+            new("emr.market.site.heard.timestamp", Gauge, "s", ["site"],
+                "When a site, by its number on the ledger, last asked for orders."),
             new("emr.link.messages", Counter, "{message}", ["kind", "outcome"],
                 "Messages at the market's end of the link over HTTPS: `taken`, `refused`, or the code of what the protocol refuses."),
             new("emr.link.certificate.expiry.timestamp", Gauge, "s", None, "When the certificate of `Link:Urls` expires."),
@@ -89,7 +94,8 @@ internal static class InstrumentTable
         ]),
         ("A site",
         [
-            new("emr.site.epoch.members", Gauge, "{record}", ["role", "schema"], "Members of the site's newest final epoch, which the ledger tells."),
+            new("emr.site.epoch.members", Gauge, "{record}", ["role", "schema"],
+                "Members of the site's newest final epoch, which the ledger tells."),
             new("emr.site.epoch.age", Gauge, "s", ["role", "schema"], "Time since that epoch became final, by the ledger's clock."),
             new("emr.site.delivered", Gauge, "{record}", ["role"], "Records in the site's final deliveries, which the ledger tells."),
             new("emr.link.calls", Counter, "{message}", ["kind", "outcome"],
@@ -98,7 +104,8 @@ internal static class InstrumentTable
         ("Grains",
         [
             new("emr.grains.faults", Counter, "{fault}", ["grain", "kind"],
-                "Faults that are no answer of a call. Kinds: `activation`, `deactivation`, `timer`, `one-way call`, `predicate`, `timeout`."),
+                "Faults that are no answer of a call. Kinds: `activation`, `deactivation`, `timer`, `one-way call`, `predicate`, "
+                    + "`timeout`."),
         ]),
         ("Pages and API",
         [

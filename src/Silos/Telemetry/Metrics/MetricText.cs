@@ -99,7 +99,8 @@ internal sealed class MetricText(bool hasSites) : BaseExporter<Metric>
         {
             string value = Convert.ToString(tag.Value, CultureInfo.InvariantCulture) ?? "";
             isShown |= only == (tag.Key, value);
-            text.Append(text.Length == 0 ? "" : ",").Append(LabelOf(tag.Key)).Append("=\"").Append(Escape(value, isLabel: true)).Append('"');
+            text.Append(text.Length == 0 ? "" : ",").Append(LabelOf(tag.Key)).Append("=\"").Append(Escape(value, isLabel: true))
+                .Append('"');
         }
 
         return isShown ? text.ToString() : null;

@@ -6,7 +6,8 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace EmrMarket.Silos.Telemetry.Metrics;
 
-/// <summary><c>/metrics</c> on an address of its own, which answers nothing else: whoever reaches pages and API does not reach it.</summary>
+/// <summary><c>/metrics</c> on an address of its own, which answers nothing else: whoever reaches pages and API does not reach
+/// it.</summary>
 internal static class MetricsHost
 {
     /// <summary>The only path.</summary>

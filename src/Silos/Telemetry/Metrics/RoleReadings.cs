@@ -63,7 +63,8 @@ internal sealed class RoleReadings : IAsyncDisposable
                 : [],
             .. process.Roles.Sites.Values.SelectMany(site => new (string, Func<Reading, Task>)[]
             {
-                ("ledger of site " + site.Name, reading => ReadLedgerAsync(reading, site.Name, site.View, site.Options.Account, "epoch", "delivery")),
+                ("ledger of site " + site.Name,
+                    reading => ReadLedgerAsync(reading, site.Name, site.View, site.Options.Account, "epoch", "delivery")),
                 ("site " + site.Name, reading => ReadSiteAsync(reading, site)),
             }),
         ];
@@ -134,7 +135,8 @@ internal sealed class RoleReadings : IAsyncDisposable
                 ConcurrentDictionary<string, Measurement<double>[]> sources = new(StringComparer.Ordinal);
                 IEnumerable<Measurement<double>> Observe() => sources.Values.SelectMany(measured => measured);
                 Instrument row = InstrumentTable.All[name];
-                _ = row.Kind == InstrumentKind.Counter ? (System.Diagnostics.Metrics.Instrument)_meter.CreateObservableCounter(name, Observe, row.Unit)
+                _ = row.Kind == InstrumentKind.Counter
+                    ? (System.Diagnostics.Metrics.Instrument)_meter.CreateObservableCounter(name, Observe, row.Unit)
                     : _meter.CreateObservableGauge(name, Observe, row.Unit);
                 return sources;
             })[source] = [.. values];
@@ -151,7 +153,8 @@ internal sealed class RoleReadings : IAsyncDisposable
 
     private Task ReadProcessAsync(Reading reading)
     {
-        string version = typeof(RoleReadings).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "";
+        string version = typeof(RoleReadings).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion
+            ?? "";
         RunningRoles roles = _process.Roles;
         reading.Add("emr.build.info", 1, ("version", version.Split('+')[0]),
             ("roles", roles.Market is null ? "site" : roles.Sites.Count == 0 ? "market" : "both"));
@@ -207,7 +210,8 @@ internal sealed class RoleReadings : IAsyncDisposable
         reading.Add("emr.ledger.demands.open", demands.Length, ("role", role));
         if (demands.Length > 0)
         {
-            reading.Add("emr.ledger.demand.time_left", demands.Min(demand => (double)demand.AnswerBySeconds) - view.NowSeconds, ("role", role));
+            reading.Add("emr.ledger.demand.time_left", demands.Min(demand => (double)demand.AnswerBySeconds) - view.NowSeconds,
+                ("role", role));
         }
 
         // Last, since the node may be away, and what the view says stands all the same.
@@ -287,7 +291,8 @@ internal sealed class RoleReadings : IAsyncDisposable
 
         foreach (SchemaRow schema in view.Schemas())
         {
-            sales += view.Rounds(schema.SchemaId).Where(round => round.Status == BatchStatus.Final).Sum(round => (double)round.Header.TotalSales);
+            sales += view.Rounds(schema.SchemaId).Where(round => round.Status == BatchStatus.Final)
+                .Sum(round => (double)round.Header.TotalSales);
         }
 
         reading.Add("emr.market.sales", sales);
@@ -312,7 +317,8 @@ internal sealed class RoleReadings : IAsyncDisposable
         }
 
         reading.Add("emr.site.delivered", view.Requests().SelectMany(request => view.Deliveries(request.RequestId))
-            .Where(row => row.Header.Site == number && row.Status == BatchStatus.Final).Sum(row => (double)row.Header.Count), ("role", site.Name));
+            .Where(row => row.Header.Site == number && row.Status == BatchStatus.Final).Sum(row => (double)row.Header.Count),
+            ("role", site.Name));
         return Task.CompletedTask;
     }
 

@@ -3,9 +3,9 @@ using System.Diagnostics;
 namespace EmrMarket.Silos.Telemetry.Traces;
 
 /// <summary>
-/// The spans of the program. A trace begins with a request of the API or pages, with a pass of a role, or with a message that a site signed;
-/// everything below is named by what is fixed in the program. What patients do begins none (<see cref="MeasuredRoutes"/>), so that no trace
-/// tells when somebody did what.
+/// The spans of the program. A trace begins with a request of the API or pages, with a pass of a role, or with a message that a site
+/// signed; everything below is named by what is fixed in the program. What patients do begins none (<see cref="MeasuredRoutes"/>), so that
+/// no trace tells when somebody did what.
 /// </summary>
 internal static class Spans
 {

@@ -55,7 +55,8 @@ public sealed class BackupTests : IDisposable
         ulong[] persons = (await restored.ReadPoliciesAsync(Schema, CancellationToken.None)).PersonKeys;
         Assert.Equal([1, 2], persons);
         Assert.Equal(1, Assert.Single(await restored.ReadOrdersAsync(CancellationToken.None)).Sequence);
-        Assert.Equal(new SiteRestoreRow(backup.Manifest.Seconds, 0, IsConfirmed: false), await restored.FindRestoreAsync(CancellationToken.None));
+        Assert.Equal(new SiteRestoreRow(backup.Manifest.Seconds, 0, IsConfirmed: false),
+            await restored.FindRestoreAsync(CancellationToken.None));
         await restored.SavePoliciesAsync(Policies(2), CancellationToken.None);
         Assert.Equal(7, (await restored.ReadPoliciesAsync(Schema, CancellationToken.None)).Profiles[1]);
     }
@@ -185,7 +186,8 @@ public sealed class BackupTests : IDisposable
         await RefusedAsync("another form");
 
         async Task RefusedAsync(string says) => Assert.Contains(
-            says, (await Assert.ThrowsAsync<BackupException>(() => BackupReader.OpenAsync(Place("one"), null, CancellationToken.None))).Message,
+            says, (await Assert.ThrowsAsync<BackupException>(
+                () => BackupReader.OpenAsync(Place("one"), null, CancellationToken.None))).Message,
             StringComparison.Ordinal);
 
         async Task AlteredAsync(BackupManifest manifest, EthereumAccount account)
@@ -206,7 +208,8 @@ public sealed class BackupTests : IDisposable
             await writer.AddAsync("a/b", stream => stream.WriteAsync("content"u8.ToArray()).AsTask());
             if (!OperatingSystem.IsWindows())
             {
-                Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(Place("failed.part"), "a", "b")));
+                Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite,
+                    File.GetUnixFileMode(Path.Combine(Place("failed.part"), "a", "b")));
                 Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute,
                     File.GetUnixFileMode(Path.Combine(Place("failed.part"), "a")));
             }
@@ -268,12 +271,14 @@ public sealed class BackupTests : IDisposable
         using BackupWriter writer = new(Place(name));
         BackupDatabase copied = new()
         {
-            Name = database, Account = _account.Address.ToString(), Migrations = snapshot.Migrations, Block = await snapshot.BlockAsync(CancellationToken.None),
+            Name = database, Account = _account.Address.ToString(), Migrations = snapshot.Migrations,
+            Block = await snapshot.BlockAsync(CancellationToken.None),
             Tables = [], Sequences = [], Keys = await snapshot.KeysAsync(CancellationToken.None), SiteKeyMark = "",
         };
         copied = copied with
         {
-            Tables = await snapshot.CopyAsync(copied.Folder, writer, null, CancellationToken.None), Sequences = await snapshot.SequencesAsync(CancellationToken.None),
+            Tables = await snapshot.CopyAsync(copied.Folder, writer, null, CancellationToken.None),
+            Sequences = await snapshot.SequencesAsync(CancellationToken.None),
         };
         await writer.CompleteAsync(new BackupManifest
         {

@@ -20,7 +20,8 @@ internal static class OmopConcepts
         }
 
         string file = folder.Require(OmopTables.Ancestor,
-            "Put CONCEPT_ANCESTOR.csv of the vocabularies into the folder, or leave 'descendants' out: only the concepts themselves then count.");
+            "Put CONCEPT_ANCESTOR.csv of the vocabularies into the folder, or leave 'descendants' out: only the concepts themselves then "
+                + "count.");
         OmopCells cells = new(AncestorColumns);
         Read(file, AncestorColumns, limits, cells, () =>
         {
