@@ -235,6 +235,8 @@ public sealed partial class SiteGrain(
 
         if (await IsHeldBackAsync(site, progress))
         {
+            // A leaf of a batch that stands on the ledger is opened all the same: it releases nothing, and unopened it would cost the bond.
+            await AnswerDemandsAsync(site, progress);
             return progress.Answer();
         }
 

@@ -14,11 +14,13 @@ public sealed class MeasuredRouteTests(ApiFixture api)
         "DELETE /api/v1/accounts/{name}", "GET /api/v1/accounts", "GET /api/v1/files/{sha256}",
         "GET /api/v1/ledger/requests/{id}/results", "GET /api/v1/ledger/requests/{id}/terms", "GET /api/v1/requests",
         "GET /api/v1/requests/{key}", "GET /api/v1/requests/{key}/results", "GET /api/v1/sites/{site}",
-        "GET /api/v1/sites/{site}/deliveries", "GET /api/v1/sites/{site}/epochs", "GET /audit", "GET /health", "GET /ready",
+        "GET /api/v1/sites/{site}/deliveries", "GET /api/v1/sites/{site}/epochs",
+        "GET /api/v1/sites/{site}/restore", "GET /audit", "GET /health", "GET /ready",
         "GET /requests", "GET /requests/new", "GET /requests/{Key:length(64)}", "POST /api/v1/accounts",
         "POST /api/v1/ledger/batches/{id}/check", "POST /api/v1/ledger/embedded/clock", "POST /api/v1/requests",
         "POST /api/v1/requests/{id}/replay", "POST /api/v1/requests/{key}/cancellation", "POST /api/v1/sites/{site}/epochs",
-        "POST /api/v1/sites/{site}/loads", "POST /api/v1/terms", "POST /audit", "POST /requests", "POST /requests/new",
+        "POST /api/v1/sites/{site}/loads", "POST /api/v1/sites/{site}/restore/confirmation", "POST /api/v1/terms",
+        "POST /audit", "POST /requests", "POST /requests/new",
         "POST /requests/{Key:length(64)}", "PUT /api/v1/sites/{site}/policies/default",
     ];
 

@@ -262,6 +262,20 @@ internal sealed class SmallMarket : IAsyncDisposable
         }
     }
 
+    /// <summary>A test that posts a batch with the site's own account makes the site hold itself back, which its loop would only
+    /// log.</summary>
+    private async Task<Advance> AdvanceSiteAsync()
+    {
+        try
+        {
+            return await _site.AdvanceAsync();
+        }
+        catch (RoleProblemException)
+        {
+            return new Advance { Progressed = false };
+        }
+    }
+
     private async Task DriveAsync()
     {
         int idle = 0;
@@ -272,7 +286,7 @@ internal sealed class SmallMarket : IAsyncDisposable
                 await _watch(this);
             }
 
-            Advance all = Advances.Sum([await _market.AdvanceAsync(), await _site.AdvanceAsync()]);
+            Advance all = Advances.Sum([await _market.AdvanceAsync(), await AdvanceSiteAsync()]);
             idle = all.Progressed ? 0 : idle + 1;
             if (_hurries && idle > 5 && all.DueSeconds is { } due && due > _market.View.NowSeconds)
             {

@@ -70,6 +70,7 @@ internal enum ProblemType
     AccountMalformed,
     CommandMalformed,
     CommandNonce,
+    RestoreOpen,
     CommandSignature,
     NoPolicy,
     NobodyToPublish,

@@ -172,6 +172,8 @@ internal static class ProblemTypes
             "docs/WIRE.md, \"Patients' keys\", gives its form."),
         (ProblemType.CommandMalformed, Status400BadRequest, "The command is malformed.",
             "docs/WIRE.md, \"Patients' messages\", gives its form."),
+        (ProblemType.RestoreOpen, Status409Conflict, "The site's store was put back from a backup, and it is held back.",
+            "See where it stands: GET /api/v1/sites/{site}/restore, or './emr site reconcile'."),
         (ProblemType.CommandNonce, Status409Conflict, "The command's nonce is not the next one.",
             "Read the offer, and sign again with its nextNonce."),
         (ProblemType.CommandSignature, Status403Forbidden, "The signature is not the controller's.",
