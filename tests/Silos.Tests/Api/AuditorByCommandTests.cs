@@ -83,7 +83,7 @@ public sealed class AuditorByCommandTests
     private static async Task DemandAsync(SmallMarket market, EthereumAccount auditor)
     {
         // The site has no file of it, so it cannot open the leaf.
-        Bytes32 withheld = await BatchCheckTests.PostFalseEpochAsync(market, 3, file => file);
+        Bytes32 withheld = await BatchCheckTests.PostFalseEpochAsync(market, 3, file => file, isWithheld: true);
         string[] leaf = [Show.Hash(withheld), "--kind", "member", "--position", "4"];
         Assert.Contains("nobody waits", await RunAsync(market, 2, ["audit", "end-demand", .. leaf]), StringComparison.Ordinal);
         Assert.Contains("positions of kind 1",

@@ -45,8 +45,8 @@ public sealed class AuditorInBrowserTests
         Assert.Equal(BigInteger.Zero, market.Roles.View.FreeBalance(auditor.Address));
         Assert.Equal(auditor.Address, Assert.Single(market.Roles.View.Findings(1)).Author);
 
-        // The site has no file of it, so it cannot open the leaf.
-        Bytes32 withheld = await BatchCheckTests.PostFalseEpochAsync(market, 3, file => file);
+        // Nobody has the file of it, so nobody can open the leaf.
+        Bytes32 withheld = await BatchCheckTests.PostFalseEpochAsync(market, 3, file => file, isWithheld: true);
         await ActAsync("demand", market, link, withheld);
         await market.Roles.View.SyncAsync(CancellationToken.None);
         row = market.Roles.View.Epoch(withheld)!;

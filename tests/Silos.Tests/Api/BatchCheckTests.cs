@@ -123,7 +123,8 @@ public sealed class BatchCheckTests
     private static Task<BatchCheckInfo> CheckAsync(SmallMarket market, string id) =>
         market.Web.Services.GetRequiredService<BatchCheckService>().CheckAsync(id, CancellationToken.None);
 
-    internal static async Task<Bytes32> PostFalseEpochAsync(SmallMarket market, uint number, Func<EpochFile, EpochFile> plant)
+    internal static async Task<Bytes32> PostFalseEpochAsync(
+        SmallMarket market, uint number, Func<EpochFile, EpochFile> plant, bool isWithheld = false)
     {
         MarketContext context = market.Roles.Market!.Context;
         EpochFile first = (await context.EpochAsync(market.Roles.View.Epochs(SmallMarket.Schema.LedgerId())[0].Header.DataHash))!.File;
@@ -135,7 +136,11 @@ public sealed class BatchCheckTests
         });
         byte[] bytes = wrong.Write();
         byte[] hash = SHA256.HashData(bytes);
-        await context.Store.KeepFileAsync(Convert.ToHexStringLower(hash), bytes, CancellationToken.None);
+        if (!isWithheld)
+        {
+            await context.Store.KeepFileAsync(Convert.ToHexStringLower(hash), bytes, CancellationToken.None);
+        }
+
         EpochBatch batch = wrong.Build(context.ChainId, context.Access, new Bytes32(hash));
         ContractCall post = new DynamicAccessControl(market.Roles.Client, context.Access).PostEpoch(batch.Header);
         await market.SendAsync(market.Site, $"false epoch {number}",
