@@ -273,7 +273,7 @@ internal sealed class HtmlReport
             .Append("<th scope=\"col\">expected half-width</th><th scope=\"col\">guaranteed</th></tr></thead><tbody>\n");
         foreach (EvaluatedCell cell in statistic.Cells.Take(MostTableRows))
         {
-            string interval = cell.Low is null ? "-" : $"{Bare(cell.Low)} to {Bare(cell.High)}";
+            string interval = cell is { Low: { } low, High: { } high } ? Numbers.Interval(low, high, statistic.Unit) : "-";
             string covered = cell.Covered switch { true => "<td>yes</td>", false => "<td class=\"missed\">no</td>", null => "<td>-</td>" };
             _html.Append(
                 CultureInfo.InvariantCulture,

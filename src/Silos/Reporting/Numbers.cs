@@ -38,6 +38,35 @@ internal static class Numbers
     /// <summary>A value without its unit, as in a column that names it.</summary>
     public static string Bare(double value, string unit) => unit == EvaluationSummary.ShareUnit ? Percent(value) : Short(value);
 
+    /// <summary>The ends of an interval without their unit, both with as many decimals as the larger one is worth: "0.0 % to 41.0 %".</summary>
+    public static (string Low, string High) Ends(double low, double high, string unit)
+    {
+        bool share = unit == EvaluationSummary.ShareUnit;
+        double scale = share ? 100 : 1;
+        double size = Math.Max(Math.Abs(low), Math.Abs(high)) * scale;
+        if (!double.IsFinite(size) || size is >= 1000 or < 0.01)
+        {
+            return (Bare(low, unit), Bare(high, unit));
+        }
+
+        int decimals = size >= 100 ? 1 : (share ? 2 : 3) - (int)Math.Clamp(Math.Floor(Math.Log10(size)), -1, 1);
+        string End(double value)
+        {
+            // Adding zero takes the sign of a zero away.
+            double rounded = Math.Round(value * scale, decimals, MidpointRounding.AwayFromZero) + 0.0;
+            return rounded.ToString($"F{decimals}", CultureInfo.InvariantCulture) + (share ? " %" : "");
+        }
+
+        return (End(low), End(high));
+    }
+
+    /// <summary>An interval without its unit, "low to high".</summary>
+    public static string Interval(double low, double high, string unit)
+    {
+        (string from, string to) = Ends(low, high, unit);
+        return $"{from} to {to}";
+    }
+
     /// <summary>A tick or value of an axis.</summary>
     public static string OnAxis(double value, FigureFormat format)
     {
@@ -72,7 +101,6 @@ internal static class Numbers
 
     /// <summary>Bytes in MiB.</summary>
     public static string Mebibytes(long bytes) => (bytes / 1048576.0).ToString("#,0", CultureInfo.InvariantCulture) + " MiB";
-
 
     private static string SignificantDecimals(double value, int digits)
     {

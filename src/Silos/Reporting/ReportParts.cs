@@ -71,7 +71,8 @@ internal static class ReportParts
     private static void FigureTable(StringBuilder html, Figure figure)
     {
         FigureAxis measured = figure.Rows is null ? figure.Y : figure.X;
-        string Measured(double value) => measured.Format == FigureFormat.Percent ? Numbers.Percent(value) : Numbers.Short(value);
+        string unit = measured.Format == FigureFormat.Percent ? EvaluationSummary.ShareUnit : "";
+        string Measured(double value) => Numbers.Bare(value, unit);
         (FigureSeries Series, FigurePoint Point)[] points = [.. figure.Series.SelectMany(s => s.Points.Select(p => (s, p)))];
         bool intervals = points.Any(p => p.Point.Low is not null);
         bool several = figure.Series.Count > 1;
@@ -88,7 +89,7 @@ internal static class ReportParts
             string where = figure.Rows is null
                 ? Numbers.OnAxis(point.X, figure.X.Format) + (point.Label is null ? "" : $" ({point.Label})")
                 : figure.Rows[(int)point.Y];
-            string interval = point is { Low: { } low, High: { } high } ? $"<td>{Measured(low)} to {Measured(high)}</td>" : "<td></td>";
+            string interval = point is { Low: { } low, High: { } high } ? $"<td>{Numbers.Interval(low, high, unit)}</td>" : "<td></td>";
             html.Append(CultureInfo.InvariantCulture, $"<tr><td>{E(where)}</td>")
                 .Append(several ? $"<td class=\"left\">{E(series.Name)}</td>" : "")
                 .Append(CultureInfo.InvariantCulture, $"<td>{Measured(figure.Rows is null ? point.Y : point.X)}</td>")

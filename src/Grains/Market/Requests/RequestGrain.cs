@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Numerics;
 using EmrMarket.Analytics.Pricing;
 using EmrMarket.Contracts.Bindings;
@@ -193,7 +194,7 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
         if (market.OnLedger(row) is { } funded)
         {
             return await SaveAsync(row with { RequestId = funded.RequestId }, RequestState.Funded,
-                $"the ledger holds {funded.Terms.Budget} token units for request {funded.RequestId}");
+                string.Create(CultureInfo.InvariantCulture, $"the ledger holds {funded.Terms.Budget:#,0} token units for request {funded.RequestId}"));
         }
 
         long deadline = Read(row.TermsJson).Deadline;

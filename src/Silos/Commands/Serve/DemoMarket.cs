@@ -35,7 +35,11 @@ internal sealed class DemoMarket(RunningRoles roles, IServiceProvider services, 
     public static DeploymentTerms Terms { get; } = DeploymentTerms.Embedded with { EpochWindowSeconds = 600 };
 
     private const int RecordsPerSite = 5_000;
+    // Soon, so that a visitor sees how what was not delivered goes back.
     private const long DeadlineSeconds = 300;
+
+    // Late, for the one that waits for a visitor to fund it.
+    private const long OpenDeadlineSeconds = 86_400;
     private const string SchemaName = "synthetic";
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
 
@@ -185,17 +189,16 @@ internal sealed class DemoMarket(RunningRoles roles, IServiceProvider services, 
         }
 
         TermsInfo draft = await TermsAsync(
-            address, "First diagnoses", "Which illnesses bring people to hospital?", ["topCodes:diagnosis"], 1_000, 2);
+            address, "First diagnoses", "Which illnesses bring people to hospital?", ["topCodes:diagnosis"], 1_000, 2, OpenDeadlineSeconds);
         await Research.OpenAsync(address, draft.TermsJson, cancellation);
     }
 
-    private Task<TermsInfo> TermsAsync(string address, string title, string why, string[] statistics, uint target, decimal bid) =>
+    private Task<TermsInfo> TermsAsync(
+        string address, string title, string why, string[] statistics, uint target, decimal bid, long deadline = DeadlineSeconds) =>
         Research.WriteTermsAsync(address, new RequestWish
     {
         SchemaId = _schema.Id, Statistics = statistics, Title = title, Why = why, TargetRecords = target, BidFactor = bid,
-
-        // Soon, so that a visitor sees how what was not delivered goes back.
-        DeadlineSeconds = roles.View.NowSeconds + DeadlineSeconds,
+        DeadlineSeconds = roles.View.NowSeconds + deadline,
     });
 
     private async Task<string> OpenAsync(

@@ -238,15 +238,12 @@ internal static class FigurePlot
 
     private static string Tip(Figure figure, FigureSeries series, FigurePoint point)
     {
-        FigureAxis measured = figure.Rows is null ? figure.Y : figure.X;
+        string unit = (figure.Rows is null ? figure.Y : figure.X).Format == FigureFormat.Percent ? EvaluationSummary.ShareUnit : "";
         string where = point.Label ?? (figure.Rows is null ? Numbers.OnAxis(point.X, figure.X.Format) : figure.Rows[(int)point.Y]);
         double value = figure.Rows is null ? point.Y : point.X;
-        string interval = point is { Low: { } low, High: { } high } ? $" ({Value(low, measured)} to {Value(high, measured)})" : "";
-        return $"{series.Name}, {where}: {Value(value, measured)}{interval}";
+        string interval = point is { Low: { } low, High: { } high } ? $" ({Numbers.Interval(low, high, unit)})" : "";
+        return $"{series.Name}, {where}: {Numbers.Bare(value, unit)}{interval}";
     }
-
-    private static string Value(double value, FigureAxis axis) =>
-        axis.Format == FigureFormat.Percent ? Numbers.Percent(value) : Numbers.Short(value);
 
     private static string Shorten(string text, int length) => text.Length <= length ? text : text[..(length - 1)] + "…";
 }

@@ -288,7 +288,7 @@ internal sealed class MarketEvaluation : IAsyncDisposable
         {
             Stages = [],
             Sites = await SitesAsync(),
-            Requests = [.. requests.Select(Request)],
+            Requests = [.. requests.Select(Request).OrderBy(request => request.Id)],
             Statistics = await StatisticsAsync(requests),
             Matchings = await MatchingsAsync(),
             Profiles = Profiles(deliveries),

@@ -11,7 +11,7 @@ interface Menu { crowdSize: number; profiles: Profile[]; rates: { index: number;
 
 const tiers = ['public', 'low', 'moderate', 'private']
 const number = (value: number, digits = 2): string => value.toLocaleString('en', { maximumFractionDigits: digits })
-const percent = (share: number): string => `${number(share * 100, share < 0.1 ? 2 : 0)} %`
+const percent = (share: number): string => `${number(share * 100, share < 0.1 ? 2 : 0)}\u00a0%`
 
 /** The profile that is published for a wish: among those at most as generous in every field the one with the largest loss, then the first (ProfileMenu.NearestStricter). */
 export function nearestStricter(profiles: readonly Profile[], wish: ReadonlyMap<string, number>): Profile | undefined {
