@@ -135,7 +135,9 @@ internal sealed record Citation
             escaped.Append(c switch
             {
                 '\\' => @"\textbackslash{}", '~' => @"\textasciitilde{}", '^' => @"\textasciicircum{}",
-                '{' or '}' or '$' or '&' or '%' or '#' or '_' => $"\\{c}", _ => c.ToString(),
+                // Not \{ and \}: BibTeX balances braces before TeX reads the backslash.
+                '{' => @"\textbraceleft{}", '}' => @"\textbraceright{}",
+                '$' or '&' or '%' or '#' or '_' => $"\\{c}", _ => c.ToString(),
             });
         }
 
