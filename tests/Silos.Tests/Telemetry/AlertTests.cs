@@ -78,6 +78,25 @@ public sealed partial class AlertTests
         Assert.True(code == 0, said);
     }
 
+    /// <summary>promtool compares all that is told, so that a series which is named beside the one that is told is silent.</summary>
+    [Fact]
+    public void Every_alert_is_tried_with_what_it_tells_and_with_what_it_does_not()
+    {
+        string[] cases = File.ReadAllText(Path.Combine(Monitoring, "alerts.test.yml")).Split("\n  - name: ")[1..];
+        foreach (Match alert in Alert().Matches(Rules))
+        {
+            string name = alert.Groups["name"].Value;
+            string[] own = [.. cases.Where(one => one.Contains($"alertname: {name}\n", StringComparison.Ordinal))];
+            Assert.True(own.Any(one => one.Contains("exp_alerts:", StringComparison.Ordinal)), $"{name} is never told");
+            Assert.True(own.Any(IsSilentForOne), $"{name} is always told");
+        }
+
+        static bool IsSilentForOne(string one) =>
+            Instance().Matches(one).Select(match => match.Groups["of"].Value)
+                .Except(Told().Matches(one).Select(match => match.Groups["of"].Value), StringComparer.Ordinal).Any()
+            || one.Split("eval_time:").Length > one.Split("exp_alerts:").Length;
+    }
+
     [Fact]
     public void Dashboard_is_of_Grafanas_form()
     {
@@ -90,6 +109,12 @@ public sealed partial class AlertTests
 
     [GeneratedRegex("^      - alert: (?<name>[A-Za-z]+)$", RegexOptions.Multiline | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Alert();
+
+    [GeneratedRegex("instance=\"(?<of>[a-z]+)\"", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex Instance();
+
+    [GeneratedRegex("instance: (?<of>[a-z]+)", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex Told();
 
     [GeneratedRegex(@"\b(emr|http_server|dotnet|db_client)_[a-z0-9_]*[a-z0-9](?![a-z0-9_.]*[=!]~?\\?"")\b(?!_)", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Measure();

@@ -2,7 +2,7 @@
 //   npm test             fixed fuzz seed, moderate runs
 //   npm run test:long    10,000 fuzz runs (2,000 where each sets up a whole market), 500 invariant runs of depth 200
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -147,5 +147,6 @@ if (!missed) {
         if (branch) missed += `${file}:${branch} a branch is never taken\n`;
     }
 }
+rmSync(report, { force: true });
 count("coverage: every line and branch of contracts/", missed);
 end();

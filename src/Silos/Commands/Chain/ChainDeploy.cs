@@ -35,6 +35,9 @@ internal sealed record ChainDeployment
     public DeploymentTerms EmbeddedTerms { get; init; } = DeploymentTerms.Embedded;
 
     public ulong? Confirmations { get; init; }
+
+    /// <summary>Told what is done; standard error where it is null.</summary>
+    public TextWriter? Progress { get; init; }
 }
 
 /// <summary>Deploys the contracts, once per deployment file.</summary>
@@ -108,11 +111,11 @@ internal static class ChainDeploy
 
         if (File.Exists(file) && await FindDeployedAsync(file, terms, client, isEmbedded, cancellationToken) is { } deployed)
         {
-            await Console.Error.WriteLineAsync($"emr: {file} is deployed already, and the chain holds what it says.");
+            await SayAsync($"{file} is deployed already, and the chain holds what it says.");
             return deployed;
         }
 
-        await Console.Error.WriteLineAsync($"emr: deploying from {deployer.Address} to chain {chainId} ...");
+        await SayAsync($"deploying from {deployer.Address} to chain {chainId} ...");
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(file))!);
         using FileOutbox outbox = new(file + ".outbox");
         using TransactionSender sender = new(
@@ -124,6 +127,8 @@ internal static class ChainDeploy
             sender, client, chainId, roles, terms, wanted.Token, cancellationToken);
         deployment.Save(file);
         return deployment;
+
+        Task SayAsync(string text) => wanted.Progress?.WriteLineAsync(text) ?? Console.Error.WriteLineAsync("emr: " + text);
     }
 
     /// <summary>What the file says, if the chain holds it. An embedded chain that was started anew is deployed to again; any other

@@ -14,7 +14,10 @@ internal static class ChainFolders
     public static string DefaultChain { get; } = Path.Combine(Root, "chain");
 
     /// <summary>The installed engines; progress of an installation goes to standard error.</summary>
-    public static EmbeddedTools Tools { get; } = new(Path.Combine(Root, "tools"), Console.Error);
+    public static EmbeddedTools Tools { get; } = ToolsTelling(Console.Error);
+
+    /// <summary>The installed engines; progress of an installation goes where it is said.</summary>
+    public static EmbeddedTools ToolsTelling(TextWriter progress) => new(Path.Combine(Root, "tools"), progress);
 
     /// <summary>The deployment file of a chain's folder.</summary>
     public static string DeploymentOf(string chainFolder) => Path.Combine(chainFolder, "deployment.json");

@@ -11,6 +11,7 @@ using EmrMarket.Silos.Roles;
 using EmrMarket.Silos.Storage;
 using EmrMarket.Silos.Storage.Postgres;
 using EmrMarket.Silos.Storage.Site;
+using EmrMarket.Silos.Telemetry.Logs;
 using EmrMarket.Silos.Telemetry.Metrics;
 using Npgsql;
 
@@ -51,11 +52,13 @@ internal sealed record Engines(ServeOptions Options, JsonRpcEthereumClient Clien
     {
         EmbeddedChain? own = null;
         EmbeddedPostgres? database = null;
+        await using ProgressLog progress = new(logs.CreateLogger<Engines>());
+        EmbeddedTools tools = ChainFolders.ToolsTelling(progress);
         try
         {
             if ((options.HasMarket && options.MarketDatabase is null) || (options.HasSites && options.SiteDatabase is null))
             {
-                database = await EmbeddedPostgres.StartAsync(Path.Combine(options.Root, "database"), ChainFolders.Tools, cancellationToken);
+                database = await EmbeddedPostgres.StartAsync(Path.Combine(options.Root, "database"), tools, cancellationToken);
             }
 
             Uri node = options.Chain ?? await EmbeddedAsync();
@@ -125,14 +128,14 @@ internal sealed record Engines(ServeOptions Options, JsonRpcEthereumClient Clien
                 own = await EmbeddedChain.StartAsync(
                     new EmbeddedChainOptions
                     {
-                        Folder = full, Tools = ChainFolders.Tools, BlockTime = BlockTime, IdleBlockTime = BlockTime,
+                        Folder = full, Tools = tools, BlockTime = BlockTime, IdleBlockTime = BlockTime,
                     }, cancellationToken);
             }
 
             await ChainDeploy.RunAsync(
                 new ChainDeployment
                 {
-                    Folder = full, EmbeddedTerms = options.Demo ? DemoMarket.Terms : DeploymentTerms.Embedded,
+                    Folder = full, EmbeddedTerms = options.Demo ? DemoMarket.Terms : DeploymentTerms.Embedded, Progress = progress,
                 }, cancellationToken);
             return own?.Endpoint ?? new Uri(EmbeddedChain.FindRunning(full)!.Endpoint);
         }

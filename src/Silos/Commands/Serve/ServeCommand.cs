@@ -77,23 +77,29 @@ internal static class ServeCommand
             command.Options.Add(option);
         }
 
-        command.SetAction((parsed, cancellation) =>
-        {
-            Dictionary<string, string?> said = new(StringComparer.OrdinalIgnoreCase);
-            foreach (Setting setting in SettingKeys.All.Where(setting => setting.Option is not null))
-            {
-                string? value = texts.FirstOrDefault(option => option.Name == setting.Option) is { } text ? parsed.GetValue(text)
-                    : flags.FirstOrDefault(option => option.Name == setting.Option) is { } flag ? parsed.GetResult(flag) is null
-                    ? null : parsed.GetValue(flag) ? "true" : "false"
-                    : setting.Key == SettingKeys.Sites && parsed.GetValue(sites) is { Length: > 0 } names ? string.Join(',', names) : null;
-                if (value is not null)
-                {
-                    said.Add(setting.Key, value);
-                }
-            }
-
-            return ServeRun.RunAsync(ServeOptions.From(Settings.Load(parsed.GetValue(file), said)), cancellation);
-        });
+        command.SetAction((parsed, cancellation) => ServeRun.RunAsync(
+            ServeOptions.From(Settings.Load(parsed.GetValue(file), Said(parsed, texts, flags, sites))), cancellation));
         return command;
+    }
+
+    /// <summary>What the command line says, by key. A flag that was not given says nothing: the parser has a value for it all the same, which
+    /// would hide the environment's and the file's.</summary>
+    private static Dictionary<string, string?> Said(
+        ParseResult parsed, Option<string?>[] texts, Option<bool>[] flags, Option<string[]> sites)
+    {
+        Dictionary<string, string?> said = new(StringComparer.OrdinalIgnoreCase);
+        foreach (Setting setting in SettingKeys.All.Where(setting => setting.Option is not null))
+        {
+            string? value = texts.FirstOrDefault(option => option.Name == setting.Option) is { } text ? parsed.GetValue(text)
+                : flags.FirstOrDefault(option => option.Name == setting.Option) is { } flag
+                ? parsed.GetResult(flag) is { Implicit: false } ? parsed.GetValue(flag) ? "true" : "false" : null
+                : setting.Key == SettingKeys.Sites && parsed.GetValue(sites) is { Length: > 0 } names ? string.Join(',', names) : null;
+            if (value is not null)
+            {
+                said.Add(setting.Key, value);
+            }
+        }
+
+        return said;
     }
 }

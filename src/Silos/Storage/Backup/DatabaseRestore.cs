@@ -14,8 +14,7 @@ internal static class DatabaseRestore
     /// <summary>Whether a database holds anything.</summary>
     public static async Task<bool> IsEmptyAsync(string connectionString, CancellationToken cancellationToken)
     {
-        await using NpgsqlConnection connection = new(
-            new NpgsqlConnectionStringBuilder(connectionString) { Pooling = false }.ConnectionString);
+        await using NpgsqlConnection connection = Unpooled(connectionString);
         await connection.OpenAsync(cancellationToken);
         return (await DatabaseSnapshot.TablesAsync(connection, cancellationToken)).Length == 0;
     }
@@ -34,8 +33,7 @@ internal static class DatabaseRestore
         Action<string>? progress, CancellationToken cancellationToken)
     {
         await using StoreOwner owner = await StoreOwner.TakeAsync(connectionString, cancellationToken);
-        await using NpgsqlConnection connection = new(
-            new NpgsqlConnectionStringBuilder(owner.ConnectionString) { Pooling = false }.ConnectionString);
+        await using NpgsqlConnection connection = Unpooled(owner.ConnectionString);
         await connection.OpenAsync(cancellationToken);
         await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync(cancellationToken);
         string[] there = await DatabaseSnapshot.TablesAsync(connection, cancellationToken);
@@ -123,5 +121,12 @@ internal static class DatabaseRestore
             "SELECT sequencename::text FROM pg_sequences WHERE schemaname = current_schema()", row => row.GetString(0), cancellationToken);
         await DatabaseSnapshot.ExecuteAsync(connection,
             "SELECT 1;" + string.Concat(sequences.Select(sequence => $"DROP SEQUENCE {sequence};")), cancellationToken);
+    }
+
+    private static NpgsqlConnection Unpooled(string connectionString)
+    {
+        NpgsqlConnectionStringBuilder builder = Postgres.ConnectionStrings.Read(connectionString);
+        builder.Pooling = false;
+        return new NpgsqlConnection(builder.ConnectionString);
     }
 }

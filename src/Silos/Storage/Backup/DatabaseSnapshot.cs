@@ -26,10 +26,10 @@ internal sealed class DatabaseSnapshot : IAsyncDisposable
     /// <exception cref="BackupException">The database was never migrated, or is newer than this program.</exception>
     public static async Task<DatabaseSnapshot> TakeAsync(string connectionString, DatabaseRole role, CancellationToken cancellationToken)
     {
-        NpgsqlConnection connection = new(new NpgsqlConnectionStringBuilder(connectionString)
-        {
-            Pooling = false, ApplicationName = string.Create(CultureInfo.InvariantCulture, $"emr backup, process {Environment.ProcessId}"),
-        }.ConnectionString);
+        NpgsqlConnectionStringBuilder builder = Postgres.ConnectionStrings.Read(connectionString);
+        builder.Pooling = false;
+        builder.ApplicationName = string.Create(CultureInfo.InvariantCulture, $"emr backup, process {Environment.ProcessId}");
+        NpgsqlConnection connection = new(builder.ConnectionString);
         try
         {
             await connection.OpenAsync(cancellationToken);

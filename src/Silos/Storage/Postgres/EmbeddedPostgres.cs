@@ -157,6 +157,12 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
         if (_process is { } process)
         {
             await process.DisposeAsync();
+            if (!_socket.StartsWith(_folder, StringComparison.Ordinal) && Directory.Exists(_socket)
+                && !Directory.EnumerateFileSystemEntries(_socket).Any())
+            {
+                // It stands in the system's folder for temporary files, since the path of this one's was too long for a socket.
+                Directory.Delete(_socket);
+            }
         }
     }
 
@@ -168,7 +174,7 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
         new NpgsqlConnectionStringBuilder
         {
             Host = _socket, Username = user, Database = database, Password = password, IncludeErrorDetail = false,
-            MaxPoolSize = MostConnectionsOfARole,
+            MaxPoolSize = MostConnectionsOfARole, GssEncryptionMode = GssEncryptionMode.Disable,
         }.ConnectionString;
 
     private string PasswordFile(string user) => Path.Combine(Keys, user + ".password");

@@ -105,7 +105,7 @@ internal static class StoreFence
     /// <summary>How the stores of a holder connect: by a setting of a session's start, which nothing that resets one takes away.</summary>
     public static string ConnectionStringOf(string connectionString, string holder)
     {
-        NpgsqlConnectionStringBuilder builder = new(connectionString);
+        NpgsqlConnectionStringBuilder builder = ConnectionStrings.Read(connectionString);
         builder.Options = holder.Length == 0 ? builder.Options : $"{builder.Options} -c emr.owner={holder}".Trim();
         return builder.ConnectionString;
     }

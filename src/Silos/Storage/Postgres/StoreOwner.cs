@@ -114,12 +114,11 @@ internal sealed class StoreOwner : IAsyncDisposable
             await _connection.DisposeAsync();
         }
 
-        _connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(_connectionString)
-        {
-            Pooling = false,
-            ApplicationName = string.Create(
-                CultureInfo.InvariantCulture, $"emr, process {Environment.ProcessId} on {Environment.MachineName}"),
-        }.ConnectionString);
+        NpgsqlConnectionStringBuilder builder = ConnectionStrings.Read(_connectionString);
+        builder.Pooling = false;
+        builder.ApplicationName = string.Create(
+            CultureInfo.InvariantCulture, $"emr, process {Environment.ProcessId} on {Environment.MachineName}");
+        _connection = new NpgsqlConnection(builder.ConnectionString);
         await _connection.OpenAsync(cancellationToken);
         await using NpgsqlCommand impatient = new(
             string.Create(CultureInfo.InvariantCulture, $"SET lock_timeout = {(int)Patience.TotalMilliseconds}"), _connection);

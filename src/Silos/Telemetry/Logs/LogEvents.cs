@@ -39,4 +39,7 @@ internal static partial class LogEvents
 
     [LoggerMessage(209, LogLevel.Information, "{What} has ended in order")]
     public static partial void Stopped(this ILogger log, string what);
+
+    [LoggerMessage(210, LogLevel.Information, "{What}")]
+    public static partial void Prepares(this ILogger log, string what);
 }
