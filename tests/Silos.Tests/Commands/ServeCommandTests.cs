@@ -63,6 +63,25 @@ public sealed class ServeCommandTests : IDisposable
         Assert.False(Directory.Exists(Chain));
     }
 
+    /// <summary>What the file says of a flag holds where the command line says nothing of it; what it says there goes before.</summary>
+    [Fact]
+    public async Task Flag_of_the_configuration_holds_unless_the_command_line_says_otherwise()
+    {
+        string config = Path.Combine(_folder, "emr.json");
+        await File.WriteAllTextAsync(config, """{ "Demo": "true", "Roles": "market" }""");
+        Assert.Contains("--demo fills", await RefusedAsync(), StringComparison.Ordinal);
+        await File.WriteAllTextAsync(config, """{ "InsecureDemo": "true", "Urls": "http://0.0.0.0:0" }""");
+        Assert.Contains("--insecure-demo", await RefusedAsync("--insecure-demo", "false"), StringComparison.Ordinal);
+
+        async Task<string> RefusedAsync(params string[] more)
+        {
+            (int code, _, string error) = await CommandProcess.RunAsync(
+                _folder, ["serve", "--config", config, "--folder", Chain, .. more]);
+            Assert.Equal(2, code);
+            return error;
+        }
+    }
+
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     private Process Start(string url)

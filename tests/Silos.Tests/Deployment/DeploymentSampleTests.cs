@@ -1,5 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
+using System.Globalization;
+using System.Text.RegularExpressions;
 using EmrMarket.Silos.Commands.Serve;
 using EmrMarket.Silos.Configuration;
 using EmrMarket.Silos.Hosting;
@@ -8,7 +10,7 @@ namespace EmrMarket.Silos.Tests.Deployment;
 
 /// <summary>The samples in deploy/: every configuration is one that the program takes, every unit and script is of its form, and every
 /// folder is explained.</summary>
-public sealed class DeploymentSampleTests
+public sealed partial class DeploymentSampleTests
 {
     private static readonly string Root = Path.Combine(Tools.RepositoryRoot, "deploy");
 
@@ -73,7 +75,7 @@ public sealed class DeploymentSampleTests
             }
             else if (line.Length > 0 && !line.StartsWith('#'))
             {
-                Assert.Matches("^[A-Z][A-Za-z]+=.+$", line);
+                Assert.Matches("^[A-Z][A-Za-z]+=(.+|$)", line);
                 started = line.StartsWith("ExecStart=", StringComparison.Ordinal) ? line : started;
             }
         }
@@ -92,6 +94,12 @@ public sealed class DeploymentSampleTests
             (int _, string said) = await RunAsync("systemd-analyze", "verify", path);
             Assert.DoesNotContain("Unknown", said, StringComparison.OrdinalIgnoreCase);
             Assert.DoesNotContain("Failed to parse", said, StringComparison.OrdinalIgnoreCase);
+
+            // systemd's own mark, from 0 (locked up) to 10: what is left are network, the runtime's compiler and what it reads of /proc.
+            (int _, said) = await RunAsync("systemd-analyze", "security", "--offline=yes", "--no-pager", path);
+            Match mark = Exposure().Match(said);
+            Assert.True(mark.Success, said);
+            Assert.InRange(double.Parse(mark.Groups["mark"].Value, CultureInfo.InvariantCulture), 0, 1.5);
         }
     }
 
@@ -133,4 +141,7 @@ public sealed class DeploymentSampleTests
         await process.WaitForExitAsync();
         return (process.ExitCode, await output + await error);
     }
+
+    [GeneratedRegex("Overall exposure level for .*: (?<mark>[0-9.]+) ", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex Exposure();
 }

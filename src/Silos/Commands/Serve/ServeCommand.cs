@@ -82,8 +82,8 @@ internal static class ServeCommand
         return command;
     }
 
-    /// <summary>What the command line says, by key. A flag that was not given says nothing: the parser has a value for it all the same, which
-    /// would hide the environment's and the file's.</summary>
+    /// <summary>What the command line says, by key. A flag that was not given says nothing: the parser has a value for it all the same,
+    /// which would hide the environment's and the file's.</summary>
     private static Dictionary<string, string?> Said(
         ParseResult parsed, Option<string?>[] texts, Option<bool>[] flags, Option<string[]> sites)
     {
