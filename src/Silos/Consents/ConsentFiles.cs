@@ -162,15 +162,15 @@ internal sealed class ConsentFiles : IResourceSink
 
     private ulong? PersonOf(string? text, long line)
     {
-        string? reason = "a Consent has a patient.reference";
-        if (text is not null && FhirReference.Parse(text, out reason) is { Type: null or "Patient" } reference
+        ReferenceFault? fault = text is null ? new ReferenceFault(IssueCode.Required, "a Consent has a patient.reference") : null;
+        if (text is not null && FhirReference.Parse(text, out fault) is { Type: null or "Patient" } reference
             && RecordKey.Of(_layout, _id.Kind, Encoding.UTF8.GetBytes(reference.Id)) is { } key)
         {
             return key.Key;
         }
 
         Add(new InputProblem(text is null ? "required" : "value", _file, line, "Consent.patient.reference",
-            reason ?? "it names no patient by an id of the form that the records have",
+            fault?.Message ?? "it names no patient by an id of the form that the records have",
             $"Write Patient/ID, with the person's id in the column '{_id.Column}' of the files that were loaded."));
         return null;
     }

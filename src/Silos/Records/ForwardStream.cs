@@ -46,7 +46,9 @@ internal abstract class ForwardStream(Stream inner) : Stream
     /// <summary>Looks at what was read, which <see cref="Count"/> has already, and refuses what cannot be.</summary>
     /// <param name="read">Bytes of this read.</param>
     /// <param name="asked">Bytes that were asked for.</param>
-    protected abstract void Check(int read, int asked);
+    protected virtual void Check(int read, int asked)
+    {
+    }
 
     protected override void Dispose(bool disposing)
     {

@@ -31,12 +31,7 @@ internal static class RecordFile
                 "empty-file", file, 0, "", "the file is empty", "A record file has a header line and at least one record."));
         }
 
-        if (read < 2 || head[0] != 0x1F || head[1] != 0x8B)
-        {
-            stream.Position = 0;
-            return stream;
-        }
-
-        return CheckedGzipStream.Open(stream, file);
+        stream.Position = 0;
+        return read == 2 && head[0] == 0x1F && head[1] == 0x8B ? new CheckedGzipStream(stream, file) : stream;
     }
 }

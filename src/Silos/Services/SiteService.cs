@@ -12,6 +12,7 @@ using EmrMarket.Grains.Site.Wallet;
 using EmrMarket.Silos.Records;
 using EmrMarket.Silos.Records.Mapping;
 using EmrMarket.Silos.Records.Mapping.Fhir;
+using EmrMarket.Silos.Records.Mapping.Omop;
 using EmrMarket.Silos.Roles;
 
 namespace EmrMarket.Silos.Services;
@@ -110,20 +111,23 @@ internal sealed class SiteService(RunningRoles roles)
         return new LoadInfo { Id = id, SchemaId = schema.Id, Records = records, Persons = table.PersonCount, Clipped = clipped };
     }
 
-    /// <summary>Maps resources of FHIR to records and loads them. A resource with anything wrong, and a record with a value that the schema
-    /// refuses, is told in <see cref="LoadInfo.Report"/> and left out.</summary>
+    /// <summary>Maps resources of FHIR, or tables of OMOP, to records and loads them. What has anything wrong, and a record with a value
+    /// that the schema refuses, is told in <see cref="LoadInfo.Report"/> and left out.</summary>
     /// <param name="site">The site.</param>
     /// <param name="schema">The schema.</param>
     /// <param name="mapping">The mapping.</param>
-    /// <param name="files">The files, in a folder that only this process enters: the records are written there for a moment.</param>
+    /// <param name="files">The files, alone in a folder that only this process enters: the records are written there for a moment.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="InputException">A file as a whole is refused, or no record is left.</exception>
     /// <exception cref="SiteRefusedException">The site refuses the records.</exception>
-    public async Task<LoadInfo> LoadFhirAsync(
+    public async Task<LoadInfo> LoadMappedAsync(
         string site, Schema schema, RecordMapping mapping, IReadOnlyList<string> files, CancellationToken cancellationToken)
     {
-        RowAccumulator rows = FhirReader.Read(mapping, files, MappingLimits.OfCall, cancellationToken);
-        using MappedRecords mapped = MappedRecords.Create(rows, schema, Path.GetDirectoryName(files[0]), cancellationToken);
+        string folder = Path.GetDirectoryName(files[0])!;
+        RowAccumulator rows = mapping.Document.Kind == MappingKind.Omop
+            ? OmopReader.Read(mapping, folder, MappingLimits.OfCall, cancellationToken)
+            : FhirReader.Read(mapping, files, MappingLimits.OfCall, cancellationToken);
+        using MappedRecords mapped = MappedRecords.Create(rows, schema, folder, cancellationToken);
         return await LoadAsync(site, schema, [mapped.Path], cancellationToken) with { Report = rows.Report };
     }
 

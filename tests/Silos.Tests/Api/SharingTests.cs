@@ -2,7 +2,10 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Text.Json.Nodes;
+using EmrMarket.Silos.Commands.Estimate;
 using EmrMarket.Silos.Reporting.Sharing;
+using EmrMarket.Silos.Tests.Commands;
+using EmrMarket.Silos.Tests.Evaluate;
 
 namespace EmrMarket.Silos.Tests.Api;
 
@@ -58,6 +61,26 @@ public sealed class SharingTests(ApiFixture api) : IDisposable
         Assert.Contains("Safe mode", await FaultAsync(
             "csvw", ("bad.json", metadata.Replace("\"tableSchema\"", "\"tableScheme\"", StringComparison.Ordinal)), ("request.csv", csv)),
             StringComparison.Ordinal);
+    }
+
+    [RequiresFact(Tool.Node)]
+    public async Task Metadata_of_estimates_from_files_gives_every_cell_its_type()
+    {
+        using EvaluateProcess emr = new();
+        await EstimateCommandsTests.PerturbAsync(emr, records: 400);
+        (int code, string csv, string error) = await emr.RunAsync(
+            "estimate", "--reports", "o", "--statistic", "frequency:sex", "--statistic", "table:sex,admission", "--statistic",
+            "mean:length_of_stay", "--csv", "--metadata", "sex.csv-metadata.json");
+        Assert.True(code == 0, error);
+        string metadata = await File.ReadAllTextAsync(emr.Place("sex.csv-metadata.json"));
+        JsonNode read = await ReadAsync("csvw", ("sex.csv-metadata.json", metadata), ("sex.csv", csv));
+        Assert.Equal(EstimateTable.Columns.Select(column => column.Name), csv.Split('\n')[0].Split(','));
+        JsonObject[] rows = [.. read["rows"]!.AsArray().Select(row => row!.AsObject())];
+        Assert.Equal(csv.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length - 1, rows.Length);
+        Assert.Contains(rows, row => row["estimate"]?[1]!.GetValue<string>() == "double");
+        Assert.All(rows, row => Assert.Equal(("nonNegativeInteger", "decimal"),
+            (row["n"]![1]!.GetValue<string>(), row["epsilon"]![1]!.GetValue<string>())));
+        Assert.StartsWith("Estimates: frequency:sex, table:sex,admission", read["title"]!.GetValue<string>(), StringComparison.Ordinal);
     }
 
     [RequiresFact(Tool.Node)]

@@ -56,7 +56,9 @@ public sealed class EstimateCommandsTests : IDisposable
         foreach (string[] wrong in new string[][]
         {
             [.. estimate, "frequency"], [.. estimate, "frequency:sex", "--confidence", "1"],
-            [.. estimate, "frequency:sex", "--csv", "--json"],
+            [.. estimate, "frequency:sex", "--csv", "--json"], [.. estimate, "frequency:sex", "--metadata", "s.csv-metadata.json"],
+            [.. estimate, "frequency:sex", "--csv", "--metadata", "s.json"],
+            [.. estimate, "frequency:sex", "--csv", "--metadata", "-metadata.json"],
             ["estimate", "--reports", "nowhere", "--statistic", "frequency:sex"],
         })
         {
@@ -141,11 +143,14 @@ public sealed class EstimateCommandsTests : IDisposable
         Assert.Contains("ledger of releases", message, StringComparison.Ordinal);
     }
 
-    private async Task PerturbAsync(int records)
+    private Task PerturbAsync(int records) => PerturbAsync(_emr, records);
+
+    /// <summary>Puts reports of made-up records into the folder o.</summary>
+    internal static async Task PerturbAsync(EvaluateProcess emr, int records)
     {
-        await _emr.RunAsync("data", "generate", "--records", Text(records), "--out", "s.csv");
-        await _emr.RunAsync("site-key", "new", "k");
-        (int code, _, string error) = await _emr.RunAsync(
+        await emr.RunAsync("data", "generate", "--records", Text(records), "--out", "s.csv");
+        await emr.RunAsync("site-key", "new", "k");
+        (int code, _, string error) = await emr.RunAsync(
             "perturb", "--data", "s.csv", "--schema", "synthetic", "--site-key", "k", "--policies", "generous", "--cap",
             "off", "--out", "o", "--attribute", "sex", "--attribute", "admission", "--attribute", "length_of_stay");
         Assert.True(code == 0, error);

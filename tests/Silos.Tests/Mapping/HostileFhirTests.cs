@@ -1,8 +1,5 @@
-using System.Text;
-using System.Text.Json;
 using EmrMarket.Analytics.Records;
 using EmrMarket.Silos.Records.Mapping;
-using EmrMarket.Silos.Records.Mapping.Fhir;
 using EmrMarket.Silos.Tests.Records;
 using static EmrMarket.Silos.Tests.Mapping.MappedTexts;
 
@@ -151,95 +148,5 @@ public sealed class HostileFhirTests : IDisposable
         bool control = value.Contains('\\', StringComparison.Ordinal) && !value.Contains('"', StringComparison.Ordinal);
         Assert.Equal(control ? 1 : 2, rows.Count);
         Assert.Equal(control ? 1 : 0, report.TotalIssues);
-    }
-
-    [Fact]
-    public void Mutated_files_are_read_or_refused() => Mutate(4_000);
-
-    [Fact]
-    [Trait("Duration", "Long")]
-    public void Mutated_files_are_read_or_refused_a_hundred_thousand_times() => Mutate(100_000);
-
-    private void Mutate(int times)
-    {
-        Random random = new(11);
-        string[] resources =
-        [
-            Patient("a", "\"gender\":\"female\",\"birthDate\":\"2000-06-16\""), Observation("urn:uuid:0a", "2020-01-02", "3.5"),
-                Patient("b"),
-            """{"resourceType":"Condition","subject":{"reference":"Patient/b"},"code":{"coding":[{"code":"z"},{"code":"y"}]},"note":[null,{"text":"\u00e9\ud83d\ude00"}]}""",
-            Observation("https://x/fhir/Patient/b/_history/1", "2020-01-02T10:00:00.123456789+01:00", "-1.5e2"),
-        ];
-        byte[] lines = Encoding.UTF8.GetBytes(string.Join('\n', resources)),
-            bundle = Encoding.UTF8.GetBytes(Bundle(resources.Select((resource, i) => Entry($"urn:uuid:{i}a", resource)))),
-            packed = TestFolder.Gzip(string.Join('\n', resources));
-        int read = 0, refused = 0, issues = 0;
-        for (int i = 0; i < times; i++)
-        {
-            byte[] bytes = Mutated(random, i % 3 == 0 ? lines : i % 3 == 1 ? bundle : packed, isPacked: i % 3 == 2);
-            string file = _texts.File(bytes, i % 2 == 0 ? "m" : "m.ndjson");
-            try
-            {
-                (SortedDictionary<string, string> rows, MappingReport report) = _texts.Map(Persons, [file], Small);
-                Assert.InRange(rows.Count, 1, 8);
-                read++;
-                issues += report.TotalIssues > 0 ? 1 : 0;
-                Assert.All(report.Issues, issue =>
-                    Assert.True(issue.Place is { Line: >= 1, Offset: >= 0 } place && place.Offset <= 2 * (bytes.Length + 4096)));
-                using JsonDocument outcome = JsonDocument.Parse(OutcomeFile.Text(report));
-            }
-            catch (InputException e)
-            {
-                refused++;
-                Assert.All(e.Problems, problem => Assert.NotEqual("", problem.Fix));
-            }
-        }
-
-        // The mutations reach every outcome.
-        Assert.True(read > times / 10 && refused > times / 10 && issues > times / 20,
-            $"{read} read, {refused} refused, {issues} with issues");
-    }
-
-    private static byte[] Mutated(Random random, byte[] source, bool isPacked)
-    {
-        List<byte> bytes = [.. source];
-        string[] tokens =
-        [
-            "{", "}", "[", "]", "\"", ",", ":", "\n", "null", "1e999", "-", "\\ud800", "\\", "\u0000", "\"resourceType\":\"Bundle\",",
-                "\"entry\":[", "true",
-            "99999999999999999999999999999999", "\u00ff", "{\"a\":", "[[[[[[[[[[[[[[[[", "\"subject\":{},", "urn:uuid:", "Patient/", " ",
-        ];
-        for (int count = random.Next(1, isPacked ? 3 : 5); count > 0 && bytes.Count > 0; count--)
-        {
-            int at = random.Next(bytes.Count);
-            switch (random.Next(7))
-            {
-                case 0:
-                    bytes[at] = (byte)random.Next(256);
-                    break;
-                case 1:
-                    bytes[at] ^= (byte)(1 << random.Next(8));
-                    break;
-                case 2:
-                    bytes.RemoveRange(at, Math.Min(random.Next(1, 40), bytes.Count - at));
-                    break;
-                case 3:
-                    bytes.InsertRange(at, bytes.GetRange(at, Math.Min(random.Next(1, 200), bytes.Count - at)));
-                    break;
-                case 4:
-                    bytes.InsertRange(at, Encoding.UTF8.GetBytes(tokens[random.Next(tokens.Length)]));
-                    break;
-                case 5 when random.Next(4) == 0:
-                    bytes.RemoveRange(at, bytes.Count - at);
-                    break;
-                default:
-                    byte[] token = Encoding.UTF8.GetBytes(tokens[random.Next(tokens.Length)]);
-                    bytes.RemoveRange(at, Math.Min(token.Length, bytes.Count - at));
-                    bytes.InsertRange(at, token);
-                    break;
-            }
-        }
-
-        return [.. bytes];
     }
 }

@@ -17,7 +17,7 @@ public sealed class OmopReaderTests : IDisposable
     private const string Conditions =
         "person_id,condition_concept_id,condition_start_date,visit_occurrence_id\n1,201826,2020-01-02,10\n2,0,2020-03-04,\n";
 
-    private const string Small = """
+    internal const string Small = """
         {
           "format": 1, "kind": "omop", "name": "small", "version": "1", "title": "small",
           "rows": {"per": "visit", "record": "visit", "person": "patient"},
@@ -311,71 +311,6 @@ public sealed class OmopReaderTests : IDisposable
     [Fact]
     public void Deep_condition_ends_in_a_refusal() =>
         Assert.Throws<FormatException>(() => OmopCondition.Parse(new string('(', 100_000), _ => (0, OmopType.Integer), []));
-
-    [Fact]
-    public void Damaged_folder_is_read_or_refused_and_nothing_else() => Damage(7, 2_500);
-
-    [Fact]
-    [Trait("Duration", "Long")]
-    public void Folder_damaged_in_many_ways_is_read_or_refused_and_nothing_else() => Damage(8, 100_000);
-
-    private void Damage(int seed, int times)
-    {
-        Random random = new(seed);
-        RecordMapping mapping = RecordMapping.Parse(Small, "small.json");
-        (string Name, byte[] Text)[] files = [.. new (string, string)[] { ("person.csv", Persons), ("visit_occurrence.csv", Visits),
-            ("condition_occurrence.csv", Conditions) }
-            .Select(file => (file.Item1, Encoding.UTF8.GetBytes(file.Item2)))];
-        byte[][] words = [.. ((string[])["\"", "\"\"", ",", "\t", "\r", "\n\n", "\0", "\u00A0", "-", "9223372036854775808", "2020-13-01",
-            "1e400", ",,,,", "\uFEFF", "\u2028"])
-            .Select(Encoding.UTF8.GetBytes)];
-        (int read, int refused, long told) = (0, 0, 0);
-        for (int i = 0; i < times; i++)
-        {
-            (string name, byte[] text) = files[random.Next(files.Length)];
-            List<byte> damaged = [.. text];
-            if (random.Next(3) == 0)
-            {
-                damaged = [.. text.Select(b => b == (byte)',' ? (byte)'\t' : b)];
-            }
-
-            for (int change = random.Next(1, 4); change > 0 && damaged.Count > 0; change--)
-            {
-                int at = random.Next(damaged.Count);
-                switch (random.Next(3))
-                {
-                    case 0:
-                        damaged[at] = (byte)random.Next(256);
-                        break;
-                    case 1:
-                        damaged.RemoveRange(at, Math.Min(random.Next(1, 12), damaged.Count - at));
-                        break;
-                    default:
-                        damaged.InsertRange(at, words[random.Next(words.Length)]);
-                        break;
-                }
-            }
-
-            File.WriteAllBytes(Path.Combine(_folder, name), [.. damaged]);
-            try
-            {
-                RowAccumulator rows = OmopReader.Read(mapping, _folder, MappingLimits.Default, CancellationToken.None);
-                MappedRecords.Write(rows, Path.Combine(_folder, "out"), CancellationToken.None);
-                told += rows.Report.TotalIssues;
-                read++;
-            }
-            catch (InputException e)
-            {
-                Assert.NotEmpty(e.Problems);
-                refused++;
-            }
-
-            File.WriteAllBytes(Path.Combine(_folder, name), text);
-        }
-
-        Assert.True(read > times / 10 && refused > times / 10 && told > times / 10,
-            string.Create(CultureInfo.InvariantCulture, $"{read} were read, {refused} refused, {told} issues told"));
-    }
 
     private void Write(string name, string text) => File.WriteAllText(Path.Combine(_folder, name), text);
 

@@ -93,12 +93,29 @@ internal sealed class SyntheaShaped(int seed)
 
             if (_random.Next(2) == 0)
             {
-                Add(new JsonObject
+                JsonObject request = new()
                 {
                     ["resourceType"] = "MedicationRequest", ["id"] = Uuid(), ["status"] = Pick("active", "stopped", "entered-in-error"),
-                    ["intent"] = Pick("order", "order", "plan"), ["medicationCodeableConcept"] = Concept(Rx, Pick(Drugs)),
-                    ["subject"] = Reference(patient), ["encounter"] = Reference(encounter), ["authoredOn"] = Time(),
-                });
+                    ["intent"] = Pick("order", "order", "plan"), ["subject"] = Reference(patient), ["encounter"] = Reference(encounter),
+                    ["authoredOn"] = Time(),
+                };
+                if (_random.Next(2) == 0)
+                {
+                    request["medicationCodeableConcept"] = Concept(Rx, Pick(Drugs));
+                    Add(request);
+                }
+                else
+                {
+                    // As US Core's profile may have it: a Medication of its own, before the request or behind it.
+                    JsonObject medication = new()
+                    {
+                        ["resourceType"] = "Medication", ["id"] = Uuid(), ["code"] = Concept(Rx, Pick(Drugs)), ["status"] = "active",
+                    };
+                    request["medicationReference"] = Reference(medication["id"]!.GetValue<string>());
+                    bool before = _random.Next(2) == 0;
+                    Add(before ? medication : request);
+                    Add(before ? request : medication);
+                }
             }
 
             Add(new JsonObject { ["resourceType"] = "Claim", ["id"] = Uuid(), ["patient"] = Reference(patient),

@@ -6,6 +6,7 @@ def latest($date; f): [.[] | {t: getpath($date), v: f} | select(.v != null)] | i
 def quantity($unit): if .valueQuantity.code == $unit then .valueQuantity.value else null end;
 def omb($u): [.extension[]? | select(.url | endswith($u)) | .extension[] | select(.url == "ombCategory").valueCoding.code][0] // "";
 [inputs | .entry[].resource] as $all
+| ([$all[] | select(.resourceType == "Medication") | {key: ("urn:uuid:" + .id), value: .code}] | from_entries) as $drug
 | ([$all[] | select(.subject)] | group_by(.subject.reference) | map({key: .[0].subject.reference[9:], value: .}) | from_entries) as $of
 | $all[] | select(.resourceType == "Patient") | . as $p | ($of[.id] // []) as $r
 | [$r[] | select(.resourceType == "Encounter" and (.status == "finished" or .status == "in-progress"))] as $e
@@ -29,5 +30,5 @@ def omb($u): [.extension[]? | select(.url | endswith($u)) | .extension[] | selec
     (of("4548-4") | latest(["effectiveDateTime"]; quantity("%"))), (of("2093-3") | latest(["effectiveDateTime"]; quantity("mg/dL"))),
     (of("72166-2") | latest(["effectiveDateTime"]; .valueCodeableConcept.coding[0].code | if . as $k | codes("smoking") | index($k) then . else null end)),
     (("antidiabetics", "antihypertensives", "statins", "anticoagulants", "bronchodilators", "opioids") as $n
-      | any($d[]; .medicationCodeableConcept | has("http://www.nlm.nih.gov/research/umls/rxnorm"; codes($n))) | yes)
+      | any($d[]; .medicationCodeableConcept // $drug[.medicationReference.reference] | has("http://www.nlm.nih.gov/research/umls/rxnorm"; codes($n))) | yes)
   ] | join(",")

@@ -62,11 +62,12 @@ internal sealed record Problem
 
 /// <summary>One thing that is wrong with a file. Never a raw value.</summary>
 /// <param name="Code">A stable code.</param>
+/// <param name="File">Which one: the name of its table, or its number among those of the call; empty when it is none's.</param>
 /// <param name="Line">From 1; 0 when it is the file's as a whole.</param>
 /// <param name="Column">The column; empty when it is the line's.</param>
 /// <param name="Message">What is wrong.</param>
 /// <param name="Fix">What to do about it.</param>
-internal sealed record ProblemLine(string Code, long Line, string Column, string Message, string Fix);
+internal sealed record ProblemLine(string Code, string File, long Line, string Column, string Message, string Fix);
 
 /// <summary>A call is refused by the API itself.</summary>
 /// <param name="type">Why.</param>

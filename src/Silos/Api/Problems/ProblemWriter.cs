@@ -38,7 +38,8 @@ internal sealed partial class ProblemWriter(ProblemNotes notes) : IExceptionHand
         {
             ErrorCount = e.Total,
             Errors = [.. e.Problems.Take(MostErrors)
-                .Select(problem => new ProblemLine(problem.Code, problem.Line, problem.Column, problem.Message, problem.Fix))],
+                .Select(problem => new ProblemLine(
+                    problem.Code, Path.GetFileName(problem.File), problem.Line, problem.Column, problem.Message, problem.Fix))],
         },
         CommandException { Code: ExitCode.NotReady } e => Problem.Of(ProblemType.Unavailable, e.Message),
         CommandException e => Problem.Of(ProblemType.Refused, e.Message),

@@ -1,5 +1,6 @@
 using EmrMarket.Silos.Api.Problems;
 using EmrMarket.Silos.Records.Mapping.Fhir.Files;
+using EmrMarket.Silos.Records.Mapping.Omop;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Net.Http.Headers;
 
@@ -12,7 +13,8 @@ internal sealed class RecordSpool
     /// <summary>The most bytes of one call.</summary>
     public const long MostBytes = 512L << 20;
 
-    private const int MostFiles = 20;
+    // All tables of the OMOP Common Data Model at once, and some more.
+    private const int MostFiles = 64;
 
     private readonly string _folder;
 
@@ -32,7 +34,30 @@ internal sealed class RecordSpool
     /// <param name="context">The call.</param>
     /// <param name="types">The media types that a body of one file may have.</param>
     /// <exception cref="ApiException">The body is of another type, empty, or has too many files.</exception>
-    public async Task<SpooledFiles> TakeAsync(HttpContext context, params string[] types)
+    public Task<SpooledFiles> TakeAsync(HttpContext context, params string[] types) =>
+        TakeAsync(context, types, (name, number) => $"file-{number}{(FhirPaths.IsByLine(name) ? ".ndjson" : "")}");
+
+    /// <summary>Takes the tables of a call's body: several files, each called as its table.</summary>
+    /// <exception cref="ApiException">The body is of another type or empty, has too many files, one that is no table, or a table
+    /// twice.</exception>
+    public Task<SpooledFiles> TakeTablesAsync(HttpContext context)
+    {
+        HashSet<string> tables = new(StringComparer.Ordinal);
+        return TakeAsync(context, [], (name, _) =>
+        {
+            // Browsers may say the folders too.
+            string file = name[(name.LastIndexOfAny(['/', '\\']) + 1)..];
+            if (OmopFolder.TableOf(file) is not { Length: > 0 and <= 64 } table || table.Any(c => !char.IsAsciiLetterLower(c) && c != '_'))
+            {
+                throw new ApiException(ProblemType.InvalidValue,
+                    "each file is called as its table, .csv, .tsv or .txt, packed with gzip or not: person.csv, measurement.csv.gz");
+            }
+
+            return tables.Add(table) ? table + ".csv" : throw new ApiException(ProblemType.InvalidValue, $"there are two files of {table}");
+        });
+    }
+
+    private async Task<SpooledFiles> TakeAsync(HttpContext context, string[] types, Func<string, int, string> nameOf)
     {
         MediaTypeHeaderValue? type = MediaTypeHeaderValue.TryParse(context.Request.ContentType, out MediaTypeHeaderValue? parsed)
             ? parsed : null;
@@ -44,7 +69,8 @@ internal sealed class RecordSpool
             switch (type?.MediaType.Value?.ToLowerInvariant())
             {
                 case { } one when one != "multipart/form-data" && types.Contains(one):
-                    await files.AddAsync(context.Request.Body, one.EndsWith("ndjson", StringComparison.Ordinal), context.RequestAborted);
+                    await files.AddAsync(context.Request.Body, nameOf(one.EndsWith("ndjson", StringComparison.Ordinal) ? ".ndjson" : "", 1),
+                        context.RequestAborted);
                     break;
                 case "multipart/form-data" when HeaderUtilities.RemoveQuotes(type.Boundary).Value is { Length: > 0 and <= 70 } boundary:
                     MultipartReader parts = new(boundary, context.Request.Body);
@@ -63,7 +89,7 @@ internal sealed class RecordSpool
                             throw new ApiException(ProblemType.InvalidValue, $"a call has at most {MostFiles} files");
                         }
 
-                        await files.AddAsync(part.Body, FhirPaths.IsByLine(name.Trim('"')), context.RequestAborted);
+                        await files.AddAsync(part.Body, nameOf(name.Trim('"'), files.Paths.Count + 1), context.RequestAborted);
                     }
 
                     break;
@@ -87,16 +113,16 @@ internal sealed class SpooledFiles(string folder) : IDisposable
 {
     private readonly List<string> _paths = [];
 
-    /// <summary>Where they are. Their names are numbers: what the caller called them is nobody's path.</summary>
+    /// <summary>Where they are. Their names are numbers or tables: what the caller called them is nobody's path.</summary>
     public IReadOnlyList<string> Paths => _paths;
 
     /// <summary>Adds a file.</summary>
     /// <param name="content">Its bytes.</param>
-    /// <param name="isByLine">Whether its sender says that it has a resource on each line.</param>
+    /// <param name="name">Its name here.</param>
     /// <param name="cancellationToken">Ends it.</param>
-    public async Task AddAsync(Stream content, bool isByLine, CancellationToken cancellationToken)
+    public async Task AddAsync(Stream content, string name, CancellationToken cancellationToken)
     {
-        string path = Path.Combine(folder, $"file-{_paths.Count + 1}{(isByLine ? ".ndjson" : "")}");
+        string path = Path.Combine(folder, name);
         _paths.Add(path);
         await using FileStream file = new(path, FileMode.CreateNew, FileAccess.Write);
         await content.CopyToAsync(file, cancellationToken);

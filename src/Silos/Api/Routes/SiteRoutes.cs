@@ -3,7 +3,6 @@ using EmrMarket.Silos.Api.Access;
 using EmrMarket.Silos.Api.Problems;
 using EmrMarket.Silos.Api.Traffic;
 using EmrMarket.Silos.Records.Mapping;
-using EmrMarket.Silos.Records.Mapping.Fhir;
 using EmrMarket.Silos.Reporting.Fhir;
 using EmrMarket.Silos.Roles;
 using EmrMarket.Silos.Services;
@@ -95,17 +94,23 @@ internal static class SiteRoutes
                 Schema dealt = SchemaOf(roles, ApiValues.Hash(schema, "schema"));
                 _ = roles.Site(site);
                 RecordMapping? by = mapping is null ? null : MappingOf(dealt, mapping);
-                SpooledFiles files = await spool.TakeAsync(context, by is null ? RecordTypes : ResourceTypes);
+                SpooledFiles files = await (by?.Document.Kind switch
+                {
+                    null => spool.TakeAsync(context, RecordTypes),
+                    MappingKind.Omop => spool.TakeTablesAsync(context),
+                    _ => spool.TakeAsync(context, ResourceTypes),
+                });
                 return Begin(operations, context, "load", files, async (progress, stopping) =>
                 {
                     progress.Report(50);
                     return by is null ? await service.LoadAsync(site, dealt, files.Paths, stopping)
-                        : await service.LoadFhirAsync(site, dealt, by, files.Paths, stopping);
+                        : await service.LoadMappedAsync(site, dealt, by, files.Paths, stopping);
                 });
             })
             .Named("LoadRecords",
-                "Loads record files: all of them or, when one line is wrong, none. With mapping, files of HL7 FHIR R4: what is wrong is "
-                    + "left out and told by the outcome. Follow the operation for its end.",
+                "Loads record files: all of them or, when one line is wrong, none. With mapping, files of HL7 FHIR R4, or the tables of "
+                    + "OMOP as multipart/form-data, each called as its table: what is wrong is left out and told by the outcome. Follow "
+                    + "the operation for its end.",
                 Policies.SiteStaff)
             .Costs(RateClass.Heavy).WithMetadata(new RequestLimit(RecordSpool.MostBytes))
             .Accepts<string>("text/csv", ["multipart/form-data", .. ResourceTypes])
@@ -187,7 +192,7 @@ internal static class SiteRoutes
 
     private static RecordMapping MappingOf(Schema schema, string name)
     {
-        IReadOnlyList<RecordMapping> fitting = FhirMapping.Fitting(schema);
+        IReadOnlyList<RecordMapping> fitting = RecordMapping.Fitting(schema);
         string names = string.Join(", ", fitting.Select(mapping => mapping.Document.Name));
         return fitting.FirstOrDefault(mapping => mapping.Document.Name == name) ?? throw new ApiException(ProblemType.InvalidValue,
             names.Length > 0 ? $"mapping is one of those whose records the schema reads: {names}"

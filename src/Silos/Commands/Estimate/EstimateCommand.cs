@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using EmrMarket.Analytics.Estimation;
 using EmrMarket.Silos.Records.Reports;
+using EmrMarket.Silos.Reporting.Sharing;
 
 namespace EmrMarket.Silos.Commands.Estimate;
 
@@ -29,6 +30,7 @@ internal static class EstimateCommand
           emr estimate --reports out --statistic mean:time_in_hospital --statistic "quantile:time_in_hospital:0.25,0.5,0.75"
           emr estimate --reports out --statistic "logistic:readmitted=<30~age,gender" --json
           emr estimate --reports out --statistic table:race,gender --grade 3 --csv
+          emr estimate --reports out --statistic frequency:race --csv --metadata race.csv-metadata.json > race.csv
 
         Exit codes: 0 done, 1 a statistic was refused, 2 wrong command or input.
         """;
@@ -65,6 +67,12 @@ internal static class EstimateCommand
         var consistent = new Option<bool>("--consistent") { Description = "Put non-negative values that add to one beside the estimates." };
         var json = new Option<bool>("--json") { Description = "Print JSON on standard output." };
         var csv = new Option<bool>("--csv") { Description = "Print CSV on standard output, one line per cell." };
+        var metadata = new Option<string?>("--metadata")
+        {
+            Description = "With --csv: say here what the columns mean, as CSV on the Web. The file is called as the CSV's with "
+                + $"{TableMetadata.FileSuffix} behind it.",
+            HelpName = "FILE",
+        };
         confidence.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<double>() is not (> 0 and < 1))
@@ -76,12 +84,18 @@ internal static class EstimateCommand
         var command = new Command("estimate", Description)
         {
             reports, statistics, grade, confidence, combination, population, simultaneous, consistent, json, csv,
+            metadata,
         };
         command.Validators.Add(result =>
         {
             if (result.GetValue(json) && result.GetValue(csv))
             {
                 result.AddError("--json and --csv exclude each other.");
+            }
+
+            if (result.GetValue(metadata) is { } beside && (!result.GetValue(csv) || CsvOf(beside).Length == 0))
+            {
+                result.AddError($"--metadata goes with --csv and names a file such as results.csv{TableMetadata.FileSuffix}.");
             }
         });
         command.SetAction(parsed => Run(
@@ -96,11 +110,13 @@ internal static class EstimateCommand
                 Simultaneous = parsed.GetValue(simultaneous),
                 Consistent = parsed.GetValue(consistent),
             },
-            parsed.GetValue(json) ? ResultFormat.Json : parsed.GetValue(csv) ? ResultFormat.Csv : ResultFormat.Table));
+            parsed.GetValue(json) ? ResultFormat.Json : parsed.GetValue(csv) ? ResultFormat.Csv : ResultFormat.Table,
+            parsed.GetValue(metadata)));
         return command;
     }
 
-    private static int Run(string path, string[] texts, int? grade, EstimationOptions options, ResultFormat format)
+    private static int Run(string path, string[] texts, int? grade, EstimationOptions options, ResultFormat format,
+        string? metadata)
     {
         StatisticRequest[] requests = [.. texts.Select(Parse)];
         IReadOnlyList<ReportFile> files = ReportFileFormat.ReadAll(path);
@@ -119,12 +135,34 @@ internal static class EstimateCommand
         }
 
         ResultWriter.Write(Console.Out, format, results);
+        if (metadata is not null)
+        {
+            WriteMetadata(metadata, EstimateTable.Describe(
+                CsvOf(metadata), results, files.Select(file => (file.Schema.Name, file.Schema.Id))));
+        }
+
         foreach (string refusal in refusals)
         {
             Console.Error.WriteLine($"emr: refused {refusal}");
         }
 
         return refusals.Count == 0 ? ExitCode.Success : ExitCode.Failure;
+    }
+
+    /// <summary>The CSV file that a metadata file stands beside; empty when its name says none.</summary>
+    private static string CsvOf(string metadata) => Path.GetFileName(metadata) is var name
+        && name.EndsWith(TableMetadata.FileSuffix, StringComparison.Ordinal) ? name[..^TableMetadata.FileSuffix.Length] : "";
+
+    private static void WriteMetadata(string file, string text)
+    {
+        try
+        {
+            File.WriteAllText(file, text);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CommandException(ExitCode.Failure, $"{file} cannot be written: {e.Message}", e);
+        }
     }
 
     private static StatisticRequest Parse(string text)

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
@@ -44,7 +43,7 @@ internal static class ResultWriter
                 output.WriteLine(JsonSerializer.Serialize(results, Options));
                 break;
             case ResultFormat.Csv:
-                WriteCsv(output, results);
+                output.Write(EstimateTable.Write(results));
                 break;
             default:
                 foreach (StatisticResult result in results)
@@ -114,40 +113,6 @@ internal static class ResultWriter
             console.WriteLine($"Post-processed: {postProcessing}.");
         }
     }
-
-    private static void WriteCsv(TextWriter output, IReadOnlyList<StatisticResult> results)
-    {
-        var csv = new StringBuilder();
-        string[] header =
-        [
-            "id", "kind", "attributes", "estimator", "section", "value", "estimate", "standardError", "low", "high", "intervalKind",
-            "expectedHalfWidth", "guaranteedHalfWidth",
-            "postProcessed", "n", "effectiveRecords", "epsilon", "confidence", "target",
-        ];
-        ResultsTable.WriteLine(csv, header);
-        foreach (StatisticResult result in results)
-        {
-            foreach ((string section, StatisticCell cell) in result.Cells.Select(c => ("", c))
-                .Concat(result.Sections.SelectMany(s => s.Cells.Select(c => (s.Name, c)))))
-            {
-                ResultsTable.WriteLine(csv,
-                [
-                    result.Id, Name(result.Kind), string.Join(' ', result.Attributes), result.Estimator, section, cell.Value,
-                    N(cell.Estimate), N(cell.StandardError), N(cell.Low), N(cell.High),
-                    Name(cell.IntervalKind), N(cell.ExpectedHalfWidth), N(cell.GuaranteedHalfWidth), N(cell.PostProcessed), N(result.N),
-                    N(result.EffectiveRecords), result.Epsilon.ToString(),
-                    N(result.Confidence), Name(result.Target),
-                ]);
-            }
-        }
-
-        output.Write(csv);
-    }
-
-    private static string Name<T>(T value)
-        where T : struct, Enum => JsonNamingPolicy.CamelCase.ConvertName(value.ToString());
-
-    private static string N(double? value) => value is { } x && double.IsFinite(x) ? x.ToString("R", CultureInfo.InvariantCulture) : "";
 
     /// <summary>JSON has no NaN: what is not estimable, or not claimed, is null.</summary>
     private sealed class FiniteOrNull : JsonConverter<double>

@@ -55,20 +55,8 @@ internal sealed class MappedRowSet(RecordMapping mapping, UnitTable persons, Uni
         }
     }
 
-    private static void WriteField(StreamWriter writer, string text)
-    {
-        if (text.AsSpan().IndexOfAny(',', '"') < 0)
-        {
-            writer.Write(text);
-            return;
-        }
-
-        writer.Write('"');
-        writer.Write(text.Replace("\"", "\"\"", StringComparison.Ordinal));
-        writer.Write('"');
-    }
-
-    private void Write(StreamWriter writer, CancellationToken cancellationToken)
+    /// <summary>Writes the rows.</summary>
+    public void Write(TextWriter writer, CancellationToken cancellationToken)
     {
         bool first = true;
         foreach (string name in mapping.Header)
@@ -98,12 +86,29 @@ internal sealed class MappedRowSet(RecordMapping mapping, UnitTable persons, Uni
             for (int c = 0; c < summaries.Length; c++)
             {
                 writer.Write(',');
-                int day = mapping.Document.Columns[c].At switch { "visit" => visits.OwnDay(unit), "last" => persons.LastDay(person), _ =>
-                    _days[c] };
+                int day = mapping.Document.Columns[c].At switch
+                {
+                    "visit" => visits.OwnDay(unit),
+                    "last" => persons.LastDay(person),
+                    _ => _days[c],
+                };
                 WriteField(writer, summaries[c].Text(mapping.UnitOf[c] == MappedUnit.Visit ? unit : person, day));
             }
 
             writer.WriteLine();
         }
+    }
+
+    private static void WriteField(TextWriter writer, string text)
+    {
+        if (text.AsSpan().IndexOfAny(',', '"') < 0)
+        {
+            writer.Write(text);
+            return;
+        }
+
+        writer.Write('"');
+        writer.Write(text.Replace("\"", "\"\"", StringComparison.Ordinal));
+        writer.Write('"');
     }
 }

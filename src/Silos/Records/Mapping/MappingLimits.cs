@@ -7,7 +7,7 @@ internal sealed record MappingLimits
     public static MappingLimits Default { get; } = new();
 
     /// <summary>The limits of a load that a server does for a caller: some 1 GB at the most.</summary>
-    public static MappingLimits OfCall { get; } = new() { Units = 1_000_000, FileNamesOnly = true };
+    public static MappingLimits OfCall { get; } = new() { Units = 1_000_000, Medications = 1_000_000, FileNamesOnly = true };
 
     /// <summary>The most bytes of one resource, or of one row of a table.</summary>
     public int ResourceBytes { get; init; } = 16 << 20;
@@ -24,6 +24,12 @@ internal sealed record MappingLimits
 
     /// <summary>The most persons and visits together, mentioned or defined.</summary>
     public int Units { get; init; } = 20_000_000;
+
+    /// <summary>The most names of Medications that a mapping follows.</summary>
+    public int Medications { get; init; } = 4_000_000;
+
+    /// <summary>The most bytes of different Medications that a mapping follows.</summary>
+    public long MedicationBytes { get; init; } = 64L << 20;
 
     /// <summary>The most characters of a text value or an id.</summary>
     public int TextLength { get; init; } = 256;

@@ -3,8 +3,8 @@ namespace EmrMarket.Silos.Records.Mapping;
 /// <summary>Where a resource, or a row of a table, stands.</summary>
 /// <param name="File">The index in <see cref="MappingReport.Files"/>.</param>
 /// <param name="Type">The index in <see cref="MappingReport.Types"/>; -1 while it is not known.</param>
-/// <param name="Line">The line on which it begins, from 1.</param>
-/// <param name="Offset">Bytes before it, unpacked; -1 where that is not told.</param>
+/// <param name="Line">The line on which it begins, or on which it is no JSON any more; from 1.</param>
+/// <param name="Offset">Bytes before that place, unpacked; -1 where that is not told.</param>
 /// <param name="Index">The how many-eth of its file it is, from 1.</param>
 internal readonly record struct Place(int File, int Type, long Line, long Offset, long Index);
 

@@ -67,6 +67,10 @@ internal sealed class RecordMapping
         Header.ToHashSet(StringComparer.Ordinal).SetEquals(
             SchemaCompiler.ColumnsRead(schema.Document, layout).Concat(layout.DirectIdentifiers ?? []).Concat(layout.Ignored ?? [])));
 
+    /// <summary>The built-in mappings whose rows are those of a layout of a schema.</summary>
+    public static IReadOnlyList<RecordMapping> Fitting(Schema schema) =>
+        [.. DataFolder.MappingNames.Select(DataFolder.LoadMapping).Where(mapping => mapping.Fits(schema))];
+
     /// <summary>Refuses a part of the mapping.</summary>
     /// <param name="code">A code, beginning with <c>mapping-</c>.</param>
     /// <param name="part">Which part, for example <c>columns.bmi.value</c>.</param>

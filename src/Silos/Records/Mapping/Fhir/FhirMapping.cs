@@ -1,5 +1,4 @@
 using EmrMarket.Analytics.Records;
-using EmrMarket.Analytics.Schemas;
 using EmrMarket.Silos.Records.Mapping.Fhir.Paths;
 
 namespace EmrMarket.Silos.Records.Mapping.Fhir;
@@ -19,25 +18,33 @@ internal sealed record ColumnPaths(int Index, PathNode? Where, PathNode? Value);
 /// <param name="Date">When; null for none.</param>
 /// <param name="Columns">The columns that it fills.</param>
 internal sealed record SourcePaths(
-    int Index, MappingSource Source, PathNode? Where, PathNode Person, PathNode? Visit, PathNode? Date, ColumnPaths[] Columns);
+    int Index, MappingSource Source, PathNode? Where, PathNode Person, PathNode? Visit, PathNode? Date, ColumnPaths[] Columns)
+{
+    /// <summary>All of them.</summary>
+    public IEnumerable<PathNode> Paths =>
+        new[] { Where, Person, Visit, Date }.Concat(Columns.SelectMany(column => new[] { column.Where, column.Value })).OfType<PathNode>();
+}
 
 /// <summary>A mapping of FHIR resources with its paths read and checked.</summary>
 internal sealed class FhirMapping
 {
     private readonly Dictionary<string, SourcePaths[]> _byType;
 
-    private FhirMapping(RecordMapping mapping, Dictionary<string, SourcePaths[]> byType) => (Mapping, _byType) = (mapping, byType);
+    private FhirMapping(RecordMapping mapping, Dictionary<string, SourcePaths[]> byType)
+    {
+        (Mapping, _byType) = (mapping, byType);
+        FollowsMedications = byType.Values.SelectMany(sources => sources).SelectMany(source => source.Paths)
+            .Any(path => path.Has(PathFunction.Resolve));
+    }
 
     /// <summary>The mapping.</summary>
     public RecordMapping Mapping { get; }
 
+    /// <summary>Whether a path follows references to Medications.</summary>
+    public bool FollowsMedications { get; }
+
     /// <summary>The sources that read a type of resource.</summary>
     public SourcePaths[] For(string type) => _byType.TryGetValue(type, out SourcePaths[]? sources) ? sources : [];
-
-    /// <summary>The built-in mappings of FHIR whose rows are those of a layout of a schema.</summary>
-    public static IReadOnlyList<RecordMapping> Fitting(Schema schema) =>
-        [.. DataFolder.MappingNames.Select(DataFolder.LoadMapping)
-            .Where(mapping => mapping.Document.Kind == MappingKind.Fhir && mapping.Fits(schema))];
 
     /// <summary>Reads a mapping's paths.</summary>
     /// <exception cref="InputException">It is no mapping of FHIR, a path is not in the subset, or one asks for a direct

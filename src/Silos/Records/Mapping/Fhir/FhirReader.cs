@@ -9,25 +9,23 @@ namespace EmrMarket.Silos.Records.Mapping.Fhir;
 /// its place, and the others count; what is wrong with a file as a whole refuses all of them, so that no row is made of half of what is
 /// known.
 /// </summary>
-internal sealed class FhirReader : IResourceSink
+internal sealed class FhirReader : ResourceSplitter
 {
     private readonly FhirMapping _mapping;
     private readonly MappingReport _report;
     private readonly RowAccumulator _rows;
-    private readonly ResourceTree _tree;
     private readonly PathContext _context;
     private readonly Fact _fact = new();
     private readonly List<PathItem> _items = [];
     private int _file;
-    private long _index;
 
-    private FhirReader(FhirMapping mapping, MappingLimits limits)
+    private FhirReader(FhirMapping mapping, MedicationTable? medications, MappingLimits limits) : base(limits)
     {
-        (_mapping, _report, _tree) = (mapping, new MappingReport(limits), new ResourceTree(limits.Depth));
-        (_rows, _context) = (new RowAccumulator(mapping.Mapping, _report, limits), new PathContext(_tree));
+        (_mapping, _report) = (mapping, new MappingReport(limits));
+        (_rows, _context) = (new RowAccumulator(mapping.Mapping, _report, limits), new PathContext(Tree, medications));
     }
 
-    /// <summary>Reads files and folders to their end.</summary>
+    /// <summary>Reads files and folders to their end; where the mapping follows Medications, twice.</summary>
     /// <param name="mapping">The mapping.</param>
     /// <param name="paths">Files, and folders of files.</param>
     /// <param name="limits">What the load may take.</param>
@@ -37,13 +35,16 @@ internal sealed class FhirReader : IResourceSink
     public static RowAccumulator Read(
         RecordMapping mapping, IReadOnlyList<string> paths, MappingLimits limits, CancellationToken cancellationToken)
     {
-        var reader = new FhirReader(FhirMapping.Compile(mapping), limits);
-        foreach (string file in FhirPaths.Expand(paths))
+        FhirMapping compiled = FhirMapping.Compile(mapping);
+        IReadOnlyList<string> files = FhirPaths.Expand(paths);
+        FhirReader reader = new(
+            compiled, compiled.FollowsMedications ? MedicationReader.Read(files, limits, cancellationToken) : null, limits);
+        foreach (string file in files)
         {
+            reader.Begin();
             reader._file = reader._report.AddFile(limits.FileNamesOnly ? Path.GetFileName(file) : file);
-            reader._index = 0;
             FhirFile.Read(file, limits, reader, cancellationToken);
-            if (reader._index == 0)
+            if (reader.Index == 0)
             {
                 throw new InputException(new InputProblem("no-resources", file, 0, "", "the file holds no resource",
                     "Leave it out, or name another."));
@@ -54,56 +55,14 @@ internal sealed class FhirReader : IResourceSink
     }
 
     /// <inheritdoc/>
-    public void TooLarge(long line, long offset) =>
-        _report.Add(new MappingIssue(IssueCode.TooLong, new Place(_file, -1, line, offset, ++_index),
-            "the resource is larger than a resource may be"));
+    protected override void TakeFault(ResourceFault fault, long line, long offset, long index) =>
+        _report.Add(new MappingIssue(fault.Code, new Place(_file, -1, line, offset, index), fault.Message, fault.Path));
 
     /// <inheritdoc/>
-    public void Take(ReadOnlySpan<byte> json, bool isEntry, long line, long offset)
+    protected override void TakeResource(int root, string? fullUrl, long line, long offset, long index)
     {
-        var place = new Place(_file, -1, line, offset, ++_index);
-        if (_tree.Parse(json) is { } fault)
-        {
-            _report.Add(new MappingIssue(fault.Code, place with { Offset = offset + fault.Offset }, fault.Message, fault.Path));
-            return;
-        }
-
-        if (isEntry)
-        {
-            TakeEntry(0, place);
-        }
-        else if (_tree.TextMember(0, "resourceType"u8) == "Bundle" && _tree.Member(0, "entry"u8) is >= 0 and var entries)
-        {
-            // A bundle on a line of NDJSON.
-            _index--;
-            for (int entry = ResourceTree.First(entries); entry < _tree.End(entries); entry = _tree.End(entry))
-            {
-                TakeEntry(entry, place with { Index = ++_index });
-            }
-        }
-        else
-        {
-            TakeResource(0, null, place);
-        }
-    }
-
-    private void TakeEntry(int entry, in Place place)
-    {
-        if (_tree.Kind(entry) != NodeKind.Object)
-        {
-            _report.Add(new MappingIssue(IssueCode.Structure, place, "the bundle's entry is no object", "Bundle.entry"));
-        }
-        else if (_tree.Member(entry, "resource"u8) is >= 0 and var resource)
-        {
-            TakeResource(resource, _tree.TextMember(entry, "fullUrl"u8), place);
-        }
-
-        // An entry without a resource only says what a server is to do.
-    }
-
-    private void TakeResource(int root, string? fullUrl, Place place)
-    {
-        string? type = _tree.Kind(root) == NodeKind.Object ? _tree.TextMember(root, "resourceType"u8) : null;
+        Place place = new(_file, -1, line, offset, index);
+        string? type = Tree.Kind(root) == NodeKind.Object ? Tree.TextMember(root, "resourceType"u8) : null;
         if (type is null || !FhirTypes.Resources.Contains(type))
         {
             _report.Add(new MappingIssue(IssueCode.Structure, place,
@@ -111,11 +70,10 @@ internal sealed class FhirReader : IResourceSink
             return;
         }
 
-        int index = _report.TypeOf(type);
-        place = place with { Type = index };
-        TypeCount count = _report.Types[index];
+        place = place with { Type = _report.TypeOf(type) };
+        TypeCount count = _report.Types[place.Type];
         count.Read++;
-        bool used = false, wrong = false;
+        bool used = _mapping.FollowsMedications && type == "Medication", wrong = false;
         foreach (SourcePaths source in _mapping.For(type))
         {
             string expression = source.Source.Where ?? "";
@@ -229,21 +187,15 @@ internal sealed class FhirReader : IResourceSink
         }
 
         PathItem item = _items[0];
-        string? text = item.Kind != ItemKind.Node || _tree.Kind(item.Node) == NodeKind.String ? _context.Value(item) : null;
+        string? text = item.Kind != ItemKind.Node || Tree.Kind(item.Node) == NodeKind.String ? _context.Value(item) : null;
         if (text is not null && FhirReference.IsId(text))
         {
             id = text;
             return true;
         }
 
-        if (text is null && item.Kind == ItemKind.Node)
-        {
-            text = _tree.TextMember(item.Node, "reference"u8) ?? throw new PathException(
-                IssueCode.NotSupported, "the reference is by an identifier or a name alone, which only a server can follow");
-        }
-
-        FhirReference reference = FhirReference.Parse(text ?? "", out string? reason) ?? throw new PathException(
-            reason!.StartsWith("it is no", StringComparison.Ordinal) ? IssueCode.Value : IssueCode.NotSupported, reason);
+        FhirReference reference = FhirReference.Follow(
+            text ?? (item.Kind == ItemKind.Node ? FhirReference.TextOf(Tree, item.Node) : ""));
         id = reference.Type is null || reference.Type == type ? reference.Id : null;
         return id is not null;
     }

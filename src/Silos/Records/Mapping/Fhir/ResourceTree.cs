@@ -49,6 +49,7 @@ internal sealed class ResourceTree
 
     private readonly int _depth;
     private readonly int[] _open;
+    private readonly Dictionary<int, int> _grafts = [];
     private Node[] _nodes = new Node[256];
     private byte[] _text = new byte[4096];
     private int _count;
@@ -63,88 +64,59 @@ internal sealed class ResourceTree
     public ResourceFault? Parse(ReadOnlySpan<byte> json)
     {
         (_count, _used) = (0, 0);
-        if (_text.Length < json.Length)
+        _grafts.Clear();
+        return Read(json);
+    }
+
+    /// <summary>Puts another resource, which was written by <see cref="Write"/>, beside the one that was read: once for each key.</summary>
+    /// <returns>Its node, and whether it is new.</returns>
+    public (int Node, bool IsNew) Graft(int key, ReadOnlySpan<byte> json)
+    {
+        if (_grafts.TryGetValue(key, out int node))
         {
-            // Unescaping never makes text longer.
-            _text = new byte[Math.Max(json.Length, 2 * _text.Length)];
+            return (node, false);
         }
 
-        var reader = new Utf8JsonReader(json, Options);
-        int open = 0;
-        try
+        _grafts.Add(key, node = _count);
+        return Read(json) is null ? (node, true) : throw new InvalidOperationException("What was written cannot be read again.");
+    }
+
+    /// <summary>Writes a node as JSON, to the same bytes whatever its spaces and escapes were.</summary>
+    public void Write(Utf8JsonWriter json, int node)
+    {
+        switch (Kind(node))
         {
-            int nameStart = 0, nameLength = 0;
-            while (reader.Read())
-            {
-                switch (reader.TokenType)
+            case NodeKind.Object:
+                json.WriteStartObject();
+                for (int child = First(node); child < End(node); child = End(child))
                 {
-                    case JsonTokenType.PropertyName:
-                        nameStart = _used;
-                        nameLength = Take(ref reader);
-                        continue;
-                    case JsonTokenType.EndObject or JsonTokenType.EndArray:
-                        int closed = _open[--open];
-                        _nodes[closed].End = _count;
-                        if (reader.TokenType == JsonTokenType.EndObject && RepeatedMember(closed) is >= 0 and var repeated)
-                        {
-                            return Fault(IssueCode.Structure, reader.TokenStartIndex, open,
-                                $"the member '{Shown(Name(repeated))}' is given twice");
-                        }
-
-                        nameLength = 0;
-                        continue;
-                    default:
-                        break;
+                    json.WritePropertyName(Name(child));
+                    Write(json, child);
                 }
 
-                if (_count == _nodes.Length)
+                json.WriteEndObject();
+                break;
+            case NodeKind.Array:
+                json.WriteStartArray();
+                for (int child = First(node); child < End(node); child = End(child))
                 {
-                    Array.Resize(ref _nodes, 2 * _count);
+                    Write(json, child);
                 }
 
-                ref Node node = ref _nodes[_count];
-                node = new Node { NameStart = nameStart, NameLength = nameLength, End = _count + 1, Start = _used,
-                    Kind = KindOf(reader.TokenType) };
-                if (nameLength == 0 && open > 0 && _nodes[_open[open - 1]].Kind == NodeKind.Array)
-                {
-                    // Elements go by the name of their array, which is how paths know them.
-                    (node.NameStart, node.NameLength) = (_nodes[_open[open - 1]].NameStart, _nodes[_open[open - 1]].NameLength);
-                }
-
-                _count++;
-                if (node.Kind is NodeKind.Object or NodeKind.Array)
-                {
-                    if (open == _depth)
-                    {
-                        return Fault(IssueCode.TooLong, reader.TokenStartIndex, open,
-                            $"objects and arrays are nested deeper than {_depth}");
-                    }
-
-                    _open[open++] = _count - 1;
-                }
-                else if (node.Kind is NodeKind.String or NodeKind.Number)
-                {
-                    node.Length = Take(ref reader);
-                    if (node.Kind == NodeKind.Number && !decimal.TryParse(
-                        _text.AsSpan(node.Start, node.Length), NumberStyles.Float, CultureInfo.InvariantCulture, out _))
-                    {
-                        return Fault(IssueCode.Value, reader.TokenStartIndex, open, "the number is beyond what a decimal holds (7.9e28)");
-                    }
-                }
-
-                nameLength = 0;
-            }
-
-            return _count == 0 ? Fault(IssueCode.Structure, 0, 0, "there is no JSON value") : null;
-        }
-        catch (JsonException)
-        {
-            // The reader's own words may quote the input.
-            return Fault(IssueCode.Structure, reader.BytesConsumed, open, "it is no JSON from here on");
-        }
-        catch (InvalidOperationException)
-        {
-            return Fault(IssueCode.Structure, reader.TokenStartIndex, open, "the text is not UTF-8, or has half a surrogate pair");
+                json.WriteEndArray();
+                break;
+            case NodeKind.String:
+                json.WriteStringValue(Bytes(node));
+                break;
+            case NodeKind.Number:
+                json.WriteRawValue(Bytes(node));
+                break;
+            case NodeKind.True or NodeKind.False:
+                json.WriteBooleanValue(Kind(node) == NodeKind.True);
+                break;
+            default:
+                json.WriteNullValue();
+                break;
         }
     }
 
@@ -201,7 +173,7 @@ internal sealed class ResourceTree
         _ => NodeKind.Null,
     };
 
-    /// <summary>Member names of FHIR are letters and digits; anything else is not repeated into a message.</summary>
+    /// <summary>Member names of FHIR are letters and digits; anything else is not repeated.</summary>
     private static string Shown(ReadOnlySpan<byte> name)
     {
         foreach (byte b in name)
@@ -213,6 +185,94 @@ internal sealed class ResourceTree
         }
 
         return name.Length > 64 ? "?" : Encoding.ASCII.GetString(name);
+    }
+
+    private ResourceFault? Read(ReadOnlySpan<byte> json)
+    {
+        if (_text.Length - _used < json.Length)
+        {
+            // Unescaping never makes text longer.
+            Array.Resize(ref _text, Math.Max(_used + json.Length, 2 * _text.Length));
+        }
+
+        int first = _count;
+        var reader = new Utf8JsonReader(json, Options);
+        int open = 0;
+        try
+        {
+            int nameStart = 0, nameLength = 0;
+            while (reader.Read())
+            {
+                switch (reader.TokenType)
+                {
+                    case JsonTokenType.PropertyName:
+                        nameStart = _used;
+                        nameLength = Take(ref reader);
+                        continue;
+                    case JsonTokenType.EndObject or JsonTokenType.EndArray:
+                        int closed = _open[--open];
+                        _nodes[closed].End = _count;
+                        if (reader.TokenType == JsonTokenType.EndObject && RepeatedMember(closed) is >= 0 and var repeated)
+                        {
+                            // Its name is in the path, not in the words: where a file is no FHIR a name may be anything.
+                            return Fault(IssueCode.Structure, reader.TokenStartIndex, open + 1, "a member is given twice", repeated);
+                        }
+
+                        nameLength = 0;
+                        continue;
+                    default:
+                        break;
+                }
+
+                if (_count == _nodes.Length)
+                {
+                    Array.Resize(ref _nodes, 2 * _count);
+                }
+
+                ref Node node = ref _nodes[_count];
+                node = new Node { NameStart = nameStart, NameLength = nameLength, End = _count + 1, Start = _used,
+                    Kind = KindOf(reader.TokenType) };
+                if (nameLength == 0 && open > 0 && _nodes[_open[open - 1]].Kind == NodeKind.Array)
+                {
+                    // Elements go by the name of their array, which is how paths know them.
+                    (node.NameStart, node.NameLength) = (_nodes[_open[open - 1]].NameStart, _nodes[_open[open - 1]].NameLength);
+                }
+
+                _count++;
+                if (node.Kind is NodeKind.Object or NodeKind.Array)
+                {
+                    if (open == _depth)
+                    {
+                        return Fault(IssueCode.TooLong, reader.TokenStartIndex, open,
+                            $"objects and arrays are nested deeper than {_depth}");
+                    }
+
+                    _open[open++] = _count - 1;
+                }
+                else if (node.Kind is NodeKind.String or NodeKind.Number)
+                {
+                    node.Length = Take(ref reader);
+                    if (node.Kind == NodeKind.Number && !decimal.TryParse(
+                        _text.AsSpan(node.Start, node.Length), NumberStyles.Float, CultureInfo.InvariantCulture, out _))
+                    {
+                        return Fault(IssueCode.Value, reader.TokenStartIndex, open, "the number is beyond what a decimal holds (7.9e28)");
+                    }
+                }
+
+                nameLength = 0;
+            }
+
+            return _count == first ? Fault(IssueCode.Structure, 0, 0, "there is no JSON value") : null;
+        }
+        catch (JsonException)
+        {
+            // The reader's own words may quote the input.
+            return Fault(IssueCode.Structure, reader.BytesConsumed, open, "it is no JSON from here on");
+        }
+        catch (InvalidOperationException)
+        {
+            return Fault(IssueCode.Structure, reader.TokenStartIndex, open, "the text is not UTF-8, or has half a surrogate pair");
+        }
     }
 
     private int Take(ref Utf8JsonReader reader)
@@ -232,12 +292,17 @@ internal sealed class ResourceTree
         return length;
     }
 
-    private ResourceFault Fault(IssueCode code, long offset, int open, string message)
+    /// <param name="code">What kind of issue.</param>
+    /// <param name="offset">Bytes before the place.</param>
+    /// <param name="open">How many objects and arrays are around it.</param>
+    /// <param name="message">What is wrong.</param>
+    /// <param name="at">Its node; null for the last one.</param>
+    private ResourceFault Fault(IssueCode code, long offset, int open, string message, int? at = null)
     {
         var path = new StringBuilder();
         for (int depth = 1; depth <= open; depth++)
         {
-            int parent = _open[depth - 1], node = depth < open ? _open[depth] : _count - 1;
+            int parent = _open[depth - 1], node = depth < open ? _open[depth] : at ?? _count - 1;
             if (node <= parent)
             {
                 break;

@@ -29,20 +29,21 @@ internal sealed class OmopFolder
 
         foreach (string file in files.Order(StringComparer.Ordinal))
         {
-            string name = Path.GetFileName(file).ToLowerInvariant();
-            name = name.EndsWith(".gz", StringComparison.Ordinal) ? name[..^3] : name;
-            if (Endings.FirstOrDefault(ending => name.EndsWith(ending, StringComparison.Ordinal)) is not { } ending)
-            {
-                continue;
-            }
-
-            string table = name[..^ending.Length];
-            if (!_files.TryAdd(table, file))
+            if (TableOf(Path.GetFileName(file)) is { } table && !_files.TryAdd(table, file))
             {
                 throw new InputException(new InputProblem("duplicate-table", file, 0, "", $"the folder has the table {table} twice",
                     "Leave one file for each table in the folder."));
             }
         }
+    }
+
+    /// <summary>The table that a file's name says, in lower case; null when it says none.</summary>
+    public static string? TableOf(string fileName)
+    {
+        string name = fileName.ToLowerInvariant();
+        name = name.EndsWith(".gz", StringComparison.Ordinal) ? name[..^3] : name;
+        return Endings.FirstOrDefault(ending => name.EndsWith(ending, StringComparison.Ordinal)) is { } ending ? name[..^ending.Length]
+            : null;
     }
 
     /// <summary>The folder.</summary>

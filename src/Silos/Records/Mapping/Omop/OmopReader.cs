@@ -88,7 +88,7 @@ internal sealed class OmopReader
 
     private void Read(OmopTable table, string file, CancellationToken cancellationToken)
     {
-        int place = _report.AddFile(file), type = _report.TypeOf(table.Name);
+        int place = _report.AddFile(_limits.FileNamesOnly ? Path.GetFileName(file) : file), type = _report.TypeOf(table.Name);
         TypeCount count = _report.Types[type];
         OmopCells cells = new(table.Columns);
         using IOmopRows rows = OmopRows.Open(file, _limits);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using EmrMarket.Analytics.Records;
 
@@ -134,13 +135,12 @@ internal sealed class DocumentReader(ByteWindow window, string file, MappingLimi
             }
             catch (JsonException e)
             {
-                throw NotJson(e);
+                throw NotJson(e, reader.BytesConsumed);
             }
 
             if (!window.Fill())
             {
-                return window.IsLast ? throw Refuse("not-json", window.LineOf(window.Bytes.Length),
-                    "the JSON ends before its object does") : null;
+                return window.IsLast ? throw CutShort() : null;
             }
         }
     }
@@ -163,7 +163,7 @@ internal sealed class DocumentReader(ByteWindow window, string file, MappingLimi
             }
             catch (JsonException e)
             {
-                throw NotJson(e);
+                throw NotJson(e, reader.BytesConsumed);
             }
 
             More();
@@ -204,7 +204,7 @@ internal sealed class DocumentReader(ByteWindow window, string file, MappingLimi
             }
             catch (JsonException e)
             {
-                throw NotJson(e);
+                throw NotJson(e, reader.BytesConsumed);
             }
 
             if (window.IsFull)
@@ -240,7 +240,7 @@ internal sealed class DocumentReader(ByteWindow window, string file, MappingLimi
             }
             catch (JsonException e)
             {
-                throw NotJson(e);
+                throw NotJson(e, reader.BytesConsumed);
             }
 
             Move(reader);
@@ -281,12 +281,14 @@ internal sealed class DocumentReader(ByteWindow window, string file, MappingLimi
         }
 
         // At the last block the reader throws by itself where anything is missing, unless all is white space.
-        throw window.IsLast ? Refuse("not-json", window.LineOf(window.Bytes.Length), "the JSON ends before its object does")
-            : Refuse("too-large", window.Line, "one text or number is larger than a resource may be");
+        throw window.IsLast ? CutShort() : Refuse("too-large", window.Line, "one text or number is larger than a resource may be");
     }
 
-    private InputException NotJson(JsonException e) =>
-        Refuse("not-json", e.LineNumber + 1 ?? window.Line, "the file is no JSON from here on, or is cut short");
+    private InputException CutShort() => Refuse("not-json", window.LineOf(window.Bytes.Length), string.Create(
+        CultureInfo.InvariantCulture, $"the file ends at byte {window.Offset + window.Bytes.Length}, before its object does"));
+
+    private InputException NotJson(JsonException e, long consumed) => Refuse("not-json", e.LineNumber + 1 ?? window.Line, string.Create(
+        CultureInfo.InvariantCulture, $"the file is no JSON from byte {window.Offset + consumed} on, or is cut short"));
 
     private InputException Refuse(string code, long line, string message) => new(new InputProblem(
         code, file, line, "", message,

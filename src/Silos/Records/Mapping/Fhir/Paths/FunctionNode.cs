@@ -41,6 +41,9 @@ internal enum PathFunction
 
     /// <summary><c>startsWith('text')</c>: whether the one text begins so.</summary>
     StartsWith,
+
+    /// <summary><c>resolve()</c>: the Medications, and the contained resources, to which references refer.</summary>
+    Resolve,
 }
 
 /// <summary>A function on what is before it.</summary>
@@ -60,6 +63,8 @@ internal sealed class FunctionNode(PathFunction function, PathNode? argument, st
 
     /// <summary>Its type.</summary>
     public string? Type => type;
+
+    protected override IEnumerable<PathNode> Parts => argument is null ? [] : [argument];
 
     public override void Evaluate(PathContext context, List<PathItem> input, List<PathItem> output)
     {
@@ -127,6 +132,16 @@ internal sealed class FunctionNode(PathFunction function, PathNode? argument, st
                 {
                     output.Add(PathItem.Of(context.Value(text)?.StartsWith(prefix.Text!, StringComparison.Ordinal)
                         ?? throw new PathException(IssueCode.Value, "startsWith() is asked of what is no text")));
+                }
+
+                break;
+            case PathFunction.Resolve:
+                foreach (PathItem item in input)
+                {
+                    if (item is { Kind: ItemKind.Node, Type: null or "Reference" } && context.Resolve(item.Node) is { } resource)
+                    {
+                        output.Add(new PathItem(ItemKind.Node, resource));
+                    }
                 }
 
                 break;

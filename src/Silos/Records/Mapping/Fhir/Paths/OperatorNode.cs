@@ -49,6 +49,8 @@ internal sealed class OperatorNode(PathOperator op, PathNode left, PathNode righ
     /// <summary>The right part.</summary>
     public PathNode Right => right;
 
+    protected override IEnumerable<PathNode> Parts => [left, right];
+
     public override void Evaluate(PathContext context, List<PathItem> input, List<PathItem> output)
     {
         List<PathItem> a = context.Rent(), b = context.Rent();

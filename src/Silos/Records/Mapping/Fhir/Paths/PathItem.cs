@@ -44,8 +44,9 @@ internal sealed class PathException(IssueCode code, string message) : Exception(
     public IssueCode Code => code;
 }
 
-/// <summary>What evaluating needs beside the path: the resource, and collections that are used again.</summary>
-internal sealed class PathContext(ResourceTree tree)
+/// <summary>What evaluating needs beside the path: the resource, the Medications to which it may refer, and collections that are used
+/// again.</summary>
+internal sealed class PathContext(ResourceTree tree, MedicationTable? medications = null)
 {
     /// <summary>Steps that one path may take on one resource: members looked at and items compared. What a resource of 16 MiB needs for one
     /// walk is below.</summary>
@@ -53,6 +54,7 @@ internal sealed class PathContext(ResourceTree tree)
 
     private readonly Stack<List<PathItem>> _free = new();
     private int _steps;
+    private int _root;
 
     /// <summary>The resource.</summary>
     public ResourceTree Tree => tree;
@@ -65,7 +67,7 @@ internal sealed class PathContext(ResourceTree tree)
     public void Evaluate(PathNode path, int root, List<PathItem> output)
     {
         output.Clear();
-        _steps = 0;
+        (_steps, _root) = (0, root);
         List<PathItem> input = Rent();
         input.Add(new PathItem(ItemKind.Node, root));
         path.Evaluate(this, input, output);
@@ -117,6 +119,39 @@ internal sealed class PathContext(ResourceTree tree)
         ItemKind.Boolean => item.Number != 0 ? "true" : "false",
         _ => item.Text,
     };
+
+    /// <summary>The contained resource, or the Medication, to which a reference refers; null when it refers to a resource of another
+    /// type.</summary>
+    /// <exception cref="PathException">It cannot be followed, or what it refers to is nowhere.</exception>
+    public int? Resolve(int reference)
+    {
+        if (FhirReference.TextOf(tree, reference) is var text && text.StartsWith('#'))
+        {
+            int contained = tree.Member(_root, "contained"u8);
+            for (int each = contained + 1; contained >= 0 && each < tree.End(contained); each = tree.End(each))
+            {
+                Step();
+                if (tree.TextMember(each, "id"u8) == text[1..])
+                {
+                    return each;
+                }
+            }
+
+            throw new PathException(IssueCode.NotFound, "it refers to a contained resource that it does not have");
+        }
+
+        FhirReference to = FhirReference.Follow(text);
+        if (to.Type is not (null or "Medication"))
+        {
+            return null;
+        }
+
+        (int key, byte[] json) = medications?.Find(to.Id)
+            ?? throw new PathException(IssueCode.NotFound, "no file has the Medication to which it refers");
+        (int node, bool isNew) = tree.Graft(key, json);
+        Step(isNew ? json.Length : 0);
+        return node;
+    }
 
     /// <summary>A collection to use for a while.</summary>
     public List<PathItem> Rent() => _free.TryPop(out List<PathItem>? list) ? list : [];

@@ -8,6 +8,13 @@ internal abstract class PathNode
     /// <summary>Adds what it gives for the input to the output.</summary>
     /// <exception cref="PathException">It cannot be evaluated.</exception>
     public abstract void Evaluate(PathContext context, List<PathItem> input, List<PathItem> output);
+
+    /// <summary>The parts that it is made of.</summary>
+    protected virtual IEnumerable<PathNode> Parts => [];
+
+    /// <summary>Whether it, or a part of it at any depth, has a function.</summary>
+    public bool Has(PathFunction function) =>
+        this is FunctionNode node && node.Function == function || Parts.Any(part => part.Has(function));
 }
 
 /// <summary>A fixed value, or none.</summary>
@@ -139,6 +146,8 @@ internal sealed class ThenNode(PathNode first, PathNode then) : PathNode
     /// <summary>The part behind it.</summary>
     public PathNode Then => then;
 
+    protected override IEnumerable<PathNode> Parts => [first, then];
+
     public override void Evaluate(PathContext context, List<PathItem> input, List<PathItem> output)
     {
         List<PathItem> between = context.Rent();
@@ -157,6 +166,8 @@ internal sealed class IndexNode(PathNode of, int index) : PathNode
 {
     /// <summary>What it is an item of.</summary>
     public PathNode Of => of;
+
+    protected override IEnumerable<PathNode> Parts => [of];
 
     public override void Evaluate(PathContext context, List<PathItem> input, List<PathItem> output)
     {

@@ -16,14 +16,14 @@ internal sealed class PathParser
 {
     private const int MostCharacters = 4096, MostLevels = 32;
     private const string Functions =
-        "where(), exists(), all(), empty(), not(), first(), last(), count(), ofType(), is(), as(), extension() and startsWith()";
+        "where(), exists(), all(), empty(), not(), first(), last(), count(), ofType(), is(), as(), extension(), startsWith() and resolve()";
 
     private static readonly Dictionary<string, PathFunction> ByName = new(StringComparer.Ordinal)
     {
         ["where"] = PathFunction.Where, ["exists"] = PathFunction.Exists, ["all"] = PathFunction.All, ["empty"] = PathFunction.Empty,
         ["not"] = PathFunction.Not, ["first"] = PathFunction.First, ["last"] = PathFunction.Last, ["count"] = PathFunction.Count,
         ["ofType"] = PathFunction.OfType, ["is"] = PathFunction.Is, ["as"] = PathFunction.As, ["extension"] = PathFunction.Extension,
-        ["startsWith"] = PathFunction.StartsWith,
+        ["startsWith"] = PathFunction.StartsWith, ["resolve"] = PathFunction.Resolve,
     };
 
     private readonly List<PathToken> _tokens;
@@ -199,7 +199,13 @@ internal sealed class PathParser
         }
 
         Expect(")");
-        return new ThenNode(before, new FunctionNode(function, argument, null));
+        ThenNode called = new(before, new FunctionNode(function, argument, null));
+
+        // Said in the path, so that nobody expects a patient or an organization behind a reference.
+        return function != PathFunction.Resolve ? called
+            : Take(".") && Step(called) is ThenNode { Then: FunctionNode { Function: PathFunction.OfType, Type: "Medication" } } medication
+                ? medication
+            : throw new PathSyntaxException(name.Position, "only Medications are followed: write resolve().ofType(Medication)");
     }
 
     private ThenNode TypeFunction(PathNode before, PathFunction function, int position)
