@@ -95,9 +95,9 @@ public static class OmopBench
                 2 => (3027114, 8840, "2093-3"),
                 _ => (3024171, 8541, "9279-1"),
             };
-            int year = 1990 + (rows % 30);
+            (int year, int value) = (1990 + (rows % 30), 20 + (rows % 20));
             stream.Write(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture,
-                $"{rows},{rows % Persons},{concept},{year}-05-01,{year}-05-01 10:00:00,32817,{20 + (rows % 20)}.5,{unit},{rows},{code},-\n")));
+                $"{rows},{rows % Persons},{concept},{year}-05-01,{year}-05-01 10:00:00,32817,{value}.5,{unit},{rows},{code},-\n")));
         }
 
         return rows;
