@@ -149,8 +149,8 @@ public sealed partial class SiteGrain
         if (file is null && lost.Status != BatchStatus.Void)
         {
             open.Add(string.Create(CultureInfo.InvariantCulture,
-                $"epoch {lost.Header.Epoch} of schema {schemaId} is on the ledger, and neither this store nor the market has its file "
-                    + $"{lost.Header.DataHash.ToDigits()}: restore a later backup of either"));
+                $"epoch {lost.Header.Epoch} of schema {schemaId} is on the ledger, and neither this store nor the market has its file"
+                    + $" {lost.Header.DataHash.ToDigits()}: restore a later backup of either"));
             return;
         }
 
@@ -179,10 +179,9 @@ public sealed partial class SiteGrain
             int unknown = file.Members.Count(member => book is null || book.RecordOf(member.Pseudonym) < 0);
             if (unknown > 0)
             {
-                open.Add(string.Create(CultureInfo.InvariantCulture,
-                    $"epoch {epoch.Header.Epoch} of schema {schemaId} names {unknown} records that are not here: load again what was "
-                        + $"loaded "
-                        + $"after the backup"));
+                string what = string.Create(CultureInfo.InvariantCulture,
+                    $"epoch {epoch.Header.Epoch} of schema {schemaId} names {unknown} records that are not here");
+                open.Add(what + ": load again what was loaded after the backup");
             }
         }
     }
@@ -193,8 +192,7 @@ public sealed partial class SiteGrain
     {
         RequestRow request = ledger.Request(lost.Header.RequestId)!;
         SiteBook book = await BookAsync(request.Terms.SchemaId.ToDigits());
-        BookRow closed = ledger.Books(request.Terms.SchemaId).First(one => one.Ordinal == request.Book);
-        EpochFile epoch = await EpochFileAsync(ledger.FinalEpoch(site, request.Terms.SchemaId, closed.ClosedBlock)!.Header.DataHash);
+        EpochFile epoch = await SoldEpochAsync(site, request);
         byte[]? file = await FindOwnFileAsync(site, lost.Header.DataHash);
         DeliveryFile? read = file is null ? null : DeliveryFile.Read(file, book.Schema);
         (int[] records, int[] attributes, byte[] grades) = read is null
@@ -221,17 +219,9 @@ public sealed partial class SiteGrain
                 Refusal = file is not null ? "" : "its file is lost: everybody who was on offer is charged with it",
             },
         };
-        await SaveAsync(earlier is { SchemaId.Length: > 0 } ? Joined(recovered, earlier) : recovered);
+        await SaveAsync(earlier is { SchemaId.Length: > 0 } ? OrderLosses.Joined(recovered, earlier) : recovered);
         _books.Remove(book.Schema.Id);
     }
-
-    /// <summary>Both rows' losses, in the form of one: those of the earlier one may have left as well.</summary>
-    private static SiteOrderRow Joined(SiteOrderRow recovered, SiteOrderRow earlier) =>
-        !recovered.Attributes.AsSpan().SequenceEqual(earlier.Attributes) ? recovered
-            : recovered with
-            {
-                RecordKeys = [.. recovered.RecordKeys, .. earlier.RecordKeys], Grades = [.. recovered.Grades, .. earlier.Grades],
-            };
 
     /// <summary>Who is revoked on the ledger has withdrawn, whether the store knows it or not.</summary>
     private async Task WithdrawRevokedAsync(uint site)
@@ -276,12 +266,9 @@ public sealed partial class SiteGrain
         {
             SiteBook book = await BookAsync(row.SchemaId);
             RequestRow request = ledger.Request(row.Delivery.RequestId)!;
-            RoundRow round = ledger.Rounds(request.Terms.SchemaId)
-                .First(one => one.Header.Ordinal == request.Book && one.Status == BatchStatus.Final);
-            RoundBatch batch = RoundFile.Read(await FileAsync(round.Header.DataHash.ToDigits()))
-                .Build(ledger.Deployment.ChainId, Address.Parse(ledger.Deployment.Matching.Address));
-            SiteOrderRow all = Forgotten(book, await BuilderAsync(site, book, request, batch), request, row.Sequence, row.Attempt);
-            await SaveAsync(Joined(row with
+            DeliveryBuilder builder = await BuilderAsync(site, book, request, await FinalRoundAsync(request));
+            SiteOrderRow all = Forgotten(book, builder, request, row.Sequence, row.Attempt);
+            await SaveAsync(OrderLosses.Joined(row with
             {
                 State = SiteOrderState.Sending, RecordKeys = all.RecordKeys, Attributes = all.Attributes, Grades = all.Grades,
             }, row));
@@ -309,8 +296,31 @@ public sealed partial class SiteGrain
         }
     }
 
-    private Task<DeliveryOrder[]> NewOrdersAsync(uint site, SiteOrderRow[] known) =>
-        market.GetOrdersAsync(site, Math.Max(0, known.Length == 0 ? 0 : known[^1].Sequence), CancellationToken.None);
+    private async Task<DeliveryOrder[]> NewOrdersAsync(uint site, SiteOrderRow[] known)
+    {
+        long after = Math.Max(0, known.Length == 0 ? 0 : known[^1].Sequence);
+        try
+        {
+            return await market.GetOrdersAsync(site, after, CancellationToken.None);
+        }
+        catch (LinkRefusedException refusal) when (refusal.Code == LinkRefusedException.EpochMissing)
+        {
+            await HandInEpochsAsync(site);
+            return await market.GetOrdersAsync(site, after, CancellationToken.None);
+        }
+    }
+
+    /// <summary>Gives a market that lost them the files of the epochs that are on the ledger, and public by that.</summary>
+    private async Task HandInEpochsAsync(uint site)
+    {
+        foreach (EpochRow epoch in ledger.Epochs().Where(epoch => epoch.Header.Site == site && epoch.Status != BatchStatus.Void))
+        {
+            if (await store.FindFileAsync(epoch.Header.DataHash.ToDigits(), CancellationToken.None) is { } file)
+            {
+                await market.PublishEpochAsync(new EpochPublication { Site = site, LeafFile = file }, CancellationToken.None);
+            }
+        }
+    }
 
     /// <summary>Whether an order of a round may have been served by what the store has forgotten.</summary>
     private bool MayBeForgotten(RoundRow round) =>

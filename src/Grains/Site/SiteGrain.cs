@@ -486,9 +486,7 @@ public sealed partial class SiteGrain(
                 continue;
             }
 
-            RequestRow request = ledger.Request(order.Delivery.RequestId)!;
-            ulong closed = ledger.Books(book.LedgerId).First(one => one.Ordinal == request.Book).ClosedBlock;
-            EpochRow epoch = ledger.FinalEpoch(site, book.LedgerId, closed)!;
+            EpochRow epoch = SoldEpoch(site, ledger.Request(order.Delivery.RequestId)!);
             DeliveryFile file = DeliveryFile.Read(delivered, book.Schema);
             uses.AddRange(PublisherUses.Of(book, ledger, site, order, file, (await EpochFileAsync(epoch.Header.DataHash), epoch), record));
         }
@@ -774,35 +772,38 @@ public sealed partial class SiteGrain(
         }
 
         SiteOrderRow? forgotten = MayBeForgotten(posted) ? Forgotten(book, builder, request, order.Sequence, order.Attempt) : null;
-        SiteOrderRow kept = await KeepAsync(
+        return await KeepAsync(
             book, 0, order.Sequence, order.Attempt,
             builder.Draw(request.RequestId, request.Index, request.Terms.ToDemand(), order.Attempt, ledger.NowSeconds), forgotten);
-        if (forgotten is not null)
-        {
-            // Its losses stand in the row, and in no book yet.
-            _books.Remove(book.Schema.Id);
-        }
-
-        return kept;
     }
 
-    /// <summary>Draws what a final round sold of this site to a request, as today's policies and budgets allow.</summary>
-    private async Task<DeliveryBuilder.Drawn> DrawAsync(uint site, SiteBook book, RequestRow request, RoundBatch batch, uint attempt) =>
-        (await BuilderAsync(site, book, request, batch))
-            .Draw(request.RequestId, request.Index, request.Terms.ToDemand(), attempt, ledger.NowSeconds);
+    /// <summary>What draws deliveries of a final round to a request.</summary>
+    private async Task<DeliveryBuilder> BuilderAsync(uint site, SiteBook book, RequestRow request, RoundBatch batch) => new(
+        book, options, await SoldEpochAsync(site, request), batch, ledger.Round(batch.Id)!.Seed!.Value,
+        pseudonym => ledger.RevokedAt(site, pseudonym) is not null);
 
-    private async Task<DeliveryBuilder> BuilderAsync(uint site, SiteBook book, RequestRow request, RoundBatch batch)
+    /// <summary>The final round of a request, from the store, where the order was kept with it.</summary>
+    private async Task<RoundBatch> FinalRoundAsync(RequestRow request)
     {
-        BookRow closed = ledger.Books(request.Terms.SchemaId).First(one => one.Ordinal == batch.Header.Ordinal);
-        EpochRow epoch = ledger.FinalEpoch(site, request.Terms.SchemaId, closed.ClosedBlock)
+        RoundRow round = ledger.Rounds(request.Terms.SchemaId)
+            .First(one => one.Header.Ordinal == request.Book && one.Status == BatchStatus.Final);
+        return RoundFile.Read(await FileAsync(round.Header.DataHash.ToDigits()))
+            .Build(ledger.Deployment.ChainId, Address.Parse(ledger.Deployment.Matching.Address));
+    }
+
+    /// <summary>The site's epoch of which the round of a request sells: the one that was final when its book was closed.</summary>
+    private Task<EpochFile> SoldEpochAsync(uint site, RequestRow request) => EpochFileAsync(SoldEpoch(site, request).Header.DataHash);
+
+    private EpochRow SoldEpoch(uint site, RequestRow request)
+    {
+        BookRow closed = ledger.Books(request.Terms.SchemaId).First(one => one.Ordinal == request.Book);
+        return ledger.FinalEpoch(site, request.Terms.SchemaId, closed.ClosedBlock)
             ?? throw new LinkRefusedException("order-contradicts-ledger",
                 $"request {request.RequestId} is to be served from an epoch, and the ledger has none that was final");
-        return new DeliveryBuilder(book, options, await EpochFileAsync(epoch.Header.DataHash), batch, ledger.Round(batch.Id)!.Seed!.Value,
-            pseudonym => ledger.RevokedAt(site, pseudonym) is not null);
     }
 
-    /// <summary>Keeps a drawn delivery with its order in place of an earlier version. Losses of records that may have left before stay with
-    /// the order.</summary>
+    /// <summary>Keeps a drawn delivery with its order in place of an earlier version. Losses of what may have left before stay with the
+    /// order, beside those of what is drawn now: somebody may be in it who was in no file before.</summary>
     private async Task<SiteOrderRow> KeepAsync(
         SiteBook book, long version, long sequence, uint attempt, DeliveryBuilder.Drawn drawn, SiteOrderRow? sent = null)
     {
@@ -816,9 +817,9 @@ public sealed partial class SiteGrain(
             Attempt = attempt,
             State = sent is not null ? SiteOrderState.Sending : keys.Length > 0 ? SiteOrderState.Reserved : SiteOrderState.Empty,
             FileHash = Convert.ToHexStringLower(SHA256.HashData(bytes)),
-            RecordKeys = sent?.RecordKeys ?? keys,
+            RecordKeys = keys,
             Attributes = drawn.Attributes,
-            Grades = sent?.Grades ?? drawn.Grades,
+            Grades = drawn.Grades,
             Delivery = new SiteDelivery
             {
                 Sequence = sequence, RequestId = drawn.File.RequestId, Sold = drawn.Sold, Delivered = keys.Length, OverCap = drawn.OverCap,
@@ -828,10 +829,16 @@ public sealed partial class SiteGrain(
         if (sent is null)
         {
             book.Pending[sequence] = drawn.Reserved;
+            await SaveAsync(row, bytes);
+            return row with { Version = version + 1 };
         }
 
-        await SaveAsync(row, bytes);
-        return row with { Version = version + 1 };
+        SiteOrderRow joined = OrderLosses.Joined(row, sent);
+        await SaveAsync(joined, bytes);
+
+        // The book has reserved what is drawn now, and the row says what is spent.
+        _books.Remove(book.Schema.Id);
+        return joined with { Version = version + 1 };
     }
 
     private async Task SaveAsync(SiteOrderRow row, byte[]? file = null)
@@ -922,26 +929,22 @@ public sealed partial class SiteGrain(
     {
         SiteBook book = await BookAsync(row.SchemaId);
         RequestRow request = ledger.Request(row.Delivery.RequestId)!;
-        BookRow closed = ledger.Books(request.Terms.SchemaId).First(one => one.Ordinal == request.Book);
-        EpochFile epoch = await EpochFileAsync(ledger.FinalEpoch(site, request.Terms.SchemaId, closed.ClosedBlock)!.Header.DataHash);
         DeliveryFile file = DeliveryFile.Read(await FileAsync(row.FileHash), book.Schema);
-        if (DeliveryBuilder.IsAllowed(
-            book, file, epoch, request.Terms.ToDemand(), ledger.NowSeconds, pseudonym => ledger.RevokedAt(site, pseudonym) is not null))
+        if (DeliveryBuilder.IsAllowed(book, file, await SoldEpochAsync(site, request), request.Terms.ToDemand(), ledger.NowSeconds,
+            pseudonym => ledger.RevokedAt(site, pseudonym) is not null))
         {
             return null;
         }
 
-        RoundRow round = ledger.Rounds(request.Terms.SchemaId)
-            .First(one => one.Header.Ordinal == request.Book && one.Status == BatchStatus.Final);
-        byte[] bytes = await FileAsync(round.Header.DataHash.ToDigits());
         if (row.State == SiteOrderState.Reserved)
         {
             book.GiveBack(row.Sequence);
         }
 
-        RoundBatch batch = RoundFile.Read(bytes).Build(ledger.Deployment.ChainId, Address.Parse(ledger.Deployment.Matching.Address));
+        DeliveryBuilder builder = await BuilderAsync(site, book, request, await FinalRoundAsync(request));
         return await KeepAsync(
-            book, row.Version, row.Sequence, row.Attempt, await DrawAsync(site, book, request, batch, row.Attempt),
+            book, row.Version, row.Sequence, row.Attempt,
+            builder.Draw(request.RequestId, request.Index, request.Terms.ToDemand(), row.Attempt, ledger.NowSeconds),
             row.State == SiteOrderState.Sending ? row : null);
     }
 

@@ -85,10 +85,7 @@ public sealed class BackupCommandTests : IAsyncLifetime
         await market.JsonAsync("request", "status", first, "--until", "ended", "--timeout", "300");
         Dictionary<string, string> before = await FiguresAsync(market, first, second);
         await market.KillAsync();
-        foreach (string lost in (string[])["database", "sites", "keys"])
-        {
-            await DeleteAsync(market.Place(lost));
-        }
+        await market.LoseAsync("database", "sites", "keys");
 
         // Without keys, with the wrong ones, and beside a process: nothing is touched.
         await RefusedAsync(1, "keys are never in a backup", "restore", Backup, "--config", configuration);
@@ -104,7 +101,7 @@ public sealed class BackupCommandTests : IAsyncLifetime
         // The site has charged what the ledger shows, and does nothing more until somebody vouches for what it cannot know.
         await market.ListenAsync();
         await market.SaysAsync("it publishes and hands over nothing");
-        JsonElement restore = await HeldAsync(market);
+        JsonElement restore = await market.HeldAsync();
         Assert.False(restore.GetProperty("confirmed").GetBoolean());
         Assert.Equal(backup.GetProperty("seconds").GetInt64(), restore.GetProperty("snapshotSeconds").GetInt64());
         await market.RefusedAsync(2, "put back from a backup", "site", "post-epoch", "--schema", Schema);
@@ -156,21 +153,6 @@ public sealed class BackupCommandTests : IAsyncLifetime
         "request", "open", "--schema", Schema, "--statistic", statistic, "--records", $"{records}", "--title", statistic, "--why", "A test",
         "--days", "0.01", "--grade", "2", "--yes")).GetProperty("key").GetString()!;
 
-    /// <summary>Where the held site stands, once it has made good what the ledger shows.</summary>
-    private static async Task<JsonElement> HeldAsync(ServedMarket market)
-    {
-        while (true)
-        {
-            (int code, string output, string error) = await market.RunAsync("site", "reconcile", "--json");
-            Assert.True(code == 75, $"emr site reconcile ended with {code}: {error}{output}");
-            JsonElement restore = JsonDocument.Parse(output).RootElement;
-            if (restore.GetProperty("open").GetArrayLength() == 0)
-            {
-                return restore;
-            }
-        }
-    }
-
     private static async Task<string> LossAsync(ServedMarket market) =>
         (await market.JsonAsync("site", "status", "--schema", Schema)).GetProperty("highestLossMicro").ToString();
 
@@ -201,23 +183,6 @@ public sealed class BackupCommandTests : IAsyncLifetime
         }
 
         return figures;
-    }
-
-    private static async Task DeleteAsync(string folder)
-    {
-        // The children of a killed server end a moment after it.
-        for (int attempt = 0; Directory.Exists(folder); attempt++)
-        {
-            try
-            {
-                Directory.Delete(folder, recursive: true);
-            }
-            catch (IOException) when (attempt < 100)
-            {
-                await Task.Yield();
-                Thread.SpinWait(1_000_000);
-            }
-        }
     }
 
     private static async Task<string> DoAsync(params string[] arguments)

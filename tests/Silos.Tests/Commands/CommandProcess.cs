@@ -14,11 +14,11 @@ internal static class CommandProcess
     public static Task<(int Code, string Output, string Error)> RunAsync(string folder, params IEnumerable<string> arguments) =>
         RunAsync(folder, arguments, new Dictionary<string, string>(StringComparer.Ordinal));
 
-    /// <summary>Runs to the end with more variables in its environment.</summary>
+    /// <summary>Runs to the end with more variables in its environment, or another version of the program.</summary>
     public static async Task<(int Code, string Output, string Error)> RunAsync(
-        string folder, IEnumerable<string> arguments, IReadOnlyDictionary<string, string> variables)
+        string folder, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? variables, string? program = null)
     {
-        using Process process = Start(folder, arguments, variables);
+        using Process process = Start(folder, arguments, variables, program);
         process.StandardInput.Close();
         Task<string> output = process.StandardOutput.ReadToEndAsync();
         Task<string> error = process.StandardError.ReadToEndAsync();
@@ -27,9 +27,10 @@ internal static class CommandProcess
     }
 
     /// <summary>Starts it; engines come from the repository's own folder of tools.</summary>
-    public static Process Start(string folder, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? variables = null)
+    public static Process Start(
+        string folder, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? variables = null, string? program = null)
     {
-        ProcessStartInfo start = new("dotnet", [Program, .. arguments])
+        ProcessStartInfo start = new("dotnet", [program ?? Program, .. arguments])
         {
             WorkingDirectory = folder,
             UseShellExecute = false,

@@ -10,7 +10,7 @@ namespace EmrMarket.Silos.Tests.Commands;
 /// or what its arguments say. It can be killed and started again.</summary>
 internal sealed class ServedMarket : IAsyncDisposable
 {
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("emr-market-");
+    private readonly DirectoryInfo _folder;
     private readonly string _url;
     private readonly string[] _arguments;
     private Process? _serve;
@@ -19,14 +19,23 @@ internal sealed class ServedMarket : IAsyncDisposable
     /// <summary>Nothing is started yet.</summary>
     /// <param name="arguments">What <c>serve</c> gets besides its address and its folder.</param>
     public ServedMarket(params string[] arguments)
+        : this(Directory.CreateTempSubdirectory("emr-market-"), arguments)
     {
-        _arguments = arguments;
+    }
+
+    /// <summary>The same over a folder that is there.</summary>
+    public ServedMarket(DirectoryInfo folder, params string[] arguments)
+    {
+        (_folder, _arguments) = (folder, arguments);
 
         // A free port that stays the same over restarts, since sign-ins are kept by the server's address.
         using TcpListener free = new(IPAddress.Loopback, 0);
         free.Start();
         _url = string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{((IPEndPoint)free.LocalEndpoint).Port}");
     }
+
+    /// <summary>The version of the program that serves and asks; the one that is tested when null.</summary>
+    public string? Program { get; init; }
 
     /// <summary>Where pages and API are.</summary>
     public Uri Address => new(_url);
@@ -56,7 +65,7 @@ internal sealed class ServedMarket : IAsyncDisposable
     /// <summary>Starts it, and returns when it listens, ready or not.</summary>
     public async Task ListenAsync()
     {
-        _serve = CommandProcess.Start(Folder, ["serve", "--urls", _url, "--folder", Chain, .. _arguments]);
+        _serve = CommandProcess.Start(Folder, ["serve", "--urls", _url, "--folder", Chain, .. _arguments], program: Program);
         _errors = _serve.StandardError.ReadToEndAsync();
         Said.Clear();
         do
@@ -128,7 +137,7 @@ internal sealed class ServedMarket : IAsyncDisposable
 
     /// <summary>Runs a client's command against it.</summary>
     public Task<(int Code, string Output, string Error)> RunAsync(params IEnumerable<string> arguments) =>
-        CommandProcess.RunAsync(Folder, [.. arguments, "--server", _url, "--keys", Place("keys")]);
+        CommandProcess.RunAsync(Folder, [.. arguments, "--server", _url, "--keys", Place("keys")], variables: null, Program);
 
     /// <summary>Runs a client's command that must succeed, and reads its JSON.</summary>
     public async Task<JsonElement> JsonAsync(params IEnumerable<string> arguments)
@@ -165,6 +174,22 @@ internal sealed class ServedMarket : IAsyncDisposable
         }
     }
 
+    /// <summary>Where a site stands that was put back from a backup and holds itself back, once it has made good what the ledger
+    /// shows.</summary>
+    public async Task<JsonElement> HeldAsync()
+    {
+        while (true)
+        {
+            (int code, string output, string error) = await RunAsync("site", "reconcile", "--json");
+            Assert.True(code == 75, $"emr site reconcile ended with {code}: {error}{output}");
+            using JsonDocument document = JsonDocument.Parse(output);
+            if (document.RootElement.GetProperty("open").GetArrayLength() == 0)
+            {
+                return document.RootElement.Clone();
+            }
+        }
+    }
+
     /// <summary>What the researcher has, in token units.</summary>
     public async Task<string> TokensAsync()
     {
@@ -181,6 +206,26 @@ internal sealed class ServedMarket : IAsyncDisposable
         (int code, string output, string error) = await RunAsync(arguments);
         Assert.True(code == expected && error.Contains(says, StringComparison.Ordinal),
             $"emr {string.Join(' ', arguments)} ended with {code}, expected {expected} and '{says}': {error}{output}");
+    }
+
+    /// <summary>Takes something of it away, once the children of a killed server have let it go.</summary>
+    public async Task LoseAsync(params IEnumerable<string> names)
+    {
+        foreach (string path in names.Select(Place))
+        {
+            for (int attempt = 0; Directory.Exists(path); attempt++)
+            {
+                try
+                {
+                    Directory.Delete(path, recursive: true);
+                }
+                catch (IOException) when (attempt < 100)
+                {
+                    await Task.Yield();
+                    Thread.SpinWait(1_000_000);
+                }
+            }
+        }
     }
 
     public async ValueTask DisposeAsync()

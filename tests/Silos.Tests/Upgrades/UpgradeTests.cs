@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using EmrMarket.Grains.Abstractions.Market;
 using EmrMarket.Grains.Abstractions.Site;
 using EmrMarket.Grains.Market.Storage;
@@ -69,8 +68,7 @@ public sealed class UpgradeTests : IDisposable
             Migration[] all = Migrations.Of(role);
             Assert.True(File.Exists(FileOf(role, all[^2].Number)),
                 $"migration {all[^1].Number:0000} ({all[^1].Name}) has no database of the form before it: take it out, run UpgradeTests "
-                    + "with "
-                    + $"EMR_WRITE_UPGRADE=1, put it back, and commit {FileOf(role, all[^2].Number)}");
+                    + $"with EMR_WRITE_UPGRADE=1, put it back, and commit {FileOf(role, all[^2].Number)}");
         }
     }
 
@@ -78,7 +76,7 @@ public sealed class UpgradeTests : IDisposable
     private async Task OpenAsync(DatabaseRole role, string text)
     {
         await using NpgsqlDataSource database = await TestDatabases.CreateEmptyAsync();
-        await LoadAsync(database, role, text);
+        await DatabaseText.LoadAsync(database, role, text);
         string connection = await TestDatabases.ConnectionStringOfAsync(database);
         if (role == DatabaseRole.Market)
         {
@@ -121,60 +119,7 @@ public sealed class UpgradeTests : IDisposable
         Migration[] applied = [.. Migrations.Of(role).Where(migration => migration.Number <= level)];
         await Migrations.ApplyAsync(database, applied, CancellationToken.None);
         await FillAsync(database, role);
-        await using NpgsqlConnection connection = await database.OpenConnectionAsync();
-        StringBuilder text = new();
-        foreach (Migration migration in applied)
-        {
-            text.Append(CultureInfo.InvariantCulture, $"-- migration {migration.Number:0000} {migration.Sha256}\n");
-        }
-
-        foreach (string table in await DatabaseSnapshot.TablesAsync(connection, CancellationToken.None))
-        {
-            string columns = string.Join(", ", await DatabaseSnapshot.RowsAsync(connection,
-                "SELECT attname::text FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0 AND attgenerated = '' ORDER BY attnum",
-                row => row.GetString(0), CancellationToken.None, table));
-            using TextReader rows = await connection.BeginTextExportAsync($"COPY {table} ({columns}) TO STDOUT", CancellationToken.None);
-            text.Append(CultureInfo.InvariantCulture, $"COPY {table} ({columns}) FROM STDIN;\n{await rows.ReadToEndAsync()}\\.\n");
-        }
-
-        foreach ((string name, long last) in await DatabaseSnapshot.RowsAsync(connection,
-            "SELECT sequencename::text, last_value FROM pg_sequences WHERE last_value IS NOT NULL",
-            row => (row.GetString(0), row.GetInt64(1)),
-            CancellationToken.None))
-        {
-            text.Append(CultureInfo.InvariantCulture, $"SELECT setval('{name}', {last});\n");
-        }
-
-        return text.ToString();
-    }
-
-    private static async Task LoadAsync(NpgsqlDataSource database, DatabaseRole role, string text)
-    {
-        string[] lines = text.Split('\n');
-        Migration[] applied = [.. lines.Where(line => line.StartsWith("-- migration ", StringComparison.Ordinal)).Select(line =>
-        {
-            string[] words = line.Split(' ');
-            Migration same = Migrations.Of(role).Single(one => one.Number == int.Parse(words[2], CultureInfo.InvariantCulture));
-            Assert.Equal(words[3], same.Sha256);
-            return same;
-        })];
-        await Migrations.ApplyAsync(database, applied, CancellationToken.None);
-        await using NpgsqlConnection connection = await database.OpenConnectionAsync();
-        for (int i = applied.Length; i < lines.Length; i++)
-        {
-            if (lines[i].StartsWith("COPY ", StringComparison.Ordinal))
-            {
-                await using TextWriter copy = await connection.BeginTextImportAsync(lines[i].TrimEnd(';'), CancellationToken.None);
-                while (lines[++i] != "\\.")
-                {
-                    await copy.WriteAsync(lines[i] + "\n");
-                }
-            }
-            else if (lines[i].Length > 0)
-            {
-                await DatabaseSnapshot.ExecuteAsync(connection, lines[i], CancellationToken.None);
-            }
-        }
+        return await DatabaseText.WriteAsync(database);
     }
 
     private async Task FillAsync(NpgsqlDataSource database, DatabaseRole role)
@@ -189,7 +134,7 @@ public sealed class UpgradeTests : IDisposable
                     Key = "aa", Researcher = "0xab", SchemaId = Schema, TermsJson = "{}",
                     Steps = [new RequestStep { State = RequestState.Planned, Seconds = 1, Reason = "a test" }],
                 }, CancellationToken.None);
-                await using NpgsqlConnection connection = await database.OpenConnectionAsync();
+            await using NpgsqlConnection connection = await database.OpenConnectionAsync();
             await DatabaseSnapshot.ExecuteAsync(connection,
                 "INSERT INTO market_order (site, sequence, request_id, attempt, body) VALUES (7, 1, 1, 0, $1)", CancellationToken.None,
                 System.Text.Json.JsonSerializer.Serialize(Ordered(1)));

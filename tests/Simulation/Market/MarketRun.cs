@@ -29,6 +29,15 @@ internal sealed record MarketRun(IReadOnlyList<string> Points, IReadOnlyList<Req
     /// <summary>How often a process lost its stores to another.</summary>
     public required int Takeovers { get; init; }
 
+    /// <summary>How often a backup was put back.</summary>
+    public required int Restores { get; init; }
+
+    /// <summary>Final rounds whose files a market lost with its later past.</summary>
+    public required int LostRounds { get; init; }
+
+    /// <summary>Deliveries that sites forgot with their later past.</summary>
+    public required int ForgottenDeliveries { get; init; }
+
     /// <summary>What the market refused to the sites.</summary>
     public required IReadOnlyList<string> Refusals { get; init; }
 }

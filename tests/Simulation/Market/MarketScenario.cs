@@ -133,6 +133,9 @@ internal sealed record MarketScenario(int Seed)
     /// moment, the sites' processes do, right before that.</summary>
     public bool HasTakeovers { get; init; }
 
+    /// <summary>Now and then a role is backed up, goes on, is destroyed, and put back; patients withdraw now and then.</summary>
+    public bool HasRestores { get; init; }
+
     /// <summary>Payout addresses of a member: two to this power.</summary>
     public byte PayoutDepth { get; init; } = 1;
 
@@ -152,7 +155,8 @@ internal sealed record MarketScenario(int Seed)
             + $"CancelMoment = {Quoted(CancelMoment)}, CancelsOnLedger = {(CancelsOnLedger ? "true" : "false")}, WithdrawMoment = "
             + $"{Quoted(WithdrawMoment)}, HasDemands = {(HasDemands ? "true" : "false")}, CancelAt = {Text(CancelAt)}, WithdrawAt = "
             + $"{Text(WithdrawAt)}, HasTwin = {(HasTwin ? "true" : "false")}, "
-            + $"HasTakeovers = {(HasTakeovers ? "true" : "false")}, HasOwnSeeds = {(HasOwnSeeds ? "true" : "false")}, "
+            + $"HasTakeovers = {(HasTakeovers ? "true" : "false")}, HasRestores = {(HasRestores ? "true" : "false")}, "
+            + $"HasOwnSeeds = {(HasOwnSeeds ? "true" : "false")}, "
             + $"OwnSeedMoment = {Quoted(OwnSeedMoment)}, HasNewSite = {(HasNewSite ? "true" : "false")}, "
             + $"RefusesPayees = {(RefusesPayees ? "true" : "false")}, Plant = MarketPlant.{Plant} "
             + $"}}{(Wants is null ? "" : $" with Wants = [{string.Join(", ", Wants)}]")}");

@@ -141,8 +141,12 @@ internal sealed partial class MarketSimulation
     private void CheckRevoked(DeliveryRow delivery, LedgerRequest request, LedgerReadModel view)
     {
         EpochFile epoch = EpochOf(delivery.Header.Site, request, view).File;
-        DeliveryFile file = DeliveryFile.Read(
-            _marketStore.FindFileAsync(MarketContext.Name(delivery.Header.DataHash), CancellationToken.None).Result!, MarketWorld.Schema);
+        if (DeliveredFile(delivery) is not { } bytes)
+        {
+            return;
+        }
+
+        DeliveryFile file = DeliveryFile.Read(bytes, MarketWorld.Schema);
         foreach (Bytes32 pseudonym in file.Leaves.Where(leaf => leaf.PayoutAddress != Address.Zero)
             .Select(leaf => epoch.Members[leaf.MemberPosition].Pseudonym))
         {

@@ -308,10 +308,13 @@ internal sealed partial class MarketSimulation
         {
             foreach (DeliveryRow delivery in view.Deliveries(request.RequestId).Where(delivery => delivery.Status == BatchStatus.Final))
             {
+                if (DeliveredFile(delivery) is not { } bytes)
+                {
+                    continue;
+                }
+
                 (EpochFile epoch, _) = EpochOf(delivery.Header.Site, request, view);
-                DeliveryFile file = DeliveryFile.Read(
-                    _marketStore.FindFileAsync(MarketContext.Name(delivery.Header.DataHash), CancellationToken.None).Result!,
-                    MarketWorld.Schema);
+                DeliveryFile file = DeliveryFile.Read(bytes, MarketWorld.Schema);
                 foreach (ClaimRow claim in view.Claims(delivery.Id))
                 {
                     uint position = file.Leaves[claim.Slot].MemberPosition;

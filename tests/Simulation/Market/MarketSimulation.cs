@@ -53,7 +53,7 @@ internal sealed partial class MarketSimulation : IDisposable
     private readonly SimulatedChain _chain;
     private readonly FakeClock _clock = new();
     private readonly ILoggerFactory _logs;
-    private readonly MemoryMarketStore _marketStore = new();
+    private MemoryMarketStore _marketStore = new();
     private readonly MemorySiteStore[] _siteStores = [.. Enumerable.Range(0, MarketWorld.Sites).Select(_ => new MemorySiteStore())];
     private readonly MarketTruth[] _truths = [.. Enumerable.Range(0, MarketWorld.Sites).Select(site => new MarketTruth(site))];
     private readonly MarketWire[] _wires;
@@ -185,7 +185,7 @@ internal sealed partial class MarketSimulation : IDisposable
         }
 
         Hold("every-request-ends", IsOver(), Standing());
-        if (!_scenario.HasRandomFaults && !_scenario.RefusesPayees)
+        if (!_scenario.HasRandomFaults && !_scenario.RefusesPayees && !_scenario.HasRestores)
         {
             CheckUses();
             CheckWithdrawalsReachTheLedger();
@@ -201,6 +201,9 @@ internal sealed partial class MarketSimulation : IDisposable
             Uses = _uses,
             PaidToOwnSeeds = _paidToOwnSeeds,
             Takeovers = _takeovers,
+            Restores = _restores,
+            LostRounds = _lostRounds,
+            ForgottenDeliveries = _forgottenDeliveries,
             Refusals =
                 [.. _siteStores.SelectMany(store => store.ReadOrdersAsync(CancellationToken.None).Result)
                     .Select(order => order.Delivery.Refusal).Where(refusal => refusal.Length > 0)],
@@ -265,6 +268,11 @@ internal sealed partial class MarketSimulation : IDisposable
         if (_scenario.HasTakeovers)
         {
             TakeOver();
+        }
+
+        if (_scenario.HasRestores)
+        {
+            BackUpAndRestore();
         }
 
         Turn(_random.Next(24));
@@ -414,6 +422,11 @@ internal sealed partial class MarketSimulation : IDisposable
         try
         {
             ISiteGrain grain = process.Grains.GetGrain<ISiteGrain>(SiteName(site));
+            if (await ReconcileAsync(grain, site))
+            {
+                return;
+            }
+
             switch (_operator[site])
             {
                 case 0:
@@ -469,7 +482,7 @@ internal sealed partial class MarketSimulation : IDisposable
             {
                 Fund(wanted, Matching.OpenRequest(wanted.Terms.ToLedger(MarketWorld.Schema)));
             }
-            else if (!wanted.IsCancelled && !wanted.IsRefused && wanted.Funded == 0)
+            else if (!wanted.IsCancelled && !wanted.IsRefused && (wanted.Funded == 0 || !wanted.IsDrafted))
             {
                 FundingCall call = await _market.Grains.GetGrain<IRequesterGrain>(wanted.Terms.Researcher).OpenAsync(wanted.Terms.Write());
                 wanted.IsDrafted = true;
@@ -830,7 +843,7 @@ internal sealed partial class MarketSimulation : IDisposable
     private void CheckForeign(LedgerReadModel view)
     {
         HashSet<ulong> followed = [.. _wanted.Select(Status).OfType<RequestStatus>().Select(status => status.RequestId)];
-        foreach (LedgerRequest request in view.Requests().Where(request => !followed.Contains(request.RequestId)))
+        foreach (LedgerRequest request in view.Requests().Where(request => !followed.Contains(request.RequestId) && !IsForgotten(request)))
         {
             Hold("foreign-requests-are-not-served", view.Deliveries(request.RequestId).Count == 0,
                 $"request {request.RequestId} of nobody known here was delivered to");
@@ -886,9 +899,10 @@ internal sealed partial class MarketSimulation : IDisposable
 
         Hold("end-is-the-ledgers", isRight, $"{name} with {delivered} delivered, cancelled {request.Cancelled}");
         string? results = _marketStore.FindResultsAsync(status.Key, CancellationToken.None).Result;
-        Hold("results-of-what-was-delivered", (results is not null) == (delivered > 0),
-            $"{name}: results {results is not null}, {delivered} delivered");
-        if (delivered > 0 && !wanted.IsOtherwise)
+        bool hasFiles = final.All(delivery => delivery.Header.Count == 0 || DeliveredFile(delivery) is not null);
+        Hold("results-of-what-was-delivered", (results is not null) == (delivered > 0 && hasFiles),
+            $"{name}: results {results is not null}, {delivered} delivered, files {hasFiles}");
+        if (delivered > 0 && hasFiles && !wanted.IsOtherwise)
         {
             string? fault = RequestReplay.FindFaultAsync(auditor, request.RequestId, status.TermsJson, results).GetAwaiter().GetResult();
             Hold("replay-finds-nothing", fault is null, $"{name}: {fault}");
@@ -910,7 +924,7 @@ internal sealed partial class MarketSimulation : IDisposable
         {
             long charged = book.Budgets.LossOf(book.PersonOf(person)).Micro;
             long released = _truths[site].LossOf(person);
-            Hold("charged-is-released", charged == released,
+            Hold("charged-is-released", _restoredSites.Contains(site) ? charged >= released : charged == released,
                 $"person {person:x} of site {site + 1} is charged {charged} micro-epsilon, and {released} left");
         }
     }

@@ -79,6 +79,35 @@ public sealed class MarketSimulationTests
     public void Invariants_hold_when_processes_lose_their_stores_to_others_under_many_seeds(int first) =>
         Seeds.Hold(first, seed => MarketSimulation.Run(Takeovers(seed)));
 
+    /// <summary>A backup at some moment, destruction at a later one: nothing leaves that was taken back meanwhile, what left stays charged,
+    /// and every request ends with its money where it belongs.</summary>
+    [Fact]
+    public void Invariants_hold_when_roles_are_destroyed_and_put_back_from_older_backups()
+    {
+        MarketRun[] runs = [.. Enumerable.Range(4_000, 6).Select(seed => MarketSimulation.Run(Restores(seed)))];
+        Assert.True(runs.Sum(run => run.Restores) > 5 && runs.Sum(run => run.Delivered) > 0,
+            $"{runs.Sum(run => run.Restores)} restores, {runs.Sum(run => run.Delivered)} delivered");
+    }
+
+    public static TheoryData<int> RestoreSlices => Seeds.Slices(300_000, 2);
+
+    [Theory]
+    [Trait("Duration", "Long")]
+    [MemberData(nameof(RestoreSlices))]
+    public void Invariants_hold_when_roles_are_destroyed_and_put_back_from_older_backups_under_many_seeds(int first)
+    {
+        int restores = 0, lostRounds = 0, forgotten = 0;
+        Seeds.Hold(first, seed =>
+        {
+            MarketRun run = MarketSimulation.Run(Restores(seed));
+            Interlocked.Add(ref restores, run.Restores);
+            Interlocked.Add(ref lostRounds, run.LostRounds);
+            Interlocked.Add(ref forgotten, run.ForgottenDeliveries);
+        });
+        Assert.True(restores > 250 && lostRounds > 10 && forgotten > 10,
+            $"{restores} restores, {lostRounds} lost rounds, {forgotten} forgotten deliveries: too few to say anything");
+    }
+
     [Fact]
     public void Invariants_hold_when_a_process_is_killed_at_every_kind_of_write()
     {
@@ -193,6 +222,10 @@ public sealed class MarketSimulationTests
     /// <summary>All that is on offer is bought, every other time, so that whoever changes their mind is among those who are sold.</summary>
     private static MarketScenario Takeovers(int seed) =>
         Random(seed) with { HasTakeovers = true, Wants = seed % 2 == 0 ? Everything : null };
+
+    /// <summary>All that is on offer is bought twice, so that what is forgotten would be charged too little the second time.</summary>
+    private static MarketScenario Restores(int seed) =>
+        new(seed) { HasRestores = true, HasRandomFaults = seed % 2 == 1, Wants = [.. Everything, new Want(1_000) { Seconds = 400_000 }] };
 
     /// <summary>Every kind of site and auditor comes, by the seed.</summary>
     private static MarketScenario Random(int seed) => new(seed)

@@ -20,9 +20,9 @@ namespace EmrMarket.Simulation.Market;
 /// <summary>What outlives a process: its stores.</summary>
 internal sealed class Disk
 {
-    public MemoryLedgerStore Ledger { get; } = new();
+    public MemoryLedgerStore Ledger { get; init; } = new();
 
-    public MemoryGrainStateStore States { get; } = new();
+    public MemoryGrainStateStore States { get; init; } = new();
 
     /// <summary>Which process has it.</summary>
     public Holder Holder { get; init; } = new();

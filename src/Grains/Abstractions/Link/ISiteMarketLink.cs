@@ -17,6 +17,8 @@ public interface ISiteMarketLink
 
     /// <summary>What the site is to deliver: the orders of final rounds with a sequence number above the given one, in order, at most
     /// 100.</summary>
+    /// <exception cref="LinkRefusedException"><see cref="LinkRefusedException.EpochMissing"/>: the market lacks the file of an epoch of the
+    /// site that is on the ledger, and can decide and replay nothing with it.</exception>
     Task<DeliveryOrder[]> GetOrdersAsync(uint site, long afterSequence, CancellationToken cancellationToken);
 
     /// <summary>
@@ -42,6 +44,9 @@ public sealed class LinkRefusedException : Exception
     /// <summary>The one code that means "not yet": the other side has not read the ledger as far as the sender, and the same message may be
     /// taken later.</summary>
     public const string NotReady = "not-ready";
+
+    /// <summary>The market lost the file of an epoch, as one does that was put back from a backup: the site hands it in again.</summary>
+    public const string EpochMissing = "epoch-missing";
 
     /// <summary>A refusal.</summary>
     /// <param name="code">A stable code for programs, for example <c>unknown-schema</c>.</param>

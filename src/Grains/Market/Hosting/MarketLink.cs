@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using EmrMarket.Contracts.Ethereum;
 using EmrMarket.Contracts.Model;
 using EmrMarket.Grains.Abstractions.Link;
@@ -15,6 +16,11 @@ namespace EmrMarket.Grains.Market.Hosting;
 public sealed class MarketLink(MarketContext market) : ISiteMarketLink
 {
     private const int MostOrders = 100;
+
+    private const long SecondsBetweenQuestions = 3_600;
+
+    // Files of epochs by hash: the hour of the ledger's time in which one was missed, or the last of all when it is there.
+    private readonly ConcurrentDictionary<Bytes32, long> _looked = new();
 
     /// <inheritdoc/>
     public Task<MarketDescription> DescribeAsync(CancellationToken cancellationToken) => Task.FromResult(new MarketDescription
@@ -47,6 +53,7 @@ public sealed class MarketLink(MarketContext market) : ISiteMarketLink
     public async Task<DeliveryOrder[]> GetOrdersAsync(uint site, long afterSequence, CancellationToken cancellationToken)
     {
         MarketTelemetry.Asked(site);
+        await CheckEpochsAsync(site, cancellationToken);
         List<DeliveryOrder> orders = [];
         foreach (OrderRow row in await market.Store.FindOrdersAsync(site, afterSequence, MostOrders, cancellationToken))
         {
@@ -63,6 +70,27 @@ public sealed class MarketLink(MarketContext market) : ISiteMarketLink
         }
 
         return [.. orders];
+    }
+
+    /// <summary>A market that was put back from a backup lacks epochs that were handed in since, and asks their site for them: once an
+    /// hour, since a site that has lost them too serves its other orders all the same.</summary>
+    private async Task CheckEpochsAsync(uint site, CancellationToken cancellationToken)
+    {
+        long hour = market.View.NowSeconds / SecondsBetweenQuestions;
+        Bytes32? missing = null;
+        foreach (Bytes32 hash in market.View.Epochs().Where(epoch => epoch.Header.Site == site && epoch.Status != BatchStatus.Void)
+            .Select(epoch => epoch.Header.DataHash).Where(hash => _looked.GetValueOrDefault(hash, long.MinValue) < hour))
+        {
+            bool isThere = await market.Store.FindFileAsync(MarketContext.Name(hash), cancellationToken) is not null;
+            _looked[hash] = isThere ? long.MaxValue : hour;
+            missing ??= isThere ? null : hash;
+        }
+
+        if (missing is { } lost)
+        {
+            throw new LinkRefusedException(LinkRefusedException.EpochMissing,
+                $"the market does not have file {MarketContext.Name(lost)} of an epoch of site {site}: hand it in again");
+        }
     }
 
     /// <inheritdoc/>

@@ -307,22 +307,50 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
 
     private async Task<Advance> EvaluateAsync(StoredRequest row)
     {
-        if (row.Delivered > 0)
+        if (row.Delivered == 0)
         {
-            foreach (LedgerDelivery delivery in Final(market.OnLedger(row)!).Where(delivery => delivery.Header.Count > 0))
-            {
-                if (await market.DeliveryAsync(delivery.Header.DataHash, market.Schemas[row.SchemaId].Schema) is null)
-                {
-                    // A market that was put back from a backup orders it again.
-                    return new Advance { Progressed = false, WaitsFor = $"file {delivery.Header.DataHash} of the delivery" };
-                }
-            }
-
-            await GrainFactory.GetGrain<IAggregatorGrain>(Key).EvaluateAsync();
+            return await SaveAsync(row, RequestState.Evaluated, "there is nothing to compute");
         }
 
-        return await SaveAsync(row, RequestState.Evaluated,
-            row.Delivered > 0 ? "its statistics are computed" : "there is nothing to compute");
+        LedgerRequest request = market.OnLedger(row)!;
+        foreach (LedgerDelivery delivery in Final(request).Where(delivery => delivery.Header.Count > 0))
+        {
+            if (await market.DeliveryAsync(delivery.Header.DataHash, market.Schemas[row.SchemaId].Schema) is null)
+            {
+                return await WithoutFileAsync(row, request, delivery);
+            }
+        }
+
+        await GrainFactory.GetGrain<IAggregatorGrain>(Key).EvaluateAsync();
+        return await SaveAsync(row, RequestState.Evaluated, "its statistics are computed");
+    }
+
+    /// <summary>What can be done without the file of a delivery, which a market lacks that was put back from a backup. It orders the file
+    /// again, and its site sends it if everybody in it still allows that. The money does not wait for it; whom only the file names can be
+    /// paid no more once the claim period is over, and then there are no statistics either.</summary>
+    private async Task<Advance> WithoutFileAsync(StoredRequest row, LedgerRequest request, LedgerDelivery lost)
+    {
+        long due = ClaimsDue(request);
+        if (market.View.SettledSeconds >= due)
+        {
+            return await SaveAsync(row, RequestState.Evaluated,
+                $"there are no statistics: file {lost.Header.DataHash} of site {lost.Header.Site}'s delivery is lost");
+        }
+
+        EscrowRow escrow = market.View.Escrow(request.RequestId)!;
+        Step step = new();
+        step.Add(new Advance { Progressed = false, DueSeconds = due, WaitsFor = $"file {lost.Header.DataHash} of the delivery" });
+        foreach (LedgerDelivery delivery in Unclaimed(request, escrow))
+        {
+            step.Add(await ClaimAsync(delivery, row.SchemaId));
+        }
+
+        if (!escrow.IsClosed)
+        {
+            step.Add(await RefundAsync(row, request));
+        }
+
+        return step.ToAdvance();
     }
 
     private async Task<Advance> SettleAsync(StoredRequest row, LedgerRequest request)
@@ -330,8 +358,7 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
         EscrowRow escrow = market.View.Escrow(request.RequestId)!;
         Step step = new();
         bool claimed = true;
-        foreach (
-            LedgerDelivery delivery in Final(request).Where(delivery => escrow.Expired.IsZero && delivery.Claimed < delivery.Header.Count))
+        foreach (LedgerDelivery delivery in Unclaimed(request, escrow))
         {
             claimed = false;
             step.Add(await ClaimAsync(delivery, row.SchemaId));
@@ -364,7 +391,7 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
     /// is over.</summary>
     private async Task<Advance> ExpireAsync(LedgerRequest request)
     {
-        long due = Final(request).Max(delivery => (long)delivery.EndedSeconds) + market.View.Deployment.Terms.ClaimPeriodSeconds + 1;
+        long due = ClaimsDue(request);
         return market.View.NowSeconds < due ? new Advance { Progressed = false, DueSeconds = due, WaitsFor = "the claims" }
             : Sent(await market.SendAsync(GrainFactory, $"expire/{request.RequestId}", market.Payments.Expire(request.RequestId)),
                 "the end of the claim period");
@@ -454,6 +481,13 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
     private long RefundDue(LedgerRequest request) => (long)request.Terms.Deadline + market.View.Deployment.Terms.RepostGraceSeconds + 1;
 
     private bool PastRefund(LedgerRequest request) => market.View.SettledSeconds >= RefundDue(request);
+
+    /// <summary>When nobody can be paid any more.</summary>
+    private long ClaimsDue(LedgerRequest request) =>
+        Final(request).Max(delivery => (long)delivery.EndedSeconds) + market.View.Deployment.Terms.ClaimPeriodSeconds + 1;
+
+    private LedgerDelivery[] Unclaimed(LedgerRequest request, EscrowRow escrow) =>
+        [.. Final(request).Where(delivery => escrow.Expired.IsZero && delivery.Claimed < delivery.Header.Count)];
 
     private LedgerDelivery[] Final(LedgerRequest request) =>
         [.. market.View.Deliveries(request.RequestId).Where(delivery => delivery.Status == BatchStatus.Final)];

@@ -146,8 +146,9 @@ public sealed class MarketGrain(MarketContext market) : Grain, IMarketGrain
 
             TimeSpan verifying = Stopwatch.GetElapsedTime(started);
             Bytes32 reveal = market.NewReveal();
+            (byte siteBits, byte classBits) = RoundInputs.BitsNow(market, book.SchemaId);
             RoundFile file = decision.ToFile(
-                outcome, book.SchemaId, book.Ordinal, attempt, Drawing.SeedCommit(reveal), inputs.Sites, inputs.MostClasses);
+                outcome, book.SchemaId, book.Ordinal, attempt, Drawing.SeedCommit(reveal), siteBits, classBits);
             byte[] bytes = file.Write();
             string hash = MarketContext.Name(RoundFile.HashOf(bytes));
             await market.Store.KeepFileAsync(hash, bytes, CancellationToken.None);
@@ -291,8 +292,8 @@ public sealed class MarketGrain(MarketContext market) : Grain, IMarketGrain
             && market.OnLedger(row)?.RequestId == requestId ? key : "";
     }
 
-    /// <summary>The file of a round on the ledger. One that the store lost is decided again: it follows from epochs and requests, and the
-    /// ledger's hash says whether it is the same.</summary>
+    /// <summary>The file of a round on the ledger. One that the store lost is decided again: it follows from epochs, requests and the
+    /// header, whatever sites and classes came since, and the header's hash says whether it is the same.</summary>
     private async Task<OpenedRound?> RoundAsync(LedgerRound row)
     {
         if (await market.RoundAsync(row.Header.DataHash) is { } known)
@@ -308,8 +309,8 @@ public sealed class MarketGrain(MarketContext market) : Grain, IMarketGrain
 
         RoundDecision decision = RoundDecision.Of(market.Schemas[SchemaKey].Table, inputs.Supply, inputs.Demand);
         byte[] bytes = decision.ToFile(
-            ExactMatcher.Solve(decision.Problem), book.SchemaId, book.Ordinal, row.Header.Attempt, row.Header.SeedCommit, inputs.Sites,
-            inputs.MostClasses).Write();
+            ExactMatcher.Solve(decision.Problem), book.SchemaId, book.Ordinal, row.Header.Attempt, row.Header.SeedCommit,
+            row.Header.SiteBits, row.Header.ClassBits).Write();
         if (RoundFile.HashOf(bytes) != row.Header.DataHash)
         {
             _lost.Add(row.Id);

@@ -84,10 +84,10 @@ public sealed class RoundDecision
     /// <param name="ordinal">The book.</param>
     /// <param name="attempt">The attempt.</param>
     /// <param name="seedCommit">keccak of the reveal.</param>
-    /// <param name="sites">Registered sites.</param>
-    /// <param name="mostClasses">The largest class count ever posted for the schema.</param>
+    /// <param name="siteBits">Bits of a position that number the site, as in the round's header.</param>
+    /// <param name="classBits">Bits of a position that number the class, as in the round's header.</param>
     public RoundFile ToFile(
-        MatchOutcome outcome, Bytes32 schemaId, uint ordinal, uint attempt, Bytes32 seedCommit, int sites, int mostClasses)
+        MatchOutcome outcome, Bytes32 schemaId, uint ordinal, uint attempt, Bytes32 seedCommit, byte siteBits, byte classBits)
     {
         ArgumentNullException.ThrowIfNull(outcome);
         RoundFile shape = new()
@@ -95,8 +95,8 @@ public sealed class RoundDecision
             SchemaId = schemaId,
             Ordinal = ordinal,
             Attempt = attempt,
-            SiteBits = (byte)SumTree.DepthFor(sites),
-            ClassBits = (byte)SumTree.DepthFor(mostClasses),
+            SiteBits = siteBits,
+            ClassBits = classBits,
             RequestBits = (byte)SumTree.DepthFor(Demand.Count),
             SeedCommit = seedCommit,
             Epochs = [.. Supply.Select(s => s.Epoch)],

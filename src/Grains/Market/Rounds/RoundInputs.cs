@@ -10,9 +10,7 @@ namespace EmrMarket.Grains.Market.Rounds;
 /// index.</summary>
 /// <param name="Supply">The epochs by site.</param>
 /// <param name="Demand">The requests by index.</param>
-/// <param name="Sites">Registered sites.</param>
-/// <param name="MostClasses">The largest class count ever posted for the schema.</param>
-public sealed record RoundInputs(IReadOnlyList<RoundSupply> Supply, IReadOnlyList<RoundDemand> Demand, int Sites, int MostClasses)
+public sealed record RoundInputs(IReadOnlyList<RoundSupply> Supply, IReadOnlyList<RoundDemand> Demand)
 {
     /// <summary>Reads them; null while a leaf file or a request is missing here.</summary>
     public static async Task<RoundInputs?> ReadAsync(MarketContext market, BookRow book)
@@ -45,19 +43,16 @@ public sealed record RoundInputs(IReadOnlyList<RoundSupply> Supply, IReadOnlyLis
 
         return new RoundInputs(
             supply,
-            [.. requests.Select(request => new RoundDemand(request.RequestId, request.Terms, request.Capacity, request.Cancelled))],
-            market.View.Sites().Count, MostClassesNow(market, book.SchemaId));
+            [.. requests.Select(request => new RoundDemand(request.RequestId, request.Terms, request.Capacity, request.Cancelled))]);
     }
 
     /// <summary>The least bits of sites and classes that the contract takes for a round of a schema now; they only rise.</summary>
     public static (byte Sites, byte Classes) BitsNow(MarketContext market, Bytes32 schemaId)
     {
         ArgumentNullException.ThrowIfNull(market);
-        return ((byte)SumTree.DepthFor(market.View.Sites().Count), (byte)SumTree.DepthFor(MostClassesNow(market, schemaId)));
+        int mostClasses = market.View.Epochs(schemaId).Max(epoch => (int?)epoch.Header.ClassCount) ?? 1;
+        return ((byte)SumTree.DepthFor(market.View.Sites().Count), (byte)SumTree.DepthFor(mostClasses));
     }
-
-    private static int MostClassesNow(MarketContext market, Bytes32 schemaId) =>
-        market.View.Epochs(schemaId).Max(epoch => (int?)epoch.Header.ClassCount) ?? 1;
 
     /// <summary>The problem of a book, set up anew from the ledger; null while a file is missing here.</summary>
     public static async Task<RoundDecision?> DecisionAsync(MarketContext market, BookRow book)

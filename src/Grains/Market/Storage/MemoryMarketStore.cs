@@ -11,6 +11,7 @@ public sealed class MemoryMarketStore : IMarketStore
     private readonly Dictionary<uint, List<OrderRow>> _orders = [];
     private readonly Dictionary<(ulong RequestId, uint Site, uint Attempt, string FileHash), DeliveryRow> _deliveries = [];
     private readonly Dictionary<string, string> _results = new(StringComparer.Ordinal);
+    private long _ordersAbove;
 
     /// <inheritdoc/>
     public Task KeepFileAsync(string sha256, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) =>
@@ -81,7 +82,7 @@ public sealed class MemoryMarketStore : IMarketStore
 
                 if (!placed.Exists(o => o.RequestId == order.RequestId && o.Attempt == order.Attempt))
                 {
-                    placed.Add(order with { Sequence = placed.Count + 1 });
+                    placed.Add(order with { Sequence = Math.Max(_ordersAbove, placed.Count == 0 ? 0 : placed[^1].Sequence) + 1 });
                 }
             }
 
@@ -108,6 +109,22 @@ public sealed class MemoryMarketStore : IMarketStore
     /// <inheritdoc/>
     public Task<string?> FindResultsAsync(string requestKey, CancellationToken cancellationToken) =>
         Do(() => _results.GetValueOrDefault(requestKey));
+
+    /// <summary>What putting a backup back does to the orders (docs/BACKUP.md): what did not come is ordered again, under higher
+    /// numbers.</summary>
+    /// <param name="above">At least the highest number that any site has seen.</param>
+    public void OrderAgainAbove(long above)
+    {
+        lock (_lock)
+        {
+            _ordersAbove = above;
+            foreach (List<OrderRow> placed in _orders.Values)
+            {
+                placed.RemoveAll(order => !_deliveries.Keys.Any(
+                    came => came.RequestId == order.RequestId && came.Site == order.Site && came.Attempt == order.Attempt));
+            }
+        }
+    }
 
     private static TValue First<TKey, TValue>(Dictionary<TKey, TValue> rows, TKey key, TValue row)
         where TKey : notnull => rows.TryAdd(key, row) ? row : rows[key];

@@ -37,8 +37,7 @@ internal static class BackupRun
         {
             throw new BackupException(
                 $"there is no deployment file {options.Deployment}: nothing was ever served from here. Name the folder with --folder, or "
-                    + "the "
-                    + "configuration with --config");
+                    + "the configuration with --config");
         }
 
         ContractDeployment deployment = ContractDeployment.Load(options.Deployment);
@@ -122,8 +121,7 @@ internal static class BackupRun
             {
                 _ = File.Exists(Path.Combine(options.SiteFolder(site), "site.key")) ? site : throw new BackupException(
                     $"there is no site '{site}' here: {Path.Combine(options.SiteFolder(site), "site.key")} does not exist. Name the "
-                        + "sites of "
-                        + "this process with --site");
+                        + "sites of this process with --site");
                 snapshots.Add((site, await DatabaseSnapshot.TakeAsync(
                     options.SiteDatabase ?? await server!.GetSiteConnectionStringAsync(site, cancellationToken), DatabaseRole.Site,
                     cancellationToken)));

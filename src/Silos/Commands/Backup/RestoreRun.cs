@@ -111,8 +111,7 @@ internal sealed class RestoreRun
             {
                 throw new BackupException(
                     $"the backup of {database.Folder} is of the account {database.Account}, and its key here is of {account}: put the "
-                        + "right "
-                        + "key in its place. Nothing was restored");
+                        + "right key in its place. Nothing was restored");
             }
 
             if (!_backup.Signers.Contains(account))
@@ -143,8 +142,7 @@ internal sealed class RestoreRun
         {
             throw new BackupException(candidates.Length == 0
                 ? $"there is no storage key of site {database.Name}, without which its database cannot be read: put it in its place, or "
-                    + "name "
-                    + "a file of keys with --keys. Nothing was restored"
+                    + "name a file of keys with --keys. Nothing was restored"
                 : $"the storage key of site {database.Name} does not open the backup: it is that of another time or site. Keys are kept as "
                     + "long as the backups that they open. Nothing was restored");
         }
@@ -171,8 +169,7 @@ internal sealed class RestoreRun
             {
                 throw new BackupException(
                     $"process {running.SupervisorId} works on {folder}: end it first. Two that go on from one backup would each release "
-                        + "what "
-                        + "the other does not know of");
+                        + "what the other does not know of");
             }
         }
     }
@@ -385,18 +382,15 @@ internal sealed class RestoreRun
         {
             Output.Remark(
                 $"site {site} does not know what its patients and its desk commanded after {snapshot}: withdrawals, pauses, stricter "
-                    + "limits, "
-                    + "own wallets, loaded records. It publishes and hands over nothing until './emr site reconcile' says so. Never "
-                    + "start the "
-                    + "old process again");
+                    + "limits, own wallets, loaded records. It publishes and hands over nothing until './emr site reconcile' says so. "
+                    + "Never start the old process again");
         }
 
         if (_options.HasMarket)
         {
             Output.Remark(
                 $"the market has lost the requests that were handed in, and the files that sites delivered, after {snapshot}: sites "
-                    + "deliver "
-                    + "again when it asks, and what it cannot serve goes back to its researchers at the ledger's deadlines");
+                    + "deliver again when it asks, and what it cannot serve goes back to its researchers at the ledger's deadlines");
         }
 
         if (_backup.Manifest.HasChain)

@@ -111,8 +111,8 @@ internal sealed class DatabaseSnapshot : IAsyncDisposable
             row => row.GetString(0), cancellationToken)).Except(NotCopied, StringComparer.Ordinal)];
         (string From, string To)[] references = await RowsAsync(connection,
             "SELECT f.relname::text, t.relname::text FROM pg_constraint JOIN pg_class f ON f.oid = conrelid JOIN pg_class t ON t.oid = "
-                + "confrelid "
-                + "WHERE contype = 'f' AND conrelid <> confrelid", row => (row.GetString(0), row.GetString(1)), cancellationToken);
+                + "confrelid WHERE contype = 'f' AND "
+                + "conrelid <> confrelid", row => (row.GetString(0), row.GetString(1)), cancellationToken);
         List<string> ordered = [];
         while (waiting.Count > 0)
         {
