@@ -36,8 +36,9 @@ public sealed partial class ComposeTests
         {
             Assert.Matches($"(\"{secret}\"|source: {secret})", used);
             string file = Path.GetFileName(File_().Match(body).Groups["path"].Value);
-            Assert.True(Readme.Contains(file, StringComparison.Ordinal) || Readme.Contains("$role-" + file.Split('-')[^1], StringComparison.Ordinal),
-                $"the steps do not make {file}");
+            Assert.True(
+                Readme.Contains(file, StringComparison.Ordinal)
+                    || Readme.Contains("$role-" + file.Split('-')[^1], StringComparison.Ordinal), $"the steps do not make {file}");
         }
     }
 

@@ -4,7 +4,8 @@ using System.Text.Json;
 
 namespace EmrMarket.Silos.Tests.Deployment;
 
-/// <summary>The consortium's genesis gives the contracts the machine that they were compiled for, and what its README says of it is so.</summary>
+/// <summary>The consortium's genesis gives the contracts the machine that they were compiled for, and what its README says of it is
+/// so.</summary>
 public sealed class ConsortiumTests
 {
     private static readonly string Folder = Path.Combine(Tools.RepositoryRoot, "deploy", "consortium");
@@ -18,8 +19,10 @@ public sealed class ConsortiumTests
         string foundry = File.ReadAllText(Path.Combine(Tools.RepositoryRoot, "src", "Contracts", "solidity", "foundry.toml"));
         Assert.Contains("evm_version = \"cancun\"", foundry, StringComparison.Ordinal);
 
-        // Each fork stands on the ones before it: Besu takes the newest one that is set, and refuses a genesis whose forks are out of order.
-        Assert.All(new[] { "berlinBlock", "londonBlock", "shanghaiTime", "cancunTime" }, fork => Assert.Equal(0, config.GetProperty(fork).GetInt32()));
+        // Each fork stands on the ones before it, and Besu refuses a genesis whose forks are out of order.
+        Assert.All(
+            new[] { "berlinBlock", "londonBlock", "shanghaiTime", "cancunTime" },
+            fork => Assert.Equal(0, config.GetProperty(fork).GetInt32()));
         Assert.True(config.GetProperty("zeroBaseFee").GetBoolean());
         Assert.Contains("min-gas-price=0\n", besu, StringComparison.Ordinal);
 
