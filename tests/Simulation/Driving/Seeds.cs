@@ -20,7 +20,7 @@ internal static class Seeds
             int[] ends = [.. named.Split('-').Select(end => int.Parse(end, NumberStyles.None, CultureInfo.InvariantCulture))];
             (first, slices) = ends.Length == 2 && ends[1] > ends[0] && (ends[1] - ends[0] + 1) % Slice == 0
                 ? (ends[0], (ends[1] - ends[0] + 1) / Slice)
-                : throw new ArgumentException($"EMR_SEEDS is '{named}', and wants FIRST-LAST, {Slice} seeds or a multiple of that");
+                : throw new FormatException($"EMR_SEEDS is '{named}', and wants FIRST-LAST, {Slice} seeds or a multiple of that");
         }
 
         return [.. Enumerable.Range(0, slices).Select(slice => first + (slice * Slice))];

@@ -11,6 +11,7 @@ using EmrMarket.Grains.Ledger.View;
 using EmrMarket.Grains.Tests.Runtime.Driving;
 using EmrMarket.Simulation.Chain;
 using EmrMarket.Simulation.Driving;
+using EmrMarket.Simulation.Market;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace EmrMarket.Simulation.Ledger;
@@ -61,6 +62,7 @@ internal sealed class LedgerSimulation : IDisposable
     private readonly FaultPoints _points;
     private readonly SimulatedChain _chain = new(_ => new FindingContract());
     private readonly MemoryLedgerStore _disk = new();
+    private readonly Holder _holder = new();
     private readonly FakeClock _clock = new();
     private readonly List<string> _journal = [];
     private readonly List<LedgerCommand[]> _ungiven = [];
@@ -347,7 +349,9 @@ internal sealed class LedgerSimulation : IDisposable
 
     private void Open()
     {
-        ILedgerStore store = Faulty.Of<ILedgerStore>(new PlantedStore(_disk, _scenario.Plant), "store/", _points);
+        // What a dead process had under way may come late: the fence refuses it, as the store's does.
+        ILedgerStore store = Faulty.Of(
+            _holder.Of<ILedgerStore>(new PlantedStore(_disk, _scenario.Plant), _holder.Take()), "store/", _points);
         IEthereumClient chain = Faulty.Of<IEthereumClient>(_chain, "chain/", _points);
         LedgerGrainOptions options = new()
         {

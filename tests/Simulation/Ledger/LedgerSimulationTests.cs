@@ -46,6 +46,7 @@ public sealed class LedgerSimulationTests
     [InlineData(100_511, "a command refused for want of one before it, whose pass had met a dead node")]
     [InlineData(100_763, "the same")]
     [InlineData(100_964, "the same")]
+    [InlineData(106_525, "a write of a process that had died, which came after the next one had read the store")]
     public void Seed_that_once_broke_a_rule_breaks_none(int seed, string by) =>
         Assert.True(LedgerSimulation.Run(new LedgerScenario(seed) { HasRandomFaults = true }).Count > 0, by);
 
