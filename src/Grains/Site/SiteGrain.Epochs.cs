@@ -9,6 +9,7 @@ using EmrMarket.Grains.Abstractions.Link;
 using EmrMarket.Grains.Abstractions.Site;
 using EmrMarket.Grains.Exchange;
 using EmrMarket.Grains.Ledger.View;
+using EmrMarket.Grains.Site.Epochs;
 using EmrMarket.Grains.Site.Publishers;
 using EmrMarket.Grains.Site.Storage;
 
@@ -41,8 +42,8 @@ public sealed partial class SiteGrain
         }
 
         uint number = epochs.Length == 0 ? 1 : epochs[^1].Epoch.Epoch + 1;
-        (EpochFile? file, int withheld) = EpochBuilder.Build(
-            book, options, site, number, await PastAsync(book, site), ledger.NowSeconds);
+        EpochPast past = await PastAsync(book, site, epochs);
+        (EpochFile? file, int withheld) = EpochBuilder.Build(book, options, site, number, past, ledger.NowSeconds);
         if (file is null)
         {
             throw new SiteRefusedException("nobody-to-publish",
@@ -56,25 +57,33 @@ public sealed partial class SiteGrain
             Epoch = number, Members = file.Members.Length, Classes = file.Classes.Length, Withheld = withheld,
             FileHash = Convert.ToHexStringLower(SHA256.HashData(bytes)),
         };
+        byte[] absent = past.WriteAbsent(file);
+        string absentHash = Convert.ToHexStringLower(SHA256.HashData(absent));
         await store.KeepFileAsync(epoch.FileHash, bytes, CancellationToken.None);
-        return (await store.KeepEpochAsync(new SiteEpochRow(schemaId, epoch), CancellationToken.None)).Epoch;
+        await store.KeepFileAsync(absentHash, absent, CancellationToken.None);
+        return (await store.KeepEpochAsync(new SiteEpochRow(schemaId, epoch) { AbsentHash = absentHash }, CancellationToken.None)).Epoch;
     }
 
-    /// <summary>Where the site's records stood last. Earlier epochs are read only for those who are in no later one: they paused, or are
-    /// new.</summary>
-    private async Task<EpochPast> PastAsync(SiteBook book, uint site)
+    /// <summary>Where the site's records stood last: in the newest final epoch, or where its row says of those who are not in it. A row
+    /// of an earlier program, or one that was taken back from the ledger, does not say; then earlier epochs are read.</summary>
+    private async Task<EpochPast> PastAsync(SiteBook book, uint site, SiteEpochRow[] decided)
     {
+        Dictionary<uint, string> absent = decided.ToDictionary(row => row.Epoch.Epoch, row => row.AbsentHash);
         EpochPast past = new();
         foreach (EpochRow row in ledger.Epochs(book.LedgerId).Reverse()
             .Where(row => row.Header.Site == site && row.Status == BatchStatus.Final))
         {
-            if (past.Count == book.Records.Count)
+            past.AddEarlier(await EpochFileAsync(row.Header.DataHash));
+            if (absent.GetValueOrDefault(row.Header.Epoch) is { Length: > 0 } hash)
             {
+                past.AddEarlier(await FileAsync(hash));
                 break;
             }
 
-            past.AddEarlier(book, past.Count == 0 ? await EpochFileAsync(row.Header.DataHash)
-                : EpochFile.Read(await FileAsync(row.Header.DataHash.ToDigits())));
+            if (Array.TrueForAll(book.Pseudonyms, pseudonym => past.Find(pseudonym) is not null))
+            {
+                break;
+            }
         }
 
         return past;
@@ -101,7 +110,7 @@ public sealed partial class SiteGrain
                 await market.PublishEpochAsync(new EpochPublication { Site = site, LeafFile = bytes }, CancellationToken.None);
                 EpochFile file = EpochFile.Read(bytes);
                 EpochBatch batch = file.Build(ledger.Deployment.ChainId, AccessControl, Bytes32.ParseDigits(epoch.FileHash));
-                _epochFiles[batch.Header.DataHash] = file;
+                Remember(batch.Header.DataHash, file);
                 await SubmitAsync(id, contract.PostEpoch(batch.Header), progress);
             }
 

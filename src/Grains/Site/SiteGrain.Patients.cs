@@ -58,6 +58,13 @@ public sealed partial class SiteGrain
             return;
         }
 
+        if (account.Key.Equals(PublicKey.Of(PatientKeys.Account(
+            PatientKeys.SeedAtSite(options.Key, book.Records.PersonKeys[record])))))
+        {
+            throw new SiteRefusedException("account-known",
+                "this account follows from the seed that is with the site: make a new seed, which nobody else has");
+        }
+
         if (ControllerOf(book, record) != new Address(takeOver.Controller))
         {
             throw new SiteRefusedException("account-changed",

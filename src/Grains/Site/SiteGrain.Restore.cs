@@ -24,7 +24,7 @@ public sealed partial class SiteGrain
     private const long AttemptsOfARequest = 1_000;
 
     private SiteRestoreRow? _restore;
-    private ulong? _comparedTo;
+    private (int Rebuilds, ulong Block)? _compared;
     private string[] _open = [];
 
     /// <inheritdoc/>
@@ -66,18 +66,16 @@ public sealed partial class SiteGrain
     {
         _restore = await store.FindRestoreAsync(CancellationToken.None);
         bool isOpen = _restore is { IsConfirmed: false };
-        if (!isOpen && _comparedTo == ledger.FollowedTo)
-        {
-            return false;
-        }
-
-        EpochRow[] epochs = await LostEpochsAsync(site);
-        DeliveryRow[] deliveries = await LostDeliveriesAsync(site);
-        _comparedTo = ledger.FollowedTo;
+        (int rebuilds, ulong followedTo) = (ledger.Rebuilds, ledger.FollowedTo);
+        ulong from = !isOpen && _compared is { } last && last.Rebuilds == rebuilds ? last.Block + 1 : 0;
+        EpochRow[] epochs = await LostEpochsAsync(site, from);
+        DeliveryRow[] deliveries = await LostDeliveriesAsync(site, from);
         if (!isOpen)
         {
             if (epochs.Length + deliveries.Length == 0)
             {
+                // Only what was compared and found is not looked at again.
+                _compared = (rebuilds, followedTo);
                 return false;
             }
 
@@ -118,11 +116,10 @@ public sealed partial class SiteGrain
 
     // ---- what the ledger has and the store has not --------------------------------------------------------------------------
 
-    private async Task<EpochRow[]> LostEpochsAsync(uint site)
+    private async Task<EpochRow[]> LostEpochsAsync(uint site, ulong fromBlock)
     {
         List<EpochRow> lost = [];
-        foreach (IGrouping<Bytes32, EpochRow> schema in ledger.Epochs().Where(epoch => epoch.Header.Site == site)
-            .GroupBy(epoch => epoch.Header.SchemaId))
+        foreach (IGrouping<Bytes32, EpochRow> schema in ledger.EpochsOf(site, fromBlock).GroupBy(epoch => epoch.Header.SchemaId))
         {
             Dictionary<uint, string> known = (await store.ReadEpochsAsync(schema.Key.ToDigits(), CancellationToken.None))
                 .ToDictionary(row => row.Epoch.Epoch, row => row.Epoch.FileHash);
@@ -132,13 +129,18 @@ public sealed partial class SiteGrain
         return [.. lost];
     }
 
-    private async Task<DeliveryRow[]> LostDeliveriesAsync(uint site)
+    private async Task<DeliveryRow[]> LostDeliveriesAsync(uint site, ulong fromBlock)
     {
+        IReadOnlyList<DeliveryRow> posted = ledger.DeliveriesOf(site, fromBlock);
+        if (posted.Count == 0)
+        {
+            return [];
+        }
+
         HashSet<(ulong, uint, string)> known =
             [.. (await store.ReadOrdersAsync(CancellationToken.None)).Select(row => (row.Delivery.RequestId, row.Attempt, row.FileHash))];
-        return [.. ledger.Requests().SelectMany(request => ledger.Deliveries(request.RequestId)).Where(
-            delivery => delivery.Header.Site == site
-                && !known.Contains((delivery.Header.RequestId, delivery.Header.Attempt, delivery.Header.DataHash.ToDigits())))];
+        return [.. posted.Where(
+            delivery => !known.Contains((delivery.Header.RequestId, delivery.Header.Attempt, delivery.Header.DataHash.ToDigits())))];
     }
 
     /// <summary>Takes an epoch back that the store forgot, with its file from the market.</summary>

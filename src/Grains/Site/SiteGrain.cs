@@ -21,7 +21,11 @@ public sealed partial class SiteGrain(
     : Grain, ISiteGrain
 {
     private readonly Dictionary<string, SiteBook> _books = new(StringComparer.Ordinal);
-    private readonly Dictionary<Bytes32, EpochFile> _epochFiles = [];
+
+    // The last few used, newest last: what one pass opens again and again. A file of 200,000 members takes some 50 MB.
+    private const int MostEpochFiles = 4;
+    private readonly List<(Bytes32 Hash, EpochFile File)> _epochFiles = [];
+
     private readonly HashSet<string> _submitted = new(StringComparer.Ordinal);
     private readonly HashSet<string> _refused = new(StringComparer.Ordinal);
     private (string Hash, RoundFile File, RoundBatch Batch)? _round;
@@ -121,13 +125,20 @@ public sealed partial class SiteGrain(
 
     private async Task<EpochFile> EpochFileAsync(Bytes32 hash)
     {
-        if (!_epochFiles.TryGetValue(hash, out EpochFile? file))
-        {
-            file = EpochFile.Read(await FileAsync(hash.ToDigits()));
-            _epochFiles.Add(hash, file);
-        }
-
+        int at = _epochFiles.FindIndex(known => known.Hash == hash);
+        EpochFile file = at >= 0 ? _epochFiles[at].File : EpochFile.Read(await FileAsync(hash.ToDigits()));
+        Remember(hash, file);
         return file;
+    }
+
+    private void Remember(Bytes32 hash, EpochFile file)
+    {
+        _epochFiles.RemoveAll(known => known.Hash == hash);
+        _epochFiles.Add((hash, file));
+        if (_epochFiles.Count > MostEpochFiles)
+        {
+            _epochFiles.RemoveAt(0);
+        }
     }
 
     private async Task<byte[]> FileAsync(string hash) => await store.FindFileAsync(hash, CancellationToken.None)

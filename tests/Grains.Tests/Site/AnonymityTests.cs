@@ -6,6 +6,7 @@ using EmrMarket.Contracts.Bindings;
 using EmrMarket.Contracts.Ethereum;
 using EmrMarket.Grains.Exchange;
 using EmrMarket.Grains.Site;
+using EmrMarket.Grains.Site.Epochs;
 using EmrMarket.Grains.Site.Storage;
 using Demand = EmrMarket.Analytics.Pricing.RequestTerms;
 using Sale = EmrMarket.Contracts.Batches.Sale;
@@ -79,7 +80,7 @@ public sealed class AnonymityTests
             });
         }
 
-        EpochFile epoch = EpochBuilder.Build(book, options, 1, 2, EpochPast.Of(book, first), Now).File!;
+        EpochFile epoch = EpochBuilder.Build(book, options, 1, 2, EpochPast.Of(first), Now).File!;
         Assert.Single(epoch.Classes);
         Assert.Equal(own, epoch.Members.Any(member => member.Controller == account.Controller(book.Pseudonyms[0])));
 

@@ -7,6 +7,7 @@ using EmrMarket.Contracts.Ethereum.Signing;
 using EmrMarket.Contracts.Merkle;
 using EmrMarket.Grains.Exchange;
 using EmrMarket.Grains.Site;
+using EmrMarket.Grains.Site.Epochs;
 using EmrMarket.Grains.Site.Storage;
 using Demand = EmrMarket.Analytics.Pricing.RequestTerms;
 using Sale = EmrMarket.Contracts.Batches.Sale;
@@ -32,7 +33,7 @@ public sealed class CustodyTests
         (SiteBook book, SiteOptions options) = await BookAsync();
         EpochFile before = EpochBuilder.Build(book, options, 1, 1, new EpochPast(), Now).File!;
         book.Apply(Row(_seed));
-        EpochFile after = EpochBuilder.Build(book, options, 1, 2, EpochPast.Of(book, before), Now).File!;
+        EpochFile after = EpochBuilder.Build(book, options, 1, 2, EpochPast.Of(before), Now).File!;
 
         Assert.Equal(Persons, after.Members.Length);
         foreach ((EpochFile epoch, bool isOwn) in new[] { (before, false), (after, true) })
@@ -56,10 +57,10 @@ public sealed class CustodyTests
         (SiteBook book, SiteOptions options) = await BookAsync();
         EpochFile first = EpochBuilder.Build(book, options, 1, 1, new EpochPast(), Now).File!;
         book.Apply(Row(_seed));
-        EpochFile second = EpochBuilder.Build(book, options, 1, 2, EpochPast.Of(book, first), Now).File!;
+        EpochFile second = EpochBuilder.Build(book, options, 1, 2, EpochPast.Of(first), Now).File!;
         byte[] next = RandomNumberGenerator.GetBytes(PatientKeys.Length);
         book.Apply(Row(next));
-        EpochFile third = EpochBuilder.Build(book, options, 1, 3, EpochPast.Of(book, second), Now).File!;
+        EpochFile third = EpochBuilder.Build(book, options, 1, 3, EpochPast.Of(second), Now).File!;
 
         foreach ((EpochFile epoch, byte[] seed) in new[] { (first, PatientKeys.SeedAtSite(_siteKey, Own)), (second, _seed), (third, next) })
         {

@@ -178,7 +178,9 @@ public sealed class PublisherGrainTests(LedgerFixture fixture) : IClassFixture<L
             ((await again.Publisher.CommandAsync(Policy(2).Sign(again.Domain, OwnController))).NextNonce,
                 (int)(await again.AskAsync()).Quota));
 
-        // Who commands may change the seed again, and not back.
+        // Who commands may change the seed again, and not back: neither to an earlier one nor to the one that the site has.
+        Assert.Equal("account-known", (await Assert.ThrowsAsync<SiteRefusedException>(() => again.Publisher.TakeOverAsync(
+            PublisherMessages.TakeOver(again.Domain, 3, PatientKeys.SeedAtSite(Key, Person), OwnController)))).Code);
         byte[] next = [.. Enumerable.Repeat((byte)7, PatientKeys.Length)];
         await again.Publisher.TakeOverAsync(PublisherMessages.TakeOver(again.Domain, 3, next, OwnController));
         EthereumAccount last = new(PatientKeys.Controller(next, Pseudonym));

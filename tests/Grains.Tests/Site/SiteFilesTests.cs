@@ -8,6 +8,7 @@ using EmrMarket.Contracts.Merkle;
 using EmrMarket.Grains.Abstractions.Site;
 using EmrMarket.Grains.Exchange;
 using EmrMarket.Grains.Site;
+using EmrMarket.Grains.Site.Epochs;
 using EmrMarket.Grains.Site.Storage;
 using Demand = EmrMarket.Analytics.Pricing.RequestTerms;
 using Sale = EmrMarket.Contracts.Batches.Sale;
@@ -73,8 +74,8 @@ public sealed class SiteFilesTests
     {
         (SiteBook book, EpochFile first, _) = await EpochAsync(i => ((byte)(2 + i % 3), 0, 0, default));
         book.Budgets.Commit(book.Budgets.TryReserve(0, [1], [2])!.Value, [1], [2]);
-        EpochFile second = EpochBuilder.Build(book, Ward.Options, 1, 2, EpochPast.Of(book, first), Ward.Now).File!;
-        EpochFile third = EpochBuilder.Build(book, Ward.Options, 1, 3, EpochPast.Of(book, second), Ward.Now).File!;
+        EpochFile second = EpochBuilder.Build(book, Ward.Options, 1, 2, EpochPast.Of(first), Ward.Now).File!;
+        EpochFile third = EpochBuilder.Build(book, Ward.Options, 1, 3, EpochPast.Of(second), Ward.Now).File!;
         foreach ((EpochFile earlier, EpochFile later) in new[] { (first, second), (second, third) })
         {
             foreach (MemberLeaf member in later.Members)
@@ -95,10 +96,10 @@ public sealed class SiteFilesTests
         (SiteBook book, EpochFile first, _) = await EpochAsync(_ => (3, 0, 0, default));
         SetPolicies paused = Ward.Policies(i => (3, 0, 0, i < 30 ? Participation.Paused : Participation.Active));
         book.Apply(paused);
-        EpochFile second = EpochBuilder.Build(book, Ward.Options, 1, 2, EpochPast.Of(book, first), Ward.Now).File!;
+        EpochFile second = EpochBuilder.Build(book, Ward.Options, 1, 2, EpochPast.Of(first), Ward.Now).File!;
         book.Apply(Ward.Policies(_ => (3, 0, 0, default)));
-        EpochPast past = EpochPast.Of(book, second);
-        past.AddEarlier(book, first);
+        EpochPast past = EpochPast.Of(second);
+        past.AddEarlier(first);
         EpochFile third = EpochBuilder.Build(book, Ward.Options, 1, 3, past, Ward.Now).File!;
 
         Assert.True(second.Members.Length < third.Members.Length);

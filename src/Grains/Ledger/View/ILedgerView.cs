@@ -35,6 +35,10 @@ public interface ILedgerView
     /// <summary>The block up to which the tables hold everything: the head, less the confirmations that are waited for.</summary>
     ulong FollowedTo { get; }
 
+    /// <summary>How often the tables were built anew from the journal, as after a reorganisation: what was seen of them before may be gone,
+    /// and whoever goes on from where it looked last begins again.</summary>
+    int Rebuilds { get; }
+
     /// <summary>The sites, by number.</summary>
     IReadOnlyList<SiteRow> Sites();
 
@@ -50,6 +54,9 @@ public interface ILedgerView
     /// <summary>The newest final epoch of a site that was final at the end of a block, which is what a round closed in this block sells;
     /// null when there was none.</summary>
     EpochRow? FinalEpoch(uint site, Bytes32 schemaId, ulong atBlock = ulong.MaxValue);
+
+    /// <summary>The epochs of a site that were posted in a block or later, in their order. O(epochs posted since, by anybody).</summary>
+    IReadOnlyList<EpochRow> EpochsOf(uint site, ulong fromBlock);
 
     /// <summary>All requests by number; of one schema when it is named.</summary>
     IReadOnlyList<RequestRow> Requests(Bytes32? schemaId = null);
@@ -68,6 +75,10 @@ public interface ILedgerView
 
     /// <summary>The deliveries to a request in the order of their posting, voided ones included.</summary>
     IReadOnlyList<DeliveryRow> Deliveries(ulong requestId);
+
+    /// <summary>The deliveries of a site that were posted in a block or later, in their order. O(deliveries posted since, by
+    /// anybody).</summary>
+    IReadOnlyList<DeliveryRow> DeliveriesOf(uint site, ulong fromBlock);
 
     /// <summary>A delivery by its batch id, null when it was never posted.</summary>
     DeliveryRow? Delivery(Bytes32 deliveryId);

@@ -35,6 +35,7 @@ public sealed class LedgerReadModel(IEthereumClient client, ContractDeployment d
     private readonly Lock _gate = new();
     private LedgerTables _tables = new();
     private IReadOnlyList<LogCheckpoint>? _checkpoints;
+    private int _rebuilds;
     private BlockHeader? _head;
     private BlockHeader? _settled;
 
@@ -52,6 +53,9 @@ public sealed class LedgerReadModel(IEthereumClient client, ContractDeployment d
 
     /// <inheritdoc/>
     public ulong FollowedTo => Read(_ => _checkpoints is { Count: > 0 } known ? known[^1].Number : 0);
+
+    /// <inheritdoc/>
+    public int Rebuilds => Read(_ => _rebuilds);
 
     /// <inheritdoc/>
     public bool RequestsPaused => Read(tables => tables.RequestsPaused);
@@ -114,6 +118,10 @@ public sealed class LedgerReadModel(IEthereumClient client, ContractDeployment d
             && epoch.EndedBlock <= atBlock));
 
     /// <inheritdoc/>
+    public IReadOnlyList<EpochRow> EpochsOf(uint site, ulong fromBlock) =>
+        Since(tables => tables.Epochs, fromBlock, epoch => epoch.Header.Site == site);
+
+    /// <inheritdoc/>
     public IReadOnlyList<RequestRow> Requests(Bytes32? schemaId = null) =>
         Read<IReadOnlyList<RequestRow>>(
             tables => [.. tables.Requests.Values.Where(request => schemaId is null || request.Terms.SchemaId == schemaId)]);
@@ -135,6 +143,10 @@ public sealed class LedgerReadModel(IEthereumClient client, ContractDeployment d
     /// <inheritdoc/>
     public IReadOnlyList<DeliveryRow> Deliveries(ulong requestId) => Read<IReadOnlyList<DeliveryRow>>(tables =>
         [.. (tables.DeliveriesOfRequest.GetValueOrDefault(requestId) ?? []).Select(id => tables.Deliveries.Find(id)!)]);
+
+    /// <inheritdoc/>
+    public IReadOnlyList<DeliveryRow> DeliveriesOf(uint site, ulong fromBlock) =>
+        Since(tables => tables.Deliveries, fromBlock, delivery => delivery.Header.Site == site);
 
     /// <inheritdoc/>
     public DeliveryRow? Delivery(Bytes32 deliveryId) => Read(tables => tables.Deliveries.Find(deliveryId));
@@ -175,6 +187,10 @@ public sealed class LedgerReadModel(IEthereumClient client, ContractDeployment d
     /// <inheritdoc/>
     public void Dispose() => _turn.Dispose();
 
+    private TRow[] Since<TRow>(Func<LedgerTables, RowList<Bytes32, TRow>> table, ulong fromBlock, Func<TRow, bool> isWanted)
+        where TRow : BatchRow =>
+        Read(tables => (TRow[])[.. table(tables).Newest.TakeWhile(row => row.Posting.BlockNumber >= fromBlock).Where(isWanted).Reverse()]);
+
     private T Read<T>(Func<LedgerTables, T> query)
     {
         lock (_gate)
@@ -190,6 +206,7 @@ public sealed class LedgerReadModel(IEthereumClient client, ContractDeployment d
         lock (_gate)
         {
             (_tables, _checkpoints) = (tables, checkpoints);
+            _rebuilds++;
         }
     }
 

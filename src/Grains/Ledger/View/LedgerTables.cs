@@ -307,11 +307,21 @@ internal sealed class RowList<TKey, TRow>
 
     public IEnumerable<TRow> Rows => _rows.Values;
 
+    /// <summary>The rows, the last one first.</summary>
+    public IEnumerable<TRow> Newest
+    {
+        get
+        {
+            for (int i = _rows.Count - 1; i >= 0; i--)
+            {
+                yield return _rows.GetAt(i).Value;
+            }
+        }
+    }
+
     public TRow? Find(TKey key) => _rows.GetValueOrDefault(key);
 
     public void Set(TKey key, TRow row) => _rows[key] = row;
-
-    public void Remove(TKey key) => _rows.Remove(key);
 
     public void Change(TKey key, Func<TRow, TRow> change)
     {

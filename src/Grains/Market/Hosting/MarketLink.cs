@@ -22,6 +22,9 @@ public sealed class MarketLink(MarketContext market) : ISiteMarketLink
     // Files of epochs by hash: the hour of the ledger's time in which one was missed, or the last of all when it is there.
     private readonly ConcurrentDictionary<Bytes32, long> _looked = new();
 
+    // A round of thousands of classes has a file of megabytes, and each of its orders carries it: what is left over is asked for next.
+    private const long MostOrderBytes = 16 << 20;
+
     /// <inheritdoc/>
     public Task<MarketDescription> DescribeAsync(CancellationToken cancellationToken) => Task.FromResult(new MarketDescription
     {
@@ -55,16 +58,28 @@ public sealed class MarketLink(MarketContext market) : ISiteMarketLink
         MarketTelemetry.Asked(site);
         await CheckEpochsAsync(site, cancellationToken);
         List<DeliveryOrder> orders = [];
+        (string Hash, byte[] Bytes) file = ("", []);
+        long bytes = 0;
         foreach (OrderRow row in await market.Store.FindOrdersAsync(site, afterSequence, MostOrders, cancellationToken))
         {
-            byte[] round = await market.Store.FindFileAsync(row.RoundFileHash, cancellationToken)
-                ?? throw new InvalidOperationException($"The store lost file {row.RoundFileHash}.");
+            if (row.RoundFileHash != file.Hash)
+            {
+                file = (row.RoundFileHash, await market.Store.FindFileAsync(row.RoundFileHash, cancellationToken)
+                    ?? throw new InvalidOperationException($"the market's store lost file {row.RoundFileHash} of a round with orders"));
+            }
+
+            bytes += file.Bytes.Length;
+            if (orders.Count > 0 && bytes > MostOrderBytes)
+            {
+                break;
+            }
+
             orders.Add(new DeliveryOrder
             {
                 Sequence = row.Sequence,
                 RequestId = row.RequestId,
                 TermsJson = (await market.Store.FindRequestAsync(row.RequestKey, cancellationToken))?.TermsJson ?? "",
-                RoundFile = round,
+                RoundFile = file.Bytes,
                 Attempt = row.Attempt,
             });
         }
@@ -78,7 +93,7 @@ public sealed class MarketLink(MarketContext market) : ISiteMarketLink
     {
         long hour = market.View.NowSeconds / SecondsBetweenQuestions;
         Bytes32? missing = null;
-        foreach (Bytes32 hash in market.View.Epochs().Where(epoch => epoch.Header.Site == site && epoch.Status != BatchStatus.Void)
+        foreach (Bytes32 hash in market.View.EpochsOf(site, 0).Where(epoch => epoch.Status != BatchStatus.Void)
             .Select(epoch => epoch.Header.DataHash).Where(hash => _looked.GetValueOrDefault(hash, long.MinValue) < hour))
         {
             bool isThere = await market.Store.FindFileAsync(MarketContext.Name(hash), cancellationToken) is not null;
@@ -156,9 +171,8 @@ public sealed class MarketLink(MarketContext market) : ISiteMarketLink
     public async Task<byte[]?> FindFileAsync(uint site, string sha256, CancellationToken cancellationToken)
     {
         await market.View.SyncAsync(cancellationToken);
-        bool isTheirs = market.View.Epochs().Any(epoch => epoch.Header.Site == site && MarketContext.Name(epoch.Header.DataHash) == sha256)
-            || market.View.Requests().SelectMany(request => market.View.Deliveries(request.RequestId))
-                .Any(delivery => delivery.Header.Site == site && MarketContext.Name(delivery.Header.DataHash) == sha256);
+        bool isTheirs = market.View.EpochsOf(site, 0).Any(epoch => MarketContext.Name(epoch.Header.DataHash) == sha256)
+            || market.View.DeliveriesOf(site, 0).Any(delivery => MarketContext.Name(delivery.Header.DataHash) == sha256);
         return isTheirs ? await market.Store.FindFileAsync(sha256, cancellationToken)
             : throw new LinkRefusedException("unknown-file", $"site {site} has posted no batch with the file {sha256}");
     }

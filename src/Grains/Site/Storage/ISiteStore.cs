@@ -114,7 +114,12 @@ public sealed record SiteRestoreRow(long SnapshotSeconds, long LedgerSeconds, bo
 /// <summary>A decided epoch.</summary>
 /// <param name="SchemaId">The schema.</param>
 /// <param name="Epoch">What was decided.</param>
-public sealed record SiteEpochRow(string SchemaId, SiteEpoch Epoch);
+public sealed record SiteEpochRow(string SchemaId, SiteEpoch Epoch)
+{
+    /// <summary>SHA-256 of the file of those who stood in an earlier epoch and are not in this one, with their places; empty where nobody
+    /// wrote it.</summary>
+    public string AbsentHash { get; init; } = "";
+}
 
 /// <summary>Where an order stands at its site, which is also where its losses stand.</summary>
 public enum SiteOrderState

@@ -7,7 +7,7 @@ using EmrMarket.Contracts.Ethereum;
 using EmrMarket.Contracts.Merkle;
 using EmrMarket.Grains.Exchange;
 
-namespace EmrMarket.Grains.Site;
+namespace EmrMarket.Grains.Site.Epochs;
 
 /// <summary>Decides an epoch: who is on offer in which class, under which fresh addresses. Order, salts and addresses say nothing about
 /// anybody.</summary>
@@ -41,7 +41,7 @@ internal static class EpochBuilder
                 continue;
             }
 
-            AttributeGrades highWater = HighWater(book, record, past.Find(record)?.HighWater ?? AttributeGrades.None);
+            AttributeGrades highWater = HighWater(book, record, past.Find(book.Pseudonyms[record])?.HighWater ?? AttributeGrades.None);
             (SiteBook.PersonPolicy, string, AttributeGrades) key = (policy, CellOf(book, record), highWater);
             if (!shared.TryGetValue(key, out OfferTerms? terms))
             {
@@ -73,7 +73,8 @@ internal static class EpochBuilder
             Classes = [.. classes.Classes.Select(one => one.Terms.ToLeaf(one.Offers.Count))],
             Cells = [.. classes.Classes.Select(one => one.Terms.PublicCell)],
             Members = Members(
-                book, options, epoch, members, record => past.Find(record) is { } place ? (place.Epoch, place.Position) : (0u, 0u)),
+                book, options, epoch, members,
+                record => past.Find(book.Pseudonyms[record]) is { } place ? (place.Epoch, place.Position) : (0u, 0u)),
         }, withheld);
     }
 

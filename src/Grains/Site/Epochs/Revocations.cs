@@ -2,7 +2,7 @@ using EmrMarket.Contracts.Batches;
 using EmrMarket.Contracts.Bindings;
 using EmrMarket.Contracts.Ethereum;
 
-namespace EmrMarket.Grains.Site;
+namespace EmrMarket.Grains.Site.Epochs;
 
 /// <summary>
 /// Tells the ledger who withdrew, so that no delivery can name them later and everybody can check it. All of a day go together, at the
