@@ -72,19 +72,14 @@ internal sealed class MarketRole : IAsyncDisposable
     /// <summary>Tells everybody with work to go on, once: rounds, then the requests that have not ended, then the account.</summary>
     public async Task<Advance> AdvanceAsync()
     {
-        List<Advance> answers = [];
-        foreach (string schema in Context.Schemas.Keys)
-        {
-            answers.Add(await Grains.GetGrain<IMarketGrain>(schema).AdvanceAsync());
-        }
-
-        foreach (EmrMarket.Grains.Market.Storage.RequestRow request in await Context.Store.FindOpenRequestsAsync(CancellationToken.None))
-        {
-            answers.Add(await Grains.GetGrain<IRequestGrain>(request.Key).AdvanceAsync());
-        }
-
-        answers.Add(await Sender.AdvanceAsync());
-        return Advances.Sum(answers);
+        IReadOnlyList<EmrMarket.Grains.Market.Storage.RequestRow> open =
+            await Context.Store.FindOpenRequestsAsync(CancellationToken.None);
+        return await Advances.AllAsync(
+        [
+            .. Context.Schemas.Keys.Select(schema => (Func<Task<Advance>>)(() => Grains.GetGrain<IMarketGrain>(schema).AdvanceAsync())),
+            .. open.Select(request => (Func<Task<Advance>>)(() => Grains.GetGrain<IRequestGrain>(request.Key).AdvanceAsync())),
+            () => Sender.AdvanceAsync(),
+        ]);
     }
 
     public ValueTask DisposeAsync() => _host.DisposeAsync();

@@ -1,14 +1,11 @@
 using System.Globalization;
-using System.Numerics;
 using EmrMarket.Analytics.Pricing;
 using EmrMarket.Contracts.Bindings;
-using EmrMarket.Contracts.Ethereum;
 using EmrMarket.Contracts.Model;
 using EmrMarket.Grains.Abstractions;
 using EmrMarket.Grains.Abstractions.Ledger;
 using EmrMarket.Grains.Abstractions.Market;
 using EmrMarket.Grains.Exchange;
-using EmrMarket.Grains.Ledger.View;
 using EmrMarket.Grains.Market.Hosting;
 using EmrMarket.Grains.Market.Storage;
 using LedgerDelivery = EmrMarket.Grains.Ledger.View.DeliveryRow;
@@ -22,23 +19,14 @@ namespace EmrMarket.Grains.Market.Requests;
 /// One request's way from its terms to its end. Every step reads the ledger and the stored row, writes the row at most once, and sends
 /// commands whose ids follow from the request, so a crash between any two of them changes nothing but the time.
 /// </summary>
-public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
+public sealed partial class RequestGrain(MarketContext market) : Grain, IRequestGrain
 {
-    // A claim of 64 payees takes 2.13 million gas, of which 33,000 a payee (docs of the contracts); the limit leaves room for a payee whose
-    // balance is new everywhere.
-    private const ulong ClaimGas = 400_000;
-    private const ulong ClaimGasPerPayee = 60_000;
-
     // MAXIMUM_LEAD of MatchingDecision.
     private const long MostSecondsToDeadline = 366 * 86_400;
 
     // Each statistic is computed over all that is delivered, by the market, for nothing.
     private const int MostStatistics = 64;
     private const int LongestTerms = 32_768;
-
-    // Of this activation alone, with the time of the next look: the ledger grain has these claims for good, and thousands of them are not
-    // to be formed again at every step.
-    private readonly Dictionary<Bytes32, long> _handedOver = [];
 
     private string Key => this.GetPrimaryKeyString();
 
@@ -194,7 +182,9 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
         if (market.OnLedger(row) is { } funded)
         {
             return await SaveAsync(row with { RequestId = funded.RequestId }, RequestState.Funded,
-                string.Create(CultureInfo.InvariantCulture, $"the ledger holds {funded.Terms.Budget:#,0} token units for request {funded.RequestId}"));
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"the ledger holds {funded.Terms.Budget:#,0} token units for request {funded.RequestId}"));
         }
 
         long deadline = Read(row.TermsJson).Deadline;
@@ -239,13 +229,23 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
     private async Task<Advance> DeliverAsync(StoredRequest row, LedgerRequest request)
     {
         LedgerRound ledgerRound = FinalRound(request)!;
-        OpenedRound round = (await market.RoundAsync(ledgerRound.Header.DataHash))!;
+        OpenedRound? round = await market.RoundAsync(ledgerRound.Header.DataHash);
+        if (round is null && !PastRefund(request))
+        {
+            // A market that was put back from a backup decides it again.
+            return new Advance
+            {
+                Progressed = false, DueSeconds = RefundDue(request),
+                WaitsFor = $"file {ledgerRound.Header.DataHash} of the round",
+            };
+        }
+
         long deadline = (long)request.Terms.Deadline, last = deadline + market.View.Deployment.Terms.RepostGraceSeconds;
         Step step = new();
         bool waiting = false;
-        foreach (EpochReference epoch in round.File.Epochs.Where(epoch => round.Batch.OpenSiteRow(request.Index, epoch.Site).Sum > 0))
+        foreach (uint site in SitesOf(round, request))
         {
-            LedgerDelivery? newest = market.View.Deliveries(request.RequestId).Where(delivery => delivery.Header.Site == epoch.Site)
+            LedgerDelivery? newest = market.View.Deliveries(request.RequestId).Where(delivery => delivery.Header.Site == site)
                 .MaxBy(delivery => delivery.Header.Attempt);
             switch (newest?.Status)
             {
@@ -258,16 +258,16 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
                 case BatchStatus.Void when market.View.SettledSeconds <= last:
                     waiting = true;
                     step.Add(
-                        new Advance { Progressed = false, DueSeconds = last + 1, WaitsFor = $"another delivery of site {epoch.Site}" });
+                        new Advance { Progressed = false, DueSeconds = last + 1, WaitsFor = $"another delivery of site {site}" });
                     await market.Store.PlaceOrdersAsync(
-                        [new OrderRow { Site = epoch.Site, RequestId = row.RequestId, RequestKey = Key,
+                        [new OrderRow { Site = site, RequestId = row.RequestId, RequestKey = Key,
                             RoundFileHash = MarketContext.Name(ledgerRound.Header.DataHash), Attempt = newest.Header.Attempt + 1 }],
                         CancellationToken.None);
                     break;
                 case null when market.View.SettledSeconds <= deadline:
                     waiting = true;
                     step.Add(
-                        new Advance { Progressed = false, DueSeconds = deadline + 1, WaitsFor = $"the delivery of site {epoch.Site}" });
+                        new Advance { Progressed = false, DueSeconds = deadline + 1, WaitsFor = $"the delivery of site {site}" });
                     break;
                 default:
                     break;
@@ -292,6 +292,12 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
             },
             RequestState.Delivered, $"{delivered} of {row.Sold} records were delivered");
     }
+
+    /// <summary>The sites that sell to a request; of a round whose file is lost those that delivered by the end, as the ledger has
+    /// them.</summary>
+    private IEnumerable<uint> SitesOf(OpenedRound? round, LedgerRequest request) => round is null
+        ? market.View.Deliveries(request.RequestId).Select(delivery => delivery.Header.Site).Distinct()
+        : round.File.Epochs.Select(epoch => epoch.Site).Where(site => round.Batch.OpenSiteRow(request.Index, site).Sum > 0);
 
     private async Task<Advance> FinaliseAsync(LedgerDelivery delivery)
     {
@@ -325,169 +331,9 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
         return await SaveAsync(row, RequestState.Evaluated, "its statistics are computed");
     }
 
-    /// <summary>What can be done without the file of a delivery, which a market lacks that was put back from a backup. It orders the file
-    /// again, and its site sends it if everybody in it still allows that. The money does not wait for it; whom only the file names can be
-    /// paid no more once the claim period is over, and then there are no statistics either.</summary>
-    private async Task<Advance> WithoutFileAsync(StoredRequest row, LedgerRequest request, LedgerDelivery lost)
-    {
-        long due = ClaimsDue(request);
-        if (market.View.SettledSeconds >= due)
-        {
-            return await SaveAsync(row, RequestState.Evaluated,
-                $"there are no statistics: file {lost.Header.DataHash} of site {lost.Header.Site}'s delivery is lost");
-        }
-
-        EscrowRow escrow = market.View.Escrow(request.RequestId)!;
-        Step step = new();
-        step.Add(new Advance { Progressed = false, DueSeconds = due, WaitsFor = $"file {lost.Header.DataHash} of the delivery" });
-        foreach (LedgerDelivery delivery in Unclaimed(request, escrow))
-        {
-            step.Add(await ClaimAsync(delivery, row.SchemaId));
-        }
-
-        if (!escrow.IsClosed)
-        {
-            step.Add(await RefundAsync(row, request));
-        }
-
-        return step.ToAdvance();
-    }
-
-    private async Task<Advance> SettleAsync(StoredRequest row, LedgerRequest request)
-    {
-        EscrowRow escrow = market.View.Escrow(request.RequestId)!;
-        Step step = new();
-        bool claimed = true;
-        foreach (LedgerDelivery delivery in Unclaimed(request, escrow))
-        {
-            claimed = false;
-            step.Add(await ClaimAsync(delivery, row.SchemaId));
-        }
-
-        if (!escrow.IsClosed)
-        {
-            step.Add(await RefundAsync(row, request));
-            return step.ToAdvance();
-        }
-
-        if (!claimed)
-        {
-            step.Add(await ExpireAsync(request));
-            return step.ToAdvance();
-        }
-
-        (RequestState end, string reason) = row.Delivered > 0
-            ? (RequestState.Settled,
-                (row.Delivered == row.Sold
-                    ? "all that was sold was delivered and paid"
-                    : $"{row.Delivered} of {row.Sold} records were delivered and paid, the rest went back")
-                + (escrow.Expired.IsZero ? "" : $"; {escrow.Expired} token units could not be paid in time and went to the patients' fund"))
-            : Disputed(request) ? (RequestState.Disputed, "what was delivered was proved wrong, and nothing came in its place")
-            : (RequestState.Refunded, row.Sold == 0 ? row.Steps[^1].Reason : "no site delivered before the deadline");
-        return await EndAsync(row, end, reason);
-    }
-
-    /// <summary>Ends what nobody can be paid: where the token refuses a payee, the money goes to the patients' fund once the claim period
-    /// is over.</summary>
-    private async Task<Advance> ExpireAsync(LedgerRequest request)
-    {
-        long due = ClaimsDue(request);
-        return market.View.NowSeconds < due ? new Advance { Progressed = false, DueSeconds = due, WaitsFor = "the claims" }
-            : Sent(await market.SendAsync(GrainFactory, $"expire/{request.RequestId}", market.Payments.Expire(request.RequestId)),
-                "the end of the claim period");
-    }
-
-    /// <summary>Relays the claims of a final delivery, 64 payees at a time. The read model tells which slots were paid, by
-    /// whomever.</summary>
-    private async Task<Advance> ClaimAsync(LedgerDelivery row, string schemaId)
-    {
-        if (_handedOver.GetValueOrDefault(row.Id) is var next && next > market.View.NowSeconds)
-        {
-            return new Advance { Progressed = false, DueSeconds = next == long.MaxValue ? null : next, WaitsFor = "the claims" };
-        }
-
-        OpenedDelivery? opened = await market.DeliveryAsync(row.Header.DataHash, market.Schemas[schemaId].Schema);
-        if (opened is null)
-        {
-            return new Advance { Progressed = false, WaitsFor = $"file {row.Header.DataHash} of the delivery" };
-        }
-
-        HashSet<uint> paid = [.. market.View.Claims(row.Id).Select(claim => claim.Slot)];
-        AnonymousTransaction payments = market.Payments;
-        Delivery delivery = new(row.Header, row.Posting);
-        List<(string, ContractCall, ulong)> commands = [];
-        uint first = 0;
-        for (uint subtree = 0; subtree < opened.Batch.SubtreeCount; subtree++)
-        {
-            (DeliveryLeaf[] leaves, Sibling[] path) = opened.Batch.OpenSubtree(subtree);
-            uint start = first;
-            if (leaves.Where((leaf, i) => leaf.PayoutAddress != Address.Zero && !paid.Contains(start + (uint)i)).Any())
-            {
-                commands.Add((
-                    $"claim/{row.Header.RequestId}/{row.Header.Site}/{row.Header.Attempt}/{subtree}",
-                    payments.ClaimMany(delivery, subtree, leaves, path),
-                    ClaimGas + (ClaimGasPerPayee * (ulong)leaves.Length)));
-            }
-
-            first += (uint)leaves.Length;
-        }
-
-        LedgerOutcome[] outcomes = await market.SendAllAsync(GrainFactory, commands);
-        Step step = new();
-        foreach ((LedgerOutcome outcome, (string id, ContractCall call, _)) in outcomes.Zip(commands)
-            .Where(pair => pair.First.State == LedgerState.Refused))
-        {
-            // Its gas was not enough, or others had claimed a part meanwhile: the node says what the rest takes.
-            step.Add(Sent(await market.SendAsync(GrainFactory, id, call), "the claims"));
-        }
-
-        // Whom the token refused at the first time is not tried again by the same claims.
-        bool areOver = Array.TrueForAll(outcomes, outcome => outcome.State == LedgerState.Succeeded);
-        next = areOver ? long.MaxValue : MarketContext.NextTry(market.View.NowSeconds);
-        _handedOver[row.Id] = next;
-        step.Add(new Advance { Progressed = false, DueSeconds = areOver ? null : next, WaitsFor = "the claims" });
-        return step.ToAdvance();
-    }
-
-    private async Task<Advance> RefundAsync(StoredRequest row, LedgerRequest request)
-    {
-        AnonymousTransaction payments = market.Payments;
-        if (row.Delivered == row.Sold && FinalRound(request) is { } final)
-        {
-            OpenedRound round = (await market.RoundAsync(final.Header.DataHash))!;
-            return Sent(
-                await market.SendAsync(
-                    GrainFactory, $"refund-settled/{request.RequestId}",
-                    payments.RefundSettled(request.RequestId, new Round(final.Header, final.Posting),
-                        round.Batch.OpenRequestRow(request.Index))),
-                "the refund");
-        }
-
-        return PastRefund(request)
-            ? Sent(await market.SendAsync(GrainFactory, $"refund/{request.RequestId}", payments.Refund(request.RequestId)), "the refund")
-            : new Advance
-            {
-                Progressed = false, DueSeconds = RefundDue(request),
-                WaitsFor = "the deadline, after which what was not delivered goes back",
-            };
-    }
-
-    private async Task<Advance> RefundLateAsync(StoredRequest row, LedgerRequest request, RequestState end, string reason) =>
-        market.View.Escrow(request.RequestId)!.IsClosed
-        ? await EndAsync(row, end, reason)
-        : Sent(await market.SendAsync(GrainFactory, $"refund/{request.RequestId}", market.Payments.Refund(request.RequestId)),
-            "the refund");
-
     private long RefundDue(LedgerRequest request) => (long)request.Terms.Deadline + market.View.Deployment.Terms.RepostGraceSeconds + 1;
 
     private bool PastRefund(LedgerRequest request) => market.View.SettledSeconds >= RefundDue(request);
-
-    /// <summary>When nobody can be paid any more.</summary>
-    private long ClaimsDue(LedgerRequest request) =>
-        Final(request).Max(delivery => (long)delivery.EndedSeconds) + market.View.Deployment.Terms.ClaimPeriodSeconds + 1;
-
-    private LedgerDelivery[] Unclaimed(LedgerRequest request, EscrowRow escrow) =>
-        [.. Final(request).Where(delivery => escrow.Expired.IsZero && delivery.Claimed < delivery.Header.Count)];
 
     private LedgerDelivery[] Final(LedgerRequest request) =>
         [.. market.View.Deliveries(request.RequestId).Where(delivery => delivery.Status == BatchStatus.Final)];
@@ -499,22 +345,6 @@ public sealed class RequestGrain(MarketContext market) : Grain, IRequestGrain
         market.View.Deliveries(request.RequestId).Any(delivery => delivery.Status == BatchStatus.Void)
         || market.View.Rounds(request.Terms.SchemaId)
         .Any(round => round.Header.Ordinal == request.Book && round.Status == BatchStatus.Void);
-
-    private Task<Advance> EndAsync(StoredRequest row, RequestState end, string reason)
-    {
-        BigInteger refunded = market.View.Escrow(row.RequestId)?.Refunded ?? 0;
-        string? unusable = end == RequestState.Settled ? Mismatch(row) : null;
-        return SaveAsync(row with { Refunded = (UInt128)refunded }, unusable is null ? end : RequestState.Failed, unusable ?? reason);
-    }
-
-    /// <summary>Terms on the ledger that do not follow from the document under whose hash they stand: what was delivered was paid, but it
-    /// answers nothing that was asked.</summary>
-    private string? Mismatch(StoredRequest row)
-    {
-        TermsDocument document = TermsDocument.Read(row.TermsJson);
-        return market.OnLedger(row)!.Terms == document.ToLedger(market.Schemas[row.SchemaId].Schema)
-            ? null : "the terms that were funded do not follow from the terms document";
-    }
 
     private async Task<Advance> SaveAsync(StoredRequest row, RequestState state, string reason)
     {

@@ -21,7 +21,8 @@ public sealed class RequesterGrain(MarketContext market) : Grain, IRequesterGrai
         ArgumentNullException.ThrowIfNull(query);
         MarketSchema schema = market.Schemas.TryGetValue(query.SchemaId, out MarketSchema? dealt) ? dealt
             : throw new RequestRefusedException("unknown-schema", $"this market does not deal in schema {query.SchemaId}");
-        Abstractions.Market.Catalogue catalogue = await GrainFactory.GetGrain<ICatalogueGrain>(query.SchemaId).ReadCellAsync(query.PublicCell);
+        Abstractions.Market.Catalogue catalogue =
+            await GrainFactory.GetGrain<ICatalogueGrain>(query.SchemaId).ReadCellAsync(query.PublicCell);
         if (query.PublicCell.Length > 0 && catalogue.Records == 0)
         {
             throw new RequestRefusedException(

@@ -38,10 +38,10 @@ public sealed class MarketGrain(MarketContext market) : Grain, IMarketGrain
         Bytes32 schemaId = schema.Schema.LedgerId();
         Step step = new();
         IReadOnlyList<BookRow> books = market.View.Books(schemaId);
+        ILookup<uint, LedgerRound> rounds = market.View.Rounds(schemaId).ToLookup(round => round.Header.Ordinal);
         foreach (BookRow book in books)
         {
-            LedgerRound? newest = market.View.Rounds(schemaId).Where(round => round.Header.Ordinal == book.Ordinal)
-                .MaxBy(round => round.Header.Attempt);
+            LedgerRound? newest = rounds[book.Ordinal].MaxBy(round => round.Header.Attempt);
             switch (newest?.Status)
             {
                 case BatchStatus.Final:
@@ -250,7 +250,7 @@ public sealed class MarketGrain(MarketContext market) : Grain, IMarketGrain
     /// <summary>Tells every site what it sells to whom. Orders stand once; the second placing changes nothing.</summary>
     private async Task<Advance> PlaceOrdersAsync(LedgerRound row)
     {
-        if (_ordered.Contains(row.Header.Ordinal))
+        if (_ordered.Contains(row.Id))
         {
             return new Advance { Progressed = false };
         }
@@ -274,7 +274,7 @@ public sealed class MarketGrain(MarketContext market) : Grain, IMarketGrain
         }
 
         await market.Store.PlaceOrdersAsync(orders, CancellationToken.None);
-        _ordered.Add(row.Header.Ordinal);
+        _ordered.Add(row.Id);
         return new Advance { Progressed = orders.Count > 0 };
     }
 
@@ -324,7 +324,7 @@ public sealed class MarketGrain(MarketContext market) : Grain, IMarketGrain
     // Memories of this activation alone: a round that comes to another file is not decided again at every tick, and a final one is not
     // opened again.
     private readonly HashSet<Bytes32> _lost = [];
-    private readonly HashSet<uint> _ordered = [];
+    private readonly HashSet<Bytes32> _ordered = [];
 
     private Advance Sent(LedgerOutcome outcome, string what) => Step.Of(outcome, what, market.View.NowSeconds);
 }
