@@ -181,7 +181,7 @@ internal sealed class ResearchService(RunningRoles roles, FundingCheck funding)
     /// <exception cref="RequestRefusedException">There is no such request of this researcher, or it has no results yet.</exception>
     public async Task<RequestDossier> DossierAsync(string researcher, string key, CancellationToken cancellationToken)
     {
-        RequestResults results = JsonSerializer.Deserialize<RequestResults>(await ResultsAsync(researcher, key), RequestResults.Json)!;
+        RequestResults results = RequestResults.Read(await ResultsAsync(researcher, key));
         RequestInfo request = await StatusAsync(researcher, key);
         RequestRow opened = roles.View.Request(request.RequestId)!;
         List<DeliveredBatch> deliveries = [];

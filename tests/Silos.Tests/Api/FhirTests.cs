@@ -253,7 +253,7 @@ public sealed class FhirTests(ApiFixture api)
     };
 
     // Every kind, what is not finite, what was refused, and words that a writer may stumble over.
-    private static RequestDossier EveryKind()
+    internal static RequestDossier EveryKind()
     {
         TermsDocument terms = new()
         {

@@ -99,7 +99,7 @@ internal static class Mutation
         return (joined.EndsWith("/session", StringComparison.Ordinal) ? "/api/v1/market" : joined) + (query.Length > 0 ? "?" + query : "");
     }
 
-    private static byte[] Body(Random random, string body)
+    public static byte[] Body(Random random, string body)
     {
         List<byte> bytes = [.. Encoding.UTF8.GetBytes(random.Next(3) == 0 ? Replaced(random, body) : body)];
         for (int i = random.Next(4); i > 0 && bytes.Count > 0; i--)

@@ -15,11 +15,16 @@ public sealed record RequestResults
     /// <summary>The format and its version.</summary>
     public const string CurrentFormat = "emrmarket-request-results/1";
 
-    /// <summary>How it is written and read.</summary>
+    /// <summary>How it is written.</summary>
     public static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
     {
         NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
-        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) },
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase, allowIntegerValues: false) },
+    };
+
+    private static readonly JsonSerializerOptions Strict = new(Json)
+    {
+        AllowDuplicateProperties = false, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true,
     };
 
     /// <summary>Always <see cref="CurrentFormat"/>.</summary>
@@ -39,6 +44,68 @@ public sealed record RequestResults
 
     /// <summary>What is odd about a site's reports: statistics, never proof.</summary>
     public required IReadOnlyList<SiteFinding> Findings { get; init; }
+
+    /// <summary>Reads what <see cref="Json"/> wrote, from whomever it comes: whatever is taken can be printed.</summary>
+    /// <exception cref="ExchangeFileException">It is no such document; the message says where, and quotes nothing.</exception>
+    public static RequestResults Read(string json)
+    {
+        ArgumentNullException.ThrowIfNull(json);
+        RequestResults? results;
+        try
+        {
+            results = JsonSerializer.Deserialize<RequestResults>(json, Strict);
+        }
+        catch (JsonException e)
+        {
+            throw Refused(string.Create(CultureInfo.InvariantCulture,
+                $"at {(IsPlain(e.Path) ? e.Path : "$")}, line {e.LineNumber + 1}, is something else than expected"));
+        }
+
+        return results is null ? throw Refused("at $ is nothing")
+            : results.Format != CurrentFormat ? throw new ExchangeFileException(
+                "future-version", $"the results are of another format than {CurrentFormat}: read them with the program that wrote them")
+            : results.Fault() is { } fault ? throw Refused(fault)
+            : results;
+    }
+
+    // A path has the document's own names in it.
+    private static bool IsPlain(string? path) => path is { Length: > 0 and <= 200 } && path.All(c => c is > ' ' and < (char)127);
+
+    private static ExchangeFileException Refused(string fault) => new("malformed-file", $"the results cannot be used: {fault}");
+
+    /// <summary>The first place that lacks what every reader takes for granted. The serializer minds nulls of members, and not those
+    /// within lists.</summary>
+    private string? Fault()
+    {
+        if (DeliveryFiles.Any(file => file.Value is null))
+        {
+            return "at $.deliveryFiles is a null";
+        }
+
+        for (int i = 0; i < Statistics.Count; i++)
+        {
+            string? at = Statistics[i] is not { } answer ? "" : answer.Result is null == answer.Refusal is null
+                ? " is neither a result nor a refusal, or both" : answer.Result is { } result ? FaultOf(result) : null;
+            if (at is not null)
+            {
+                return string.Create(CultureInfo.InvariantCulture, $"at $.statistics[{i}]{(at.Length == 0 ? " is a null" : at)}");
+            }
+        }
+
+        return Findings.Any(finding => finding is null) ? "at $.findings is a null" : null;
+    }
+
+    private static string? FaultOf(StatisticResult result) =>
+        HasNull(result.Attributes) ? ".result.attributes is a null"
+        : result.Epsilon < Analytics.Budgets.EpsilonMicro.Zero ? ".result.epsilon is a loss below 0"
+        : HasNull(result.Cells) ? ".result.cells is a null"
+        : HasNull(result.ReportsByGrade) ? ".result.reportsByGrade is a null"
+        : HasNull(result.Sections) || result.Sections.Any(section => HasNull(section.Cells)) ? ".result.sections is a null"
+        : HasNull(result.Tests) ? ".result.tests is a null"
+        : HasNull(result.Warnings) ? ".result.warnings is a null" : null;
+
+    private static bool HasNull<T>(IReadOnlyList<T> list)
+        where T : class => list.Any(item => item is null);
 
     /// <summary>Computes them.</summary>
     /// <param name="schema">The schema.</param>

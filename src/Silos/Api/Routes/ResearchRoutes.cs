@@ -65,10 +65,8 @@ internal static class ResearchRoutes
             })
             .Named("ReadResults",
                 "The results of a request: JSON (docs/WIRE.md), one line of CSV per figure and its metadata (CSV on the Web; table names "
-                    + "the CSV "
-                    + "file that it stands beside), a Bundle of HL7 FHIR R4, a report to read, or how to cite them (CITATION.cff, "
-                    + "BibTeX, RIS, "
-                    + "CSL-JSON).",
+                    + "the CSV file that it stands beside), a Bundle of HL7 FHIR R4, a report to read, or how to cite them "
+                    + "(CITATION.cff, BibTeX, RIS, CSL-JSON).",
                 Policies.Researcher)
             .Produces<RequestResults>(
                 StatusCodes.Status200OK, ResultsForm.All[0].MediaType, [.. ResultsForm.All.Skip(1).Select(form => form.MediaType)]);

@@ -20,7 +20,7 @@ internal static class ResultsCsv
     public static string Write(string json, Schema schema)
     {
         using JsonDocument document = JsonDocument.Parse(json);
-        IReadOnlyList<StatisticAnswer> answers = JsonSerializer.Deserialize<RequestResults>(json, RequestResults.Json)!.Statistics;
+        IReadOnlyList<StatisticAnswer> answers = RequestResults.Read(json).Statistics;
         StringBuilder text = new();
         ResultsTable.WriteLine(text, RequestTable.Columns.Select(column => column.Name));
         string request = document.RootElement.GetProperty("requestId").GetUInt64().ToString(CultureInfo.InvariantCulture);

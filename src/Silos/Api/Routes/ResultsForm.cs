@@ -49,13 +49,14 @@ internal sealed record ResultsForm(string Name, string MediaType, string Extensi
     /// <summary>A report has its style in itself, which no page of this server may: it is saved, never shown in its place.</summary>
     public string Disposition => MediaType == RequestReport.MediaType ? "attachment" : "inline";
 
-    /// <summary>The form that a call asks for: by <c>?format=</c>, or else the first of its <c>Accept</c> that there is.</summary>
+    /// <summary>The form that a call asks for: by <c>?format=</c>, or else the one that its <c>Accept</c> prefers; a
+    /// weight of 0 means none of it (RFC 9110, 12.4.2).</summary>
     /// <exception cref="ApiException"><see cref="ProblemType.InvalidValue"/>.</exception>
     public static ResultsForm Of(string? format, HttpRequest request) => format is not null
         ? All.FirstOrDefault(form => form.Name == format)
             ?? throw new ApiException(ProblemType.InvalidValue, $"format is one of {string.Join(", ", All.Select(form => form.Name))}")
-        : request.GetTypedHeaders().Accept.OrderByDescending(accepted => accepted.Quality ?? 1).Select(Find).OfType<ResultsForm>()
-            .FirstOrDefault() ?? All[0];
+        : request.GetTypedHeaders().Accept.Where(accepted => accepted.Quality is not 0)
+            .OrderByDescending(accepted => accepted.Quality ?? 1).Select(Find).OfType<ResultsForm>().FirstOrDefault() ?? All[0];
 
     private static ResultsForm? Find(MediaTypeHeaderValue accepted) =>
         All.FirstOrDefault(form => string.Equals(form.MediaType, accepted.MediaType.Value, StringComparison.OrdinalIgnoreCase));

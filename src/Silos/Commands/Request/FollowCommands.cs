@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json;
 using EmrMarket.Analytics.Estimation;
 using EmrMarket.Analytics.Quality;
+using EmrMarket.Grains.Exchange;
 using EmrMarket.Grains.Market.Requests;
 using EmrMarket.Silos.Commands.Client;
 using EmrMarket.Silos.Commands.Estimate;
@@ -140,8 +140,7 @@ internal static class FollowCommands
             RequestInfo status = await session.FindAsync(parsed.GetValue(request)!, cancellation);
             string path = $"api/v1/requests/{status.Key}/results";
             string json = await session.Market.GetAsync<string>(path, cancellation);
-            RequestResults results = JsonSerializer.Deserialize<RequestResults>(json, RequestResults.Json)
-                ?? throw new CommandException(ExitCode.Failure, $"the results of request {status.Key} are empty");
+            RequestResults results = Read(json, session.Market.Server);
             string form = parsed.GetValue(format)!;
             if (client.Json(parsed))
             {
@@ -175,6 +174,19 @@ internal static class FollowCommands
             return results.Statistics.All(answer => answer.Result is not null) ? ExitCode.Success : ExitCode.Failure;
         });
         return command;
+    }
+
+    private static RequestResults Read(string json, Uri server)
+    {
+        try
+        {
+            return RequestResults.Read(json);
+        }
+        catch (ExchangeFileException e)
+        {
+            throw new CommandException(
+                ExitCode.Failure, $"{server}: {e.Message}. Compare the versions of this program and of the server's", e);
+        }
     }
 
     /// <summary>Prints a request.</summary>

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Security.Cryptography;
-using System.Text.Json;
 using EmrMarket.Analytics.Budgets;
 using EmrMarket.Analytics.Estimation;
 using EmrMarket.Analytics.Evaluation;
@@ -360,7 +359,7 @@ internal sealed class MarketEvaluation : IAsyncDisposable
         foreach (RequestStatus request in requests.Where(request => request.Delivered > 0))
         {
             string json = await _market.Grains.GetGrain<IRequesterGrain>(request.Researcher).ResultsAsync(request.Key);
-            RequestResults results = JsonSerializer.Deserialize<RequestResults>(json, RequestResults.Json)!;
+            RequestResults results = RequestResults.Read(json);
             answers.AddRange(
                 results.Statistics.Select(answer => new CorePass.Answer(StatisticRequest.Parse(answer.Id), answer.Result, answer.Refusal)));
         }
