@@ -139,8 +139,7 @@ public sealed record StatisticRequest
 
     private static FormatException Malformed(string text, string why) => new(
         $"Cannot read the statistic '{text}': {why}. The forms are frequency:A, mean:A, bins:A:CELLS, quantile:A:P[,P], table:A,B[,C], "
-        + $"topCodes:A, "
-        + "linear:Y~A[,B] and logistic:Y=LABEL[|LABEL]~A[,B].");
+        + "topCodes:A, linear:Y~A[,B] and logistic:Y=LABEL[|LABEL]~A[,B].");
 
     private static StatisticRequest Checked(StatisticRequest request)
     {

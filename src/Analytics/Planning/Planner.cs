@@ -226,11 +226,12 @@ public static class Planner
         if (options.All(o => o.AskPerRecord > TokenAmount.Zero))
         {
             PlanOption bargain = options.MinBy(o => o.AskPerEffectiveRecord)!;
+            PlanOption[] others = [.. new[] { options[0], options[^1] }.Where((option, i) => i == 0 || option != bargain)];
             yield return string.Create(
                 CultureInfo.InvariantCulture,
                 $"An effective record is cheapest at grade {bargain.Grade}: {bargain.AskPerEffectiveRecord:#,0} token units, against "
-                + $"{options[0].AskPerEffectiveRecord:#,0} at grade "
-                + $"1{(bargain == options[^1] ? "" : $" and {options[^1].AskPerEffectiveRecord:#,0} at grade {options[^1].Grade}")}.");
+                + $"{string.Join(" and ", others.Select(o => string.Create(
+                    CultureInfo.InvariantCulture, $"{o.AskPerEffectiveRecord:#,0} at grade {o.Grade}")))}.");
         }
 
         yield return "Costs are the patients' asks; what is paid may exceed them by the classes' premiums, never the bid. Errors are "

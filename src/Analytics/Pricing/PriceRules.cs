@@ -155,7 +155,8 @@ public static class PriceRules
     /// <param name="requests">One column each; null for one that was withdrawn and trades with nobody.</param>
     /// <exception cref="ArgumentException">A request asks for what the schema does not have.</exception>
     public static WeightMatrix Asks(QualityTable table, IReadOnlyList<OfferTerms> classes, IReadOnlyList<RequestTerms?> requests) =>
-        Matrix(table, classes, requests, price => (long)price.Ask.Units);
+        // An ask beyond the limit is above every bid: how far does not matter either.
+        Matrix(table, classes, requests, price => (long)UInt128.Min(price.Ask.Units, (UInt128)WeightMatrix.Limit));
 
     private static WeightMatrix Matrix(
         QualityTable table, IReadOnlyList<OfferTerms> classes, IReadOnlyList<RequestTerms?> requests, Func<PairPrice, long> entry)

@@ -47,6 +47,7 @@ public static class DeliveryChallenges
                 .Select(k => sale.Round.FirstSlot(PositionOf(sale.Round, site, (uint)k), sale.Request)),
         ];
         bool spotted = false;
+        uint class_ = 0;
         for (uint slot = 0; slot < batch.Leaves.Count; slot++)
         {
             DeliveryOpening opening = batch.Open(slot);
@@ -62,7 +63,11 @@ public static class DeliveryChallenges
                 continue;
             }
 
-            uint class_ = (uint)Array.FindLastIndex(starts, start => start <= slot);
+            while (class_ + 1 < starts.Length && starts[class_ + 1] <= slot)
+            {
+                class_++;
+            }
+
             uint position = PositionOf(sale.Round, site, class_);
             SlotEvidence evidence = new(
                 sale.Match, epoch.Evidence(sale.Epoch.Posted.Posting, class_), sale.Round.OpenPrice(position),

@@ -90,9 +90,10 @@ public static class EpochChallenges
                 yield return History(access, where, epoch, position, before!, leaf.PreviousPosition);
             }
 
-            foreach ((uint number, PostedEpoch past, Dictionary<Bytes32, uint> positions) in pasts)
+            foreach ((_, PostedEpoch past, Dictionary<Bytes32, uint> positions) in pasts.TakeWhile(
+                past => past.Number > leaf.PreviousEpoch))
             {
-                if (number > leaf.PreviousEpoch && positions.TryGetValue(leaf.Pseudonym, out uint skipped))
+                if (positions.TryGetValue(leaf.Pseudonym, out uint skipped))
                 {
                     yield return History(access, where, epoch, position, past, skipped);
                 }

@@ -44,8 +44,7 @@ public static class DevelopmentAccounts
         {
             throw new DeploymentException(
                 $"the key of {account} is a development key that everybody has: on chain {chainId} at {node.Host} anybody could take "
-                    + "what it owns. "
-                + "Use a key of your own");
+                    + "what it owns. Use a key of your own");
         }
     }
 }

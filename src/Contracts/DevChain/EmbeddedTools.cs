@@ -128,8 +128,7 @@ public sealed class EmbeddedTools
                     .Where(line => !line.Contains("npm warn", StringComparison.Ordinal)).Take(12);
                 throw new ToolMissingException(
                     $"npm {string.Join(' ', arguments)} failed in {Folder} with exit code {npm.ExitCode}: it needs Node 20 or later and "
-                        + "npm's registry. "
-                    + $"Mend the cause below and start again:\n{string.Join('\n', words)}");
+                        + $"npm's registry. Mend the cause below and start again:\n{string.Join('\n', words)}");
             }
         }
     }

@@ -17,6 +17,20 @@ public sealed class PriceRulesTests
 
     private static readonly QualityTable Table = ReadTable(Vectors.GetProperty("schema"));
 
+    /// <summary>2^96 less one is the highest rate of the ledger; asks of it are far above 64 bits.</summary>
+    [Fact]
+    public void Ask_beyond_the_matrix_is_its_limit()
+    {
+        TokenAmount highest = new((UInt128.One << 96) - 1);
+        OfferTerms offer = new(
+            1, "", AttributeGrades.Of(Enumerable.Repeat(1, Table.Attributes).ToArray()), default,
+            new TierRates(highest, highest, highest, highest), 1, PurposeTree.Default.Closure([0]), 0);
+        AttributeGrades grades = AttributeGrades.Of(Enumerable.Repeat(1, Table.Attributes).ToArray());
+        RequestTerms request = new(grades, grades, new TokenAmount(1), "", 2, 0);
+        Assert.Equal(WeightMatrix.Limit, PriceRules.Asks(Table, [offer], [request])[0, 0]);
+        Assert.Equal(-WeightMatrix.Limit, PriceRules.Weights(Table, [offer], [request])[0, 0]);
+    }
+
     public static TheoryData<int> Quotes => [.. Enumerable.Range(0, Vectors.GetProperty("quotes").GetArrayLength())];
 
     [Theory]

@@ -27,6 +27,10 @@ public sealed class ClientCommandTests : IDisposable
     [InlineData(2, "64 hexadecimal digits", "trace", "xyz")]
     [InlineData(2, "--wallet", "patient", "offers")]
     [InlineData(2, "--records", "request", "open", "--statistic", "mean:age")]
+    [InlineData(2, "at most 366", "request", "open", "--statistic", "mean:age", "--records", "9", "--title", "T", "--why", "W", "--days",
+        "1e300")]
+    [InlineData(2, "at most 366", "request", "open", "--statistic", "mean:age", "--records", "9", "--title", "T", "--why", "W", "--days",
+        "NaN")]
     [InlineData(2, "one of them only", "patient", "policy", "--pause", "--resume")]
     [InlineData(2, "--offline", "request", "plan", "--statistic", "mean:age", "--records", "9", "--rate", "4")]
     [InlineData(2, "--site goes with", "account", "add", "x", "--role", "auditor", "--site", "hospital")]

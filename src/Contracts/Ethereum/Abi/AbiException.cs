@@ -6,8 +6,7 @@ public sealed class AbiException : EthereumException
 {
     internal AbiException(AbiType type, int offset, string problem)
         : base($"the ABI data does not hold a {type} at byte {offset}: {problem}. The contract at this address is not the one expected, "
-            + "or the answer is damaged: "
-            + "check the deployment file against the chain")
+            + "or the answer is damaged: check the deployment file against the chain")
     {
     }
 

@@ -4,8 +4,7 @@ namespace EmrMarket.Contracts.Ethereum.JsonRpc;
 public sealed class NodeUnreachableException(Uri node, string problem, Exception? inner = null)
     : EthereumException(
         $"the node at {JsonRpcConnection.Display(node)} did not answer: {problem}. Check that it runs and that the address is right "
-            + "(./emr chain status); "
-        + "nothing is lost, the same request is repeated", inner)
+            + "(./emr chain status); nothing is lost, the same request is repeated", inner)
 {
     /// <inheritdoc/>
     public override bool IsTransient => true;
@@ -28,8 +27,7 @@ public sealed class RateLimitedException(Uri node, TimeSpan? retryAfter)
 public sealed class MalformedAnswerException(string method, string problem, Exception? inner = null)
     : EthereumException(
         $"the node's answer to {method} cannot be used: {problem}. Nothing was taken from it; the question is repeated, and if this "
-            + "stays, another node "
-        + "or a proxy without changes to the body is needed", inner)
+            + "stays, another node or a proxy without changes to the body is needed", inner)
 {
     /// <inheritdoc/>
     public override bool IsTransient => true;

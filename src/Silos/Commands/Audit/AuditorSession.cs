@@ -193,7 +193,8 @@ internal sealed class AuditorSession : IDisposable
         _nobody.Dispose();
     }
 
-    private static CommandException Differs() => new(
+    /// <summary>The server's calls are others than were asked for.</summary>
+    public static CommandException Differs() => new(
         ExitCode.Failure, "the server's calls are not those that follow from the command: nothing was signed. Compare the versions of this "
             + "program and of the server's");
 }

@@ -136,7 +136,12 @@ internal static class DemandCommands
             - BigInteger.Parse(account.Free, CultureInfo.InvariantCulture);
         ContractCall[] paying = missing <= 0 ? []
             : [session.Token.Approve(session.Payments.Address, missing), session.Payments.Deposit(session.Account.Address, missing)];
-        AuditorSession.Compare(offer.Calls[..^1], paying);
+        AuditorSession.Compare([.. offer.Calls.SkipLast(1)], paying);
+        if (offer.Calls.Length == 0)
+        {
+            throw AuditorSession.Differs();
+        }
+
         ContractCall demand = session.Take(offer.Calls[^1], batch.Kind, function => function == "demandLeaf", Leaf(wish));
         return [.. paying.Append(demand).Select((call, i) => (offer.Calls[i].What, call))];
     }

@@ -30,6 +30,9 @@ internal static class OpenCommand
         Exit codes: 0 funded, 1 failed or not wanted, 2 wrong command or input, 75 not ready: it was sent, and the market has not seen it yet.
         """;
 
+    // MAXIMUM_LEAD of MatchingDecision.
+    private const int MostDays = 366;
+
     private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(3);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
 
@@ -105,6 +108,13 @@ internal static class OpenCommand
             else if (wishes && (result.GetValue(records) is null or 0 || result.GetValue(title) is null || result.GetValue(why) is null))
             {
                 result.AddError("--records (at least 1), --title and --why are needed with --statistic: patients read the last two.");
+            }
+        });
+        days.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<double?>() is { } length && !(length is > 0 and <= MostDays))
+            {
+                result.AddError($"--days is more than 0 and at most {MostDays}, the longest that the ledger takes.");
             }
         });
         confidence.Validators.Add(result =>

@@ -196,10 +196,12 @@ internal static class SchemaCommand
         {
             Console.Out.WriteLine(
                 $"layout {layout.Name}: record id {layout.Record?.Column ?? "by row"}, person id {layout.Person?.Column ?? "none"}, "
-                + $"direct identifiers, never read: "
-                + $"{(layout.DirectIdentifiers is { Count: > 0 } never ? string.Join(", ", never) : "none")}");
+                + $"direct identifiers, never read: {Listed(layout.DirectIdentifiers)}");
         }
     }
+
+    private static string Listed(IReadOnlyCollection<string>? columns) =>
+        columns is { Count: > 0 } ? string.Join(", ", columns) : "none";
 
     private static string NameOf(string path)
     {

@@ -60,8 +60,7 @@ internal sealed class SaleTrace
                 Leaves.Class(row.Id, class_.Index, class_.Leaf), class_.Path.Nodes()),
             "the policy's openings do not prove");
         Tell($"policy: position {position} of site {header.Site}'s epoch {header.Epoch}, in class {class_.Index} of {class_.Leaf.Size} "
-            + "records that nobody can tell apart; "
-            + $"at most {class_.Leaf.Quota} sales a round. The epoch is {row.Status}.");
+            + $"records that nobody can tell apart; at most {class_.Leaf.Quota} sales a round. The epoch is {row.Status}.");
         foreach (LedgerRequest request in _market.View.Requests(header.SchemaId))
         {
             foreach (LedgerDelivery delivery in _market.View.Deliveries(request.RequestId)
