@@ -185,6 +185,65 @@ test('Patient_signs_a_policy_in_the_browser_and_pauses', async () => {
   await patient.page.getByRole('button', { name: 'Take part again' }).waitFor({ timeout: 60_000 })
 })
 
+test('Patient_takes_settings_as_a_Consent_and_brings_one_in_their_place', { timeout: 240_000 }, async () => {
+  const patient = people.find(each => each.name === 'patient'), { page } = patient
+  const download = async () => {
+    const saved = page.waitForEvent('download')
+    await page.getByRole('link', { name: 'Download as a FHIR Consent' }).click()
+    return JSON.parse(readFileSync(await (await saved).path(), 'utf8'))
+  }
+  const bring = async (text, name = 'consent.json') => {
+    await page.getByLabel('Consent, as JSON of FHIR R4').setInputFiles({ name, mimeType: 'application/json', buffer: Buffer.from(text) })
+    await page.getByRole('button', { name: 'See what it becomes' }).click()
+  }
+  const taken = await download()
+  assert.deepEqual([taken.resourceType, taken.status], ['Consent', 'inactive'], 'the record is paused')
+
+  // What no policy can say is refused where it stands; so is what is no Consent.
+  await bring(JSON.stringify({ ...taken, status: 'active', provision: { ...taken.provision, actor: [{}], dataPeriod: { start: '2020' } } }))
+  const alert = page.getByRole('alert')
+  await alert.getByText('a policy does not choose who asks').waitFor()
+  await alert.getByText('Consent.provision.dataPeriod, not-supported').waitFor()
+  await patient.show('consent-refused')
+  await bring('{"resourceType":"Consent",\n"status":"active" "scope":{}}')
+  await alert.getByText('line 2, invalid').waitFor()
+  await bring(JSON.stringify({ ...taken, text: { status: 'generated', div: 'x'.repeat(70_000) } }))
+  await alert.getByText('at most 64 KiB').waitFor()
+
+  // A refusal of all is a withdrawal: shown, and put aside.
+  await bring(JSON.stringify({ ...taken, status: 'rejected' }))
+  await page.getByRole('heading', { name: 'This Consent withdraws your record for ever' }).waitFor()
+  await page.getByRole('button', { name: 'Put it aside' }).click()
+  assert.equal(await page.getByRole('heading', { name: 'This Consent withdraws' }).count(), 0)
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'consent-file')
+
+  // Nothing but Low answers, up to an end, and no asking price: that stays as the page has it.
+  const year = new Date().getUTCFullYear() + 1
+  const permits = taken.provision.provision.filter(each => ['public', 'low'].includes(each.class?.[0].code))
+  const changed = {
+    ...taken, status: 'active', extension: undefined, modifierExtension: undefined, provision: { ...taken.provision, period: { end: `${year}-06-30` }, provision: permits },
+  }
+  assert.ok(permits.length > 0)
+  await bring(JSON.stringify(changed))
+  await page.getByRole('heading', { name: 'This Consent becomes these settings' }).waitFor()
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), 'This Consent becomes these settings')
+  const shown = page.locator('form[data-consent] .notice')
+  await shown.getByText(`30 June ${year}`).waitFor()
+  await shown.getByText('3 (not in the Consent: as chosen further up on this page)').waitFor()
+  await patient.show('consent-preview')
+  await page.getByRole('button', { name: 'Sign and save these settings' }).click()
+  await page.locator('#wallet-passphrase').fill(passphrase)
+  await page.getByRole('button', { name: 'Unlock', exact: true }).click()
+  await page.getByText('Your command was signed here and carried out.').waitFor({ timeout: 60_000 })
+  assert.equal(await page.getByLabel('Until').inputValue(), `${year}-06-30`)
+  assert.equal(await page.getByLabel('Private answers').inputValue(), '0')
+  assert.equal(await page.getByLabel('Moderate answers').inputValue(), '0')
+  const now = await download()
+  assert.deepEqual([now.status, now.provision.period.end], ['active', `${year}-06-30`])
+  const allowed = now.provision.provision ?? []
+  assert.ok(allowed.every(each => (each.class ?? each.code).every(coding => !JSON.stringify(coding).includes('private'))))
+})
+
 test('Researcher_makes_a_wallet_funds_a_request_and_reads_results', { timeout: 300_000 }, async () => {
   const researcher = await person('researcher')
   await researcher.go('/sign-in')
@@ -338,9 +397,9 @@ test('Patient_changes_the_passphrase_and_makes_a_seed_that_only_the_patient_has'
   await page.getByText('Only you have the seed of your wallet.').waitFor()
 
   // The new wallet is the one that this browser keeps, and it commands.
-  await page.getByRole('button', { name: 'Take part again' }).click()
+  await page.getByRole('button', { name: 'Pause' }).click()
   await unlockWith(own)
-  await page.getByRole('button', { name: 'Pause' }).waitFor({ timeout: 60_000 })
+  await page.getByRole('button', { name: 'Take part again' }).waitFor({ timeout: 60_000 })
 
   // Who has the own seed signs the ledger's revocation of every pseudonym that the person has at the site.
   page.once('dialog', dialog => dialog.accept())

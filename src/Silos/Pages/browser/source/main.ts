@@ -1,13 +1,14 @@
 /** Wires what a page holds, by its data attributes. Without scripts, everything that needs no key works all the same. */
 import { wireAccount, wireChallenge, wireDemand, wireEndDemand, wireFinding } from './pages/audits.ts'
-import { wireOwnSeed, wirePassphrase } from './pages/custody.ts'
 import { make, need, say } from './pages/dom.ts'
+import { wireHandOut } from './pages/handOut.ts'
 import { wireLive } from './pages/live.ts'
-import { wirePayees } from './pages/payees.ts'
-import { wirePolicy } from './pages/policy.ts'
+import { wireConsent } from './pages/patient/consents.ts'
+import { wireOwnSeed, wirePassphrase } from './pages/patient/custody.ts'
+import { wirePayees } from './pages/patient/payees.ts'
+import { wirePolicy } from './pages/patient/policy.ts'
 import { wireProof } from './pages/proofs.ts'
 import { wireCancel, wireFollow, wireFund } from './pages/requests.ts'
-import { wireHandOut } from './pages/handOut.ts'
 import { followLink, wireNewWallet, wireSignIn } from './pages/signIn.ts'
 
 const each = <T extends HTMLElement>(selector: string, wire: (element: T) => void): void => document.querySelectorAll<T>(selector).forEach(element => {
@@ -19,7 +20,8 @@ document.documentElement.dataset.scripts = 'on'
 each<HTMLFormElement>('form[data-sign-in]', wireSignIn)
 each<HTMLFormElement>('form[data-new-wallet]', wireNewWallet)
 if (document.querySelector('form[data-sign-in]')) void followLink()
-each<HTMLFormElement>('form[data-menu]', wirePolicy)
+each<HTMLFormElement>('form[data-policy]', wirePolicy)
+each<HTMLFormElement>('form[data-consent]', wireConsent)
 each<HTMLFormElement>('form[data-own-seed]', wireOwnSeed)
 each<HTMLFormElement>('form[data-passphrase]', wirePassphrase)
 each<HTMLFormElement>('form[data-live]', wireLive)

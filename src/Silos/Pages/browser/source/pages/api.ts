@@ -1,9 +1,12 @@
 /** Calls of this server's own API, with the session's cookie and the token that proves that one of its pages calls. */
 import { phraseOf } from '../phrases.ts'
 
+/** One thing that is wrong with a file, and where. */
+export interface Fault { readonly code: string; readonly line: number; readonly column: string; readonly message: string; readonly fix: string }
+
 /** The API said no. Its text is for people. */
 export class Refusal extends Error {
-  constructor(readonly status: number, readonly code: string, message: string) {
+  constructor(readonly status: number, readonly code: string, message: string, readonly faults: readonly Fault[] = []) {
     super(message)
     this.name = 'Refusal'
   }
@@ -11,7 +14,7 @@ export class Refusal extends Error {
 
 const csrf = (): string => document.querySelector<HTMLMetaElement>('meta[name=csrf]')?.content ?? ''
 
-async function callForText(method: string, path: string, body?: string): Promise<string> {
+async function callForText(method: string, path: string, body?: string | Blob): Promise<string> {
   const headers: Record<string, string> = { accept: 'application/json' }
   if (method !== 'GET') {
     headers['x-csrf-token'] = csrf()
@@ -21,13 +24,13 @@ async function callForText(method: string, path: string, body?: string): Promise
   const answer = await fetch(`/api/v1${path}`, { method, headers, credentials: 'same-origin', ...(body === undefined ? {} : { body }) })
   const text = await answer.text()
   if (!answer.ok) {
-    const problem = (text ? JSON.parse(text) : {}) as { type?: string; title?: string; detail?: string }
-    throw new Refusal(answer.status, problem.type?.split('/').pop() ?? 'unknown', problem.detail ?? problem.title ?? phraseOf('ServerAnswered', answer.status))
+    const problem = (text ? JSON.parse(text) : {}) as { type?: string; title?: string; detail?: string; errors?: Fault[] }
+    throw new Refusal(answer.status, problem.type?.split('/').pop() ?? 'unknown', problem.detail ?? problem.title ?? phraseOf('ServerAnswered', answer.status), problem.errors)
   }
   return text
 }
 
-async function call<T>(method: string, path: string, body?: string): Promise<T> {
+async function call<T>(method: string, path: string, body?: string | Blob): Promise<T> {
   const text = await callForText(method, path, body)
   return (text ? JSON.parse(text) : undefined) as T
 }
@@ -41,8 +44,8 @@ export const post = <T>(path: string, body?: unknown): Promise<T> => call('POST'
 /** The same where the answer is a file, byte by byte. */
 export const postForText = (path: string, body: unknown): Promise<string> => callForText('POST', path, JSON.stringify(body))
 
-/** Hands in JSON byte by byte, as it was written by the server: it has a hash. */
-export const postAsItIs = <T>(path: string, json: string): Promise<T> => call('POST', path, json)
+/** Hands in JSON byte by byte: as the server wrote it, since it has a hash, or as a file holds it. */
+export const postAsItIs = <T>(path: string, json: string | Blob): Promise<T> => call('POST', path, json)
 
 /** Asks until there is an answer that will do, once in a while. */
 export async function poll<T>(ask: () => Promise<T | undefined>, times: number, pauseMilliseconds = 700): Promise<T> {

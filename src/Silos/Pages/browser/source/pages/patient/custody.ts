@@ -1,11 +1,12 @@
 /** Whose the seed is: the patient makes an own one in the browser and hands in its account; and another passphrase for a wallet. */
-import type { Wallet } from '../keys/walletFile.ts'
-import { phraseOf } from '../phrases.ts'
-import { post } from './api.ts'
-import { endDemonstration } from './demonstration.ts'
-import { during, make, need, say } from './dom.ts'
-import { signIn } from './signIn.ts'
-import { keep, kept, keys, save, unlock } from './wallets.ts'
+import type { Wallet } from '../../keys/walletFile.ts'
+import { phraseOf } from '../../phrases.ts'
+import { post } from '../api.ts'
+import { recordHere, recordPath } from './commands.ts'
+import { endDemonstration } from '../demonstration.ts'
+import { during, make, need, say } from '../dom.ts'
+import { signIn } from '../signIn.ts'
+import { keep, kept, keys, save, unlock } from '../wallets.ts'
 
 /** The passphrase that was typed twice. */
 function chosen(form: HTMLFormElement): string {
@@ -36,7 +37,7 @@ export function wireOwnSeed(form: HTMLFormElement): void {
       const before = await unlock()
       if (!before) return
       const { newWallet, writePhrase } = await keys()
-      const site = before.entries.find(entry => entry.pseudonym === form.dataset.pseudonym)?.site
+      const site = before.entries.find(entry => entry.pseudonym === recordHere().pseudonym)?.site
       const own: Wallet = { seed: newWallet().seed, entries: before.entries.filter(entry => entry.site === site) }
       const file = await seal(own, passphrase, outcome)
       // Saved and written down before the site hears of it: an account whose seed is lost would lose the record.
@@ -50,7 +51,7 @@ export function wireOwnSeed(form: HTMLFormElement): void {
       download.addEventListener('click', () => { save('emr-wallet-own.json', file); saved = true; ready() })
       sure.addEventListener('change', ready)
       const said = make('div', { role: 'status' })
-      go.addEventListener('click', () => void during(go, said, () => handIn(form, before, own, file, said)))
+      go.addEventListener('click', () => void during(go, said, () => handIn(before, own, file, said)))
       outcome.className = 'notice'
       outcome.replaceChildren(
         make('p', {}, make('strong', {}, phraseOf('PhraseTitle'))), make('p', {}, phraseOf('PhraseWhy')), words,
@@ -59,22 +60,22 @@ export function wireOwnSeed(form: HTMLFormElement): void {
   })
 }
 
-async function handIn(form: HTMLFormElement, before: Wallet, own: Wallet, file: string, said: HTMLElement): Promise<void> {
-  const { site, schema, pseudonym, controller, chain, contract, nonce } = form.dataset as Record<string, string>
+async function handIn(before: Wallet, own: Wallet, file: string, said: HTMLElement): Promise<void> {
+  const record = recordHere(), { site, schema, pseudonym, controller, chain, contract, nonce } = record
   const { addressOf, bytesOf, controllerKey, hexOf, patientAccountKey, payoutAccount, signTakeOver } = await keys()
-  const key = controllerKey(before.seed, bytesOf(pseudonym!, 32))
+  const key = controllerKey(before.seed, bytesOf(pseudonym, 32))
   if (addressOf(key) !== controller) throw new Error(phraseOf('OtherWallet'))
   say(said, phraseOf('Sending'))
   const account = payoutAccount(own.seed)
-  const domain = { chainId: BigInt(chain!), accessControl: contract!, schemaId: schema!, pseudonym: pseudonym! }
-  await post(`/sites/${site}/publishers/${schema}/${pseudonym}/accounts`, {
+  const domain = { chainId: BigInt(chain), accessControl: contract, schemaId: schema, pseudonym: pseudonym }
+  await post(`${recordPath(record)}/accounts`, {
     nonce: Number(nonce), publicKey: hexOf(account.publicKey), chainCode: hexOf(account.chainCode),
-    signature: signTakeOver(domain, BigInt(nonce!), account, key), accountSignature: signTakeOver(domain, BigInt(nonce!), account, patientAccountKey(own.seed)),
+    signature: signTakeOver(domain, BigInt(nonce), account, key), accountSignature: signTakeOver(domain, BigInt(nonce), account, patientAccountKey(own.seed)),
   })
   if (kept()) keep(file)
   endDemonstration()
   sessionStorage.setItem('emr-said', phraseOf('TakenOver'))
-  const next = controllerKey(own.seed, bytesOf(pseudonym!, 32))
+  const next = controllerKey(own.seed, bytesOf(pseudonym, 32))
   await signIn({ address: addressOf(next), key: next, publisher: `${site}/${schema}/${pseudonym}` })
 }
 

@@ -1,7 +1,7 @@
 /** Whether the patient's wallet spends what uses of the record paid. */
-import { phraseOf } from '../phrases.ts'
-import { during, need, say } from './dom.ts'
-import { keys, unlock } from './wallets.ts'
+import { phraseOf } from '../../phrases.ts'
+import { during, need, say } from '../dom.ts'
+import { keys, unlock } from '../wallets.ts'
 
 // Sites number an epoch's addresses from 0 and have few; another wallet's address is known as such after the last of these.
 const steps = [16, 256, 4096]

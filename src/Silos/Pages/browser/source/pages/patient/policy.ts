@@ -1,13 +1,14 @@
 /** The patient's settings: an honest explanation while they choose, and the command that they sign. */
-import { commandKinds, type PublisherCommand } from '../ledger/messages.ts'
-import { phraseOf } from '../phrases.ts'
-import { post } from './api.ts'
-import { during, make, need, say } from './dom.ts'
-import { keys, unlock } from './wallets.ts'
+import { phraseOf } from '../../phrases.ts'
+import { apart, command, type CommandKind, recordHere } from './commands.ts'
+import { during, make, need } from '../dom.ts'
 
 interface Attribute { name: string; title: string; tier: string; grade: number; epsilonMicro: number; guessRight: number; qualityPpb: number }
 interface Profile { index: number; name: string; attributes: Attribute[]; lossMicro: number; reidentified: number; recordsOffered: number | null; recordsSold: number | null; earned: string | null }
-interface Menu { crowdSize: number; profiles: Profile[]; rates: { index: number; perEpsilon: string[] }[] }
+export interface Menu { crowdSize: number; profiles: Profile[]; rates: { index: number; perEpsilon: string[] }[] }
+
+/** The choices of this record's patient. */
+export const menuHere = (): Menu => JSON.parse(recordHere().menu) as Menu
 
 const tiers = ['public', 'low', 'moderate', 'private']
 const number = (value: number, digits = 2): string => value.toLocaleString('en', { maximumFractionDigits: digits })
@@ -42,7 +43,7 @@ export function explain(profile: Profile, perEpsilon: readonly string[], crowd: 
 
 /** Wires the form. */
 export function wirePolicy(form: HTMLFormElement): void {
-  const menu = JSON.parse(form.dataset.menu!) as Menu
+  const menu = menuHere()
   const explanation = need('#explanation'), outcome = need('[data-outcome]', form)
   const rate = need<HTMLSelectElement>('#rate', form)
   const chosen = (): Profile | undefined => {
@@ -66,42 +67,17 @@ export function wirePolicy(form: HTMLFormElement): void {
     event.preventDefault()
     const button = (event as SubmitEvent).submitter as HTMLButtonElement
     void during(button, outcome, async () => {
-      const kind = button.value as keyof typeof commandKinds
+      const kind = button.value as CommandKind
       const value = (id: string): number => Number(need<HTMLInputElement>(`#${id}`, form).value)
       const profile = chosen()
       if (kind === 'setPolicy' && !profile) throw new Error(phraseOf('NothingPublished'))
       const confirmation = button.dataset.confirm
       if (confirmation && !window.confirm(confirmation)) return
-      const sets = kind === 'setPolicy'
-      await command(form, {
-        nonce: BigInt(form.dataset.nonce!), kind, profile: sets ? profile!.index : 0, rate: sets ? value('rate') : 0, quota: sets ? value('quota') : 0, purpose: sets ? value('purpose') : 0,
-        expirySeconds: sets ? Math.floor(Date.parse(`${need<HTMLInputElement>('#expiry', form).value}T23:59:59Z`) / 1000) : 0,
+      await command(kind !== 'setPolicy' ? apart(kind) : {
+        kind, profile: profile!.index, rate: value('rate'), quota: value('quota'), purpose: value('purpose'),
+        // The chosen day counts wholly.
+        expirySeconds: Date.parse(`${need<HTMLInputElement>('#expiry', form).value}T00:00:00Z`) / 1000 + 86_400,
       }, outcome)
     })
   })
-}
-
-async function command(form: HTMLFormElement, wish: PublisherCommand, outcome: HTMLElement): Promise<void> {
-  const { site, schema, pseudonym, controller, chain, contract } = form.dataset as Record<string, string>
-  const wallet = await unlock()
-  if (!wallet) return
-  const { addressOf, bytesOf, controllerKey, signCommand, signRevocation } = await keys()
-  const key = controllerKey(wallet.seed, bytesOf(pseudonym!, 32))
-  if (addressOf(key) !== controller) throw new Error(phraseOf('OtherWallet'))
-  say(outcome, phraseOf('Sending'))
-  const domain = { chainId: BigInt(chain!), accessControl: contract!, schemaId: schema!, pseudonym: pseudonym! }
-  // With a seed of the own, nobody else can tell the ledger of a withdrawal; it is one of the person, so all pseudonyms at the site are revoked.
-  const here = wallet.entries.find(entry => entry.pseudonym === pseudonym)
-  const revoked = wish.kind === 'withdraw' && form.dataset.own === 'true' && here
-    ? wallet.entries.filter(entry => entry.site === here.site && entry.schemaId === here.schemaId) : []
-  await post(`/sites/${site}/publishers/${schema}/${pseudonym}/commands`, {
-    nonce: Number(wish.nonce), kind: wish.kind, profile: wish.profile, rate: wish.rate, quota: wish.quota, purpose: wish.purpose, expirySeconds: wish.expirySeconds,
-    signature: signCommand(domain, wish, key),
-    ...(revoked.length > 0 ? { revocations: revoked.map(entry => ({
-      pseudonym: entry.pseudonym,
-      signature: signRevocation({ ...domain, pseudonym: entry.pseudonym }, entry.site, controllerKey(wallet.seed, bytesOf(entry.pseudonym, 32))),
-    })) } : {}),
-  })
-  sessionStorage.setItem('emr-said', phraseOf('Signed'))
-  location.reload()
 }
