@@ -61,7 +61,8 @@ internal static class ApiSetup
         web.UseExceptionHandler();
         web.UseStatusCodePages(context => ApiPaths.IsApi(context.HttpContext.Request.Path)
             && context.HttpContext.Response.ContentType is null
-            ? ProblemWriter.WriteAsync(context.HttpContext, OfStatus(context.HttpContext.Response.StatusCode)) : Task.CompletedTask);
+            ? ProblemWriter.WriteAsync(context.HttpContext, Problem.OfStatus(context.HttpContext.Response.StatusCode))
+            : Task.CompletedTask);
         web.UseRouting();
         web.UseMiddleware<Observation>();
         web.UseAuthentication();
@@ -103,18 +104,4 @@ internal static class ApiSetup
         json.RespectRequiredConstructorParameters = true;
         json.PropertyNameCaseInsensitive = false;
     }
-
-    private static Problem OfStatus(int status) => status switch
-    {
-        StatusCodes.Status404NotFound => Problem.Of(ProblemType.NotFound),
-        StatusCodes.Status405MethodNotAllowed => Problem.Of(ProblemType.MethodNotAllowed),
-        StatusCodes.Status413PayloadTooLarge => Problem.Of(ProblemType.TooLarge),
-        StatusCodes.Status415UnsupportedMediaType => Problem.Of(ProblemType.UnsupportedMediaType),
-        StatusCodes.Status401Unauthorized => Problem.Of(ProblemType.SignInRequired),
-        StatusCodes.Status403Forbidden => Problem.Of(ProblemType.Forbidden),
-        StatusCodes.Status429TooManyRequests => Problem.Of(ProblemType.TooManyRequests),
-        StatusCodes.Status500InternalServerError => Problem.Of(ProblemType.Defect),
-        StatusCodes.Status503ServiceUnavailable => Problem.Of(ProblemType.Unavailable),
-        _ => Problem.Of(ProblemType.MalformedRequest) with { Status = status },
-    };
 }

@@ -1,7 +1,6 @@
 using EmrMarket.Silos.Api;
 using EmrMarket.Silos.Api.Access;
 using Microsoft.AspNetCore.Antiforgery;
-using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace EmrMarket.Silos.Pages;
 
@@ -17,14 +16,9 @@ internal static class PagesHost
         return services;
     }
 
-    /// <summary>Answers paths that nothing answers with a page that says so. It is no fallback endpoint, for which any method and type
-    /// would do: below /api a wrong one has a problem of its own.</summary>
-    public static void UsePages(this WebApplication web) => web.UseStatusCodePages(context =>
-    {
-        HttpContext http = context.HttpContext;
-        return http.Response.StatusCode == StatusCodes.Status404NotFound && http.GetEndpoint() is null && !ApiPaths.IsApi(http.Request.Path)
-            ? new RazorComponentResult<App> { StatusCode = StatusCodes.Status404NotFound }.ExecuteAsync(http) : Task.CompletedTask;
-    });
+    /// <summary>Answers with a page where people are refused, and where there is no page. That is no fallback endpoint, for which any
+    /// method and type would do: below /api a wrong one has a problem of its own.</summary>
+    public static void UsePages(this WebApplication web) => web.UseStatusCodePages(PageFailures.SayAsync);
 
     /// <summary>Maps the pages and their assets.</summary>
     public static void MapPages(this WebApplication web)

@@ -71,6 +71,25 @@ test('Refusals_are_pages_that_everybody_can_read', async () => {
   await visitor.show('sign-in-refused')
 })
 
+test('Sign_ins_that_ended_and_forms_that_are_too_old_are_refused_in_pages_that_say_what_to_do', async () => {
+  const visitor = await person('late')
+  await visitor.context.addCookies([{ name: 'emr-session', value: 'of-yesterday', url: market.url }])
+  await visitor.go('/requests')
+  await visitor.page.getByText('Your sign-in has ended').waitFor()
+  await visitor.show('sign-in-ended')
+  await visitor.context.clearCookies()
+  await visitor.go('/sign-in')
+  // The other half of the form's token is gone.
+  await visitor.context.clearCookies()
+  await visitor.page.getByRole('textbox', { name: 'Name' }).fill('desk')
+  await visitor.page.getByRole('textbox', { name: 'Password' }).fill('not of this page')
+  await visitor.page.getByRole('button', { name: 'Sign in', exact: true }).click()
+  await visitor.page.getByText('The form was too old').waitFor()
+  await visitor.page.getByText('load that page again').waitFor()
+  await visitor.show('form-too-old')
+  visitor.complaints = visitor.complaints.filter(line => !/status of 400/.test(line))
+})
+
 test('Visitor_plans_before_paying_and_is_told_what_limits', async () => {
   const visitor = await person('planner')
   await visitor.go(`/plan?schema=${schema.id}`)
@@ -133,6 +152,56 @@ test('Staff_review_load_and_read_errors_by_line', async () => {
   await staff.page.getByText('is saved as a file').waitFor()
   await staff.go(`/sites/${info.sites[1]}`)
   assert.match(staff.page.url(), /\/sign-in/, 'staff of one site enter another')
+  await staff.page.getByText('not as somebody who may see that page').waitFor()
+  await staff.show('sign-in-denied')
+})
+
+test('Staff_load_resources_of_FHIR_and_carry_out_Consents', { timeout: 240_000 }, async () => {
+  const staff = people.find(each => each.name === 'staff'), { page } = staff
+  const file = (value, name) => ({ name, mimeType: 'application/json', buffer: Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)) })
+  const synthea = info.schemas.find(each => each.name === 'synthea').id
+  await staff.go(`/sites/${info.sites[0]}/${synthea}`)
+  const bundle = {
+    resourceType: 'Bundle', type: 'transaction',
+    entry: Array.from({ length: 7 }, (_, i) => ({ fullUrl: `urn:uuid:p${i}`, resource: { resourceType: 'Patient', id: `p${i}`, gender: i === 4 ? 'robot' : i % 2 ? 'male' : 'female', birthDate: `19${50 + i}-02-03` } }))
+      .concat({ fullUrl: 'urn:uuid:e0', resource: { resourceType: 'Encounter', id: 'e0', status: 'finished', class: { code: 'EMER' }, subject: { reference: 'urn:uuid:p0' }, period: { start: '2024-05-06T07:08:09Z' } } },
+        { fullUrl: 'urn:uuid:o0', resource: { resourceType: 'Observation', id: 'o0', status: 'final', subject: { display: 'Ann Doe' } } }),
+  }
+  await page.getByLabel('What the file holds').selectOption('synthea')
+  await page.getByLabel('File', { exact: true }).first().setInputFiles(file(bundle, 'bundle.json'))
+  await page.getByRole('button', { name: 'Check and load' }).click()
+  const report = page.getByRole('region', { name: 'What was left out' })
+  await report.waitFor({ timeout: 60_000 })
+  await page.getByText(/^[67] records of [67] persons were taken/).waitFor()
+  const [taken] = (await page.getByText(/records of .* persons were taken/).innerText()).match(/\d+/)
+  assert.equal(await page.getByText('Records', { exact: true }).locator('xpath=following-sibling::dd').innerText().then(text => text.split('\n')[0]), taken)
+  const left = await report.locator('tbody tr').allInnerTexts()
+  assert.ok(left.some(line => /:1, byte \d+, resource \d+ of the file/.test(line) && line.includes('Observation.subject')), left.join('\n'))
+  assert.ok(!(await page.content()).includes('Ann Doe'))
+  await staff.show('site-fhir')
+  await page.getByLabel('What the file holds').selectOption('synthea')
+  await page.getByLabel('File', { exact: true }).first().setInputFiles(file('{"resourceType":"Bundle"', 'bundle.json'))
+  await page.getByRole('button', { name: 'Check and load' }).click()
+  await page.getByText('The file is refused. Nothing was taken.').first().waitFor()
+
+  // Consents of people whose records were loaded from a file, by their ids there.
+  await staff.go(`/sites/${info.sites[0]}/${schema.id}`)
+  const [header, ...rows] = readFileSync(join(market.folder, 'people', `${info.sites[0]}.csv`), 'utf8').split('\n')
+  const column = header.trim().split(',').indexOf('person_id'), persons = [...new Set(rows.filter(row => row).map(row => row.split(',')[column]))].slice(-3)
+  const consent = (person, more) => JSON.stringify({
+    resourceType: 'Consent', status: 'active', scope: { coding: [{ system: 'http://terminology.hl7.org/CodeSystem/consentscope', code: 'research' }] },
+    category: [{ coding: [{ system: 'http://terminology.hl7.org/CodeSystem/consentcategorycodes', code: 'rsdid' }] }], patient: { reference: `Patient/${person}` },
+    policyRule: { coding: [{ system: 'http://terminology.hl7.org/CodeSystem/v3-ActCode', code: 'OPTIN' }] }, ...more,
+  })
+  const lines = [consent(persons[0]), consent(persons[1], { status: 'inactive' }), consent(persons[2], { provision: { actor: [{}] } }), consent('999999999')]
+  await page.locator('#consents-file').setInputFiles({ ...file(lines.join('\n'), 'Consent.ndjson'), mimeType: 'application/fhir+ndjson' })
+  await page.getByLabel('Price for those who have none yet').selectOption('1')
+  await page.getByRole('button', { name: 'Check and carry out' }).click()
+  await page.getByText('4 Consents were read: 1 set somebody’s settings, 1 paused and 0 withdrew somebody').waitFor({ timeout: 60_000 })
+  const refused = await page.getByRole('region', { name: 'These were not carried out.' }).locator('tbody tr').allInnerTexts()
+  assert.equal(refused.length, 2)
+  assert.ok(refused.some(line => line.startsWith('3') && line.includes('Consent.provision.actor')) && refused.some(line => line.startsWith('4') && line.includes('not-found')), refused.join('\n'))
+  await staff.show('site-consents')
 })
 
 let sold

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Numerics;
 using EmrMarket.Contracts.Deployment;
@@ -9,6 +8,7 @@ using EmrMarket.Grains.Ledger.View;
 using EmrMarket.Silos.Api.Access.Accounts;
 using EmrMarket.Silos.Api.Traffic;
 using EmrMarket.Silos.Services;
+using EmrMarket.Silos.Tests.Hosting;
 using EmrMarket.Silos.Tests.Storage;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -21,12 +21,9 @@ public sealed class AuditorInBrowserTests
     // Half a window is the time that a person has to demand a leaf.
     private static readonly DeploymentTerms Terms = DeploymentTerms.Embedded with { EpochWindowSeconds = 120 };
 
-    private static string EndToEnd => Path.Combine(Tools.RepositoryRoot, "tests", "EndToEnd");
-
     [RequiresFact(Tool.Anvil, Tool.Node, Tool.Chromium)]
     public async Task False_and_withheld_batches_become_void_by_what_an_auditor_signs_in_the_browser()
     {
-        await InstallAsync();
         await using SmallMarket market = await SmallMarket.StartAsync(TestDatabases.EmbeddedTools, RateLimits.None, null, Terms);
         EthereumAccount auditor = EthereumAccount.Generate();
         string key = Path.Combine(market.Options.Keys, "auditor.key");
@@ -53,49 +50,11 @@ public sealed class AuditorInBrowserTests
         Assert.Equal((BatchStatus.Void, BatchFault.LeafWithheld, auditor.Address), (row.Status, row.Fault, row.Challenger));
     }
 
-    private static async Task ActAsync(string what, SmallMarket market, string link, Bytes32 batch) => await RunAsync(
-        Tools.Require(Tool.Node), ["audit/act.mjs", what], new()
+    private static Task ActAsync(string what, SmallMarket market, string link, Bytes32 batch) => BrowserScript.RunAsync(
+        ["audit/act.mjs", what], new()
         {
             ["EMR_SERVER"] = market.Address.GetLeftPart(UriPartial.Authority), ["EMR_AUDITOR"] = link, ["EMR_BATCH"] = Show.Hash(batch),
-            ["EMR_OPERATOR"] = market.OperatorToken, ["EMR_CHROMIUM"] = Tools.Require(Tool.Chromium),
+            ["EMR_OPERATOR"] = market.OperatorToken,
             ["EMR_REWARD"] = (Terms.EpochBondUnits / 2).ToString("#,0", CultureInfo.InvariantCulture),
-            ["EMR_END_TO_END"] = Path.Combine(Tools.RepositoryRoot, "artifacts", "EndToEnd"),
         });
-
-    private static async Task InstallAsync()
-    {
-        FileInfo installed = new(Path.Combine(EndToEnd, "node_modules", ".package-lock.json"));
-        if (!installed.Exists || installed.LastWriteTimeUtc < File.GetLastWriteTimeUtc(Path.Combine(EndToEnd, "package-lock.json")))
-        {
-            await RunAsync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], []);
-        }
-    }
-
-    private static async Task RunAsync(string program, string[] arguments, Dictionary<string, string> environment)
-    {
-        ProcessStartInfo start = new(program, arguments)
-        {
-            UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = EndToEnd,
-        };
-        foreach ((string name, string value) in environment)
-        {
-            start.Environment[name] = value;
-        }
-
-        using Process process = Process.Start(start)!;
-        try
-        {
-            Task<string> error = process.StandardError.ReadToEndAsync();
-            string output = await process.StandardOutput.ReadToEndAsync();
-            await process.WaitForExitAsync();
-            Assert.True(process.ExitCode == 0, output + await error);
-        }
-        finally
-        {
-            if (!process.HasExited)
-            {
-                process.Kill(entireProcessTree: true);
-            }
-        }
-    }
 }

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Text.RegularExpressions;
-using EmrMarket.Silos.Api;
 using EmrMarket.Silos.Api.Problems;
+using EmrMarket.Silos.Api.Traffic;
 using EmrMarket.Silos.Pages;
 using EmrMarket.Silos.Pages.Texts;
 using EmrMarket.Silos.Services;
@@ -21,17 +21,8 @@ public sealed class PageFailureTests
     [Fact]
     public async Task Page_that_is_refused_while_it_is_drawn_says_why_in_a_page_and_to_programs_in_a_problem()
     {
-        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders();
         using Notes notes = new();
-        builder.Logging.AddProvider(notes);
-        builder.Services.AddPages().AddSingleton<ProblemNotes>().AddExceptionHandler<ProblemWriter>().AddProblemDetails();
-        await using WebApplication web = builder.Build();
-        web.Urls.Add("http://127.0.0.1:0");
-        web.UseExceptionHandler(_ => { });
-        web.UseAntiforgery();
-        web.MapRazorComponents<RefusedRoot>();
-        await web.StartAsync(CancellationToken.None);
+        await using WebApplication web = await StartAsync(notes);
         using HttpClient client = new() { BaseAddress = new Uri(web.Urls.First()) };
 
         (HttpStatusCode status, string? type, string body) = await AskAsync(client, "text/html");
@@ -56,6 +47,37 @@ public sealed class PageFailureTests
         Assert.Equal(HttpStatusCode.NotFound, status);
         Assert.Equal("application/problem+json", type);
         Assert.Contains("no such data set here", body, StringComparison.Ordinal);
+    }
+
+    [RequiresFact(Tool.Node, Tool.Chromium)]
+    public async Task Refusals_a_defect_and_a_limit_are_pages_without_serious_findings_that_say_what_to_do()
+    {
+        using Notes notes = new();
+        await using WebApplication web = await StartAsync(notes);
+        await BrowserScript.RunAsync(["pages/refusals.mjs"], new() { ["EMR_SERVER"] = web.Urls.First() });
+    }
+
+    private static async Task<WebApplication> StartAsync(Notes notes)
+    {
+        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.Logging.AddProvider(notes);
+        builder.Services.AddPages().AddSingleton<ProblemNotes>().AddExceptionHandler<ProblemWriter>().AddProblemDetails();
+        builder.Services.AddRateLimiter((RateLimits.None with { Heavy = new Bucket(3, 1) }).Configure);
+        WebApplication web = builder.Build();
+        web.Urls.Add("http://127.0.0.1:0");
+        web.UsePages();
+        web.UseExceptionHandler(_ => { });
+        web.UseRouting();
+        web.UseRateLimiter();
+        web.UseAntiforgery();
+        web.MapRazorComponents<RefusedRoot>();
+        web.MapGet("/crowded", () => "there was room").WithMetadata(new RateClassName(RateClass.Heavy));
+        web.MapGet("/assets/{version}/{name}", (string name) => Results.Stream(
+            typeof(PageAssets).Assembly.GetManifestResourceStream("EmrMarket.Assets/" + name)!,
+            name.EndsWith(".css", StringComparison.Ordinal) ? "text/css" : "image/svg+xml"));
+        await web.StartAsync(CancellationToken.None);
+        return web;
     }
 
     private static async Task<(HttpStatusCode Status, string? Type, string Body)> AskAsync(

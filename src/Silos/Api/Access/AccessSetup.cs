@@ -8,6 +8,7 @@ using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Authorization.Policy;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Identity;
+using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Extensions.Options;
 
 namespace EmrMarket.Silos.Api.Access;
@@ -23,6 +24,9 @@ internal static class AccessSetup
 
     /// <summary>Where people without a session are sent by pages.</summary>
     public const string SignInPath = "/sign-in";
+
+    /// <summary>What the sign-in's address has when a session ended.</summary>
+    public const string EndedParameter = "ended";
 
     private const int LeastPasswordLength = 12;
     private const int MostFailures = 5;
@@ -63,6 +67,13 @@ internal static class AccessSetup
                 cookie.SlidingExpiration = false;
                 cookie.LoginPath = SignInPath;
                 cookie.AccessDeniedPath = SignInPath;
+                cookie.Events.OnRedirectToLogin = context =>
+                {
+                    // Whoever brings a cookie was signed in: the page says that this is over.
+                    context.Response.Redirect(context.Request.Cookies.ContainsKey(CookieName)
+                        ? QueryHelpers.AddQueryString(context.RedirectUri, EndedParameter, "true") : context.RedirectUri);
+                    return Task.CompletedTask;
+                };
             })
             .AddBearerToken(Schemes.Bearer, token => token.BearerTokenExpiration = Sessions.Life)
             .AddScheme<AuthenticationSchemeOptions, OperatorHandler>(Schemes.Operator, null);

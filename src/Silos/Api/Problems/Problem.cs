@@ -49,6 +49,21 @@ internal sealed record Problem
         };
     }
 
+    /// <summary>The problem of an answer that has a status and no words.</summary>
+    public static Problem OfStatus(int status) => status switch
+    {
+        StatusCodes.Status404NotFound => Of(ProblemType.NotFound),
+        StatusCodes.Status405MethodNotAllowed => Of(ProblemType.MethodNotAllowed),
+        StatusCodes.Status413PayloadTooLarge => Of(ProblemType.TooLarge),
+        StatusCodes.Status415UnsupportedMediaType => Of(ProblemType.UnsupportedMediaType),
+        StatusCodes.Status401Unauthorized => Of(ProblemType.SignInRequired),
+        StatusCodes.Status403Forbidden => Of(ProblemType.Forbidden),
+        StatusCodes.Status429TooManyRequests => Of(ProblemType.TooManyRequests),
+        StatusCodes.Status500InternalServerError => Of(ProblemType.Defect),
+        StatusCodes.Status503ServiceUnavailable => Of(ProblemType.Unavailable),
+        _ => Of(ProblemType.MalformedRequest) with { Status = status },
+    };
+
     // A refusal may quote what it was given, which may be long or unprintable.
     private static string Fit(string detail)
     {

@@ -61,13 +61,22 @@ internal sealed record RateLimits
         });
         options.OnRejected = (rejected, _) =>
         {
-            double seconds = rejected.Lease.TryGetMetadata(MetadataName.RetryAfter, out TimeSpan wait)
-                ? Math.Ceiling(wait.TotalSeconds) : 1;
-            return new ValueTask(ProblemWriter.WriteAsync(
-                rejected.HttpContext, Problem.Of(ProblemType.TooManyRequests, "this key has used up its calls for the moment") with
-                {
-                    RetryAfterSeconds = Math.Max(1, (int)seconds),
-                }));
+            HttpContext context = rejected.HttpContext;
+            int seconds = rejected.Lease.TryGetMetadata(MetadataName.RetryAfter, out TimeSpan wait)
+                ? Math.Max(1, (int)Math.Ceiling(wait.TotalSeconds)) : 1;
+            if (ApiPaths.IsApi(context.Request.Path))
+            {
+                return new ValueTask(ProblemWriter.WriteAsync(
+                    context, Problem.Of(ProblemType.TooManyRequests, "this key has used up its calls for the moment") with
+                    {
+                        RetryAfterSeconds = seconds,
+                    }));
+            }
+
+            // Without words: pages say it to people in one of theirs.
+            context.Response.StatusCode = StatusCodes.Status429TooManyRequests;
+            context.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
+            return ValueTask.CompletedTask;
         };
     }
 }

@@ -34,6 +34,12 @@ internal static class CommonPhrases
     public static string Machine(long seconds) =>
         DateTimeOffset.FromUnixTimeSeconds(seconds).ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 
+    /// <summary>Why a call was refused before a page was reached; null where the status says no more than its problem.</summary>
+    public static string? Refused(int status) => Named("Refused", status);
+
+    /// <summary>What somebody can do who was refused: the remedies of problems are for programs.</summary>
+    public static string WhatNow(int status) => Named("WhatNow", status) ?? CommonTexts.WhatNow_other;
+
     /// <summary>The tiers, for people.</summary>
     public static string Tier(string tier) => CommonTexts.ResourceManager.GetString("Tier_" + tier, CultureInfo.CurrentUICulture) ?? tier;
 
@@ -43,6 +49,9 @@ internal static class CommonPhrases
     public static string Range(string from, string to) => Phrase.Of(CommonTexts.RangeOf, from, to);
 
     public static string Interval(string of) => Phrase.Of(CommonTexts.IntervalOf, of);
+
+    private static string? Named(string name, int status) => CommonTexts.ResourceManager.GetString(
+        string.Create(CultureInfo.InvariantCulture, $"{name}_{status}"), CultureInfo.CurrentUICulture);
 
     private static IEnumerable<string> Groups(string digits)
     {

@@ -17,5 +17,8 @@ internal static class SitePhrases
 
     public static string Decided(uint epoch) => Phrase.Of(SiteTexts.Decided, epoch);
 
+    public static string ConsentsDone(long read, int set, int paused, int withdrawn, int unchanged) =>
+        Phrase.Of(SiteTexts.ConsentsDone, read, set, paused, withdrawn, unchanged);
+
     public static string More(long shown, long total) => Phrase.Of(SiteTexts.More, shown, total);
 }
