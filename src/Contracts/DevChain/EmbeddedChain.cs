@@ -116,7 +116,7 @@ public sealed class EmbeddedChain : IAsyncDisposable
                     Endpoint = chain.Endpoint.ToString(),
                     Environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["HOME"] = folder },
                     IsReadyAsync = chain.AnswersAsync,
-                    PrepareAsync = chain.FundAgainAsync,
+                    PrepareAsync = chain.PrepareAsync,
                 },
                 cancellationToken);
             chain._pacing = new BlockPacer(chain._client, options.IdleBlockTime).PaceAsync(options.BlockTime, chain._stopping.Token);
@@ -217,6 +217,19 @@ public sealed class EmbeddedChain : IAsyncDisposable
         {
             return false;
         }
+    }
+
+    /// <summary>What a new process of the node does not know of the one before it.</summary>
+    private async Task PrepareAsync(CancellationToken cancellationToken)
+    {
+        // Its clock is that of the machine again, though the last block's may have been moved ahead: time on a chain never goes back.
+        if (await _client.GetBlockAsync(BlockReference.Latest, cancellationToken) is { } latest
+            && latest.Timestamp >= (ulong)DateTimeOffset.UtcNow.ToUnixTimeSeconds())
+        {
+            await CommandAsync("evm_setTime", parameters => parameters.WriteNumberValue(latest.Timestamp + 1), cancellationToken);
+        }
+
+        await FundAgainAsync(cancellationToken);
     }
 
     private async Task FundAgainAsync(CancellationToken cancellationToken)

@@ -68,6 +68,22 @@ public sealed class EmbeddedChainTests : IDisposable
         await using EmbeddedChain again = await EmbeddedChain.StartAsync(Options(), CancellationToken.None);
         Assert.True((await again.Client.GetBalanceAsync(account.Address, BlockReference.Latest, CancellationToken.None)) > 0);
         Assert.True((await again.Client.GetBlockAsync(BlockReference.Latest, CancellationToken.None))!.Timestamp >= timestamp);
+
+        // A new process of the node knows nothing of the moved clock: the next block goes on from the last one's all the same.
+        await again.MineAsync(CancellationToken.None);
+        timestamp = await AfterAsync(timestamp);
+        int restarts = again.Restarts;
+        SupervisedProcessTests.Kill(again.ProcessId);
+        await SupervisedProcessTests.UntilAsync(() => again.Restarts > restarts);
+        await again.MineAsync(CancellationToken.None);
+        await AfterAsync(timestamp - 1);
+
+        async Task<ulong> AfterAsync(ulong earlier)
+        {
+            BlockHeader latest = (await again.Client.GetBlockAsync(BlockReference.Latest, CancellationToken.None))!;
+            Assert.InRange(latest.Timestamp, earlier + 1, earlier + 600);
+            return latest.Timestamp;
+        }
     }
 
     [RequiresFact(Tool.Anvil)]

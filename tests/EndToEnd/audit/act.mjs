@@ -35,7 +35,7 @@ async function challenge(person) {
   await page.getByRole('button', { name: 'Show my account' }).click()
   await page.getByRole('definition').getByText(reward, { exact: true }).waitFor()
   await page.getByRole('button', { name: 'Withdraw what is free' }).click()
-  await page.getByText('What was free is in your account’s hands.').waitFor()
+  await page.getByText('What was free is now in your account.').waitFor()
   await page.getByLabel('What you found').fill('The site promises more than a record may lose.')
   await page.getByRole('button', { name: 'Sign and record it' }).click()
   await page.getByText('The finding is recorded.').waitFor()

@@ -25,38 +25,56 @@ export async function until(what, holds, seconds = 120) {
 
 /** Starts a filled market. EMR_DEMO_URL and EMR_DEMO_FOLDER name one that runs already, for those who write stories. */
 export async function startMarket() {
-  if (process.env.EMR_DEMO_URL) return new Market(process.env.EMR_DEMO_URL, process.env.EMR_DEMO_FOLDER, async () => {}, readFileSync(process.env.EMR_DEMO_LOG, 'utf8'))
-  const folder = mkdtempSync(join(tmpdir(), 'emr-e2e-'))
-  const url = `http://127.0.0.1:${await freePort()}`
-  const child = spawn('dotnet', [program, 'serve', '--demo', '--urls', url, '--folder', join(folder, 'chain')], { env: { ...process.env, EMR_ROOT: root }, stdio: ['ignore', 'pipe', 'pipe'] })
-  let told = ''
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', data => { told += data })
-  const ended = new Promise(resolve => child.once('exit', resolve))
-  const stop = async () => {
-    child.kill('SIGTERM')
-    const late = setTimeout(() => child.kill('SIGKILL'), 20_000)
-    await ended
-    clearTimeout(late)
-    rmSync(folder, { recursive: true, force: true })
-  }
+  if (process.env.EMR_DEMO_URL) return new Market(process.env.EMR_DEMO_URL, process.env.EMR_DEMO_FOLDER, readFileSync(process.env.EMR_DEMO_LOG, 'utf8'))
+  const market = new Market(`http://127.0.0.1:${await freePort()}`, mkdtempSync(join(tmpdir(), 'emr-e2e-')))
   // Nothing outlives the test, however it ends.
-  process.once('exit', () => child.kill('SIGKILL'))
-  try {
-    await until('the demonstration', () => {
-      if (child.exitCode !== null) throw new Error(`serve ended with ${child.exitCode}:\n${told}`)
-      return /^ *auditor +http\S+\n/m.test(told)
-    }, 300)
-  } catch (error) {
-    await stop()
-    throw new Error(`${error.message}\n${told}`)
-  }
-  return new Market(url, folder, stop, told)
+  process.once('exit', () => market.child?.kill('SIGKILL'))
+  await market.start()
+  return market
 }
 
 class Market {
-  constructor(url, folder, stop, told) {
-    const links = Object.fromEntries([...told.matchAll(/(patient|researcher|site staff|auditor) +(http\S+)/g)].map(([, who, link]) => [who, link]))
-    Object.assign(this, { url, folder, stop, links })
+  constructor(url, folder, told = '') {
+    Object.assign(this, { url, folder, told })
+    this.read()
+  }
+
+  /** What the server said when it was ready. */
+  read() {
+    this.links = Object.fromEntries([...this.told.matchAll(/(patient|researcher|site staff|auditor) +(http\S+)/g)].map(([, who, link]) => [who, link]))
+  }
+
+  /** Starts the server in its folder, empty or not, and waits until it is filled. */
+  async start() {
+    this.told = ''
+    this.child = spawn('dotnet', [program, 'serve', '--demo', '--urls', this.url, '--folder', join(this.folder, 'chain')], { env: { ...process.env, EMR_ROOT: root }, stdio: ['ignore', 'pipe', 'pipe'] })
+    for (const stream of [this.child.stdout, this.child.stderr]) stream.on('data', data => { this.told += data })
+    this.ended = new Promise(resolve => this.child.once('exit', resolve))
+    try {
+      await until('the demonstration', () => {
+        if (this.child.exitCode !== null || this.child.signalCode !== null) throw new Error(`serve ended with ${this.child.exitCode ?? this.child.signalCode}`)
+        return /^ *auditor +http\S+\n/m.test(this.told)
+      }, 300)
+    } catch (error) {
+      await this.stop()
+      throw new Error(`${error.message}\n${this.told}`)
+    }
+    this.read()
+  }
+
+  /** Ends the server; its folder stays. */
+  async end(signal) {
+    this.child.kill(signal)
+    const late = setTimeout(() => this.child.kill('SIGKILL'), 20_000)
+    await this.ended
+    clearTimeout(late)
+  }
+
+  /** Ends the server and removes its folder; one that somebody else started goes on. */
+  async stop() {
+    if (!this.child) return
+    await this.end('SIGTERM')
+    rmSync(this.folder, { recursive: true, force: true })
   }
 
   /** Calls the API as the operator of this machine. */

@@ -144,7 +144,7 @@ test('Staff_review_load_and_read_errors_by_line', async () => {
   await staff.page.getByText('The file is refused. Nothing was taken.').first().waitFor()
   await staff.show('site-errors')
   await staff.page.getByLabel('Record', { exact: true }).fill('3')
-  await staff.page.getByLabel('Passphrase for the way').fill('between desk and home 3')
+  await staff.page.getByLabel('Passphrase for the handover').fill('between desk and home 3')
   const handed = staff.page.waitForEvent('download')
   await staff.page.getByRole('button', { name: 'Make the wallet file' }).click()
   const wallet = await keys.openWallet(readFileSync(await (await handed).path(), 'utf8'), 'between desk and home 3')
@@ -383,10 +383,12 @@ test('Auditor_opens_a_leaf_follows_a_pseudonym_and_replays_a_request', { timeout
   await auditor.show('audit', { print: true })
   for (const kind of ['epochs', 'rounds', 'deliveries']) {
     const { items: batches } = await market.get(`/ledger/${kind}`)
-    await auditor.go(`/ledger/${kind}/${batches[0].id}`)
+    // All but the epoch that was planted for auditors.
+    const right = batches.find(batch => batch.id !== plantedEpoch())
+    await auditor.go(`/ledger/${kind}/${right.id}`)
     await auditor.show(kind)
     await auditor.page.getByRole('link', { name: 'Check this batch' }).click()
-    assert.equal(await auditor.page.getByLabel('Batch').inputValue(), batches[0].id)
+    assert.equal(await auditor.page.getByLabel('Batch').inputValue(), right.id)
     await auditor.page.getByRole('button', { name: 'Check it', exact: true }).click()
     await auditor.page.getByText(/its file, its roots and what it follows from agree/).waitFor()
     await auditor.page.getByText(/Challenges that were tried|the window for challenges is over/).waitFor()
@@ -394,7 +396,7 @@ test('Auditor_opens_a_leaf_follows_a_pseudonym_and_replays_a_request', { timeout
   await auditor.show('audit-batch')
   // The demonstration leaves an epoch open for minutes: whoever comes by can demand a leaf of it.
   const { items: epochs } = await market.get('/ledger/epochs')
-  const open = epochs.find(epoch => epoch.status === 'posted')
+  const open = epochs.find(epoch => epoch.status === 'posted' && epoch.id !== plantedEpoch())
   assert.ok(open && open.demandUntilSeconds - open.postedSeconds >= 300, 'no epoch is open for demands')
   const { items } = await market.get('/ledger/deliveries')
   await auditor.go(`/ledger/deliveries/${items[0].id}?position=0`)
@@ -404,7 +406,7 @@ test('Auditor_opens_a_leaf_follows_a_pseudonym_and_replays_a_request', { timeout
 })
 
 test('Links_of_the_demonstration_enter_as_each_kind_of_user', async () => {
-  for (const [who, place] of [['patient', /\/records\//], ['researcher', /\/requests$/], ['site staff', /\/sites\//], ['auditor', /\/audit$/]]) {
+  for (const [who, place] of [['patient', /\/records\//], ['researcher', /\/requests$/], ['site staff', /\/sites\//], ['auditor', /\/audit\?batch=[0-9a-f]{64}$/]]) {
     const visitor = await person(`demonstration ${who}`)
     await visitor.page.goto(market.links[who])
     await visitor.page.waitForURL(place)
@@ -414,6 +416,7 @@ test('Links_of_the_demonstration_enter_as_each_kind_of_user', async () => {
       await visitor.page.getByRole('button', { name: 'Show my account' }).click()
       await visitor.page.getByText('Registered as auditor').waitFor()
       await visitor.page.getByRole('definition').getByText('yes', { exact: true }).waitFor()
+      await findOut(visitor)
     }
     if (who === 'researcher') {
       const pages = await visitor.page.locator('tbody a').evaluateAll(links => links.map(link => link.getAttribute('href')))
@@ -530,6 +533,50 @@ test('Nothing_secret_left_any_browser_and_no_other_host_was_asked', () => {
 test('No_page_complained_under_its_content_policy', () => {
   assert.deepEqual(people.flatMap(each => each.complaints.filter(line => !/status of 4\d\d/.test(line))), [])
 })
+
+// Last, since the engines end with the server. The chain's clock was moved ahead while the market was filled, and time must never go back.
+test('Demonstration_goes_on_in_its_folder_after_it_was_stopped_and_after_it_was_killed', { timeout: 400_000 }, async () => {
+  const stable = () => ({ patient: market.links.patient, researcher: market.links.researcher })
+  const standing = async () => ({ requests: (await market.get('/ledger/requests')).items.map(each => each.requestId), sites: (await market.get('/market')).sites })
+  const links = stable(), before = await standing()
+  for (const signal of ['SIGTERM', 'SIGKILL']) {
+    const { nowSeconds } = await market.get('/market'), challenged = plantedEpoch()
+    await market.end(signal)
+    await market.start()
+    assert.deepEqual(stable(), links, `other people after ${signal}`)
+    assert.deepEqual(await standing(), before, `something was done again after ${signal}`)
+    const later = (await market.get('/market')).nowSeconds
+    // A killed node has lost the blocks of its last second.
+    assert.ok(later >= nowSeconds - 5, `the ledger's clock went back by ${nowSeconds - later} s after ${signal}`)
+    assert.equal(plantedEpoch() === challenged, signal === 'SIGKILL', 'a challenged epoch makes room for another one')
+    const researcher = await person(`researcher after ${signal}`)
+    await researcher.page.goto(market.links.researcher)
+    await researcher.page.getByText('Try this').waitFor()
+    assert.ok(await researcher.page.locator('tbody a').count() >= 5)
+    const auditor = await person(`auditor after ${signal}`)
+    await auditor.page.goto(market.links.auditor)
+    await auditor.page.getByText('Try this').waitFor()
+    assert.equal(await auditor.page.getByLabel('Batch').inputValue(), plantedEpoch())
+  }
+})
+
+/** The epoch that the auditor's link of the demonstration leads to. */
+function plantedEpoch() {
+  return /batch=([0-9a-f]{64})$/.exec(new URL(market.links.auditor).searchParams.get('returnUrl'))[1]
+}
+
+/** Finds the planted epoch out and has it voided. */
+async function findOut(auditor) {
+  const { page } = auditor
+  assert.equal(await page.getByLabel('Batch').inputValue(), plantedEpoch())
+  await page.getByRole('button', { name: 'Check it', exact: true }).click()
+  await page.getByRole('alert').getByText('One pseudonym stands at two places').waitFor()
+  await auditor.show('demonstration-fault')
+  await page.getByRole('button', { name: 'Sign and file the challenge' }).click()
+  await page.getByText('The ledger accepted it').waitFor({ timeout: 120_000 })
+  await page.getByText('one pseudonym stands at two places.').waitFor()
+  await auditor.show('demonstration-void')
+}
 
 /** Remembers what must never be sent, in the forms in which it could be. */
 function keep(...values) {

@@ -21,12 +21,14 @@ namespace EmrMarket.Silos.Commands.Serve;
 /// <param name="Seed">The seed of one of the site's patients, whose record was sold.</param>
 /// <param name="SiteNumber">The site's number on the ledger.</param>
 /// <param name="Pseudonyms">That patient's pseudonyms.</param>
+/// <param name="FalseEpoch">The id of the epoch that was planted for auditors.</param>
 internal sealed record DemoPeople(
-    string ResearcherKey, string AuditorKey, string Site, string SchemaId, byte[] Seed, uint SiteNumber, IReadOnlyList<string> Pseudonyms);
+    string ResearcherKey, string AuditorKey, string Site, string SchemaId, byte[] Seed, uint SiteNumber, IReadOnlyList<string> Pseudonyms,
+    string FalseEpoch);
 
 /// <summary>
-/// Fills a market for visitors: 10,000 synthetic records at two sites, their policies and epochs, and five requests that stand at different
-/// places. It does nothing that people could not do by the same services, and nothing again that was done.
+/// Fills a market for visitors: 10,000 synthetic records at two sites, their policies and epochs, five requests that stand at different
+/// places, and an epoch with a planted fault. All but that one is done by the services that people use, and nothing again that was done.
 /// </summary>
 internal sealed class DemoMarket(RunningRoles roles, IServiceProvider services, string folder, CancellationToken cancellation)
 {
@@ -82,14 +84,16 @@ internal sealed class DemoMarket(RunningRoles roles, IServiceProvider services, 
         await AdmitAuditorAsync(EthereumAccount.LoadOrCreate(auditorKey));
         string first = roles.Sites.Keys.First();
         SiteEnrolment sold = await SoldAsync(first);
-        if (!Epochs().Any(epoch => epoch.Status == BatchStatus.Posted))
+        PlantedEpoch planted = new(roles, _schema, folder, cancellation);
+        string planting = Show.Hash(await planted.PlantAsync(tell));
+        if (!Epochs().Any(epoch => epoch.Status == BatchStatus.Posted && epoch.Header.Site != planted.Site))
         {
             await tell($"site {first}: another epoch, whose leaves can be demanded for some minutes");
             await desk.DecideEpochAsync(first, _schema.Id);
         }
 
         return new DemoPeople(await ReadAsync(key), await ReadAsync(auditorKey), first, _schema.Id, sold.Seed, sold.Site,
-            sold.Pseudonyms);
+            sold.Pseudonyms, planting);
 
         async Task<string> ReadAsync(string file) => (await File.ReadAllTextAsync(file, cancellation)).Trim();
     }

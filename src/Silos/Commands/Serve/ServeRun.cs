@@ -105,8 +105,9 @@ internal static class ServeRun
             See what is published of the records, and what was delivered to whom.
             site staff   {home}/sign-in#account={await AccountAsync(web, people.Site, "staff", people.Site, cancellationToken)}
 
-            Follow a sale on the ledger and compute a request again, with no trust in the market.
-            auditor      {home}/sign-in#account={await AccountAsync(web, "auditor", "auditor", null, cancellationToken)}&key={people.AuditorKey}
+            Follow a sale on the ledger and compute a request again, with no trust in the market; find out a false epoch, which was
+            planted for you, and challenge it.
+            auditor      {home}/sign-in?returnUrl={Uri.EscapeDataString("/audit?batch=" + people.FalseEpoch)}#account={await AccountAsync(web, "auditor", "auditor", null, cancellationToken)}&key={people.AuditorKey}
 
             """);
     }
