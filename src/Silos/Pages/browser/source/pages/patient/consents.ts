@@ -48,6 +48,7 @@ function show(meaning: Meaning, place: HTMLElement, putAside: () => void): void 
   go.addEventListener('click', () => void during(go, said, () => command(wish, said)))
   back.addEventListener('click', putAside)
   place.className = 'notice'
+  place.setAttribute('role', 'status')
   place.replaceChildren(
     title,
     ...(wish.kind === 'setPolicy' ? settings(meaning.policy!, wish, menuHere()) : [make('p', {}, phraseOf(`ConsentWhat_${wish.kind}`))]),
