@@ -38,7 +38,8 @@ internal static class Numbers
     /// <summary>A value without its unit, as in a column that names it.</summary>
     public static string Bare(double value, string unit) => unit == EvaluationSummary.ShareUnit ? Percent(value) : Short(value);
 
-    /// <summary>The ends of an interval without their unit, both with as many decimals as the larger one is worth: "0.0 % to 41.0 %".</summary>
+    /// <summary>The ends of an interval without their unit, both with as many decimals as the larger one is worth: "0.0 % to
+    /// 41.0 %".</summary>
     public static (string Low, string High) Ends(double low, double high, string unit)
     {
         bool share = unit == EvaluationSummary.ShareUnit;
