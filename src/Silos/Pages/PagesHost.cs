@@ -20,6 +20,19 @@ internal static class PagesHost
     /// method and type would do: below /api a wrong one has a problem of its own.</summary>
     public static void UsePages(this WebApplication web) => web.UseStatusCodePages(PageFailures.SayAsync);
 
+    /// <summary>Refuses a form that is too old, or not one of these pages', before a page is begun for it, which would have a type and no
+    /// words; behind the antiforgery middleware.</summary>
+    public static void UsePageForms(this WebApplication web) => web.Use((context, next) =>
+    {
+        if (context.Features.Get<IAntiforgeryValidationFeature>() is not { IsValid: false } || ApiPaths.IsApi(context.Request.Path))
+        {
+            return next(context);
+        }
+
+        context.Response.StatusCode = StatusCodes.Status400BadRequest;
+        return Task.CompletedTask;
+    });
+
     /// <summary>Maps the pages and their assets.</summary>
     public static void MapPages(this WebApplication web)
     {

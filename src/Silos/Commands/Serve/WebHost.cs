@@ -35,6 +35,7 @@ internal static class WebHost
         web.UsePages();
         web.UseApi();
         web.UseAntiforgery();
+        web.UsePageForms();
         web.MapHealth(loops, roles.View);
         web.MapApi();
         web.MapPages();
