@@ -112,6 +112,21 @@ public sealed class MedicationTests : IDisposable
     }
 
     [Fact]
+    public void Request_of_many_large_medications_is_left_out_and_the_others_load()
+    {
+        string mapping = Mapping.Replace("medication.resolve()", "(medication | reasonReference).resolve()", StringComparison.Ordinal);
+        string text = new('x', 1_200_000);
+        string[] medications = [.. Enumerable.Range(0, 15).Select(i => Medication($"m{i}", $"{i}{text}"))];
+        string references = string.Join(',', Enumerable.Range(0, 15).Select(i => $$"""{"reference":"Medication/m{{i}}"}"""));
+        string many = Request("Medication/m0")[..^1] + $",\"reasonReference\":[{references}]}}";
+        (SortedDictionary<string, string> rows, MappingReport report) = _texts.Map(
+            mapping, [_texts.File(string.Join('\n', [Patient("a"), many, Request("Medication/m1"), .. medications]))]);
+        Assert.Equal("1,1,no,1", rows["a"]);
+        MappingIssue issue = Assert.Single(report.Issues);
+        Assert.Equal((IssueCode.TooLong, 2L), (issue.Code, issue.Place!.Value.Line));
+    }
+
+    [Fact]
     public void Many_names_of_few_medications_take_little_memory()
     {
         const int Names = 1 << 20;

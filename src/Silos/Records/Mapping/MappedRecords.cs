@@ -1,3 +1,4 @@
+using System.Globalization;
 using EmrMarket.Analytics.Records;
 using EmrMarket.Analytics.Schemas;
 
@@ -97,9 +98,8 @@ internal sealed class MappedRecords : IDisposable
         {
             int row = (int)problem.Line - 2;
             refused[row] = true;
-            records.Report.Add(new MappingIssue(
-                problem.Code is "not-constant" ? IssueCode.BusinessRule : IssueCode.Value, null, $"{problem.Message}. {problem.Fix}",
-                    problem.Column)
+            IssueCode code = problem.Code is "not-constant" ? IssueCode.BusinessRule : IssueCode.Value;
+            records.Report.Add(new MappingIssue(code, null, $"{problem.Message}. {problem.Fix}", problem.Column)
             {
                 Unit = rows.Id(row), Reading = problem.Code,
             });
@@ -119,10 +119,14 @@ internal sealed class MappedRecords : IDisposable
         return rows;
     }
 
-    private static InputException NoRows(MappingReport report) => new(new InputProblem(
-        "no-records", report.Files.Count > 0 ? report.Files[0] : "", 0, "",
-        System.Globalization.CultureInfo.InvariantCulture is var invariant && report.TotalIssues > 0
-            ? string.Create(invariant, $"no row is left; {report.TotalIssues} issues, the first: {report.Issues[0].Message}")
-            : "no row is left: nothing that was read defines a person or visit",
-        "Check that the mapping is the one for these files."));
+    private static InputException NoRows(MappingReport report)
+    {
+        string reason = report.TotalIssues > 0
+            ? string.Create(CultureInfo.InvariantCulture,
+                $"no row is left; {report.TotalIssues} issues, the first: {report.Issues[0].Message}")
+            : "no row is left: nothing that was read defines a person or visit";
+        return new InputException(new InputProblem(
+            "no-records", report.Files.Count > 0 ? report.Files[0] : "", 0, "", reason,
+            "Check that the mapping is the one for these files."));
+    }
 }

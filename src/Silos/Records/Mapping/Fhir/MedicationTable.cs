@@ -14,6 +14,9 @@ internal sealed class MedicationTable(MappingLimits limits)
 {
     private const int Differs = -1;
 
+    // What a content takes besides its bytes: an array's head, a place in the list and one in the index.
+    private const int BytesAround = 64;
+
     // Names and contents go by 128 bits of SHA-256: no two of them that anybody can find are taken for one.
     private readonly Dictionary<Guid, int> _names = [];
     private readonly Dictionary<Guid, int> _numbers = [];
@@ -33,7 +36,7 @@ internal sealed class MedicationTable(MappingLimits limits)
         {
             number = _contents.Count;
             _contents.Add(json.ToArray());
-            _bytes += json.Length;
+            _bytes += json.Length + BytesAround;
         }
 
         ref int named = ref CollectionsMarshal.GetValueRefOrAddDefault(_names, Digest(Encoding.UTF8.GetBytes(name)), out isKnown);

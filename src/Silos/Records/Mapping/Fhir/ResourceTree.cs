@@ -44,6 +44,7 @@ internal sealed record ResourceFault(IssueCode Code, long Offset, string Path, s
 internal sealed class ResourceTree
 {
     private const int FewMembers = 24;
+    private const long MostGrafted = 16 << 20;
     private static readonly JsonReaderOptions Options = new() { MaxDepth = int.MaxValue };
     private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
@@ -54,6 +55,7 @@ internal sealed class ResourceTree
     private byte[] _text = new byte[4096];
     private int _count;
     private int _used;
+    private long _grafted;
 
     /// <summary>A tree for one resource after the other.</summary>
     /// <param name="depth">The deepest nesting.</param>
@@ -63,22 +65,28 @@ internal sealed class ResourceTree
     /// used.</summary>
     public ResourceFault? Parse(ReadOnlySpan<byte> json)
     {
-        (_count, _used) = (0, 0);
+        (_count, _used, _grafted) = (0, 0, 0);
         _grafts.Clear();
         return Read(json);
     }
 
     /// <summary>Puts another resource, which was written by <see cref="Write"/>, beside the one that was read: once for each key.</summary>
-    /// <returns>Its node, and whether it is new.</returns>
-    public (int Node, bool IsNew) Graft(int key, ReadOnlySpan<byte> json)
+    /// <returns>Its node; null when all that stands beside has more than 16 MiB.</returns>
+    public int? Graft(int key, ReadOnlySpan<byte> json)
     {
         if (_grafts.TryGetValue(key, out int node))
         {
-            return (node, false);
+            return node;
+        }
+
+        _grafted += json.Length;
+        if (_grafted > MostGrafted)
+        {
+            return null;
         }
 
         _grafts.Add(key, node = _count);
-        return Read(json) is null ? (node, true) : throw new InvalidOperationException("What was written cannot be read again.");
+        return Read(json) is null ? node : throw new InvalidOperationException("What was written cannot be read again.");
     }
 
     /// <summary>Writes a node as JSON, to the same bytes whatever its spaces and escapes were.</summary>

@@ -3,11 +3,9 @@ using System.Globalization;
 namespace EmrMarket.Silos.Records.Mapping.Omop;
 
 /// <summary>
-/// A condition on a row, in a part of SQL: comparisons of a column with a number, a text or a date, <c>in</c>, <c>is null</c>, <c>is not
-/// null</c>,
-/// <c>and</c>, <c>or</c>, parentheses. As in SQL, a comparison with what is not there is not met. A concept has its name behind it, as a
-/// comment of
-/// SQL: <c>unit_concept_id = 8554 /* percent */</c>.
+/// A condition on a row, in a part of SQL: comparisons of a column with a number, a text or a date, <c>in</c>, <c>is null</c>,
+/// <c>is not null</c>, <c>and</c>, <c>or</c>, parentheses. As in SQL, a comparison with what is not there is not met. A concept has its
+/// name behind it, as a comment of SQL: <c>unit_concept_id = 8554 /* percent */</c>.
 /// </summary>
 internal abstract class OmopCondition
 {

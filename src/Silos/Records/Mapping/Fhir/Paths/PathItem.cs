@@ -148,9 +148,8 @@ internal sealed class PathContext(ResourceTree tree, MedicationTable? medication
 
         (int key, byte[] json) = medications?.Find(to.Id)
             ?? throw new PathException(IssueCode.NotFound, "no file has the Medication to which it refers");
-        (int node, bool isNew) = tree.Graft(key, json);
-        Step(isNew ? json.Length : 0);
-        return node;
+        return tree.Graft(key, json)
+            ?? throw new PathException(IssueCode.TooLong, "the Medications to which it refers are larger than a resource may be");
     }
 
     /// <summary>A collection to use for a while.</summary>
