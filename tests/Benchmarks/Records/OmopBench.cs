@@ -81,8 +81,8 @@ public static class OmopBench
         }
 
         File.WriteAllText(Path.Combine(folder, "person.csv"), string.Concat(Enumerable.Range(0, Persons).Select(person => string.Create(
-            CultureInfo.InvariantCulture, $"{person},8507,{1930 + (person % 80)},1,1,8527,38003564\n")).Prepend(
-            "person_id,gender_concept_id,year_of_birth,month_of_birth,day_of_birth,race_concept_id,ethnicity_concept_id\n")));
+            CultureInfo.InvariantCulture, $"{person},8507,{1930 + (person % 80)},1,1,8527,38003564,\n")).Prepend(
+            "person_id,gender_concept_id,year_of_birth,month_of_birth,day_of_birth,race_concept_id,ethnicity_concept_id,location_id\n")));
         using FileStream stream = File.Create(measurements);
         stream.Write("measurement_id,person_id,measurement_concept_id,measurement_date,measurement_datetime,measurement_type_concept_id,value_as_number,unit_concept_id,visit_occurrence_id,measurement_source_value,unit_source_value\n"u8);
         int rows = 0;

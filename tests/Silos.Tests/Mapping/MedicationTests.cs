@@ -114,11 +114,11 @@ public sealed class MedicationTests : IDisposable
     [Fact]
     public void Request_of_many_large_medications_is_left_out_and_the_others_load()
     {
-        string mapping = Mapping.Replace("medication.resolve()", "(medication | reasonReference).resolve()", StringComparison.Ordinal);
+        string mapping = Mapping.Replace("medication.resolve()", "(medication | basedOn).resolve()", StringComparison.Ordinal);
         string text = new('x', 1_200_000);
         string[] medications = [.. Enumerable.Range(0, 15).Select(i => Medication($"m{i}", $"{i}{text}"))];
         string references = string.Join(',', Enumerable.Range(0, 15).Select(i => $$"""{"reference":"Medication/m{{i}}"}"""));
-        string many = Request("Medication/m0")[..^1] + $",\"reasonReference\":[{references}]}}";
+        string many = Request("Medication/m0")[..^1] + $",\"basedOn\":[{references}]}}";
         (SortedDictionary<string, string> rows, MappingReport report) = _texts.Map(
             mapping, [_texts.File(string.Join('\n', [Patient("a"), many, Request("Medication/m1"), .. medications]))]);
         Assert.Equal("1,1,no,1", rows["a"]);
