@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using EmrMarket.Silos.Api;
 using EmrMarket.Silos.Api.Problems;
 using EmrMarket.Silos.Roles;
@@ -11,8 +12,11 @@ namespace EmrMarket.Silos.Telemetry;
 /// <summary>Measures and traces a request once its endpoint is known, unless it is one that must not be.</summary>
 internal sealed class Observation(RequestDelegate next, RunningRoles roles)
 {
-    private readonly bool _hasSites = roles.Sites.Count > 0;
     private static readonly object Key = new();
+    private readonly bool _hasSites = roles.Sites.Count > 0;
+
+    // What an endpoint is does not change; looking it up at every request cost more than counting.
+    private readonly ConditionalWeakTable<Endpoint, Route> _routes = [];
 
     /// <summary>Counts a problem that is answered: of a request that is not measured, failures of the server, limits and failed sign-ins
     /// alone.</summary>
@@ -28,8 +32,7 @@ internal sealed class Observation(RequestDelegate next, RunningRoles roles)
     /// <summary>Lets it through.</summary>
     public async Task InvokeAsync(HttpContext context)
     {
-        Endpoint? endpoint = context.GetEndpoint();
-        if (!MeasuredRoutes.Covers(endpoint, _hasSites))
+        if (context.GetEndpoint() is not { } endpoint || RouteOf(endpoint) is not { } route)
         {
             Activity.Current = null;
             if (context.Features.Get<IHttpMetricsTagsFeature>() is { } metrics)
@@ -42,8 +45,7 @@ internal sealed class Observation(RequestDelegate next, RunningRoles roles)
         }
 
         context.Items[Key] = Key;
-        string route = "/" + ((RouteEndpoint)endpoint!).RoutePattern.RawText!.TrimStart('/');
-        using Activity? span = Spans.Begin($"{context.Request.Method} {route}", ActivityKind.Server);
+        using Activity? span = Spans.BeginRequest(context.Request.Method, route);
         try
         {
             await next(context);
@@ -60,4 +62,19 @@ internal sealed class Observation(RequestDelegate next, RunningRoles roles)
             span?.SetTag("http.response.status_code", context.Response.StatusCode);
         }
     }
+
+    /// <summary>The template of a route that is measured; null of any other.</summary>
+    private string? RouteOf(Endpoint endpoint)
+    {
+        if (!_routes.TryGetValue(endpoint, out Route? route))
+        {
+            route = new Route(MeasuredRoutes.Covers(endpoint, _hasSites)
+                ? "/" + ((RouteEndpoint)endpoint).RoutePattern.RawText!.TrimStart('/') : null);
+            _routes.AddOrUpdate(endpoint, route);
+        }
+
+        return route.Measured;
+    }
+
+    private sealed record Route(string? Measured);
 }

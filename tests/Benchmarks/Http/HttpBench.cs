@@ -11,6 +11,8 @@ using EmrMarket.Silos.Api.Access;
 using EmrMarket.Silos.Api.Access.SignIn;
 using EmrMarket.Silos.Api.Traffic;
 using EmrMarket.Silos.Services;
+using EmrMarket.Silos.Telemetry;
+using EmrMarket.Silos.Telemetry.Metrics;
 using EmrMarket.Silos.Tests.Api;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -28,6 +30,8 @@ public static class HttpBench
 {
     private const string ServeVariable = "EMR_BENCH_HTTP_SERVES";
     private const int Connections = 16;
+    private const int Turns = 5;
+    private static readonly string[] Modes = ["off", "on", "scraped"];
     private static readonly TimeSpan Warm = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Measured = TimeSpan.FromSeconds(5);
 
@@ -69,6 +73,8 @@ public static class HttpBench
                     $"  {target.Name,-30} {target.Bytes,7:N0} {calls,10:N0} {bare,10:N0}   {calls / bare,5:F2}   {middle,6:F2}   "
                         + $"{late,6:F2}   {bareLate,8:F2}"));
             }
+
+            await MeasuresAsync(server, targets[1], output);
         }
         finally
         {
@@ -77,6 +83,60 @@ public static class HttpBench
             {
                 server.Kill(entireProcessTree: true);
             }
+        }
+    }
+
+    /// <summary>What instruments cost: the same read without them, with them, and with a scraper that reads them each second, in
+    /// turns.</summary>
+    private static async Task MeasuresAsync(Process server, Target target, TextWriter output)
+    {
+        List<double>[] found = [[], [], []];
+        for (int turn = 0; turn < Turns; turn++)
+        {
+            for (int mode = 0; mode < found.Length; mode++)
+            {
+                await server.StandardInput.WriteLineAsync(Modes[mode]);
+                await server.StandardInput.FlushAsync();
+                string? line;
+                while ((line = await server.StandardOutput.ReadLineAsync()) is not null
+                    && !line.StartsWith(Modes[mode], StringComparison.Ordinal))
+                {
+                    // What others say.
+                }
+
+                using CancellationTokenSource over = new();
+                Task scraping = mode == 2 ? ScrapeAsync(new Uri(line!.Split(' ')[1]), over.Token) : Task.CompletedTask;
+                found[mode].Add((await MeasureAsync(target.Call)).PerSecond);
+                await over.CancelAsync();
+                await scraping;
+            }
+        }
+
+        double[] middle = [.. found.Select(one => one.Order().ElementAt(Turns / 2))];
+        for (int mode = 0; mode < found.Length; mode++)
+        {
+            await output.WriteLineAsync(string.Create(
+                CultureInfo.InvariantCulture,
+                $"  {target.Name}, measures {Modes[mode],-7}: {middle[mode],8:N0} calls/s, {middle[mode] / middle[0]:F3} of off, median of "
+                    + $"{Turns} turns ({found[mode].Min():N0} to {found[mode].Max():N0})"));
+        }
+    }
+
+    private static async Task ScrapeAsync(Uri measures, CancellationToken over)
+    {
+        using HttpClient http = new();
+        using PeriodicTimer each = new(TimeSpan.FromSeconds(1));
+        try
+        {
+            do
+            {
+                await http.GetStringAsync(measures, over);
+            }
+            while (await each.WaitForNextTickAsync(over));
+        }
+        catch (OperationCanceledException)
+        {
+            // The measurement is over.
         }
     }
 
@@ -134,8 +194,23 @@ public static class HttpBench
         await Console.Out.FlushAsync(stopping);
 
         // Until whoever measures goes away.
-        while (await Console.In.ReadLineAsync(stopping) is not null)
+        ProcessTelemetry? telemetry = null;
+        while (await Console.In.ReadLineAsync(stopping) is { } mode)
         {
+            await (telemetry?.DisposeAsync() ?? ValueTask.CompletedTask);
+            telemetry = null;
+            string answer = mode;
+            if (mode != Modes[0])
+            {
+                telemetry = ProcessTelemetry.Start(
+                    new TelemetryOptions { LogLevel = LogLevel.None, Metrics = new Uri("http://127.0.0.1:0") }, hasSites: true);
+                await telemetry.ShowAsync(
+                    new ReadProcess { Roles = market.Roles, Root = Environment.CurrentDirectory, BackupFile = "none" }, stopping);
+                answer = $"{mode} {telemetry.Urls.Single()}{MetricsHost.Path}";
+            }
+
+            await Console.Out.WriteLineAsync(answer.AsMemory(), stopping);
+            await Console.Out.FlushAsync(stopping);
         }
     }
 

@@ -25,6 +25,13 @@ internal static class Spans
         return Source.StartActivity(name, kind);
     }
 
+    /// <summary>Begins the trace of a request; null where nobody records, for whom no name is made.</summary>
+    public static Activity? BeginRequest(string method, string route)
+    {
+        Activity.Current = null;
+        return Source.HasListeners() ? Source.StartActivity($"{method} {route}", ActivityKind.Server) : null;
+    }
+
     /// <summary>Goes on with a trace of the other end of the link.</summary>
     public static Activity? Continue(string name, string header)
     {
