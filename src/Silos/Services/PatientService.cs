@@ -15,12 +15,39 @@ namespace EmrMarket.Silos.Services;
 /// are for whoever signed in as the pseudonym's controller; commands carry their own signature, so that no server can set a policy for a
 /// patient.
 /// </summary>
-internal sealed class PatientService(RunningRoles roles, AuditService auditing)
+internal sealed class PatientService(RunningRoles roles, AuditService auditing, TimeProvider clock)
 {
+    private const int MostCommanding = 10_000;
+    private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(1);
+
+    private readonly ConcurrentDictionary<(string Site, string SchemaId, string Pseudonym), (long Asked, string Controller)>
+        _commanding = new();
+
     /// <summary>Who commands a pseudonym: what a sign-in is held against.</summary>
     /// <exception cref="SiteRefusedException"><c>publisher-unknown</c>.</exception>
     public async Task<string> ControllerAsync(string site, string schemaId, string pseudonym) =>
         Show.Hex((await roles.Site(site).Grain.PublisherAsync(schemaId, pseudonym)).Controller);
+
+    /// <summary>Whether an account commands a pseudonym, as of a second ago at most: every call of a patient's session asks. What is taken
+    /// over here holds at once.</summary>
+    /// <exception cref="SiteRefusedException"><c>publisher-unknown</c>.</exception>
+    public async Task<bool> CommandsAsync(string site, string schemaId, string pseudonym, string address)
+    {
+        long now = clock.GetTimestamp();
+        if (!_commanding.TryGetValue((site, schemaId, pseudonym), out (long Asked, string Controller) known)
+            || clock.GetElapsedTime(known.Asked, now) >= Fresh)
+        {
+            if (_commanding.Count >= MostCommanding)
+            {
+                _commanding.Clear();
+            }
+
+            known = (now, await ControllerAsync(site, schemaId, pseudonym));
+            _commanding[(site, schemaId, pseudonym)] = known;
+        }
+
+        return string.Equals(known.Controller, address, StringComparison.Ordinal);
+    }
 
     /// <summary>The choices of a site's patients, with what each means.</summary>
     public async Task<MenuInfo> MenuAsync(string site, string schemaId)
@@ -107,8 +134,9 @@ internal sealed class PatientService(RunningRoles roles, AuditService auditing)
 
     /// <summary>Takes a payout account in the place of the seed that is with the site.</summary>
     /// <exception cref="SiteRefusedException">A signature, the nonce or the account is refused; nothing was changed.</exception>
-    public async Task<OfferInfo> TakeOverAsync(string site, string schemaId, string pseudonym, TakeOverInfo takeOver) =>
-        Info(await roles.Site(site).Grains.GetGrain<IPublisherGrain>(PublisherKey.Of(site, schemaId, pseudonym))
+    public async Task<OfferInfo> TakeOverAsync(string site, string schemaId, string pseudonym, TakeOverInfo takeOver)
+    {
+        PublisherOffer taken = await roles.Site(site).Grains.GetGrain<IPublisherGrain>(PublisherKey.Of(site, schemaId, pseudonym))
             .TakeOverAsync(new PublisherTakeOver
         {
             Nonce = takeOver.Nonce,
@@ -116,7 +144,10 @@ internal sealed class PatientService(RunningRoles roles, AuditService auditing)
             ChainCode = Bytes(takeOver.ChainCode),
             Signature = Bytes(takeOver.Signature),
             AccountSignature = Bytes(takeOver.AccountSignature),
-        }));
+        });
+        _commanding.TryRemove((site, schemaId, pseudonym), out _);
+        return Info(taken);
+    }
 
     /// <summary>Every use of a pseudonym's record, oldest first, with who asked and why.</summary>
     public async Task<UseInfo[]> HistoryAsync(string site, string schemaId, string pseudonym, CancellationToken cancellationToken)

@@ -11,8 +11,8 @@ internal static class Seeds
     /// <summary>Seeds in one slice: some minutes of work.</summary>
     public const int Slice = 250;
 
-    /// <summary>The first seeds of as many slices. <c>EMR_SEEDS=105000-106999</c> has other seeds tried in their place, of the tests that the
-    /// filter leaves.</summary>
+    /// <summary>The first seeds of as many slices. <c>EMR_SEEDS=105000-106999</c> has other seeds tried in their place, of the tests that
+    /// the filter leaves.</summary>
     public static TheoryData<int> Slices(int first, int slices)
     {
         if (Environment.GetEnvironmentVariable("EMR_SEEDS") is { Length: > 0 } named)

@@ -68,9 +68,8 @@ internal sealed class SessionGuard(RequestDelegate next, Sessions sessions, IAnt
 
         try
         {
-            return string.Equals(
-                await context.RequestServices.GetRequiredService<PatientService>()
-                    .ControllerAsync(publisher.Site, publisher.SchemaId, publisher.Pseudonym), session.Address, StringComparison.Ordinal);
+            return session.Address is { } address && await context.RequestServices.GetRequiredService<PatientService>()
+                .CommandsAsync(publisher.Site, publisher.SchemaId, publisher.Pseudonym, address);
         }
         catch (Exception e) when (e is SiteRefusedException or ServiceRefusedException)
         {
