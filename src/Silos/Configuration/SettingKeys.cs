@@ -142,8 +142,7 @@ internal static class SettingKeys
         [
             new(MetricsUrls, "",
                 "An http URL: where `/metrics` is, for Prometheus; an address of its own, at which nothing else answers. Other than "
-                    + "loopback "
-                    + "needs `Metrics:TokenFile`.") { Otherwise = "measures are not shown" },
+                    + "loopback needs `Metrics:TokenFile`.") { Otherwise = "measures are not shown" },
             new(MetricsTokenFile, "", "A file of mode 0600: whoever reads measures shows its first line as a bearer token.")
             { Otherwise = "whoever reaches the address may read" },
             new(MetricsBackupFile, "", "A file whose time is that of the last backup that succeeded: what makes backups touches it then.")

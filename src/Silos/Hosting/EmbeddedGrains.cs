@@ -24,8 +24,7 @@ internal static class GrainHosting
         {
             throw new InvalidOperationException(
                 $"{GrainSettings.Section}:Cluster is configured, but this program was built with the embedded grain runtime, which is "
-                    + "one process: "
-                + "build it with -p:GrainRuntime=Orleans, or remove the section.");
+                    + "one process: build it with -p:GrainRuntime=Orleans, or remove the section.");
         }
 
         builder.Services.TryAddSingleton<IGrainStateStore, MemoryGrainStateStore>();

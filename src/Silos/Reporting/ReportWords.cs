@@ -14,15 +14,13 @@ internal static class ReportWords
         string kinds = string.Join(", ", results.Statistics.Where(s => s.Refusal is null).GroupBy(s => s.Kind)
             .Select(g => StatisticNames.Counted(g.Count(), g.Key)));
         yield return $"Every sensitive value of {Numbers.Count(data.Records)} records was randomised as a patient's site would, each "
-            + $"attribute at its tier's default "
-            + $"ceiling. From the randomised reports alone we estimated {summary.Answered} statistics ({kinds}) and then compared them "
-            + $"with the truth.";
+            + $"attribute at its tier's default ceiling. From the randomised reports alone we estimated {summary.Answered} statistics "
+            + $"({kinds}) and then compared them with the truth.";
         if (summary.Intervals > 0)
         {
             yield return $"{Numbers.Count(summary.Covered)} of {Numbers.Count(summary.Intervals)} intervals contain the truth "
                 + $"({Numbers.Percent((double)summary.Covered / summary.Intervals)}); at a confidence of "
-                + $"{Numbers.Percent(results.Run.Confidence)}, "
-                + $"{Numbers.Count(summary.ExpectedCovered)} were to be expected."
+                + $"{Numbers.Percent(results.Run.Confidence)}, {Numbers.Count(summary.ExpectedCovered)} were to be expected."
                 + (summary.Guaranteed == 0 ? "" : summary.GuaranteeMissed == 0
                     ? $" None of {Numbers.Count(summary.Guaranteed)} guaranteed half-widths was exceeded."
                     : $" {summary.GuaranteeMissed} of {Numbers.Count(summary.Guaranteed)} guaranteed half-widths were exceeded.");
@@ -51,17 +49,15 @@ internal static class ReportWords
         }
 
         yield return "One run of the core pass is one draw of the noise: the intervals of one statistic err together, so the share of "
-            + "intervals that contain "
-            + "the truth moves by a few points from run to run. The coverage experiment repeats it.";
+            + "intervals that contain the truth moves by a few points from run to run. The coverage experiment repeats it.";
         yield return "Intervals are about these records. Whether these records stand for other people is a question about how they were "
             + "collected.";
         yield return "The epsilon of an attribute bounds what its reports reveal about one attribute. A record releases several, and "
             + "their losses add.";
         yield return "Reports of one record stay together, so someone who knows its raw values can look for it among them. With all "
-            + "attributes at these ceilings "
-            + "the right one of 1,000 records was found in 7 to 33 of 100 cases, most where Public attributes narrow the search "
-            + "(docs/ATTACK_MODEL.md); "
-            + "'emr audit-privacy --data ... --schema ...' measures it for other data and policies.";
+            + "attributes at these ceilings the right one of 1,000 records was found in 7 to 33 of 100 cases, most where Public "
+            + "attributes narrow the search (docs/ATTACK_MODEL.md); 'emr audit-privacy --data ... --schema ...' measures it for other "
+            + "data and policies.";
         yield return "The core pass draws every attribute of every record, so no lifetime budget is applied here; the market applies it.";
     }
 

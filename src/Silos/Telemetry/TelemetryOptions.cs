@@ -46,8 +46,7 @@ internal sealed record TelemetryOptions
         return metrics is not null && token is null && !isLocal(metrics)
             ? throw Wrong(settings, SettingKeys.MetricsUrls,
                 $"is reached by others, who would read it unasked: name a file of mode 0600 with {SettingKeys.MetricsTokenFile}, or "
-                    + "listen on "
-                    + "127.0.0.1")
+                    + "listen on 127.0.0.1")
             : new TelemetryOptions
             {
                 Metrics = metrics,

@@ -342,8 +342,7 @@ internal sealed partial class MarketSimulation
             {
                 Hold("leaves-tell-their-past", (leaf.PreviousEpoch, leaf.PreviousPosition) == stood.GetValueOrDefault(leaf.Pseudonym),
                     $"epoch {row.Header.Epoch} of site {site + 1} has a leaf after {leaf.PreviousEpoch}/{leaf.PreviousPosition} of a "
-                        + "pseudonym "
-                        + $"that stood at {stood.GetValueOrDefault(leaf.Pseudonym)}");
+                        + $"pseudonym that stood at {stood.GetValueOrDefault(leaf.Pseudonym)}");
             }
 
             foreach ((int position, MemberLeaf leaf) in file.Members.Index().Where(_ => row.Status == BatchStatus.Final))

@@ -185,8 +185,7 @@ public static class Perturbation
             {
                 throw new CapExceededException(
                     $"Under profile '{schema.Profiles[profile].Name}' these reports would spend {loss} epsilon of one record, above the "
-                    + $"cap of {cap}: "
-                    + "hand out fewer attributes, or lower grades.");
+                    + $"cap of {cap}: hand out fewer attributes, or lower grades.");
             }
         }
     }
