@@ -14,6 +14,7 @@ internal sealed class SimulatedChain : IEthereumClient
     public const ulong ChainId = 31337;
     public const ulong FirstSecond = 1_800_000_000;
     private const ulong BlockGasLimit = 30_000_000;
+    private const ulong GasOfTransfer = 21_000;
     private const ulong SecondsPerBlock = 2;
 
     // Recovering a sender costs more than all the rest; the same transactions come in many runs.
@@ -195,7 +196,11 @@ internal sealed class SimulatedChain : IEthereumClient
         [.. _blocks.Skip((int)filter.FromBlock).TakeWhile(block => block.Header.Number <= filter.ToBlock).SelectMany(block => block.Logs)]);
 
     private Execution TryRun(ContractCall call) =>
-        Contracts.Copy().Run(call.From ?? default, call.To!.Value, call.Data.ToArray(), Head + 1, Now + SecondsPerBlock);
+        Run(Contracts.Copy(), call.From ?? default, call.To!.Value, call.Data.ToArray(), Head + 1, Now + SecondsPerBlock);
+
+    /// <summary>What goes to no contract carries nothing here, and changes nothing.</summary>
+    private static Execution Run(IContracts contracts, Address sender, Address to, byte[] data, ulong block, ulong seconds) =>
+        contracts.Has(to) ? contracts.Run(sender, to, data, block, seconds) : new Execution(GasOfTransfer, []);
 
     private SendOutcome Take(SignedTransaction transaction, Address? known)
     {
@@ -260,9 +265,9 @@ internal sealed class SimulatedChain : IEthereumClient
         foreach (Pooled pooled in included)
         {
             // What runs out of gas has changed nothing: it is tried on a copy first.
-            ulong gas = after.Copy().Run(pooled.Sender, pooled.To, pooled.Data, number, seconds).Gas * (100 + DearerPercent) / 100;
+            ulong gas = Run(after.Copy(), pooled.Sender, pooled.To, pooled.Data, number, seconds).Gas * (100 + DearerPercent) / 100;
             bool isEnough = pooled.Gas >= gas;
-            Execution execution = isEnough ? after.Run(pooled.Sender, pooled.To, pooled.Data, number, seconds) : new Execution(gas, []);
+            Execution execution = isEnough ? Run(after, pooled.Sender, pooled.To, pooled.Data, number, seconds) : new Execution(gas, []);
             List<LogEntry> own = [.. execution.Logs.Select((log, i) => new LogEntry(
                 log.Contract, log.Topics, log.Data, number, header.Hash, pooled.Hash, (ulong)receipts.Count, (ulong)(logs.Count + i)))];
             logs.AddRange(own);

@@ -41,7 +41,11 @@ public sealed record SenderPass(IReadOnlyList<TransactionOutcome> Final, int InF
 /// until it is final.</summary>
 /// <remarks>It does nothing by itself: whoever owns it calls <see cref="AdvanceAsync(CancellationToken)"/> from time to time, and may stop
 /// at any point. A receipt counts when it was read twice with the same content, the second time from a block that is deep enough and still
-/// part of the chain; so neither a damaged answer nor a reorganisation is believed.</remarks>
+/// part of the chain; so neither a damaged answer nor a reorganisation is believed.
+/// <para>An outbox put back from a backup lacks what its former process signed later. While a node still holds those transactions, new
+/// commands get nonces above theirs; where they are lost then, a gap is left that nobody else fills. It is filled with transactions to
+/// the account itself that do nothing, once it has stood for <see cref="TransactionSenderOptions.Confirmations"/> blocks and at least
+/// <see cref="TransactionSenderOptions.BlocksBetweenOffers"/>. Commands keep their nonces, so that none is carried out twice.</para></remarks>
 public sealed class TransactionSender : IDisposable
 {
     // Yellow Paper, appendix G, and EIP-2028: what a transaction costs before its first instruction.
@@ -63,6 +67,7 @@ public sealed class TransactionSender : IDisposable
     private readonly Dictionary<string, Item> _byId = new(StringComparer.Ordinal);
     private bool _loaded;
     private BlockHeader? _lastHead;
+    private (ulong Nonce, ulong SinceBlock)? _gap;
 
     /// <param name="client">The node.</param>
     /// <param name="account">Who signs; no other program may send from this account.</param>
@@ -149,9 +154,10 @@ public sealed class TransactionSender : IDisposable
                 await SignAndKeepAsync(next, cancellationToken);
                 if (isNewHead)
                 {
-                    await ReadReceiptsAsync(head, reorganised, cancellationToken);
+                    ulong? used = await ReadReceiptsAsync(head, reorganised, cancellationToken);
                     await FinishDeepAsync(head, final, cancellationToken);
                     await ReplaceOvertakenAsync(head, cancellationToken);
+                    await FillGapAsync(head, used, cancellationToken);
                     _lastHead = head;
                 }
             }
@@ -355,13 +361,15 @@ public sealed class TransactionSender : IDisposable
         }
     }
 
-    private async Task ReadReceiptsAsync(BlockHeader head, bool reorganised, CancellationToken cancellationToken)
+    /// <summary>Looks for what is in flight; returns how many nonces the chain has used up, where that was asked.</summary>
+    private async Task<ulong?> ReadReceiptsAsync(BlockHeader head, bool reorganised, CancellationToken cancellationToken)
     {
+        ulong? used = null;
         Item[] asked =
             [.. _items.Values.Where(item => item.State == ItemState.InFlight || (reorganised && item.State == ItemState.Included))];
         if (asked.Length == 0)
         {
-            return;
+            return used;
         }
 
         Dictionary<Item, TransactionReceipt> found;
@@ -372,7 +380,7 @@ public sealed class TransactionSender : IDisposable
         else
         {
             // What the account has not come to yet is in no block, and need not be asked for.
-            ulong used = await _client.GetNonceAsync(_account.Address, BlockReference.Latest, cancellationToken);
+            used = await _client.GetNonceAsync(_account.Address, BlockReference.Latest, cancellationToken);
             Item[] reached = [.. asked.Where(item => item.Entry.Transaction.Nonce < used)];
             found = await BlockReceiptsAsync(reached, _lastHead.Number + 1, head.Number, cancellationToken);
             foreach ((Item item, TransactionReceipt receipt) in await ReceiptsAsync(
@@ -394,6 +402,8 @@ public sealed class TransactionSender : IDisposable
                 (item.State, item.Receipt) = (ItemState.Waiting, null);
             }
         }
+
+        return used;
     }
 
     private async Task FinishDeepAsync(BlockHeader head, List<TransactionOutcome> final, CancellationToken cancellationToken)
@@ -550,6 +560,66 @@ public sealed class TransactionSender : IDisposable
             await ReplaceAsync(item, again, cancellationToken);
         }
     }
+
+    /// <summary>The nonce that the chain wants next is none of ours, and we hold a later one: whoever sent what should stand there is waited
+    /// for, and then what is missing is filled with transfers of nothing to the account itself. Where the missing ones turn up after all,
+    /// one of each pair is carried out, and a transfer that came too late gets a later nonce like any other, where it does as
+    /// little.</summary>
+    private async Task FillGapAsync(BlockHeader head, ulong? used, CancellationToken cancellationToken)
+    {
+        if (used is not { } next)
+        {
+            // Nothing is in flight, or blocks are gone: a later pass tells.
+            return;
+        }
+
+        if (EndOfGap(next) is null)
+        {
+            _gap = null;
+            return;
+        }
+
+        if (_gap is not { } seen || seen.Nonce != next || head.Number < seen.SinceBlock)
+        {
+            _gap = (next, head.Number);
+            return;
+        }
+
+        if (head.Number - seen.SinceBlock < Math.Max(_options.Confirmations, _options.BlocksBetweenOffers))
+        {
+            return;
+        }
+
+        // What the outbox has of these nonces is sent again with the same bytes, and is not filled.
+        await ReviveLostAsync(cancellationToken);
+        _gap = null;
+        if (EndOfGap(next) is not { } end)
+        {
+            return;
+        }
+
+        GasPrice price = await _client.GetGasPriceAsync(cancellationToken);
+        ulong gas = WithReserve(
+            await _client.EstimateGasAsync(new ContractCall(_account.Address, default) { From = _account.Address }, cancellationToken),
+            head.GasLimit);
+        List<OutboxEntry> fillers = [];
+        for (ulong nonce = next; nonce < end && fillers.Count < _options.LargestNumberInFlight; nonce++)
+        {
+            // The same nonce may be missing once more after a reorganisation: the block tells the two apart.
+            fillers.Add(Sign(
+                string.Create(CultureInfo.InvariantCulture, $"nothing, for nonce {nonce} after block {head.Hash}"),
+                new Transaction(_chainId, nonce, price, gas, _account.Address, 0, default)));
+        }
+
+        await _outbox.SaveAsync(fillers, cancellationToken);
+        EthereumTelemetry.Count(_options.Role, EthereumTelemetry.Fate.Signed, fillers.Count);
+        fillers.ForEach(Add);
+    }
+
+    /// <summary>The first nonce that we hold after the one that the chain takes next; null when we hold that one, or none from there
+    /// on.</summary>
+    private ulong? EndOfGap(ulong next) =>
+        _items.Keys.FirstOrDefault(nonce => nonce >= next, next) is var end && end > next ? end : null;
 
     private async Task ReplaceAsync(Item item, Transaction again, CancellationToken cancellationToken)
     {

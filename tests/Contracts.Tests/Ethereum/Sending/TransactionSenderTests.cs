@@ -229,6 +229,71 @@ public class TransactionSenderTests(ChainFixture fixture) : IClassFixture<ChainF
         Assert.Equal(1UL, await chain.Client.GetNonceAsync(account.Address, BlockReference.Latest, CancellationToken.None));
     }
 
+    /// <summary>A backup lacks what its process signed afterwards. The node held that still when the next commands got their nonces, and then
+    /// forgot it: the nonces between are nobody's, and nothing after them would ever be in a block.</summary>
+    [RequiresTheory(Tool.Anvil)]
+    [InlineData(0)]
+    [InlineData(1)]
+    public async Task Nonces_that_a_destroyed_process_left_empty_are_filled_with_nothing(int inBackup)
+    {
+        await using StillChain still = await StillChain.StartAsync(fixture);
+        (EmbeddedChain chain, Probe probe, EthereumAccount account) = still;
+        MemoryOutbox backup = new();
+        using TransactionSender destroyed = new(
+            chain.Client, account, EmbeddedChain.DevelopmentChainId, new MemoryOutbox(), ChainFixture.Fast);
+        using TransactionSender restored = new(chain.Client, account, EmbeddedChain.DevelopmentChainId, backup, ChainFixture.Fast);
+        TransactionIntent[] known = [.. Enumerable.Range(0, inBackup).Select(i => Command(probe, i))];
+        await restored.EnqueueAsync(known, CancellationToken.None);
+        await destroyed.EnqueueAsync([.. known, Command(probe, 7), Command(probe, 8)], CancellationToken.None);
+        Assert.Equal(inBackup + 2, (await destroyed.AdvanceAsync(CancellationToken.None)).InFlight);
+
+        TransactionIntent next = Command(probe, 9);
+        await restored.EnqueueAsync([next], CancellationToken.None);
+        Assert.Equal((ulong)inBackup + 2, await restored.NonceOfAsync(next.Id, CancellationToken.None));
+        await chain.CommandAsync("anvil_dropAllTransactions", _ => { }, CancellationToken.None);
+
+        int blocks = 0;
+        while (backup.Entries.Any(entry => entry.Outcome is null))
+        {
+            Assert.True(blocks < 40, $"{backup.Entries.Count(entry => entry.Outcome is null)} transactions wait for ever");
+            await restored.AdvanceAsync(CancellationToken.None);
+            int fillers = backup.Entries.Count(entry => entry.Transaction.To == account.Address);
+            Assert.True(fillers == 0 || blocks >= (int)ChainFixture.Fast.BlocksBetweenOffers, $"filled after {blocks} blocks");
+            await chain.MineAsync(CancellationToken.None);
+            blocks++;
+        }
+
+        OutboxEntry[] filled = [.. backup.Entries.Where(entry => entry.Transaction.To == account.Address)];
+        Assert.Equal([(ulong)inBackup, (ulong)inBackup + 1], filled.Select(entry => entry.Transaction.Nonce));
+        Assert.All(filled, entry => Assert.True(entry.Transaction.Value.IsZero && entry.Transaction.Data.IsEmpty));
+        Assert.All(backup.Entries, entry => Assert.True(entry.Outcome!.Succeeded));
+        Assert.Equal(inBackup + 1, await probe.CountAsync());
+        Assert.Equal((ulong)inBackup + 3, await chain.Client.GetNonceAsync(account.Address, BlockReference.Latest, CancellationToken.None));
+    }
+
+    [RequiresFact(Tool.Anvil)]
+    public async Task Nonces_that_a_destroyed_process_takes_up_after_all_are_not_filled()
+    {
+        await using StillChain still = await StillChain.StartAsync(fixture);
+        (EmbeddedChain chain, Probe probe, EthereumAccount account) = still;
+        MemoryOutbox backup = new();
+        using TransactionSender destroyed = new(
+            chain.Client, account, EmbeddedChain.DevelopmentChainId, new MemoryOutbox(), ChainFixture.Fast);
+        using TransactionSender restored = new(chain.Client, account, EmbeddedChain.DevelopmentChainId, backup, ChainFixture.Fast);
+        await destroyed.EnqueueAsync([Command(probe, 7), Command(probe, 8)], CancellationToken.None);
+        await destroyed.AdvanceAsync(CancellationToken.None);
+        await restored.EnqueueAsync([Command(probe, 9)], CancellationToken.None);
+        for (int blocks = 0; backup.Entries.Any(entry => entry.Outcome is null); blocks++)
+        {
+            Assert.True(blocks < 40, "the command waits for ever");
+            await restored.AdvanceAsync(CancellationToken.None);
+            await chain.MineAsync(CancellationToken.None);
+        }
+
+        Assert.Equal((2UL, true), (Assert.Single(backup.Entries).Transaction.Nonce, backup.Entries.Single().Outcome!.Succeeded));
+        Assert.Equal(3, await probe.CountAsync());
+    }
+
     private static TransactionIntent Command(Probe probe, int i) =>
         new(i.ToString(System.Globalization.CultureInfo.InvariantCulture),
             probe.Record((ulong)i, Keccak256.Hash(BitConverter.GetBytes(i)), 1), Gas);
@@ -244,6 +309,40 @@ public class TransactionSenderTests(ChainFixture fixture) : IClassFixture<ChainF
         EthereumAccount account = EthereumAccount.Generate();
         await chain.FundAsync([account.Address], CancellationToken.None);
         return (new Probe(chain.Client, receipt.ContractAddress!.Value), account, chain.Client);
+    }
+}
+
+/// <summary>A chain that makes a block when it is told to, and only then.</summary>
+internal sealed record StillChain(EmbeddedChain Chain, Probe Probe, EthereumAccount Account, string Folder) : IAsyncDisposable
+{
+    public static async Task<StillChain> StartAsync(ChainFixture fixture)
+    {
+        Tools.Require(Tool.Anvil);
+        string folder = Directory.CreateTempSubdirectory("emrmarket-chain-").FullName;
+        EmbeddedChain chain = await EmbeddedChain.StartAsync(
+            new EmbeddedChainOptions
+            {
+                Folder = folder, Tools = ChainFixture.EmbeddedTools, BlockTime = TimeSpan.FromDays(1), KeepsState = false,
+            }, CancellationToken.None);
+        EthereumAccount account = EthereumAccount.Generate();
+        await chain.FundAsync([fixture.Account.Address, account.Address], CancellationToken.None);
+        ContractCall creation = Probe.Create(fixture.Account.Address, 0);
+        SignedTransaction signed = new Transaction(EmbeddedChain.DevelopmentChainId, 0,
+            await chain.Client.GetGasPriceAsync(CancellationToken.None), 5_000_000, creation.To, creation.Value, creation.Data)
+            .Sign(fixture.Account);
+        Assert.Equal(SendStatus.Accepted, (await chain.Client.SendRawAsync([signed], CancellationToken.None))[0].Status);
+        await chain.MineAsync(CancellationToken.None);
+        TransactionReceipt receipt = (await chain.Client.GetReceiptsAsync([signed.Hash], CancellationToken.None))[0]!;
+        return new StillChain(chain, new Probe(chain.Client, receipt.ContractAddress!.Value), account, folder);
+    }
+
+    public void Deconstruct(out EmbeddedChain chain, out Probe probe, out EthereumAccount account) =>
+        (chain, probe, account) = (Chain, Probe, Account);
+
+    public async ValueTask DisposeAsync()
+    {
+        await Chain.DisposeAsync();
+        Directory.Delete(Folder, recursive: true);
     }
 }
 
