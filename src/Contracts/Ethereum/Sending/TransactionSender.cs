@@ -45,7 +45,8 @@ public sealed record SenderPass(IReadOnlyList<TransactionOutcome> Final, int InF
 /// <para>An outbox put back from a backup lacks what its former process signed later. While a node still holds those transactions, new
 /// commands get nonces above theirs; where they are lost then, a gap is left that nobody else fills. It is filled with transactions to
 /// the account itself that do nothing, once it has stood for <see cref="TransactionSenderOptions.Confirmations"/> blocks and at least
-/// <see cref="TransactionSenderOptions.BlocksBetweenOffers"/>. Commands keep their nonces, so that none is carried out twice.</para></remarks>
+/// <see cref="TransactionSenderOptions.BlocksBetweenOffers"/>. Commands keep their nonces, so that none is carried out twice.</para>
+/// </remarks>
 public sealed class TransactionSender : IDisposable
 {
     // Yellow Paper, appendix G, and EIP-2028: what a transaction costs before its first instruction.
@@ -561,9 +562,9 @@ public sealed class TransactionSender : IDisposable
         }
     }
 
-    /// <summary>The nonce that the chain wants next is none of ours, and we hold a later one: whoever sent what should stand there is waited
-    /// for, and then what is missing is filled with transfers of nothing to the account itself. Where the missing ones turn up after all,
-    /// one of each pair is carried out, and a transfer that came too late gets a later nonce like any other, where it does as
+    /// <summary>The nonce that the chain wants next is none of ours, and we hold a later one: whoever sent what should stand there is
+    /// waited for, and then what is missing is filled with transfers of nothing to the account itself. Where the missing ones turn up
+    /// after all, one of each pair is carried out, and a transfer that came too late gets a later nonce like any other, where it does as
     /// little.</summary>
     private async Task FillGapAsync(BlockHeader head, ulong? used, CancellationToken cancellationToken)
     {

@@ -229,8 +229,8 @@ public class TransactionSenderTests(ChainFixture fixture) : IClassFixture<ChainF
         Assert.Equal(1UL, await chain.Client.GetNonceAsync(account.Address, BlockReference.Latest, CancellationToken.None));
     }
 
-    /// <summary>A backup lacks what its process signed afterwards. The node held that still when the next commands got their nonces, and then
-    /// forgot it: the nonces between are nobody's, and nothing after them would ever be in a block.</summary>
+    /// <summary>A backup lacks what its process signed afterwards. The node held that still when the next commands got their nonces, and
+    /// then forgot it: the nonces between are nobody's, and nothing after them would ever be in a block.</summary>
     [RequiresTheory(Tool.Anvil)]
     [InlineData(0)]
     [InlineData(1)]
